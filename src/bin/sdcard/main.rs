@@ -1,0 +1,2 @@
+//! Lays out the card (to come).
+fn main() {}

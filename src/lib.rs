@@ -1,0 +1,30 @@
+//! mi360d: saves, proves and flashes the firmware of Xiaomi Mi 360 cameras.
+//!
+//! The house, from the ground up; arrows point down only (docs/ARCHITECTURE.md):
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`sys`] | every system call that needs `unsafe`, one thin wrapper each |
+//! | [`formats`] | what bytes mean: FLSH, MXP, uImage, squashfs, JFFS2, tf image; pure |
+//! | [`identity`] | the camera's identity: judged and masked, compared without being shown; pure |
+//! | [`chip`] | partitions, roles, map; the real flash and the simulated one behind one trait |
+//! | [`card`] | the SD card: room, honest writes, small state |
+//! | [`image`] | what a file is, and what is wrong with it |
+//! | [`backup`] | sets, manifests, proof |
+//! | [`camera`] | one camera: its map, card, identity, jobs |
+//! | [`web`] | requests become calls of [`camera`], answers become JSON |
+//! | [`cli`] | the same for a terminal |
+//!
+//! A PC build and the camera's build are the same program.
+
+pub mod backup;
+pub mod camera;
+pub mod card;
+pub mod chip;
+pub mod cli;
+pub mod error;
+pub mod formats;
+pub mod identity;
+pub mod image;
+pub mod sys;
+pub mod web;

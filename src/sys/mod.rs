@@ -1,0 +1,1 @@
+//! Every system call that needs `unsafe`: one thin wrapper each, with a SAFETY note. No logic lives here.
