@@ -153,9 +153,9 @@ impl FlashMap {
     /// Otherwise they are the running sum in the order given, and only where
     /// that sum is a whole chip: a power of two of at least 1 MiB. A partition
     /// as large as all others together ("all") is an alias and stays aside.
-    pub fn conclude(raw: Vec<RawPartition>) -> FlashMap {
-        let alias = alias_of_all(&raw);
-        let known_six = has_each_role_once(&raw);
+    pub fn conclude(raw: &[RawPartition]) -> FlashMap {
+        let alias = alias_of_all(raw);
+        let known_six = has_each_role_once(raw);
         // An alias or an overlapping extra ("upgrade") has no place in the sum.
         let counts = |p: &RawPartition| {
             Some(p.index) != alias && (!known_six || Role::of_name(&p.name) != Role::Other)
@@ -169,7 +169,11 @@ impl FlashMap {
             .map(|p| Partition {
                 index: p.index,
                 name: p.name.clone(),
-                role: if known_six { Role::of_name(&p.name) } else { Role::Other },
+                role: if is_named_once(raw, &p.name) {
+                    Role::of_name(&p.name)
+                } else {
+                    Role::Other
+                },
                 offset: offsets
                     .as_ref()
                     .and_then(|o| o.iter().find(|(i, _)| *i == p.index).map(|(_, at)| *at)),
@@ -177,7 +181,7 @@ impl FlashMap {
                 erase_size: p.erase_size,
             })
             .collect();
-        let layout = judge(&raw, known_six, offsets.is_some(), &partitions);
+        let layout = judge(raw, known_six, offsets.is_some(), &partitions);
         FlashMap { partitions, chip_size, layout }
     }
 
@@ -213,7 +217,7 @@ impl FlashMap {
             _ => return None,
         };
         let sizes = [0x05_0000, kernel, 0x96_0000 - kernel, 0x63_0000, 0x01_0000, 0x01_0000];
-        let raw = Role::ALL
+        let raw: Vec<RawPartition> = Role::ALL
             .into_iter()
             .zip(sizes)
             .enumerate()
@@ -225,7 +229,7 @@ impl FlashMap {
                 offset: None,
             })
             .collect();
-        Some(FlashMap::conclude(raw))
+        Some(FlashMap::conclude(&raw))
     }
 }
 
@@ -239,8 +243,12 @@ fn alias_of_all(raw: &[RawPartition]) -> Option<u32> {
         .map(|p| p.index)
 }
 
+fn is_named_once(raw: &[RawPartition], name: &str) -> bool {
+    raw.iter().filter(|p| p.name == name).count() == 1
+}
+
 fn has_each_role_once(raw: &[RawPartition]) -> bool {
-    Role::ALL.into_iter().all(|r| raw.iter().filter(|p| p.name == r.name()).count() == 1)
+    Role::ALL.into_iter().all(|r| is_named_once(raw, r.name()))
 }
 
 /// The offsets that the source gave, if all are there and they tile a chip from 0.
