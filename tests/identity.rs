@@ -1,6 +1,8 @@
 //! Laws of the identity: judged by what is there, never shown, never taken
 //! for another's.
 
+#![allow(clippy::unwrap_used)] // in the helpers too
+
 use mi360d::formats::flsh;
 use mi360d::identity::{Health, Identity, fingerprint, judge};
 use proptest::prelude::*;
@@ -40,10 +42,10 @@ fn a_whole_identity_is_healthy() {
 
 #[test]
 fn erased_is_blank_nothing_is_missing_and_noise_is_damaged() {
-    assert_eq!(judge(&[0xFF; SIZE]).health, Health::Blank);
+    assert_eq!(judge(&vec![0xFF; SIZE]).health, Health::Blank);
     assert_eq!(judge(&[]).health, Health::Missing);
-    assert!(matches!(judge(&[0; SIZE]).health, Health::Damaged { .. }));
-    assert!(judge(&[0; SIZE]).identity.is_none());
+    assert!(matches!(judge(&vec![0; SIZE]).health, Health::Damaged { .. }));
+    assert!(judge(&vec![0; SIZE]).identity.is_none());
 }
 
 #[test]
