@@ -5,3 +5,6 @@
 pub mod mmap;
 pub mod mtd;
 pub mod process;
+mod stacks;
+
+pub use stacks::{DEFAULT_STACK, set_default_stack};

@@ -1,4 +1,4 @@
-//! This process: its end without clean-up, its environment, its priority.
+//! This process: its end without clean-up, its priority.
 
 use nix::libc;
 
@@ -7,14 +7,6 @@ use nix::libc;
 pub fn power_cut(status: i32) -> ! {
     // SAFETY: _exit takes a number and does not return.
     unsafe { libc::_exit(status) }
-}
-
-/// Gives the threads that libraries start without a size a stack of `bytes`.
-/// To be called first thing in `main`, before any thread exists.
-pub fn set_thread_stack(bytes: usize) {
-    // SAFETY: `main` calls this before it starts a thread, so nobody reads the
-    // environment at the same time.
-    unsafe { std::env::set_var("RUST_MIN_STACK", bytes.to_string()) }
 }
 
 /// Lowers the calling thread below everything else that wants the processor
