@@ -1,0 +1,90 @@
+#!/bin/sh
+# Boot hook of the stock firmware, run as root once the card is mounted. Starts
+# mi360d and keeps it running; whether to start in safe mode is for mi360d to say.
+#
+# Writes nothing to the card. Its own things lie in /tmp/mi360d-hook: a copy of
+# this script and of the program (a card may be pulled out), the keeper's pid, a log.
+
+# The boot hangs while this file is there, and until this script returns.
+rm -f /tmp/factory_mode
+
+hook=/mnt/sdcard/manu_test/manu.sh
+program=/mnt/sdcard/mi360d/mi360d
+config=/mnt/sdcard/mi360d/config.toml
+here=/tmp/mi360d-hook
+
+# Whether two files are the same; by size alone where there is no cmp.
+same() {
+    if command -v cmp >/dev/null; then
+        cmp -s "$1" "$2"
+    else
+        [ -r "$2" ] && [ "$(wc -c <"$1")" = "$(wc -c <"$2")" ]
+    fi
+}
+
+if [ "$1" != keep ]; then
+    if ! mkdir "$here" 2>/dev/null; then
+        # A first call that has not yet written its pid is alive, too.
+        read -r pid 2>/dev/null <"$here/pid" || exit 0
+        case $(cat "/proc/$pid/cmdline" 2>/dev/null) in *hook.shkeep | *manu.shkeep) exit 0 ;; esac
+        rm -f "$here/pid"
+    fi
+    cp "$hook" "$here/hook.sh" 2>/dev/null && same "$hook" "$here/hook.sh" && hook=$here/hook.sh
+    session=$(command -v setsid)
+    # shellcheck disable=SC2086 # no setsid, no word
+    $session /bin/sh "$hook" keep </dev/null >/dev/null 2>&1 \
+        3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+    exit 0
+fi
+
+# From here on: the keeper, in the background.
+trap '' HUP
+cd / || exit 1
+echo $$ >"$here/pid"
+: >"$here/log"
+
+say() {
+    echo "$1" >>"$here/log"
+}
+
+# Seconds since power on: the wall clock jumps when NTP answers.
+now() {
+    read -r up _ </proc/uptime
+    echo "${up%%.*}"
+}
+
+# The copy in memory is made anew when the card holds another program, and kept
+# when the card cannot be read. No room for it: the program runs from the card.
+copy() {
+    [ -r "$program" ] || return 0
+    same "$program" "$here/mi360d" && return 0
+    rm -f "$here/mi360d"
+    cp "$program" "$here/new" && same "$program" "$here/new" && chmod 755 "$here/new" &&
+        mv "$here/new" "$here/mi360d" && return 0
+    rm -f "$here/new"
+    say "no copy in /tmp: running from the card"
+}
+
+pause=2
+short=0
+while :; do
+    copy 2>/dev/null
+    run=$here/mi360d
+    [ -x "$run" ] && [ "$status" != 126 ] || run=$program
+    began=$(now)
+    "$run" run --config "$config" 2>"$here/stderr"
+    status=$?
+    [ "$status" -ne 0 ] || { say "$(now): ended in good order"; exit 0; }
+
+    # Three short lives in a row, and the pauses begin to grow, up to five minutes.
+    if [ $(($(now) - began)) -lt 10 ]; then
+        short=$((short + 1))
+        [ "$short" -lt 3 ] || pause=$((pause * 2))
+        [ "$pause" -le 300 ] || pause=300
+    else
+        short=0
+        pause=2
+    fi
+    say "$(now): $run ended with status $status, again in $pause s"
+    sleep "$pause"
+done

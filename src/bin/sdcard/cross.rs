@@ -1,0 +1,222 @@
+//! The cross-build: a static binary for ARMv7 with musl, by the first of three
+//! ways that works on this PC. Not here: what the binary must be (`elf`).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Result;
+
+const TARGET: &str = "armv7-unknown-linux-musleabihf";
+const LINKER: &str = "arm-linux-musleabihf-gcc";
+/// Debian's cross linker and musl for it.
+const LINKER_PACKAGES: [&str; 3] =
+    ["gcc-arm-linux-gnueabihf", "libc6-dev-armhf-cross", "musl-dev:armhf"];
+const DEBIAN_RUST: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
+
+/// A way to build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The target comes ready-made from rustup.
+    Target,
+    /// The standard library is built from rustup's `rust-src`.
+    BuildStd,
+    /// The same with Debian's own Rust.
+    Debian,
+}
+
+impl Way {
+    /// In the order in which they are tried.
+    pub const ALL: [Way; 3] = [Way::Target, Way::BuildStd, Way::Debian];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Way::Target => "target",
+            Way::BuildStd => "build-std",
+            Way::Debian => "debian",
+        }
+    }
+
+    fn meaning(self) -> &'static str {
+        match self {
+            Way::Target => "rustup's ready-made target",
+            Way::BuildStd => "the standard library built from rust-src, linked with Debian's musl",
+            Way::Debian => "Debian's rustc-web and rust-web-src, linked with Debian's musl",
+        }
+    }
+}
+
+/// Builds the binary, and says which way it took. With `only`, no other is tried.
+pub fn build(repo: &Path, only: Option<Way>) -> Result<PathBuf> {
+    let mut reasons = Vec::new();
+    let mut compiled = false;
+    for way in Way::ALL {
+        if only.is_some_and(|only| only != way) {
+            continue;
+        }
+        let tried = prepare(repo, way, !compiled).and_then(|tools| {
+            compiled = true;
+            cargo(repo, way, &tools)
+        });
+        match tried {
+            Ok(binary) => {
+                println!("built: way '{}', {}", way.name(), way.meaning());
+                return Ok(binary);
+            }
+            Err(reason) => {
+                println!("way '{}' does not work here: {reason}", way.name());
+                reasons.push(format!("{}: {reason}", way.name()));
+            }
+        }
+    }
+    Err(format!("no way to build for {TARGET} works here\n  {}", reasons.join("\n  ")))
+}
+
+/// What a way builds with.
+struct Tools {
+    cargo: &'static str,
+    rustc: Option<&'static str>,
+    linker: &'static str,
+    flags: Vec<String>,
+}
+
+/// Brings what a way needs. Debian's Rust is installed only where no other way
+/// got as far as the compiler: an error in the program is no reason for it.
+fn prepare(repo: &Path, way: Way, may_install_rust: bool) -> Result<Tools> {
+    let mut tools = Tools { cargo: "cargo", rustc: None, linker: LINKER, flags: Vec::new() };
+    match way {
+        Way::Target => {
+            ready_target()?;
+            if !found(LINKER) {
+                tools.linker = "rust-lld";
+            }
+        }
+        Way::BuildStd => {
+            rust_src()?;
+            tools.flags = debian_musl(repo)?;
+        }
+        Way::Debian => {
+            let there = ["/usr/bin/cargo", "/usr/bin/rustc", "/usr/lib/rustlib/src"];
+            if !there.iter().all(|path| Path::new(path).exists()) {
+                if !may_install_rust {
+                    return Err(format!("not installed: {}", DEBIAN_RUST.join(" ")));
+                }
+                install(&DEBIAN_RUST)?;
+            }
+            tools.flags = debian_musl(repo)?;
+            (tools.cargo, tools.rustc) = ("/usr/bin/cargo", Some("/usr/bin/rustc"));
+        }
+    }
+    Ok(tools)
+}
+
+/// The flags that link with Debian's start files and libc.
+fn debian_musl(repo: &Path) -> Result<Vec<String>> {
+    if !found(LINKER) || !found("arm-linux-gnueabihf-gcc") {
+        install(&LINKER_PACKAGES)?;
+    }
+    // std asks for libunwind; gcc's unwinder does the same work.
+    let shim = repo.join("target/cross/lib");
+    fs::create_dir_all(&shim).map_err(|e| format!("{}: {e}", shim.display()))?;
+    let unwind = shim.join("libunwind.a");
+    fs::write(&unwind, "INPUT(-lgcc_eh)\n").map_err(|e| format!("{}: {e}", unwind.display()))?;
+    Ok(vec!["-Clink-self-contained=no".into(), format!("-Lnative={}", shim.display())])
+}
+
+/// Runs cargo in a target directory of its own, so that builds for the PC stay
+/// as they are. What the caller set for his own builds is left out.
+fn cargo(repo: &Path, way: Way, tools: &Tools) -> Result<PathBuf> {
+    let place = repo.join("target/cross").join(way.name());
+    let mut flags = vec!["-Ctarget-feature=+crt-static", "-Crelocation-model=static"];
+    flags.extend(tools.flags.iter().map(String::as_str));
+    let mut command = Command::new(tools.cargo);
+    command.current_dir(repo).args(["build", "--release", "--locked", "--bin", "mi360d"]);
+    command.args(["--target", TARGET, "--target-dir"]).arg(&place);
+    if way != Way::Target {
+        command.arg("-Zbuild-std=std,panic_unwind").env("RUSTC_BOOTSTRAP", "1");
+    }
+    for name in ["RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET"] {
+        command.env_remove(name);
+    }
+    if let Some(rustc) = tools.rustc {
+        command.env("RUSTC", rustc);
+    }
+    let variable = TARGET.to_uppercase().replace('-', "_");
+    command.env(format!("CARGO_TARGET_{variable}_LINKER"), tools.linker);
+    // Each flag apart: a path may hold a space.
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+    run(&mut command)?;
+    Ok(place.join(TARGET).join("release/mi360d"))
+}
+
+/// The target's standard library is there, or comes from rustup.
+fn ready_target() -> Result<()> {
+    let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]))?;
+    let library = Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).join("lib");
+    if library.exists() {
+        return Ok(());
+    }
+    if !found("rustup") {
+        return Err(format!("no rustup, and no {}", library.display()));
+    }
+    output(Command::new("rustup").args(["target", "add", TARGET])).map(drop)
+}
+
+/// The standard library's source is there, or comes from rustup, which may need
+/// a second try.
+fn rust_src() -> Result<()> {
+    let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]))?;
+    if Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/std").exists() {
+        return Ok(());
+    }
+    if !found("rustup") {
+        return Err("no rustup to bring rust-src".into());
+    }
+    let add = || output(Command::new("rustup").args(["component", "add", "rust-src"]));
+    add().or_else(|_| add()).map(drop)
+}
+
+/// Installs Debian packages as root; otherwise the error says the command.
+fn install(packages: &[&str]) -> Result<()> {
+    let command = format!(
+        "dpkg --add-architecture armhf && apt-get update; apt-get install -y --no-install-recommends {}",
+        packages.join(" ")
+    );
+    let root = output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    if !root || !found("apt-get") {
+        return Err(format!("missing packages; as root: {command}"));
+    }
+    println!("installing: {}", packages.join(" "));
+    // One of several sources may fail to update while the packages are to be had.
+    output(Command::new("sh").args(["-c", &command]))
+        .map(drop)
+        .map_err(|e| format!("{e}\nas root: {command}"))
+}
+
+/// Whether a program is on the PATH.
+fn found(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| folder.join(program).exists())
+    })
+}
+
+/// Runs a command that may talk to the terminal.
+fn run(command: &mut Command) -> Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status = command.status().map_err(|e| format!("{name}: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{name} ended with {status}")) }
+}
+
+/// Runs a command quietly; what it printed comes back, or the line that says why not.
+fn output(command: &mut Command) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let done = command.output().map_err(|e| format!("{name}: {e}"))?;
+    if done.status.success() {
+        return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    let line = said.lines().find(|line| line.contains("error") || line.starts_with("E:"));
+    let line = line.or_else(|| said.lines().rfind(|line| !line.trim().is_empty()));
+    Err(format!("{name}: {}", line.unwrap_or("failed without a word").trim()))
+}

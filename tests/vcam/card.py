@@ -1,0 +1,92 @@
+"""A real FAT card in a file: made, filled and read back on the PC by mtools,
+since not every PC's kernel can mount one."""
+
+import os
+import struct
+from pathlib import Path
+
+from parts import run
+
+MIB = 1 << 20
+ENV = {**os.environ, "MTOOLS_SKIP_CHECK": "1"}
+
+
+class Card:
+    """A card image. `offset` is where its file system begins."""
+
+    def __init__(self, path, offset):
+        self.path, self.offset = Path(path), offset
+
+    @classmethod
+    def make(cls, path, fat=32, partitioned=True, mib=256):
+        """An empty card; QEMU wants its size to be a power of two."""
+        assert mib & (mib - 1) == 0
+        path = Path(path)
+        path.unlink(missing_ok=True)
+        with open(path, "wb") as image:
+            image.truncate(mib * MIB)
+            if partitioned:
+                kind = 0x0C if fat == 32 else 0x0E
+                start, count = 2048, mib * 2048 - 2048
+                entry = struct.pack("<B3sB3sII", 0, b"\xfe\xff\xff", kind, b"\xfe\xff\xff", start, count)
+                image.seek(446)
+                image.write(entry.ljust(64, b"\0") + b"\x55\xaa")
+        offset = MIB if partitioned else 0
+        # The size is in KiB; -i gives the same volume every time.
+        run(["mkfs.vfat", "-F", str(fat), "-i", "360d360d", "-n", "MI360",
+             *(["--offset", "2048"] if partitioned else []), path,
+             str((mib * MIB - offset) // 1024)],
+            env={**ENV, "PATH": f"{os.environ['PATH']}:/sbin:/usr/sbin"})
+        return cls(path, offset)
+
+    def _mtool(self, name, *args):
+        return run([name, *args[:-1], "-i", f"{self.path}@@{self.offset}", *args[-1]], env=ENV)
+
+    def add_folder(self, folder):
+        """Copies what is in `folder` to the card's root."""
+        entries = sorted(str(p) for p in Path(folder).iterdir())
+        self._mtool("mcopy", "-s", "-o", "-Q", [*entries, "::/"])
+
+    def add(self, name, content):
+        """Writes one file, and the folders above it."""
+        for parent in list(Path(name).parents)[-2::-1]:
+            if not self.exists(str(parent)):
+                self._mtool("mmd", [f"::/{parent}"])
+        held = self.path.with_suffix(".add")
+        held.write_bytes(content)
+        self._mtool("mcopy", "-o", "-Q", [held, f"::/{name}"])
+        held.unlink()
+
+    def remove(self, name):
+        """Removes a file, or a folder with all in it."""
+        self._mtool("mdeltree", [f"::/{name}"])
+
+    def exists(self, name):
+        try:
+            self._mtool("mdir", "-b", [f"::/{name}"])
+            return True
+        except RuntimeError:
+            return False
+
+    def read(self, name):
+        """The bytes of one file."""
+        held = self.path.with_suffix(".read")
+        self._mtool("mcopy", "-n", "-o", [f"::/{name}", held])
+        content = held.read_bytes()
+        held.unlink()
+        return content
+
+    def names(self, name=""):
+        """Names in a folder of the card, sorted."""
+        if not self.exists(name):
+            return []
+        listed = self._mtool("mdir", "-b", [f"::/{name}"]).splitlines()
+        return sorted(line.rstrip("/").rsplit("/", 1)[-1] for line in listed if line.startswith("::"))
+
+    def extract(self, to):
+        """Everything on the card, as a folder on the PC."""
+        Path(to).mkdir(parents=True, exist_ok=True)
+        entries = [f"::/{name}" for name in self.names()]
+        if entries:
+            self._mtool("mcopy", "-s", "-n", "-Q", [*entries, to])
+        return Path(to)
