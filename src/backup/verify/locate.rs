@@ -145,8 +145,12 @@ fn in_text(
         let what = "it is not what was saved".into();
         return Damage { file: file.into(), offset: None, what };
     };
+    if text.len() as u64 != pieces.size {
+        let what = format!("it has {} bytes, not {}", text.len(), pieces.size);
+        let offset = Some(pieces.size.min(text.len() as u64));
+        return Damage { file: file.into(), offset, what };
+    }
     let chunks = text.chunks(pieces.piece as usize);
-    let count = chunks.len();
     for (i, (chunk, crc)) in chunks.zip(&pieces.crcs).enumerate() {
         if crc32fast::hash(chunk) != *crc {
             let at = i as u64 * u64::from(pieces.piece);
@@ -157,10 +161,6 @@ fn in_text(
                 what: "it is not what was saved".into(),
             };
         }
-    }
-    if count != pieces.crcs.len() {
-        let what = "its length is not what was saved".into();
-        return Damage { file: file.into(), offset: Some(text.len() as u64), what };
     }
     in_line(file, sums, sums_text, now)
 }
@@ -213,7 +213,8 @@ fn in_blocksums(folder: &Path, manifest: Option<&Manifest>) -> Damage {
                 .collect()
         });
         let file = note.file.clone();
-        fresh.0.push(Pieces { file, piece, crcs: crcs.unwrap_or_default() });
+        let size = note.size.into();
+        fresh.0.push(Pieces { file, size, piece, crcs: crcs.unwrap_or_default() });
     }
     for name in [MANIFEST, RECOVERY] {
         let text = read_bounded(&folder.join(name), sums::LIMIT).unwrap_or_default();
