@@ -238,11 +238,11 @@ impl Identity {
             .is_some_and(|own| is_plausible("did", own) && same_bytes(own, did.trim().as_bytes()))
     }
 
-    /// Whether any of did, key and mac is there: what makes it one camera's.
+    /// Whether two at least of did, key and mac are there: what makes it one
+    /// camera's. One alone may stand in other settings too.
     pub fn is_personal(&self) -> bool {
-        ["did", "key", "mac"]
-            .iter()
-            .any(|key| self.value(key).is_some_and(|v| is_plausible(key, v)))
+        let plausible = |key: &&str| self.value(key).is_some_and(|v| is_plausible(key, v));
+        ["did", "key", "mac"].iter().filter(|key| plausible(key)).count() >= 2
     }
 
     /// What may be shown: model and vendor as they are, the maker's half of

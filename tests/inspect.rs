@@ -191,6 +191,12 @@ fn a_second_identity_is_seen() {
     let mut bytes = chip("ipc009");
     bytes[0x40_0000..0x41_0000].copy_from_slice(&factory("123456789"));
     assert!(!codes(&look(&bytes)).contains(&"two-identities"));
+    // Settings that hold a mac are no identity.
+    let mut bytes = chip("ipc009");
+    let settings = flsh::build(&[(b"mac", b"50:EC:50:AB:CD:EF")], 0x1_0000).unwrap();
+    bytes[0xFE_0000..0xFF_0000].copy_from_slice(&settings);
+    let report = look(&bytes);
+    assert!(report.findings.is_empty() && report.identity.elsewhere.is_empty());
 }
 
 #[test]

@@ -61,7 +61,7 @@ pub enum Kind {
 pub struct Model {
     /// The model's id: `ipc009`.
     pub id: String,
-    /// Whether an identity in the file says so; otherwise it is a guess.
+    /// Whether an identity in the file says so, or its hash; otherwise it is a guess.
     pub certain: bool,
     /// How it was told, in words.
     pub how: String,
