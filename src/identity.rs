@@ -1,1 +1,280 @@
-//! (to come)
+//! The camera's identity: FACTORY's bytes judged, compared without being
+//! shown, and masked for the eyes. Pure. The format itself is in
+//! [`crate::formats::flsh`]; saving it is no matter of this module.
+//!
+//! Facts: docs/formats.md, FLSH and FACTORY.
+
+use std::fmt;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::formats::flsh::{self, FlshError};
+
+/// The keys that make up the identity.
+pub const KEYS: [&str; 5] = ["did", "key", "mac", "vendor", "model"];
+
+/// How an identity is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum Health {
+    /// All keys are there, each of a plausible length, and the CRC is right.
+    Healthy,
+    /// Erased: the cloud pairing is gone.
+    Blank,
+    /// Something is there, and something is wrong with it.
+    Damaged {
+        /// What is wrong, in words; no value stands in them.
+        reasons: Vec<String>,
+    },
+    /// There are no bytes to judge.
+    Missing,
+}
+
+impl Health {
+    /// `healthy`, `blank`, `damaged` or `missing`: the word for scripts.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Health::Healthy => "healthy",
+            Health::Blank => "blank",
+            Health::Damaged { .. } => "damaged",
+            Health::Missing => "missing",
+        }
+    }
+
+    /// Whether it is healthy.
+    pub fn is_healthy(&self) -> bool {
+        *self == Health::Healthy
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Health::Healthy => f.write_str("healthy"),
+            Health::Blank => f.write_str("blank"),
+            Health::Damaged { reasons } => write!(f, "damaged: {}", reasons.join("; ")),
+            Health::Missing => f.write_str("missing"),
+        }
+    }
+}
+
+/// One key as it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Masked {
+    /// The key.
+    pub key: &'static str,
+    /// What may be seen of its value.
+    pub shown: String,
+}
+
+/// What FACTORY's bytes amount to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Judgement {
+    /// How the identity is.
+    pub health: Health,
+    /// The first 8 hex digits of the SHA-256 of the whole partition.
+    pub fingerprint: String,
+    /// Where in the bytes the FLSH stands, in bytes; anything but 0 is unusual.
+    pub at: Option<usize>,
+    /// Whether the CRC is right; `None` where there is no FLSH.
+    pub crc_ok: Option<bool>,
+    /// The identity, where any of its keys can be read.
+    #[serde(rename = "masked")]
+    pub identity: Option<Identity>,
+}
+
+impl Judgement {
+    /// The fingerprint, where there are bytes that it is of.
+    pub fn mark(&self) -> Option<&str> {
+        (self.health != Health::Missing).then_some(self.fingerprint.as_str())
+    }
+
+    /// That of a FACTORY which is not there.
+    pub fn missing() -> Self {
+        judge(&[])
+    }
+}
+
+/// The values that make up an identity. They are never shown as they are:
+/// `Debug`, `Display` and `Serialize` give the masked view.
+#[derive(Clone)]
+pub struct Identity {
+    values: [Option<Vec<u8>>; KEYS.len()],
+}
+
+/// Judges the bytes of FACTORY, all of the partition.
+pub fn judge(factory: &[u8]) -> Judgement {
+    let mut judgement = Judgement {
+        health: Health::Missing,
+        fingerprint: fingerprint(factory),
+        at: None,
+        crc_ok: None,
+        identity: None,
+    };
+    if factory.is_empty() {
+        return judgement;
+    }
+    let flsh = match flsh::parse(factory) {
+        Ok(flsh) => flsh,
+        Err(FlshError::Blank) => {
+            judgement.health = Health::Blank;
+            return judgement;
+        }
+        Err(e @ (FlshError::NoMagic | FlshError::Cut { .. })) => {
+            judgement.health = Health::Damaged { reasons: vec![e.to_string()] };
+            return judgement;
+        }
+    };
+    judgement.at = Some(flsh.at);
+    judgement.crc_ok = Some(flsh.crc_ok());
+    let identity = Identity { values: KEYS.map(|key| flsh.get(key).map(<[u8]>::to_vec)) };
+    let mut reasons = Vec::new();
+    if flsh.at != 0 {
+        reasons.push(format!("it begins at {:#x}, not at the partition's start", flsh.at));
+    }
+    if !flsh.crc_ok() {
+        reasons.push("crc: its checksum is wrong".to_owned());
+    }
+    for (key, value) in KEYS.into_iter().zip(&identity.values) {
+        match value {
+            None => reasons.push(format!("{key} is not there")),
+            Some(value) if !is_plausible(key, value) => {
+                reasons.push(format!("{key} is not what it should be ({} bytes)", value.len()));
+            }
+            Some(_) => {}
+        }
+    }
+    judgement.health =
+        if reasons.is_empty() { Health::Healthy } else { Health::Damaged { reasons } };
+    judgement.identity = identity.values.iter().any(Option::is_some).then_some(identity);
+    judgement
+}
+
+/// The first 8 hex digits of the SHA-256 of a whole FACTORY partition: the
+/// name of an identity that may be shown and written down.
+pub fn fingerprint(factory: &[u8]) -> String {
+    let digest = Sha256::digest(factory);
+    let first = digest.iter().take(4).fold(0u32, |n, &b| n << 8 | u32::from(b));
+    format!("{first:08x}")
+}
+
+/// Whether a value can be what the key says. Real ones have 9 digits (did),
+/// 16 characters (key), `aa:bb:cc:dd:ee:ff` (mac), 8 (vendor), 22 (model).
+fn is_plausible(key: &str, value: &[u8]) -> bool {
+    let text = value.iter().all(u8::is_ascii_graphic);
+    match key {
+        "did" => (6..=20).contains(&value.len()) && value.iter().all(u8::is_ascii_digit),
+        "key" => text && value.len() == 16,
+        "mac" => mac_bytes(value).is_some_and(|mac| mac != [0; 6] && mac != [0xFF; 6]),
+        "vendor" => text && (2..=32).contains(&value.len()),
+        "model" => text && (5..=40).contains(&value.len()) && value.contains(&b'.'),
+        _ => true,
+    }
+}
+
+/// Six bytes from `aa:bb:cc:dd:ee:ff`, with `-` or `:` between them.
+fn mac_bytes(text: &[u8]) -> Option<[u8; 6]> {
+    let text = text.trim_ascii();
+    if text.len() != 17 {
+        return None;
+    }
+    let mut mac = [0; 6];
+    for (i, byte) in mac.iter_mut().enumerate() {
+        let at = i * 3;
+        if i > 0 && !matches!(text[at - 1], b':' | b'-') {
+            return None;
+        }
+        let digit = |b: u8| char::from(b).to_digit(16);
+        *byte = (digit(text[at])? * 16 + digit(text[at + 1])?) as u8;
+    }
+    Some(mac)
+}
+
+impl Identity {
+    fn value(&self, key: &str) -> Option<&[u8]> {
+        KEYS.iter().position(|k| *k == key).and_then(|i| self.values[i].as_deref())
+    }
+
+    /// The model's id: `ipc009` of `chuangmi.camera.ipc009`.
+    pub fn model(&self) -> Option<String> {
+        let model = self.value("model").filter(|m| is_plausible("model", m))?;
+        let id = model.rsplit(|&b| b == b'.').next().filter(|id| !id.is_empty())?;
+        id.iter()
+            .all(u8::is_ascii_alphanumeric)
+            .then(|| id.iter().copied().map(char::from).collect())
+    }
+
+    /// Whether both hold all five values, and the same ones. The time it
+    /// takes tells nothing about where values differ.
+    pub fn same_as(&self, other: &Identity) -> bool {
+        self.values.iter().zip(&other.values).fold(true, |same, pair| {
+            same & match pair {
+                (Some(a), Some(b)) => same_bytes(a, b),
+                _ => false,
+            }
+        })
+    }
+
+    /// Whether its mac is this one, as `/sys/class/net/wlan0/address` has it;
+    /// letter case and separators do not matter.
+    pub fn mac_matches(&self, mac: &str) -> bool {
+        match (self.value("mac").and_then(mac_bytes), mac_bytes(mac.as_bytes())) {
+            (Some(own), Some(other)) => own == other,
+            _ => false,
+        }
+    }
+
+    /// Whether its did is this one, which an owner typed.
+    pub fn did_matches(&self, did: &str) -> bool {
+        self.value("did")
+            .is_some_and(|own| is_plausible("did", own) && same_bytes(own, did.trim().as_bytes()))
+    }
+
+    /// What may be shown: model and vendor as they are, the maker's half of
+    /// the mac, the last 2 digits of the did, the length of the key.
+    pub fn masked(&self) -> Vec<Masked> {
+        KEYS.into_iter()
+            .filter_map(|key| {
+                let value = self.value(key)?;
+                let shown = match key {
+                    _ if !is_plausible(key, value) => format!("{} bytes, unusual", value.len()),
+                    "model" | "vendor" => String::from_utf8_lossy(value).into_owned(),
+                    "mac" => format!("{}:**:**:**", String::from_utf8_lossy(&value[..8])),
+                    "did" => {
+                        let (hidden, last) = value.split_at(value.len() - 2);
+                        "*".repeat(hidden.len()) + &String::from_utf8_lossy(last)
+                    }
+                    _ => format!("{} characters", value.len()),
+                };
+                Some(Masked { key, shown })
+            })
+            .collect()
+    }
+}
+
+/// Compares without stopping at the first difference.
+fn same_bytes(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len()
+        && std::hint::black_box(a.iter().zip(b).fold(0, |d, (x, y)| d | (x ^ y))) == 0
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<String> =
+            self.masked().iter().map(|m| format!("{} {}", m.key, m.shown)).collect();
+        f.write_str(&fields.join(", "))
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({self})")
+    }
+}
+
+impl Serialize for Identity {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.masked().serialize(serializer)
+    }
+}

@@ -1,5 +1,7 @@
 //! Starts the program; everything else is in the library.
 
-fn main() {
-    println!("mi360d");
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mi360d::cli::main()
 }

@@ -1,1 +1,67 @@
-//! (to come)
+//! Backups of a whole chip: read twice, written, read again from the card,
+//! and only then called proven.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `vault` | FACTORY and CONFIG, saved before anything else |
+//! | `reading` | one pass over the chip: hashed and judged |
+//! | `make` | a set, from two readings to its closing checksums |
+//! | `verify` | a set, read again; which byte is wrong |
+//! | `set`, `manifest`, `sums` | what lies in a set's folder |
+//! | `retention` | which sets stay; pure |
+//! | `recovery` | `RECOVERY.txt`, the way back in words |
+
+pub mod error;
+pub mod make;
+pub mod manifest;
+pub mod reading;
+pub mod recovery;
+pub mod retention;
+pub mod set;
+pub mod sums;
+pub mod vault;
+pub mod verify;
+
+pub use error::BackupError;
+pub use make::{Facts, Outcome, Request};
+pub use manifest::Manifest;
+pub use reading::{PartReading, Reading};
+pub use set::{SetFolder, SetName, SetState};
+pub use verify::{Damage, Verdict};
+
+/// Where long work says how far it is.
+pub trait Progress: Sync {
+    /// `done` of `total` bytes of a step, named in a few words.
+    fn at(&self, step: &str, done: u64, total: u64);
+}
+
+/// Nobody watches.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn at(&self, _step: &str, _done: u64, _total: u64) {}
+}
+
+/// A SHA-256 digest.
+pub type Digest = [u8; 32];
+
+/// A digest as 64 lowercase hex digits.
+pub fn hex(digest: &[u8]) -> String {
+    use std::fmt::Write as _;
+    digest.iter().fold(String::with_capacity(digest.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The digest that 64 hex digits stand for.
+pub fn unhex(text: &str) -> Option<Digest> {
+    let mut digest = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(digest)
+}

@@ -1,1 +1,170 @@
-//! (to come)
+//! One camera: its chip, its card, its identity, and what is being done with
+//! them. What the page can do, the command line can do, through this module.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `startup` | the order of a start: identity, backup, proof |
+//! | `state` | what is known so far, for whoever asks |
+//! | `notice` | what the owner must be told, from what is known |
+//! | `status`, `flash_view`, `set_view` | the documents of page, API and command line |
+//! | `status_txt` | `STATUS.txt`, for who cannot reach the page |
+//! | `config` | `config.toml`, checked |
+//! | `boots` | the count of starts, and the safe mode |
+//! | `host` | the machine around the chip |
+//! | `simulate`, `synthetic` | making a simulated camera |
+
+pub mod boots;
+pub mod config;
+pub mod flash_view;
+pub mod host;
+pub mod notice;
+pub mod set_view;
+pub mod simulate;
+pub mod startup;
+pub mod state;
+pub mod status;
+pub mod status_txt;
+pub mod synthetic;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::backup::reading::read_settled;
+use crate::backup::{self, BackupError, Facts, Outcome, Progress, Reading, Request, vault};
+use crate::card::Card;
+use crate::chip::sim::OnCut;
+use crate::chip::{Chip, ChipError, Faults, MtdChip, Role, SimChip};
+use crate::identity::{self, Judgement};
+
+pub use config::Config;
+pub use state::State;
+
+/// One camera, real or simulated.
+pub struct Camera {
+    chip: Box<dyn Chip>,
+    card: Card,
+    source: Source,
+    state: Mutex<State>,
+}
+
+/// Where a camera is.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// This machine.
+    Device,
+    /// A folder on a PC.
+    Simulated {
+        /// The folder.
+        dir: PathBuf,
+        /// Its model.
+        model: String,
+    },
+}
+
+impl Camera {
+    /// Opens this machine's chip, or the simulated camera in a folder.
+    ///
+    /// # Errors
+    /// [`ChipError`] where there is none.
+    pub fn open(sim: Option<&Path>) -> Result<Camera, ChipError> {
+        let (chip, card, source): (Box<dyn Chip>, Card, Source) = match sim {
+            None => (Box::new(MtdChip::open()?), Card::of_camera(), Source::Device),
+            Some(dir) => {
+                let chip = SimChip::open(dir, Faults::from_env()?, OnCut::EndProcess)?;
+                let model = chip.camera().model.clone();
+                let source = Source::Simulated { dir: dir.to_owned(), model };
+                (Box::new(chip), Card::folder(&dir.join("sdcard")), source)
+            }
+        };
+        Ok(Camera::new(chip, card, source))
+    }
+
+    /// A camera of these parts.
+    pub fn new(chip: Box<dyn Chip>, card: Card, source: Source) -> Camera {
+        Camera { chip, card, source, state: Mutex::new(State::default()) }
+    }
+
+    /// Its chip.
+    pub fn chip(&self) -> &dyn Chip {
+        self.chip.as_ref()
+    }
+
+    /// Its card.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// Where it is.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// What is known so far.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// FACTORY, read until two readings agree, and judged; changes nothing.
+    pub fn judge_identity(&self) -> Judgement {
+        self.chip
+            .map()
+            .by_role(Role::Factory)
+            .and_then(|part| {
+                read_settled(self.chip(), part).inspect_err(|e| log::error!("{e}")).ok()
+            })
+            .map_or_else(Judgement::missing, |bytes| identity::judge(&bytes))
+    }
+
+    /// The model: what FACTORY says, else what the simulated camera is, else `unknown`.
+    pub fn model(&self, identity: &Judgement) -> String {
+        let said = identity.identity.as_ref().and_then(identity::Identity::model);
+        match (said, &self.source) {
+            (Some(model), _) => model,
+            (None, Source::Simulated { model, .. }) => model.clone(),
+            (None, Source::Device) => "unknown".to_owned(),
+        }
+    }
+
+    /// Saves the identity to the card and proves it; the first thing of all.
+    pub fn secure_identity(&self) {
+        let vaulted = vault::secure(self.chip(), &self.card);
+        notice::log_vaulted(&vaulted);
+        self.state().vaulted = Some(vaulted);
+    }
+
+    /// Makes a backup, unless a set holds the chip already. The identity must
+    /// have been secured before.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn backup(
+        &self,
+        keep: Option<usize>,
+        progress: &dyn Progress,
+    ) -> Result<Outcome, BackupError> {
+        let known = self.state().vaulted.as_ref().map(|v| v.judgement.clone());
+        let judgement = known.unwrap_or_else(|| self.judge_identity());
+        let facts = Facts {
+            model: self.model(&judgement),
+            kernel: host::kernel_release(),
+            boot_count: boots::Boots::current(&self.card).count,
+            clock: host::clock(),
+        };
+        backup::make::backup(&Request {
+            chip: self.chip(),
+            card: &self.card,
+            identity: &judgement,
+            facts: &facts,
+            keep,
+            progress,
+        })
+    }
+
+    /// Reads and judges the whole chip; changes nothing.
+    ///
+    /// # Errors
+    /// [`BackupError`] where the chip is gone.
+    pub fn read(&self, progress: &dyn Progress) -> Result<Reading, BackupError> {
+        backup::reading::read_chip(self.chip(), progress)
+    }
+}

@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::ChipError;
+
 /// Bytes read, hashed and compared at a time. Every partition of every known
 /// map is a multiple of it, and JFFS2 nodes never cross such a border.
 pub const WINDOW: u32 = 0x1_0000;
@@ -104,7 +106,49 @@ impl Partition {
 
     /// How many erase blocks it has.
     pub fn blocks(&self) -> u32 {
-        self.size / self.erase_size
+        self.size.checked_div(self.erase_size).unwrap_or(0)
+    }
+
+    /// Whether `length` bytes from `offset` on are within it.
+    ///
+    /// # Errors
+    /// [`ChipError::OutOfRange`] where they are not.
+    pub fn check_range(&self, offset: u32, length: usize) -> Result<(), ChipError> {
+        if u64::from(offset) + length as u64 <= u64::from(self.size) {
+            return Ok(());
+        }
+        let (partition, size) = (self.name.clone(), self.size);
+        Err(ChipError::OutOfRange { partition, size, offset, length })
+    }
+
+    /// The erase block of this number; `None` beyond the last.
+    pub fn erase_block(&self, number: u32) -> Option<EraseBlock<'_>> {
+        (number < self.blocks()).then(|| EraseBlock { part: self, start: number * self.erase_size })
+    }
+}
+
+/// One erase block of a partition: aligned and within it, by construction,
+/// because the kernel checks neither.
+#[derive(Clone, Copy, Debug)]
+pub struct EraseBlock<'p> {
+    part: &'p Partition,
+    start: u32,
+}
+
+impl<'p> EraseBlock<'p> {
+    /// The partition.
+    pub fn partition(&self) -> &'p Partition {
+        self.part
+    }
+
+    /// Bytes from the partition's start.
+    pub fn start(&self) -> u32 {
+        self.start
+    }
+
+    /// Its length in bytes.
+    pub fn length(&self) -> u32 {
+        self.part.erase_size
     }
 }
 

@@ -1,1 +1,101 @@
-//! (to come)
+//! Requests become calls of [`crate::camera`], answers become JSON; nothing
+//! is decided here.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `gate` | what strangers can reach: limits, deadlines, Host |
+//! | `backend` | tiny_http behind it |
+//! | `routes` | the one table of what can be asked for, and by whom |
+//! | `api` | the JSON documents, and files of a set |
+//! | `page` | the page |
+//! | `reply` | answers, with their headers |
+
+mod api;
+pub mod backend;
+pub mod gate;
+mod page;
+mod reply;
+mod routes;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use self::backend::{BackendConfig, BackendError, BackendHandle, Door};
+use self::gate::{Gate, GateConfig, GateError, GateHandle, Limits};
+use crate::camera::Camera;
+use crate::card::log::Recent;
+use crate::error::Explain;
+
+/// Why there is no page.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum WebError {
+    /// The gate.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// The server behind it.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// The socket between them.
+    #[error("no socket between the gate and the server: {0}")]
+    Door(#[source] std::io::Error),
+}
+
+impl Explain for WebError {
+    fn code(&self) -> &'static str {
+        match self {
+            WebError::Gate(e) => e.code(),
+            WebError::Backend(e) => e.code(),
+            WebError::Door(_) => "web-door",
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            WebError::Gate(e) => e.hint(),
+            WebError::Backend(e) => e.hint(),
+            WebError::Door(_) => "Stop other programs to free memory, then start again.".into(),
+        }
+    }
+}
+
+/// A page that is being served.
+pub struct Page {
+    gate: GateHandle,
+    backend: BackendHandle,
+}
+
+impl Page {
+    /// Ends it.
+    pub fn stop(self) {
+        self.gate.stop();
+        self.backend.stop();
+    }
+}
+
+/// What a handler has at hand.
+pub(crate) struct Context {
+    camera: Arc<Camera>,
+    recent: Recent,
+}
+
+/// Serves the page of a camera.
+///
+/// # Errors
+/// [`WebError`].
+pub fn start(
+    listener: TcpListener,
+    camera: &Arc<Camera>,
+    recent: Recent,
+) -> Result<Page, WebError> {
+    let door = Door::new(&format!("mi360d-{}", std::process::id())).map_err(WebError::Door)?;
+    let hosts = camera.state().settings.config.web.host_names.iter().map(|h| h.0.clone()).collect();
+    let context = Context { camera: Arc::clone(camera), recent };
+    let backend = backend::start(&BackendConfig::new(door.clone()), move |request| {
+        routes::answer(&context, request);
+    })?;
+    let gate = Gate::start(GateConfig { listener, door, hosts, limits: Limits::default() })?;
+    Ok(Page { gate, backend })
+}

@@ -1,0 +1,91 @@
+//! Why a backup could not be made, found or proven.
+
+use thiserror::Error;
+
+use crate::card::CardError;
+use crate::chip::ChipError;
+use crate::error::{Exit, Explain};
+
+/// An error of the backup.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// The card failed.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// The chip failed.
+    #[error(transparent)]
+    Chip(#[from] ChipError),
+    /// Too little room for a set.
+    #[error("the card has {free} MiB free, a backup needs {needed} MiB")]
+    NoRoom {
+        /// MiB free.
+        free: u64,
+        /// MiB needed.
+        needed: u64,
+    },
+    /// The chip never gave the same bytes twice.
+    #[error("{partition} reads differently each time: no two readings agree")]
+    Unsettled {
+        /// The partition's name.
+        partition: String,
+    },
+    /// The card does not hold what was written.
+    #[error("the new backup does not read back from the card: {file}")]
+    NotProven {
+        /// The file in the set.
+        file: String,
+    },
+    /// No set of this name.
+    #[error("there is no backup '{name}'")]
+    NoSuchSet {
+        /// What was asked for.
+        name: String,
+    },
+    /// All numbers are taken.
+    #[error("the card holds backup number 9999: there is no next number")]
+    NumbersUsedUp,
+}
+
+impl Explain for BackupError {
+    fn code(&self) -> &'static str {
+        match self {
+            BackupError::Card(e) => e.code(),
+            BackupError::Chip(e) => e.code(),
+            BackupError::NoRoom { .. } => "card-full",
+            BackupError::Unsettled { .. } => "chip-unsettled",
+            BackupError::NotProven { .. } => "card-lies",
+            BackupError::NoSuchSet { .. } => "no-such-backup",
+            BackupError::NumbersUsedUp => "numbers-used-up",
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            BackupError::Card(e) => e.hint(),
+            BackupError::Chip(e) => e.hint(),
+            BackupError::NoRoom { .. } => "Free room on the card, on a PC or by deleting old \
+                backups, then start again. Your identity is saved apart, in mi360d/identity."
+                .into(),
+            BackupError::Unsettled { .. } => "The flash chip or its power supply is failing: \
+                keep what is on the card, and try again with another power supply."
+                .into(),
+            BackupError::NotProven { .. } => "The card does not keep what it is given: copy what \
+                is on it and use another."
+                .into(),
+            BackupError::NoSuchSet { .. } => "`mi360d backups` lists what is on the card.".into(),
+            BackupError::NumbersUsedUp => {
+                "Move old backups from the card to a PC, then start again.".into()
+            }
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            BackupError::Card(e) => e.exit(),
+            BackupError::Chip(e) => e.exit(),
+            BackupError::NoSuchSet { .. } => Exit::Usage,
+            _ => Exit::Failed,
+        }
+    }
+}

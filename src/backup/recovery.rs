@@ -1,0 +1,152 @@
+//! `RECOVERY.txt`: the way back for this camera and this set, in words and
+//! commands, for somebody without this program.
+//!
+//! Facts: docs/formats.md, "Boot" and "Write protection".
+
+use std::fmt::Write as _;
+
+use super::manifest::Manifest;
+use super::set::CHIP;
+use crate::chip::Role;
+
+/// Where U-Boot of these cameras loads files to.
+const LOAD_ADDRESS: u32 = 0x2100_0000;
+
+/// The text for the set in the folder of this name.
+pub fn text(manifest: &Manifest, folder: &str) -> String {
+    let mut text = String::new();
+    head(&mut text, manifest, folder);
+    if !manifest.complete {
+        gaps(&mut text, manifest);
+        return text;
+    }
+    programmer(&mut text, manifest);
+    console(&mut text, manifest, folder);
+    card(&mut text);
+    text
+}
+
+fn put(text: &mut String, lines: &str) {
+    text.push_str(lines);
+}
+
+fn head(text: &mut String, manifest: &Manifest, folder: &str) {
+    let title = format!("THE WAY BACK: backup {folder}, camera {}", manifest.model);
+    let _ = writeln!(text, "{title}\n{}\n", "=".repeat(title.len()));
+    let identity = match manifest.identity.health.as_str() {
+        "healthy" => "This set holds the camera's cloud identity, and it is healthy.",
+        "blank" => {
+            "FACTORY was blank when this set was made: it holds NO cloud identity. If an older\n\
+             set or a folder in mi360d/identity has one, that is the one to keep."
+        }
+        "damaged" => {
+            "The cloud identity in FACTORY was damaged when this set was made. Keep it all the\n\
+             same: it may be repaired, and nothing else can bring it back."
+        }
+        _ => "No cloud identity was found on this chip.",
+    };
+    let _ = writeln!(text, "{identity}\n");
+    put(
+        text,
+        "Keep a copy of this folder on a PC. Show it to nobody: it holds your camera's\n\
+         cloud key and your WiFi password. `mi360d redact` makes a copy that is safe to post.\n\n\
+         Check the files before you use them, in this folder:  sha256sum -c SHA256SUMS\n\n\
+         The chip:\n\n",
+    );
+    let _ = writeln!(text, "  {:<10} {:>10} {:>10}  file", "partition", "offset", "size");
+    for p in &manifest.partitions {
+        let offset = p.offset.map_or_else(|| "?".to_owned(), |o| format!("{o:#08x}"));
+        let _ = writeln!(text, "  {:<10} {offset:>10} {:>#10x}  {}", p.name, p.size, p.file);
+    }
+    text.push('\n');
+}
+
+fn gaps(text: &mut String, manifest: &Manifest) {
+    put(
+        text,
+        "INCOMPLETE: some of the chip could not be read. The files named .partial.bin have\n\
+         0xFF in these places; all others are whole:\n\n",
+    );
+    for p in &manifest.partitions {
+        for gap in &p.gaps {
+            let end = gap.offset + gap.length;
+            let _ = writeln!(text, "  {:<10} {:#x} to {end:#x}", p.name, gap.offset);
+        }
+    }
+    put(
+        text,
+        "\nDo not write a .partial.bin to any camera. BOOT, CONFIG and FACTORY from this set,\n\
+         where they are whole, and KERNEL, ROOTFS and DATA of a camera of the same model make\n\
+         a full image again: `mi360d assemble`.\n",
+    );
+}
+
+fn programmer(text: &mut String, manifest: &Manifest) {
+    put(text, "1. WITH A FLASH PROGRAMMER (works always)\n\n");
+    let _ = writeln!(
+        text,
+        "   For a CH341A or the like with a 3.3 V clip. {CHIP} is the whole chip, {} bytes.\n",
+        manifest.chip_size
+    );
+    put(
+        text,
+        "   a. Take the camera's power away. Put the clip on the 8-pin flash chip.\n\
+         \x20  b. Read the chip twice into two files and compare them: only when they are equal\n\
+         \x20     is the contact good. Keep this dump too.\n\
+         \x20  c. Unprotect the chip (clear its block protection).\n\
+         \x20  d. Erase it.\n",
+    );
+    let _ = writeln!(text, "   e. Write {CHIP}.");
+    put(
+        text,
+        "   f. Verify.\n\
+         \x20  g. Protect the chip again. Without this the camera dies at its second start.\n\n\
+         \x20  With flashrom, steps c to g:\n\n\
+         \x20    flashrom -p ch341a_spi --wp-disable\n",
+    );
+    let _ = writeln!(text, "     flashrom -p ch341a_spi -w {CHIP}");
+    put(
+        text,
+        "     flashrom -p ch341a_spi --wp-enable\n\n\
+         \x20  (flashrom erases and verifies by itself. If `flashrom -p ch341a_spi --wp-status`\n\
+         \x20  showed a protected range before, set the same range again before --wp-enable.)\n\n",
+    );
+}
+
+fn console(text: &mut String, manifest: &Manifest, folder: &str) {
+    put(
+        text,
+        "2. OVER THE SERIAL CONSOLE (while the boot loader still starts)\n\n\
+         \x20  115200 baud, 8N1, 3.3 V. Hold Enter while you switch the power on, until the\n\
+         \x20  prompt `MStar #` or `SigmaStar #` comes. This card must be in the slot. Write only\n\
+         \x20  what is broken; each part is four lines. Never write BOOT from here.\n\n\
+         \x20    sf probe 0\n\n",
+    );
+    for p in &manifest.partitions {
+        let (Some(offset), false) = (p.offset, matches!(p.role, Role::Boot | Role::Other)) else {
+            continue;
+        };
+        let _ = writeln!(
+            text,
+            "     # {}\n     fatload mmc 0 {LOAD_ADDRESS:#x} mi360d/backups/{folder}/{}\n     \
+             sf erase {offset:#x} {:#x}\n     sf write {LOAD_ADDRESS:#x} {offset:#x} {:#x}\n",
+            p.name, p.file, p.size, p.size
+        );
+    }
+    put(
+        text,
+        "   After each fatload the boot loader says how many bytes it read: go on only if that\n\
+         \x20  is the size in the table above. Then type `reset`.\n\n",
+    );
+}
+
+fn card(text: &mut String) {
+    put(
+        text,
+        "3. FROM THE CARD (while Linux still starts)\n\n\
+         \x20  Put the card in and start the camera: mi360d starts with it, and its page restores\n\
+         \x20  from this set. A camera whose KERNEL or ROOTFS is broken does not get that far; a\n\
+         \x20  tf_recovery.img or tf_update.img signed by the vendor, for this model and not newer\n\
+         \x20  than the boot loader, brings it back from the card by itself at power-up.\n",
+    );
+}

@@ -1,0 +1,90 @@
+//! Which sets stay on the card; pure. A set is only ever removed here because
+//! newer ones of the same identity hold what it was kept for.
+
+use super::set::{SetFolder, SetState};
+
+/// What a set is to the camera's owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The first healthy set of its identity: never overwritten, never deleted.
+    Pristine,
+    /// The newest set of a healthy identity: stays until a newer one is there.
+    NewestHealthy,
+    /// One of the newest `keep`.
+    Kept,
+    /// Newer ones hold what it was for.
+    Spare,
+    /// With gaps: stays until its owner removes it.
+    Incomplete,
+    /// Its making was interrupted.
+    Unfinished,
+    /// Damaged: said, and left to its owner.
+    Broken,
+}
+
+impl Standing {
+    /// Whether the program itself refuses to delete it, also when asked.
+    pub fn is_protected(self) -> bool {
+        matches!(self, Standing::Pristine | Standing::NewestHealthy)
+    }
+
+    /// In words, for a list.
+    pub fn words(self) -> &'static str {
+        match self {
+            Standing::Pristine => "pristine: the first of its identity, kept for ever",
+            Standing::NewestHealthy => "the newest with a healthy identity, kept",
+            Standing::Kept => "kept",
+            Standing::Spare => "may go: newer sets are there",
+            Standing::Incomplete => "incomplete: some of the chip could not be read",
+            Standing::Unfinished => "unfinished: does not count",
+            Standing::Broken => "damaged",
+        }
+    }
+}
+
+/// The standing of every set, in their order (by number). `keep` counts the
+/// sets beside the pristine one, for each identity on the card apart.
+pub fn standings(sets: &[SetFolder], keep: usize) -> Vec<Standing> {
+    sets.iter()
+        .enumerate()
+        .map(|(i, set)| {
+            let manifest = match &set.state {
+                SetState::Closed { manifest, .. } => manifest,
+                SetState::Incomplete { .. } => return Standing::Incomplete,
+                SetState::Unfinished => return Standing::Unfinished,
+                SetState::Broken { .. } => return Standing::Broken,
+            };
+            let mine = |other: &&SetFolder| {
+                other
+                    .closed()
+                    .is_some_and(|m| m.identity.fingerprint == manifest.identity.fingerprint)
+            };
+            let healthy = manifest.is_healthy();
+            if healthy && !sets[..i].iter().any(|s| mine(&s)) {
+                return Standing::Pristine;
+            }
+            let newer = sets[i + 1..].iter().filter(mine).count();
+            match newer {
+                0 if healthy => Standing::NewestHealthy,
+                n if n < keep.max(1) => Standing::Kept,
+                _ => Standing::Spare,
+            }
+        })
+        .collect()
+}
+
+/// The sets to remove now, oldest first. Unfinished ones go once a complete
+/// set with a higher number is there.
+pub fn to_remove(sets: &[SetFolder], keep: usize) -> Vec<&SetFolder> {
+    let newest_closed = sets.iter().rposition(|s| s.closed().is_some());
+    sets.iter()
+        .zip(standings(sets, keep))
+        .enumerate()
+        .filter(|(i, (_, standing))| match standing {
+            Standing::Spare => true,
+            Standing::Unfinished => newest_closed.is_some_and(|newest| newest > *i),
+            _ => false,
+        })
+        .map(|(_, (set, _))| set)
+        .collect()
+}

@@ -1,0 +1,231 @@
+//! The folders under `backups/`: their names, their states, their order.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::manifest::{self, MANIFEST, Manifest};
+use super::sums::{self, BLOCKSUMS, SHA256SUMS, Sums};
+use super::{BackupError, Digest, hex};
+use crate::card::file::read_bounded;
+
+/// Stands in a folder from its first moment until the set is closed, so that a
+/// closed set whose checksums rot is never taken for an unfinished one.
+pub const UNFINISHED: &str = "UNFINISHED";
+/// The whole chip, for a programmer.
+pub const CHIP: &str = "chip.bin";
+/// The way back, in words.
+pub const RECOVERY: &str = "RECOVERY.txt";
+
+/// A folder's name: `0001-3f9a12bc`, or `0002-incomplete`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SetName {
+    /// The running number, 1 to 9999.
+    pub number: u16,
+    /// The first 8 hex digits of the chip's SHA-256; `None` for an incomplete one.
+    pub digits: Option<String>,
+}
+
+impl SetName {
+    /// The name of a complete set.
+    pub fn complete(number: u16, chip: &Digest) -> SetName {
+        SetName { number, digits: Some(hex(&chip[..4])) }
+    }
+
+    /// The name of a set with gaps.
+    pub fn incomplete(number: u16) -> SetName {
+        SetName { number, digits: None }
+    }
+
+    /// Parses a folder's name.
+    pub fn parse(name: &str) -> Option<SetName> {
+        let (number, rest) = name.split_once('-')?;
+        if number.len() != 4 || !number.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let number = number.parse().ok().filter(|n| *n > 0)?;
+        if rest == "incomplete" {
+            return Some(SetName { number, digits: None });
+        }
+        let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        (rest.len() == 8 && rest.bytes().all(is_hex))
+            .then(|| SetName { number, digits: Some(rest.to_owned()) })
+    }
+}
+
+impl fmt::Display for SetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{}", self.number, self.digits.as_deref().unwrap_or("incomplete"))
+    }
+}
+
+/// What a folder is, by its form; whether its bytes still hold, `verify` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetState {
+    /// Closed by its checksums.
+    Closed {
+        /// What it is a backup of.
+        manifest: Box<Manifest>,
+        /// What its files must be.
+        sums: Sums,
+    },
+    /// Made of a chip that could not be read whole; stays until its owner removes it.
+    Incomplete {
+        /// What it is a backup of.
+        manifest: Box<Manifest>,
+    },
+    /// The making of it was interrupted.
+    Unfinished,
+    /// It was a set, and is damaged.
+    Broken {
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// One folder.
+#[derive(Clone, Debug)]
+pub struct SetFolder {
+    /// Its name.
+    pub name: SetName,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is.
+    pub state: SetState,
+}
+
+impl SetFolder {
+    /// Looks at a folder; reads its small files only.
+    pub fn read(path: &Path) -> Option<SetFolder> {
+        let name = SetName::parse(path.file_name()?.to_str()?)?;
+        let state = read_state(path, &name);
+        Some(SetFolder { name, path: path.to_owned(), state })
+    }
+
+    /// Its manifest, if it is closed.
+    pub fn closed(&self) -> Option<&Manifest> {
+        match &self.state {
+            SetState::Closed { manifest, .. } => Some(manifest),
+            _ => None,
+        }
+    }
+
+    /// Its manifest, if it can be read.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        match &self.state {
+            SetState::Closed { manifest, .. } | SetState::Incomplete { manifest } => Some(manifest),
+            _ => None,
+        }
+    }
+
+    /// The fingerprint of its identity.
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.manifest()?.identity.fingerprint.as_deref()
+    }
+}
+
+fn read_state(path: &Path, name: &SetName) -> SetState {
+    let unfinished = path.join(UNFINISHED).exists();
+    let broken = |reason: String| {
+        if unfinished { SetState::Unfinished } else { SetState::Broken { reason } }
+    };
+    let sums = match read_bounded(&path.join(SHA256SUMS), sums::LIMIT) {
+        Ok(text) => Sums::parse(&text),
+        Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => {
+            // Without checksums it never counted; an old one that lost them is named too.
+            let bare = !path.join(MANIFEST).exists();
+            return if bare {
+                SetState::Unfinished
+            } else {
+                broken("SHA256SUMS is missing".into())
+            };
+        }
+        Err(e) => return SetState::Broken { reason: e.to_string() },
+    };
+    let Some(sums) = sums else { return broken("SHA256SUMS is damaged".into()) };
+    let manifest = match read_bounded(&path.join(MANIFEST), manifest::LIMIT) {
+        Ok(text) => match Manifest::parse(&text) {
+            Ok(manifest) => Box::new(manifest),
+            Err(e) => return broken(format!("manifest.toml is damaged: {e}")),
+        },
+        Err(e) => return broken(e.to_string()),
+    };
+    if let Some(missing) = required_files(&manifest).into_iter().find(|f| sums.of(f).is_none()) {
+        return broken(format!("SHA256SUMS does not name {missing}"));
+    }
+    if name.digits.is_none() || !manifest.complete {
+        return SetState::Incomplete { manifest };
+    }
+    SetState::Closed { manifest, sums }
+}
+
+/// The files that a whole set has, `SHA256SUMS` aside.
+pub fn required_files(manifest: &Manifest) -> Vec<String> {
+    let mut files: Vec<String> = manifest.partitions.iter().map(|p| p.file.clone()).collect();
+    if manifest.complete {
+        files.push(CHIP.to_owned());
+    }
+    files.extend([MANIFEST, RECOVERY, BLOCKSUMS].map(str::to_owned));
+    files
+}
+
+/// All folders on the card, by number; what is no set's name is left alone.
+pub fn list(backups: &Path) -> Vec<SetFolder> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(backups).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let mut sets: Vec<SetFolder> = paths.iter().filter_map(|p| SetFolder::read(p)).collect();
+    sets.sort_by(|a, b| a.name.cmp(&b.name));
+    sets
+}
+
+/// The next running number.
+///
+/// # Errors
+/// [`BackupError::NumbersUsedUp`] after 9999.
+pub fn next_number(backups: &Path) -> Result<u16, BackupError> {
+    let highest = fs::read_dir(backups)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| SetName::parse(entry.file_name().to_str()?))
+        .map(|name| name.number)
+        .max()
+        .unwrap_or(0);
+    if highest < 9999 { Ok(highest + 1) } else { Err(BackupError::NumbersUsedUp) }
+}
+
+/// Finds a set by its name, its number, or a folder's path.
+///
+/// # Errors
+/// [`BackupError::NoSuchSet`].
+pub fn find(backups: &Path, wanted: &str) -> Result<SetFolder, BackupError> {
+    let by_name = list(backups).into_iter().find(|set| {
+        set.name.to_string() == wanted
+            || (wanted.bytes().all(|b| b.is_ascii_digit()) && wanted.parse() == Ok(set.name.number))
+    });
+    by_name.ok_or_else(|| BackupError::NoSuchSet { name: wanted.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip_and_strangers_are_none() {
+        for name in ["0001-3f9a12bc", "9999-incomplete"] {
+            assert_eq!(SetName::parse(name).unwrap().to_string(), name);
+        }
+        for name in [
+            "1-3f9a12bc",
+            "0000-3f9a12bc",
+            "0001-3F9A12BC",
+            "0001-3f9a12b",
+            "0001",
+            "x",
+            "+001-3f9a12bc",
+        ] {
+            assert_eq!(SetName::parse(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The vault: FACTORY and CONFIG in `identity/<fingerprint>/`, saved and proven
+//! before anything else is done. One folder for each identity ever seen, so
+//! one card can serve several cameras.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::reading::read_settled;
+use super::sums::{self, SHA256SUMS, Sums};
+use super::{BackupError, Digest};
+use crate::card::file::{make_dir, read_bounded, replace, sync_dir, write_proven};
+use crate::card::{Card, CardError, Fault};
+use crate::chip::{Chip, Partition, Role};
+use crate::identity::{self, Judgement};
+
+/// Where an identity is kept when no card will take it: until power goes, the
+/// page can still hand it out.
+pub const LAST_RESORT: &str = "/tmp/mi360d-identity";
+
+/// What became of the identity at a start.
+#[derive(Debug)]
+pub struct Vaulted {
+    /// FACTORY, judged.
+    pub judgement: Judgement,
+    /// Where it is safe, or not.
+    pub kept: Kept,
+}
+
+/// Where an identity is safe.
+#[derive(Debug)]
+pub enum Kept {
+    /// It was on the card already, and holds.
+    Already(PathBuf),
+    /// It was saved and proven now.
+    Saved(PathBuf),
+    /// The card takes nothing: a copy is in memory, until power goes.
+    MemoryOnly {
+        /// Where.
+        path: PathBuf,
+        /// Why not on the card.
+        reason: BackupError,
+    },
+    /// It is nowhere but in the chip.
+    Nowhere(BackupError),
+    /// The map has no FACTORY: there is nothing to save.
+    NoIdentity,
+}
+
+impl Kept {
+    /// Whether it is on the card.
+    pub fn is_safe(&self) -> bool {
+        matches!(self, Kept::Already(_) | Kept::Saved(_))
+    }
+}
+
+/// Saves FACTORY and CONFIG.
+pub fn secure(chip: &dyn Chip, card: &Card) -> Vaulted {
+    let Some(factory) = chip.map().by_role(Role::Factory) else {
+        return Vaulted { judgement: Judgement::missing(), kept: Kept::NoIdentity };
+    };
+    let bytes = match read_settled(chip, factory) {
+        Ok(bytes) => bytes,
+        Err(e) => return Vaulted { judgement: Judgement::missing(), kept: Kept::Nowhere(e) },
+    };
+    let judgement = identity::judge(&bytes);
+    let config = chip.map().by_role(Role::Config).and_then(|part| read_config(chip, part));
+    let mut files = vec![("FACTORY.bin", bytes)];
+    files.extend(config.map(|c| ("CONFIG.bin", c)));
+    let folder = card.identities().join(&judgement.fingerprint);
+    let kept = keep(card, &folder, &files);
+    Vaulted { judgement, kept }
+}
+
+fn read_config(chip: &dyn Chip, part: &Partition) -> Option<Vec<u8>> {
+    read_settled(chip, part)
+        .inspect_err(|e| log::error!("CONFIG is not saved with the identity: {e}"))
+        .ok()
+}
+
+type Files = [(&'static str, Vec<u8>)];
+
+fn keep(card: &Card, folder: &Path, files: &Files) -> Kept {
+    if holds(folder, files) {
+        return Kept::Already(folder.to_owned());
+    }
+    let reason = match save(card, folder, files) {
+        Ok(()) => return Kept::Saved(folder.to_owned()),
+        Err(e) => e,
+    };
+    log::error!("the identity cannot be saved on the card: {reason}");
+    let path = PathBuf::from(LAST_RESORT).join(folder.file_name().unwrap_or_default());
+    let in_memory = make_dir(&path)
+        .and_then(|()| files.iter().try_for_each(|(n, bytes)| write_proven(&path.join(n), bytes)));
+    match in_memory {
+        Ok(()) => Kept::MemoryOnly { path, reason },
+        Err(e) => {
+            log::error!("nor in memory: {e}");
+            Kept::Nowhere(reason)
+        }
+    }
+}
+
+/// Whether a folder of the vault holds this FACTORY, proven by its checksums.
+/// CONFIG may be an older one: it changes, and the first is what is kept.
+fn holds(folder: &Path, files: &Files) -> bool {
+    let Ok(text) = read_bounded(&folder.join(SHA256SUMS), sums::LIMIT) else { return false };
+    let Some(sums) = Sums::parse(&text) else { return false };
+    sums.of("FACTORY.bin") == Some(&sha256(&files[0].1))
+        && files.iter().all(|(name, _)| sums.of(name).is_some())
+        && sums.0.iter().all(|(name, digest)| {
+            read_bounded(&folder.join(name), 0x10_0000).is_ok_and(|b| sha256(&b) == *digest)
+        })
+}
+
+fn save(card: &Card, folder: &Path, files: &Files) -> Result<(), BackupError> {
+    card.require_writable()?;
+    match write_all(folder, files) {
+        Err(e) if e.fault() == Fault::Full => {
+            make_room(card);
+            // CONFIG is a comfort; FACTORY alone is what cannot be had again.
+            Ok(write_all(folder, files).or_else(|_| write_all(folder, &files[..1]))?)
+        }
+        done => Ok(done?),
+    }
+}
+
+fn write_all(folder: &Path, files: &Files) -> Result<(), CardError> {
+    make_dir(folder)?;
+    let mut sums = Sums::default();
+    for (name, bytes) in files {
+        // What stands there and is right stays as it is: it may be the only copy.
+        let path = folder.join(name);
+        if read_bounded(&path, bytes.len() as u64 + 1).ok().as_ref() != Some(bytes) {
+            replace(&path, bytes)?;
+        }
+        sums.0.push(((*name).to_owned(), sha256(bytes)));
+    }
+    replace(&folder.join(SHA256SUMS), sums.to_text().as_bytes())?;
+    sync_dir(folder)
+}
+
+/// Frees what the program itself can do without: the identity weighs 128 KiB,
+/// and a log is worth less.
+fn make_room(card: &Card) {
+    for name in ["mi360d.1.log", "mi360d.log"] {
+        let path = card.logs().join(name);
+        if std::fs::remove_file(&path).is_ok() {
+            log::warn!("the card is full: {} removed for the identity", path.display());
+        }
+    }
+}
+
+fn sha256(bytes: &[u8]) -> Digest {
+    Sha256::digest(bytes).into()
+}

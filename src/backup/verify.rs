@@ -1,0 +1,190 @@
+//! A set, read again: every file, past the cache, against the checksums that
+//! close it. Where something is wrong, `locate` finds the byte.
+
+mod locate;
+
+use std::fmt;
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::manifest::{self, MANIFEST, Manifest};
+use super::set::{CHIP, SetFolder, SetState, UNFINISHED, required_files};
+use super::sums::{self, SHA256SUMS, Sums};
+use super::{BackupError, Digest, Progress, hex};
+use crate::card::CardError;
+use crate::card::file::{open_past_cache, read_bounded};
+use crate::chip::WINDOW;
+
+/// One thing that is wrong with a set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// The file in the set.
+    pub file: String,
+    /// The first wrong byte, where it can be told.
+    pub offset: Option<u64>,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file)?;
+        if let Some(offset) = self.offset {
+            write!(f, " at offset {offset} ({offset:#x})")?;
+        }
+        write!(f, ": {}", self.what)
+    }
+}
+
+/// What a reading of a set came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// The folder's name.
+    pub set: String,
+    /// Files read.
+    pub files: usize,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Everything that is wrong; empty for a whole set.
+    pub damage: Vec<Damage>,
+}
+
+impl Verdict {
+    /// Whether everything holds.
+    pub fn is_whole(&self) -> bool {
+        self.damage.is_empty()
+    }
+}
+
+/// The verdict on a set that was proven in its making, a moment ago.
+pub fn just_proven(set: &SetFolder) -> Verdict {
+    let files = match &set.state {
+        SetState::Closed { sums, .. } => sums.0.len() + 1,
+        _ => 0,
+    };
+    Verdict { set: set.name.to_string(), files, bytes: 0, damage: Vec::new() }
+}
+
+/// Reads a set again, all of it.
+///
+/// # Errors
+/// [`BackupError::NoSuchSet`] where the folder is none; damage is no error.
+pub fn verify(folder: &Path, progress: &dyn Progress) -> Result<Verdict, BackupError> {
+    let set = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
+    if !folder.is_dir() {
+        return Err(BackupError::NoSuchSet { name: set });
+    }
+    let manifest = read_bounded(&folder.join(MANIFEST), manifest::LIMIT)
+        .ok()
+        .and_then(|text| Manifest::parse(&text).ok());
+    let sums_text = read_bounded(&folder.join(SHA256SUMS), sums::LIMIT).unwrap_or_default();
+    let mut verdict = Verdict { set, files: 0, bytes: 0, damage: Vec::new() };
+    let Some(sums) = Sums::parse(&sums_text) else {
+        verdict.damage.push(locate::in_sums(folder, &sums_text, manifest.as_ref(), progress));
+        return Ok(verdict);
+    };
+    verdict.files = sums.0.len() + 1;
+    verdict.bytes = sums
+        .0
+        .iter()
+        .filter_map(|(name, _)| fs::metadata(folder.join(name)).ok())
+        .map(|meta| meta.len())
+        .sum();
+    let wrong = mismatches(folder, &sums, progress)?;
+    if let Some(manifest) = &manifest {
+        let absent = required_files(manifest).into_iter().filter(|f| sums.of(f).is_none());
+        verdict.damage.extend(absent.map(|f| Damage {
+            what: format!("it does not name {f}"),
+            file: SHA256SUMS.into(),
+            offset: Some(sums_text.len() as u64),
+        }));
+    }
+    let found = locate::all(folder, &sums, &sums_text, &wrong, manifest.as_ref());
+    verdict.damage.extend(found);
+    if verdict.is_whole() {
+        verdict.damage.extend(contradictions(folder, manifest.as_ref(), &sums));
+    }
+    Ok(verdict)
+}
+
+/// What the files say against each other although each holds its checksum.
+fn contradictions(folder: &Path, manifest: Option<&Manifest>, sums: &Sums) -> Vec<Damage> {
+    let damage = |file: &str, what: String| Damage { file: file.into(), offset: None, what };
+    let Some(manifest) = manifest else {
+        return vec![damage(MANIFEST, "it is not a manifest that this program can read".into())];
+    };
+    let mut found = Vec::new();
+    for note in &manifest.partitions {
+        let digest = sums.of(&note.file).map(|d| hex(d));
+        if digest.as_deref() != Some(note.sha256.as_str()) {
+            found.push(damage(&note.file, "manifest.toml names another SHA-256".into()));
+        }
+        let size = fs::metadata(folder.join(&note.file)).map_or(0, |meta| meta.len());
+        if size != u64::from(note.size) {
+            found.push(damage(&note.file, format!("it has {size} bytes, not {}", note.size)));
+        }
+    }
+    if manifest.complete && sums.of(CHIP).map(|d| hex(d)) != Some(manifest.chip_sha256.clone()) {
+        found.push(damage(CHIP, "manifest.toml names another SHA-256".into()));
+    }
+    if folder.join(UNFINISHED).exists() {
+        log::info!("{} was closed just before a power cut", folder.display());
+    }
+    found
+}
+
+/// The files whose bytes do not have the digest they must have, and the digest
+/// they have; `None` where they cannot be read.
+///
+/// # Errors
+/// None of its own: what cannot be read is a mismatch.
+pub fn mismatches(
+    folder: &Path,
+    sums: &Sums,
+    progress: &dyn Progress,
+) -> Result<Vec<(String, Option<Digest>)>, BackupError> {
+    let size = |name: &str| fs::metadata(folder.join(name)).map_or(0, |meta| meta.len());
+    let total = sums.0.iter().map(|(name, _)| size(name)).sum();
+    let mut done = 0;
+    let mut wrong = Vec::new();
+    for (name, digest) in &sums.0 {
+        let mut tick = |bytes: u64| {
+            done += bytes;
+            progress.at("reading the card", done, total);
+        };
+        match hash_file(&folder.join(name), &mut tick) {
+            Ok(now) if now == *digest => {}
+            Ok(now) => wrong.push((name.clone(), Some(now))),
+            Err(e) => {
+                log::warn!("{e}");
+                wrong.push((name.clone(), None));
+            }
+        }
+    }
+    Ok(wrong)
+}
+
+/// SHA-256 of a file, read past the cache.
+///
+/// # Errors
+/// [`CardError`] where it cannot be read.
+pub fn hash_file(path: &Path, tick: &mut dyn FnMut(u64)) -> Result<Digest, CardError> {
+    let mut file = open_past_cache(path)?;
+    let mut hasher = Sha256::new();
+    let mut buf = vec![0; WINDOW as usize];
+    loop {
+        match file.read(&mut buf) {
+            Ok(0) => return Ok(hasher.finalize().into()),
+            Ok(count) => {
+                hasher.update(&buf[..count]);
+                tick(count as u64);
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(CardError::new("cannot read", path, e)),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! `config.toml`: what an owner may set, checked. A broken file never costs
+//! him the page: defaults stand in, the fault is named with its line, and
+//! nothing is deleted on the strength of a default.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::card::file::read_bounded;
+
+/// The longest file read, in bytes.
+const LIMIT: u64 = 0x1_0000;
+
+/// All settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The page.
+    pub web: Web,
+    /// Backups.
+    pub backup: Backup,
+    /// The log.
+    pub log: Log,
+}
+
+/// `[web]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Web {
+    /// Address and port; by default 0.0.0.0:80, or 8080 where 80 is taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<std::net::SocketAddr>,
+    /// Names under which the page may be asked for, beside addresses and `*.local`.
+    pub host_names: Vec<HostName>,
+}
+
+/// `[backup]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Backup {
+    /// Whether the chip is read, and saved if it changed, at each start.
+    pub at_start: bool,
+    /// Sets to keep beside the pristine one, 1 to 1000.
+    pub keep: Keep,
+}
+
+impl Default for Backup {
+    fn default() -> Backup {
+        Backup { at_start: true, keep: Keep(5) }
+    }
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `error`, `warn`, `info` or `debug`.
+    pub level: Level,
+    /// KiB of one log file, 16 to 16384; there are two.
+    pub limit_kib: LimitKib,
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log { level: Level::Info, limit_kib: LimitKib(256) }
+    }
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+impl From<Level> for log::LevelFilter {
+    fn from(level: Level) -> log::LevelFilter {
+        match level {
+            Level::Error => log::LevelFilter::Error,
+            Level::Warn => log::LevelFilter::Warn,
+            Level::Info => log::LevelFilter::Info,
+            Level::Debug => log::LevelFilter::Debug,
+        }
+    }
+}
+
+/// A number of sets, 1 to 1000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct Keep(pub usize);
+
+impl TryFrom<i64> for Keep {
+    type Error = String;
+    fn try_from(n: i64) -> Result<Keep, String> {
+        in_range(n, 1, 1000).map(|n| Keep(n as usize))
+    }
+}
+
+/// A size in KiB, 16 to 16384.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct LimitKib(pub u64);
+
+impl TryFrom<i64> for LimitKib {
+    type Error = String;
+    fn try_from(n: i64) -> Result<LimitKib, String> {
+        in_range(n, 16, 16384).map(LimitKib)
+    }
+}
+
+fn in_range(n: i64, low: i64, high: i64) -> Result<u64, String> {
+    match u64::try_from(n) {
+        Ok(value) if (low..=high).contains(&n) => Ok(value),
+        _ => Err(format!("{n} is not between {low} and {high}")),
+    }
+}
+
+/// A host name in lower case, as browsers send it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct HostName(pub String);
+
+impl TryFrom<String> for HostName {
+    type Error = String;
+    fn try_from(name: String) -> Result<HostName, String> {
+        let good = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
+        if name.is_empty() || name.len() > 253 || !name.bytes().all(good) {
+            return Err(format!("'{name}' is no host name"));
+        }
+        Ok(HostName(name.to_ascii_lowercase()))
+    }
+}
+
+/// What was read, and what was wrong with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// The settings in force.
+    pub config: Config,
+    /// Why they are defaults, in words with the line; `None` where all is well.
+    pub problem: Option<String>,
+}
+
+/// Reads a file; one that is missing means defaults.
+pub fn load(path: &Path) -> Loaded {
+    let with_problem =
+        |problem: String| Loaded { config: Config::default(), problem: Some(problem) };
+    match read_bounded(path, LIMIT + 1) {
+        Ok(text) if text.len() as u64 > LIMIT => {
+            with_problem(format!("{} is longer than {LIMIT} bytes", path.display()))
+        }
+        Ok(text) => match parse(&text) {
+            Ok(config) => Loaded { config, problem: None },
+            Err(problem) => with_problem(problem),
+        },
+        Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => Loaded::default(),
+        Err(e) => with_problem(e.to_string()),
+    }
+}
+
+/// Parses settings.
+///
+/// # Errors
+/// The first thing that is wrong: line, field, reason.
+pub fn parse(text: &[u8]) -> Result<Config, String> {
+    let text = std::str::from_utf8(text)
+        .map_err(|e| format!("line {}: it is not UTF-8", line_at(text, e.valid_up_to())))?;
+    // Notepad puts a byte order mark in front.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    toml::from_str(text).map_err(|e| {
+        let start = e.span().map_or(0, |span| span.start);
+        let line = line_at(text.as_bytes(), start);
+        let source = text.lines().nth(line - 1).unwrap_or_default().trim();
+        let source: String = source.chars().take(60).collect();
+        format!("line {line}, '{source}': {}", e.message().lines().collect::<Vec<_>>().join(", "))
+    })
+}
+
+fn line_at(text: &[u8], offset: usize) -> usize {
+    text[..offset.min(text.len())].split(|b| *b == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_means_defaults() {
+        assert_eq!(parse(b"").unwrap(), Config::default());
+        assert_eq!(
+            parse("\u{feff}[backup]\r\nkeep = 7\r\n".as_bytes()).unwrap().backup.keep,
+            Keep(7)
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        let cases = [
+            ("[backup]\nkep = 3", "line 2", "kep"),
+            ("[backup]\nkeep = 0", "line 2", "between 1 and 1000"),
+            ("[backup]\nkeep = -1", "line 2", "between 1 and 1000"),
+            ("[backup]\nkeep = \"five\"", "line 2", "five"),
+            ("\n\n[bakcup]", "line 3", "bakcup"),
+            ("[log]\nlevel = \"loud\"", "line 2", "loud"),
+            ("[web]\nlisten = \"here\"", "line 2", "here"),
+            ("[web]\nhost_names = [\"a b\"]", "line 2", "a b"),
+            ("[web\n", "line 1", "[web"),
+        ];
+        for (text, line, word) in cases {
+            let problem = parse(text.as_bytes()).unwrap_err();
+            assert!(problem.contains(line) && problem.contains(word), "{text:?}: {problem}");
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic() {
+        proptest::proptest!(|(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200))| {
+            let _ = parse(&bytes);
+        });
+    }
+}

@@ -1,0 +1,245 @@
+//! What the owner must be told, derived from what is known: one source for
+//! page, command line, `STATUS.txt` and log.
+
+use serde::Serialize;
+
+use super::Camera;
+use super::state::{BackupState, State};
+use crate::backup::set::{self, SetState};
+use crate::backup::vault::{Kept, Vaulted};
+use crate::card::CardState;
+use crate::chip::Layout;
+use crate::error::Explain;
+use crate::identity::Health;
+
+/// How grave a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Something may be lost: act now.
+    Danger,
+    /// Something is not as it should be.
+    Warning,
+    /// Good to know.
+    Note,
+}
+
+impl Severity {
+    /// As a word, for eyes that see no colour.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Danger => "DANGER",
+            Severity::Warning => "Warning",
+            Severity::Note => "Note",
+        }
+    }
+}
+
+/// One thing to tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// How grave it is.
+    pub severity: Severity,
+    /// A stable name.
+    pub code: &'static str,
+    /// What is the case.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+fn notice(severity: Severity, code: &'static str, message: String, hint: &str) -> Notice {
+    Notice { severity, code, message, hint: hint.to_owned() }
+}
+
+/// Everything to tell now, the gravest first.
+pub fn all(camera: &Camera) -> Vec<Notice> {
+    let mut found = Vec::new();
+    let state = camera.state();
+    if let Some(vaulted) = &state.vaulted {
+        found.extend(of_identity(vaulted));
+        found.extend(of_keeping(&vaulted.kept));
+    }
+    found.extend(of_card(camera.card().state()));
+    found.extend(of_map(&camera.chip().map().layout));
+    found.extend(of_backup(&state));
+    found.extend(of_proofs(&state));
+    drop(state);
+    found.extend(of_folders(camera));
+    found.sort_by_key(|n| n.severity);
+    found
+}
+
+fn of_identity(vaulted: &Vaulted) -> Option<Notice> {
+    let (severity, code, message, hint) = match &vaulted.judgement.health {
+        Health::Healthy => return None,
+        Health::Blank => (
+            Severity::Danger,
+            "identity-blank",
+            "FACTORY is blank: this camera has no cloud identity".to_owned(),
+            "If a backup or a dump of this very camera exists, its FACTORY brings the identity \
+             back. Another camera's must not be used.",
+        ),
+        Health::Damaged { reasons } => (
+            Severity::Warning,
+            "identity-damaged",
+            format!("the identity in FACTORY is damaged: {}", reasons.join("; ")),
+            "It is saved as it is. Keep every backup: what can still be read may be all there is.",
+        ),
+        Health::Missing => match &vaulted.kept {
+            Kept::NoIdentity => (
+                Severity::Warning,
+                "identity-missing",
+                "this chip has no partition named FACTORY".to_owned(),
+                "All that can be read is backed up. Nothing will be written to this chip.",
+            ),
+            _ => (
+                Severity::Danger,
+                "identity-unreadable",
+                "FACTORY cannot be read".to_owned(),
+                "The chip may be failing. Keep the card with all backups, and try again.",
+            ),
+        },
+    };
+    Some(notice(severity, code, message, hint))
+}
+
+fn of_keeping(kept: &Kept) -> Option<Notice> {
+    match kept {
+        Kept::Already(_) | Kept::Saved(_) | Kept::NoIdentity => None,
+        Kept::MemoryOnly { path, reason } => Some(Notice {
+            severity: Severity::Danger,
+            code: "identity-not-on-card",
+            message: format!(
+                "the identity could not be saved on the card ({reason}); a copy is in {} until \
+                 power goes",
+                path.display()
+            ),
+            hint: reason.hint(),
+        }),
+        Kept::Nowhere(reason) => Some(Notice {
+            severity: Severity::Danger,
+            code: "identity-not-saved",
+            message: format!("the identity could not be saved: {reason}"),
+            hint: reason.hint(),
+        }),
+    }
+}
+
+fn of_card(state: CardState) -> Option<Notice> {
+    match state {
+        CardState::Ready { free, .. } if free < 4 << 20 => Some(notice(
+            Severity::Warning,
+            "card-full",
+            format!("the card is nearly full: {} KiB free", free >> 10),
+            "Free at least 40 MiB, on a PC or by deleting old backups.",
+        )),
+        CardState::Ready { .. } => None,
+        CardState::ReadOnly { .. } => Some(notice(
+            Severity::Danger,
+            "card-read-only",
+            "the card is read-only: nothing can be saved on it".into(),
+            "Check its write-protect switch. A card that Linux made read-only has errors: copy \
+             what is on it and use another.",
+        )),
+        CardState::Missing => Some(notice(
+            Severity::Danger,
+            "card-missing",
+            "there is no card".into(),
+            "Put the card in, FAT32, and restart the camera.",
+        )),
+    }
+}
+
+fn of_map(layout: &Layout) -> Option<Notice> {
+    let Layout::Unknown { reason } = layout else { return None };
+    Some(notice(
+        Severity::Warning,
+        "unknown-map",
+        format!("the flash map is not one this program knows: {reason}"),
+        "Everything that can be read is backed up. Nothing will be written to this chip.",
+    ))
+}
+
+fn of_backup(state: &State) -> Vec<Notice> {
+    let mut found = Vec::new();
+    match &state.backup {
+        BackupState::Failed { code, message, hint } => found.push(Notice {
+            severity: Severity::Danger,
+            code,
+            message: format!("no backup could be made: {message}"),
+            hint: hint.clone(),
+        }),
+        BackupState::Done { set, complete: false, .. } => found.push(notice(
+            Severity::Danger,
+            "backup-incomplete",
+            format!("some of the chip cannot be read; the rest is saved as {set}"),
+            "The chip is failing. Keep the card, and copy it to a PC now.",
+        )),
+        _ => {}
+    }
+    if let Some(problem) = &state.settings.problem {
+        found.push(notice(
+            Severity::Warning,
+            "config",
+            format!("config.toml is not used, defaults are: {problem}"),
+            "Mend that line, then restart. Until then no old backup is removed.",
+        ));
+    }
+    if state.safe_mode {
+        found.push(notice(
+            Severity::Warning,
+            "safe-mode",
+            "three starts in a row did not last: this is the safe mode, backup and page only"
+                .into(),
+            "mi360d/logs on the card tells why. A start that lasts two minutes ends it.",
+        ));
+    }
+    found
+}
+
+fn of_proofs(state: &State) -> Vec<Notice> {
+    let damaged = state.proofs.iter().filter(|(_, verdict)| !verdict.is_whole());
+    damaged
+        .map(|(name, verdict)| {
+            let first = verdict.damage.first().map(ToString::to_string).unwrap_or_default();
+            notice(
+                Severity::Danger,
+                "backup-damaged",
+                format!("backup {name} no longer holds: {first}"),
+                "Do not restore the damaged file. A card that loses data is worn: copy what is \
+                 on it and use another.",
+            )
+        })
+        .collect()
+}
+
+fn of_folders(camera: &Camera) -> Vec<Notice> {
+    set::list(&camera.card().backups())
+        .iter()
+        .filter_map(|set| match &set.state {
+            SetState::Broken { reason } => Some(notice(
+                Severity::Warning,
+                "backup-broken",
+                format!("backup {} does not count: {reason}", set.name),
+                "`mi360d verify` says what of it still holds. It is left as it is.",
+            )),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Writes what became of the identity to the log.
+pub fn log_vaulted(vaulted: &Vaulted) {
+    let fingerprint = vaulted.judgement.mark().unwrap_or("none");
+    match &vaulted.kept {
+        Kept::Already(_) => log::info!("identity {fingerprint} is on the card, and holds"),
+        Kept::Saved(path) => {
+            log::info!("identity {fingerprint} saved and proven in {}", path.display());
+        }
+        _ => {}
+    }
+    for n in of_identity(vaulted).into_iter().chain(of_keeping(&vaulted.kept)) {
+        log::error!("{}: {}. {}", n.code, n.message, n.hint);
+    }
+}

@@ -1,0 +1,142 @@
+//! The documents of backups: what each set is and is good for.
+
+use serde::Serialize;
+
+use super::Camera;
+use crate::backup::retention::{Standing, standings};
+use crate::backup::set::{self, SetFolder, SetState};
+use crate::backup::verify::Damage;
+use crate::backup::{Verdict, manifest};
+
+/// One set, for a list.
+#[derive(Clone, Debug, Serialize)]
+pub struct SetView {
+    /// The folder's name.
+    pub id: String,
+    /// `complete`, `incomplete`, `unfinished` or `broken`.
+    pub state: &'static str,
+    /// What it is to the owner, in words.
+    pub standing: &'static str,
+    /// Whether the program refuses to delete it.
+    pub protected: bool,
+    /// Whether it is the first of a healthy identity.
+    pub pristine: bool,
+    /// `proven` at this start, `damaged`, or `unchecked`.
+    pub proof: &'static str,
+    /// What is wrong with it.
+    pub damage: Vec<Damage>,
+    /// The camera's model.
+    pub model: Option<String>,
+    /// The identity's health.
+    pub identity: Option<String>,
+    /// The identity's fingerprint.
+    pub fingerprint: Option<String>,
+    /// UTC, where the clock was sane.
+    pub clock: Option<String>,
+    /// Starts on this card when it was made.
+    pub boot_count: Option<u64>,
+    /// What it is good for, in words.
+    pub good_for: String,
+    /// Its files, and their sizes in bytes.
+    pub files: Vec<FileView>,
+    /// The partitions, as the manifest has them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<manifest::PartNote>,
+}
+
+/// One file of a set.
+#[derive(Clone, Debug, Serialize)]
+pub struct FileView {
+    /// Its name.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// All sets on the card, the oldest first.
+pub fn all(camera: &Camera) -> Vec<SetView> {
+    let keep = camera.state().settings.config.backup.keep.0;
+    let sets = set::list(&camera.card().backups());
+    let standings = standings(&sets, keep);
+    let state = camera.state();
+    sets.iter()
+        .zip(standings)
+        .map(|(set, standing)| view(set, standing, state.proofs.get(&set.name)))
+        .collect()
+}
+
+/// The newest set that counts.
+pub fn newest(camera: &Camera) -> Option<SetView> {
+    all(camera).into_iter().rev().find(|set| set.state == "complete")
+}
+
+fn view(set: &SetFolder, standing: Standing, verdict: Option<&Verdict>) -> SetView {
+    let state = match &set.state {
+        SetState::Closed { .. } => "complete",
+        SetState::Incomplete { .. } => "incomplete",
+        SetState::Unfinished => "unfinished",
+        SetState::Broken { .. } => "broken",
+    };
+    let manifest = set.manifest();
+    let (proof, damage) = match verdict {
+        None => ("unchecked", Vec::new()),
+        Some(verdict) if verdict.is_whole() => ("proven", Vec::new()),
+        Some(verdict) => ("damaged", verdict.damage.clone()),
+    };
+    SetView {
+        id: set.name.to_string(),
+        state,
+        standing: standing.words(),
+        protected: standing.is_protected(),
+        pristine: standing == Standing::Pristine,
+        proof,
+        good_for: good_for(set, verdict),
+        damage,
+        model: manifest.map(|m| m.model.clone()),
+        identity: manifest.map(|m| m.identity.health.clone()),
+        fingerprint: set.fingerprint().map(str::to_owned),
+        clock: manifest.and_then(|m| m.clock.clone()),
+        boot_count: manifest.map(|m| m.boot_count),
+        files: files(set),
+        partitions: manifest.map(|m| m.partitions.clone()).unwrap_or_default(),
+    }
+}
+
+fn good_for(set: &SetFolder, verdict: Option<&Verdict>) -> String {
+    let damaged = verdict.is_some_and(|v| !v.is_whole());
+    match &set.state {
+        SetState::Closed { manifest, .. } if !damaged => match manifest.identity.health.as_str() {
+            "healthy" => "everything: a full restore, and the identity".into(),
+            "blank" => "the firmware and settings; it holds no identity".into(),
+            _ => "the firmware and settings; the identity in it is damaged".into(),
+        },
+        SetState::Closed { .. } => {
+            "the files that still hold; `mi360d verify` names the others".into()
+        }
+        SetState::Incomplete { manifest } => {
+            let whole: Vec<&str> = manifest
+                .partitions
+                .iter()
+                .filter(|p| p.gaps.is_empty())
+                .map(|p| p.name.as_str())
+                .collect();
+            format!("only {}", whole.join(", "))
+        }
+        SetState::Unfinished => "nothing: its making was interrupted".into(),
+        SetState::Broken { reason } => format!("what of it still holds: {reason}"),
+    }
+}
+
+fn files(set: &SetFolder) -> Vec<FileView> {
+    let mut files: Vec<FileView> = std::fs::read_dir(&set.path)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let size = entry.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
+            Some(FileView { name: entry.file_name().into_string().ok()?, size })
+        })
+        .collect();
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    files
+}

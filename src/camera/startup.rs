@@ -1,0 +1,99 @@
+//! The order of a start: the identity before anything else, then, beside the
+//! page, the backup and the proof of what is on the card.
+
+use super::boots::Boots;
+use super::state::BackupState;
+use super::{Camera, config, notice, status_txt};
+use crate::backup::retention::{Standing, standings};
+use crate::backup::{Progress, set, verify};
+use crate::sys;
+
+/// What comes before the page: the identity, then the settings and the count of starts.
+pub fn before_serving(camera: &Camera, config_path: &std::path::Path) {
+    camera.secure_identity();
+    let settings = config::load(config_path);
+    let boots = Boots::count_start(camera.card());
+    let mut state = camera.state();
+    state.settings = settings;
+    state.boot_count = boots.count;
+    state.safe_mode = boots.is_safe_mode();
+}
+
+/// What runs beside the page, on a thread of its own, below everything else.
+pub fn beside_serving(camera: &Camera) {
+    sys::process::lower_priority();
+    status_txt::write(camera);
+    let (at_start, keep) = {
+        let state = camera.state();
+        let backup = &state.settings.config.backup;
+        // A default that stands in for a broken file deletes nothing.
+        (backup.at_start, state.settings.problem.is_none().then_some(backup.keep.0))
+    };
+    if at_start {
+        backup(camera, keep);
+    } else {
+        camera.state().backup = BackupState::Off;
+    }
+    prove(camera);
+    status_txt::write(camera);
+    for n in notice::all(camera) {
+        log::warn!("{}: {}. {}", n.code, n.message, n.hint);
+    }
+}
+
+/// Shows a backup's progress to whoever asks for the state.
+struct Shown<'a>(&'a Camera);
+
+impl Progress for Shown<'_> {
+    fn at(&self, step: &str, done: u64, total: u64) {
+        self.0.state().backup = BackupState::Running { step: step.to_owned(), done, total };
+    }
+}
+
+fn backup(camera: &Camera, keep: Option<usize>) {
+    let result = camera.backup(keep, &Shown(camera));
+    match &result {
+        Ok(outcome) if outcome.made => log::info!("backup {} made and proven", outcome.set.name),
+        Ok(outcome) => log::info!("backup {} holds the chip, and is proven", outcome.set.name),
+        Err(e) => log::error!("no backup could be made: {e}"),
+    }
+    let mut state = camera.state();
+    match result {
+        Ok(outcome) => {
+            state.backup = BackupState::done(&outcome);
+            state.reading = Some(outcome.reading);
+            state.proofs.extend(outcome.proofs);
+        }
+        Err(e) => {
+            state.backup = BackupState::failed(&e);
+            drop(state);
+            // The page still shows what the chip holds.
+            if let Ok(reading) = camera.read(&crate::backup::Silent) {
+                camera.state().reading = Some(reading);
+            }
+        }
+    }
+}
+
+/// Reads the newest and the pristine set of every identity again, whole.
+fn prove(camera: &Camera) {
+    let sets = set::list(&camera.card().backups());
+    let standings = standings(&sets, 1);
+    let newest_incomplete = standings.iter().rposition(|s| *s == Standing::Incomplete);
+    for (i, (set, standing)) in sets.iter().zip(&standings).enumerate() {
+        let due = matches!(standing, Standing::Pristine | Standing::NewestHealthy | Standing::Kept)
+            || newest_incomplete == Some(i);
+        if !due || camera.state().proofs.contains_key(&set.name) {
+            continue;
+        }
+        match verify::verify(&set.path, &crate::backup::Silent) {
+            Ok(verdict) => {
+                for damage in &verdict.damage {
+                    log::error!("backup {} no longer holds: {damage}", set.name);
+                }
+                camera.state().proofs.insert(set.name.clone(), verdict);
+            }
+            Err(e) => log::warn!("backup {} could not be read: {e}", set.name),
+        }
+    }
+}

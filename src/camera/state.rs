@@ -1,0 +1,85 @@
+//! What a running daemon knows so far, for whoever asks.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::config::Loaded;
+use crate::backup::vault::Vaulted;
+use crate::backup::{Outcome, Reading, SetName, Verdict};
+use crate::error::Explain;
+
+/// Everything known.
+#[derive(Debug, Default)]
+pub struct State {
+    /// FACTORY, judged and saved.
+    pub vaulted: Option<Vaulted>,
+    /// The settings in force, and what is wrong with their file.
+    pub settings: Loaded,
+    /// The last reading of the whole chip.
+    pub reading: Option<Reading>,
+    /// What became of the backup at this start.
+    pub backup: BackupState,
+    /// Sets that were read again, and what that came to.
+    pub proofs: BTreeMap<SetName, Verdict>,
+    /// Starts on this card.
+    pub boot_count: u64,
+    /// Whether three starts in a row did not last.
+    pub safe_mode: bool,
+    /// The port that the page listens on.
+    pub port: Option<u16>,
+}
+
+/// The backup of this start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum BackupState {
+    /// It has not begun.
+    #[default]
+    Waiting,
+    /// It is under way.
+    Running {
+        /// What is being done.
+        step: String,
+        /// Bytes of the step done.
+        done: u64,
+        /// Bytes of the step in all.
+        total: u64,
+    },
+    /// A set holds the chip, and is proven.
+    Done {
+        /// The set.
+        set: String,
+        /// Whether it was made at this start.
+        made: bool,
+        /// Whether it has everything.
+        complete: bool,
+    },
+    /// There is none.
+    Failed {
+        /// A stable name of the reason.
+        code: &'static str,
+        /// The reason.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Turned off in `config.toml`.
+    Off,
+}
+
+impl BackupState {
+    /// What an error means for the backup.
+    pub fn failed(error: &dyn Explain) -> BackupState {
+        BackupState::Failed { code: error.code(), message: error.to_string(), hint: error.hint() }
+    }
+
+    /// What an outcome means for the backup.
+    pub fn done(outcome: &Outcome) -> BackupState {
+        BackupState::Done {
+            set: outcome.set.name.to_string(),
+            made: outcome.made,
+            complete: outcome.set.closed().is_some(),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The document of `GET /api/v1/status`: how the camera is, at a glance.
+
+use serde::Serialize;
+
+use super::notice::{self, Notice};
+use super::state::BackupState;
+use super::{Camera, host, set_view};
+use crate::backup::vault::Kept;
+use crate::card::CardState;
+use crate::identity::{Identity, Masked};
+
+/// How the camera is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Version of this program.
+    pub program: &'static str,
+    /// `ipc009`, ... or `unknown`.
+    pub model: String,
+    /// Whether this is a simulated camera.
+    pub simulated: bool,
+    /// Release of the running kernel.
+    pub kernel: String,
+    /// Seconds since power-up.
+    pub uptime_seconds: u64,
+    /// UTC, if the clock is sane.
+    pub clock: Option<String>,
+    /// Memory in KiB.
+    pub memory: host::Memory,
+    /// The card.
+    pub card: CardState,
+    /// The identity.
+    pub identity: IdentityStatus,
+    /// The backup of this start.
+    pub backup: BackupState,
+    /// The newest set that counts.
+    pub newest_backup: Option<set_view::SetView>,
+    /// Hacks; none yet.
+    pub services: Vec<()>,
+    /// Starts on this card.
+    pub boot_count: u64,
+    /// Whether this is the safe mode.
+    pub safe_mode: bool,
+    /// What the owner must be told, the gravest first.
+    pub notices: Vec<Notice>,
+}
+
+/// The identity, without a secret.
+#[derive(Clone, Debug, Serialize)]
+pub struct IdentityStatus {
+    /// `healthy`, `blank`, `damaged` or `missing`.
+    pub health: &'static str,
+    /// The first 8 hex digits of FACTORY's SHA-256.
+    pub fingerprint: Option<String>,
+    /// `card`, `memory` (until power goes), `nowhere`, or `none` where there is none.
+    pub saved: &'static str,
+    /// The fields, masked.
+    pub fields: Vec<Masked>,
+}
+
+/// How the camera is now.
+pub fn of(camera: &Camera) -> Status {
+    let notices = notice::all(camera);
+    let newest_backup = set_view::newest(camera);
+    let state = camera.state();
+    let (identity, model) = match &state.vaulted {
+        None => (
+            IdentityStatus {
+                health: "missing",
+                fingerprint: None,
+                saved: "nowhere",
+                fields: Vec::new(),
+            },
+            "unknown".to_owned(),
+        ),
+        Some(vaulted) => {
+            let judgement = &vaulted.judgement;
+            let saved = match &vaulted.kept {
+                Kept::Already(_) | Kept::Saved(_) => "card",
+                Kept::MemoryOnly { .. } => "memory",
+                Kept::Nowhere(_) => "nowhere",
+                Kept::NoIdentity => "none",
+            };
+            let identity = IdentityStatus {
+                health: judgement.health.name(),
+                fingerprint: judgement.mark().map(str::to_owned),
+                saved,
+                fields: judgement.identity.as_ref().map(Identity::masked).unwrap_or_default(),
+            };
+            (identity, camera.model(judgement))
+        }
+    };
+    Status {
+        program: env!("CARGO_PKG_VERSION"),
+        model,
+        simulated: matches!(camera.source(), super::Source::Simulated { .. }),
+        kernel: host::kernel_release(),
+        uptime_seconds: host::uptime_seconds(),
+        clock: host::clock(),
+        memory: host::memory(),
+        card: camera.card().state(),
+        identity,
+        backup: state.backup.clone(),
+        newest_backup,
+        services: Vec::new(),
+        boot_count: state.boot_count,
+        safe_mode: state.safe_mode,
+        notices,
+    }
+}

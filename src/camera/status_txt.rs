@@ -1,0 +1,99 @@
+//! `STATUS.txt` at the card's root: address, state and next step, for an
+//! owner who cannot reach the page. Written only when it would say something
+//! new, so that a quiet camera does not wear its card.
+
+use std::fmt::Write as _;
+
+use super::notice::{self, Severity};
+use super::state::BackupState;
+use super::{Camera, host, status};
+use crate::card::file::{read_bounded, replace};
+
+/// The file's name at the card's root.
+pub const STATUS_TXT: &str = "STATUS.txt";
+
+/// Writes the file, if it would change.
+pub fn write(camera: &Camera) {
+    let text = text(camera);
+    let path = camera.card().root().join(STATUS_TXT);
+    if read_bounded(&path, 0x1_0000).is_ok_and(|now| now == text.as_bytes()) {
+        return;
+    }
+    let written = camera.card().require_writable().and_then(|()| replace(&path, text.as_bytes()));
+    if let Err(e) = written {
+        log::warn!("{STATUS_TXT} is not written: {e}");
+    }
+}
+
+fn text(camera: &Camera) -> String {
+    let status = status::of(camera);
+    let title = format!("mi360d {} on {}", status.program, status.model);
+    let mut text = format!("{title}\r\n{}\r\n\r\n", "=".repeat(title.len()));
+    let mut line = |name: &str, value: &str| {
+        let _ = write!(text, "{:<10} {value}\r\n", format!("{name}:"));
+    };
+    line("Page", &page(camera));
+    let mark = status.identity.fingerprint.as_deref().unwrap_or_default();
+    line(
+        "Identity",
+        &match status.identity.saved {
+            "card" => format!("{}, saved in mi360d/identity/{mark}", status.identity.health),
+            "none" => "this chip has no FACTORY".to_owned(),
+            _ => format!("{}, NOT SAVED on this card", status.identity.health),
+        },
+    );
+    line("Backup", &backup_words(&status.backup));
+    let card = match status.card {
+        crate::card::CardState::Ready { .. } => "ready".to_owned(),
+        other => other.words(),
+    };
+    line("Card", &card);
+    if status.safe_mode {
+        line("Mode", "safe: backup and page only");
+    }
+    text.push_str("\r\nWhat to do next\r\n---------------\r\n");
+    let grave: Vec<_> =
+        notice::all(camera).into_iter().filter(|n| n.severity < Severity::Note).collect();
+    for n in &grave {
+        let _ = write!(text, "{}: {}.\r\n  {}\r\n\r\n", n.severity.word(), n.message, n.hint);
+    }
+    if grave.is_empty() {
+        text.push_str("Nothing is wrong.");
+    }
+    text.push_str(
+        " Copy the folders mi360d/identity and mi360d/backups to a PC:\r\nuntil you do, the only \
+         copy of your camera's identity is on this card. Show them\r\nto nobody: they hold your \
+         cloud key and your WiFi password.\r\n",
+    );
+    text.replace("\r\n Copy", "\r\nCopy")
+}
+
+fn page(camera: &Camera) -> String {
+    let port = camera.state().port;
+    let addresses: Vec<String> = host::addresses()
+        .iter()
+        .map(|ip| match port {
+            None | Some(80) => format!("http://{ip}/"),
+            Some(port) => format!("http://{ip}:{port}/"),
+        })
+        .collect();
+    if addresses.is_empty() {
+        "no network yet: look again after the camera has joined your WiFi".to_owned()
+    } else {
+        addresses.join("  ")
+    }
+}
+
+/// The backup of this start, in words.
+pub fn backup_words(backup: &BackupState) -> String {
+    match backup {
+        BackupState::Waiting | BackupState::Running { .. } => "under way".to_owned(),
+        BackupState::Done { set, complete: true, made: true } => format!("{set}, made and proven"),
+        BackupState::Done { set, complete: true, made: false } => {
+            format!("{set} holds the chip, proven at this start")
+        }
+        BackupState::Done { set, .. } => format!("{set}: some of the chip could not be read"),
+        BackupState::Failed { message, .. } => format!("NONE: {message}"),
+        BackupState::Off => "turned off in config.toml".to_owned(),
+    }
+}

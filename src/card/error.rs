@@ -1,0 +1,122 @@
+//! What can go wrong with a card, in the words of its owner.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::libc;
+use thiserror::Error;
+
+use crate::error::{Exit, Explain};
+
+/// An operation on the card that failed.
+#[derive(Debug, Error)]
+#[error("{}: {what}: {source}", path.display())]
+pub struct CardError {
+    /// What was being done, as in "cannot write".
+    pub what: &'static str,
+    /// The file or folder.
+    pub path: PathBuf,
+    /// The system's reason.
+    pub source: io::Error,
+}
+
+/// What a failure says about the card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No room.
+    Full,
+    /// Cannot be written.
+    ReadOnly,
+    /// Gone, or failing.
+    Gone,
+    /// What was written does not read back.
+    Lying,
+    /// Another program holds it.
+    Busy,
+    /// Something else.
+    Other,
+}
+
+impl CardError {
+    /// An error of the system at `path`.
+    pub fn new(what: &'static str, path: &Path, source: io::Error) -> CardError {
+        CardError { what, path: path.to_owned(), source }
+    }
+
+    /// There is no card.
+    pub fn missing(root: &Path) -> CardError {
+        CardError::new("no card", root, io::Error::from_raw_os_error(libc::ENODEV))
+    }
+
+    /// The card cannot be written.
+    pub fn read_only(root: &Path) -> CardError {
+        CardError::new("cannot write", root, io::Error::from_raw_os_error(libc::EROFS))
+    }
+
+    /// What was written does not read back.
+    pub fn lying(path: &Path) -> CardError {
+        let reason = io::Error::new(
+            io::ErrorKind::InvalidData,
+            "what was written does not read back from the card",
+        );
+        CardError::new("not proven", path, reason)
+    }
+
+    /// What it says about the card.
+    pub fn fault(&self) -> Fault {
+        if self.source.kind() == io::ErrorKind::InvalidData {
+            return Fault::Lying;
+        }
+        match self.source.raw_os_error() {
+            Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) => Fault::Full,
+            Some(libc::EROFS | libc::EACCES | libc::EPERM) => Fault::ReadOnly,
+            Some(libc::EIO | libc::ENODEV | libc::ENXIO | libc::ENOENT) => Fault::Gone,
+            Some(libc::EAGAIN) => Fault::Busy,
+            _ => Fault::Other,
+        }
+    }
+}
+
+impl Explain for CardError {
+    fn code(&self) -> &'static str {
+        match self.fault() {
+            Fault::Full => "card-full",
+            Fault::ReadOnly => "card-read-only",
+            Fault::Gone => "card-missing",
+            Fault::Lying => "card-lies",
+            Fault::Busy => "busy",
+            Fault::Other => "card-error",
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self.fault() {
+            Fault::Full => {
+                "Free at least 40 MiB on the card, on a PC or by deleting old \
+                backups, then start again."
+            }
+            Fault::ReadOnly => {
+                "Check the card's write-protect switch; a card that Linux made \
+                read-only has errors: copy what is on it and use another."
+            }
+            Fault::Gone => {
+                "Put the card in, FAT32, and restart the camera. A card that comes \
+                and goes is worn: copy what is on it and use another."
+            }
+            Fault::Lying => {
+                "The card does not keep what it is given: copy what is on it and \
+                use another."
+            }
+            Fault::Busy => "Another backup or flash is running; wait until it ends.",
+            Fault::Other => "Check the card on a PC; if it has errors, use another.",
+        }
+        .to_owned()
+    }
+
+    fn exit(&self) -> Exit {
+        match self.fault() {
+            Fault::Busy => Exit::Refused,
+            _ => Exit::Failed,
+        }
+    }
+}

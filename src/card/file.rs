@@ -1,0 +1,181 @@
+//! Files on a card that may lose power, lie, or fill up at any moment: every
+//! write is synced, every proof is read past the page cache.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg, PosixFadviseAdvice, posix_fadvise};
+
+use super::CardError;
+
+/// Makes a folder and those above it, as far as they are missing.
+///
+/// # Errors
+/// [`CardError`], naming the folder.
+pub fn make_dir(path: &Path) -> Result<(), CardError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(path).map_err(|e| CardError::new("cannot make the folder", path, e))?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Makes a folder that must not be there yet.
+///
+/// # Errors
+/// [`CardError`], naming the folder.
+pub fn make_new_dir(path: &Path) -> Result<(), CardError> {
+    fs::create_dir(path).map_err(|e| CardError::new("cannot make the folder", path, e))?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Brings a folder's entries to the card.
+///
+/// # Errors
+/// [`CardError`], naming the folder.
+pub fn sync_dir(path: &Path) -> Result<(), CardError> {
+    File::open(path)
+        .and_then(|dir| dir.sync_all())
+        .map_err(|e| CardError::new("cannot sync", path, e))
+}
+
+/// A file that is being written; it is on the card once [`NewFile::finish`] returns.
+pub struct NewFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl NewFile {
+    /// Starts a file, in place of one that may be there.
+    ///
+    /// # Errors
+    /// [`CardError`], naming the file.
+    pub fn create(path: PathBuf) -> Result<NewFile, CardError> {
+        let file = File::create(&path).map_err(|e| CardError::new("cannot write", &path, e))?;
+        Ok(NewFile { file, path })
+    }
+
+    /// Appends.
+    ///
+    /// # Errors
+    /// [`CardError`], naming the file.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), CardError> {
+        self.file.write_all(bytes).map_err(|e| CardError::new("cannot write", &self.path, e))
+    }
+
+    /// Syncs it and drops it from the page cache, so that a later read comes from the card.
+    ///
+    /// # Errors
+    /// [`CardError`], naming the file.
+    pub fn finish(self) -> Result<(), CardError> {
+        self.file.sync_all().map_err(|e| CardError::new("cannot sync", &self.path, e))?;
+        drop_cache(&self.file);
+        Ok(())
+    }
+}
+
+/// Writes a whole file under its final name and reads it back past the cache.
+/// For files that a checksum elsewhere closes; [`replace`] for those that stand alone.
+///
+/// # Errors
+/// [`CardError`]; of kind [`super::Fault::Lying`] where it does not read back.
+pub fn write_proven(path: &Path, bytes: &[u8]) -> Result<(), CardError> {
+    let mut file = NewFile::create(path.to_owned())?;
+    file.write(bytes)?;
+    file.finish()?;
+    if read_bounded(path, bytes.len() as u64 + 1)? == bytes {
+        Ok(())
+    } else {
+        Err(CardError::lying(path))
+    }
+}
+
+/// Replaces a file so that after a power cut the old or the new one is there, whole.
+/// FAT's rename is not atomic on 3.18, so the file and its folder are synced again after it.
+///
+/// # Errors
+/// [`CardError`], naming the file.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), CardError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let fresh = path.with_file_name(name);
+    write_proven(&fresh, bytes)?;
+    fs::rename(&fresh, path).map_err(|e| CardError::new("cannot rename", &fresh, e))?;
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(|e| CardError::new("cannot sync", path, e))?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Opens a file so that what is read comes from the card, not from memory.
+///
+/// # Errors
+/// [`CardError`], naming the file.
+pub fn open_past_cache(path: &Path) -> Result<File, CardError> {
+    let file = File::open(path).map_err(|e| CardError::new("cannot read", path, e))?;
+    drop_cache(&file);
+    Ok(file)
+}
+
+/// Reads a whole small file past the cache; what is beyond `limit` bytes is left out.
+///
+/// # Errors
+/// [`CardError`], naming the file.
+pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, CardError> {
+    let mut bytes = Vec::new();
+    open_past_cache(path)?
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|e| CardError::new("cannot read", path, e))?;
+    Ok(bytes)
+}
+
+/// Drops a file's clean pages; a kernel that refuses costs the proof some strength only.
+pub fn drop_cache(file: &File) {
+    if let Err(e) = posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED) {
+        log::debug!("fadvise on descriptor {}: {e}", file.as_raw_fd());
+    }
+}
+
+/// Removes a folder file by file, its checksums first, so that a half-removed
+/// set never counts as one.
+///
+/// # Errors
+/// [`CardError`], naming what could not be removed.
+pub fn remove_set_folder(path: &Path, first: &str) -> Result<(), CardError> {
+    let cannot = |at: &Path, e: io::Error| CardError::new("cannot remove", at, e);
+    let closing = path.join(first);
+    match fs::remove_file(&closing) {
+        Ok(()) => sync_dir(path)?,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(cannot(&closing, e)),
+    }
+    for entry in fs::read_dir(path).map_err(|e| cannot(path, e))? {
+        let file = entry.map_err(|e| cannot(path, e))?.path();
+        fs::remove_file(&file).map_err(|e| cannot(&file, e))?;
+    }
+    fs::remove_dir(path).map_err(|e| cannot(path, e))?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Holds a folder for one process; ends with the process, also with a killed one.
+pub struct Lock {
+    _held: Flock<File>,
+}
+
+/// Takes the lock on a folder, without waiting.
+///
+/// # Errors
+/// [`CardError`] of kind [`super::Fault::Busy`] where another process holds it.
+pub fn lock_dir(path: &Path) -> Result<Lock, CardError> {
+    let dir = OpenOptions::new()
+        .read(true)
+        .open(path)
+        .map_err(|e| CardError::new("cannot lock", path, e))?;
+    match Flock::lock(dir, FlockArg::LockExclusiveNonblock) {
+        Ok(held) => Ok(Lock { _held: held }),
+        Err((_, e)) => Err(CardError::new("cannot lock", path, e.into())),
+    }
+}

@@ -1,0 +1,146 @@
+//! The log file on the card: bounded, in two generations, and silent rather
+//! than fatal when the card turns read-only or goes away.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Lines kept in memory for the page; the oldest go first.
+const KEPT_LINES: usize = 400;
+/// The longest line kept, in bytes; a longer one is cut.
+const LINE_LIMIT: usize = 512;
+/// Lines between two tries to open a file that failed.
+const RETRY_LINES: u32 = 20;
+
+/// The last lines of the log, in memory: there also when the card is not.
+#[derive(Clone, Default)]
+pub struct Recent {
+    lines: Arc<Mutex<VecDeque<String>>>,
+}
+
+impl Recent {
+    fn push(&self, line: String) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == KEPT_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+
+    /// The last `count` lines, oldest first.
+    pub fn last(&self, count: usize) -> Vec<String> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().skip(lines.len().saturating_sub(count)).cloned().collect()
+    }
+}
+
+/// A writer for the logger: to standard error, to memory, and, once a
+/// [`Handle`] opened it, to `mi360d.log` on the card.
+pub struct LogFile {
+    target: Arc<Mutex<Option<Target>>>,
+    recent: Recent,
+    line: Vec<u8>,
+}
+
+/// Opens the file of a [`LogFile`] later: the identity is saved before a log is written.
+pub struct Handle {
+    target: Arc<Mutex<Option<Target>>>,
+    recent: Recent,
+}
+
+struct Target {
+    path: PathBuf,
+    limit: u64,
+    file: Option<File>,
+    written: u64,
+    missed: u32,
+}
+
+impl Handle {
+    /// Logs into `dir` from now on, and what is in memory first. A file of
+    /// `limit` bytes becomes `mi360d.1.log`.
+    pub fn open(&self, dir: &Path, limit: u64) {
+        let path = dir.join("mi360d.log");
+        let mut target = Target { path, limit, file: None, written: 0, missed: 0 };
+        target.open();
+        for line in self.recent.last(KEPT_LINES) {
+            target.append(&line);
+        }
+        *self.target.lock().unwrap_or_else(PoisonError::into_inner) = Some(target);
+    }
+}
+
+impl LogFile {
+    /// A log that keeps its last lines in `recent`.
+    pub fn new(recent: Recent) -> LogFile {
+        LogFile { target: Arc::default(), recent, line: Vec::new() }
+    }
+
+    /// What opens its file.
+    pub fn handle(&self) -> Handle {
+        Handle { target: Arc::clone(&self.target), recent: self.recent.clone() }
+    }
+
+    fn end_line(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let mut text = String::from_utf8_lossy(&line).into_owned();
+        text.truncate(text.floor_char_boundary(LINE_LIMIT));
+        // Standard error may be closed; there is nobody left to tell.
+        let _ = writeln!(io::stderr(), "{text}");
+        if let Some(target) = &mut *self.target.lock().unwrap_or_else(PoisonError::into_inner) {
+            target.append(&text);
+        }
+        self.recent.push(text);
+    }
+}
+
+impl Target {
+    fn open(&mut self) {
+        if let Some(dir) = self.path.parent() {
+            // A card that cannot be written: the lines in memory are what is left.
+            let _ = fs::create_dir_all(dir);
+        }
+        self.file = OpenOptions::new().append(true).create(true).open(&self.path).ok();
+        self.written =
+            self.file.as_ref().and_then(|f| f.metadata().ok()).map_or(0, |meta| meta.len());
+    }
+
+    fn append(&mut self, text: &str) {
+        if self.file.is_none() {
+            // A card that came back is found again, without a try for every line.
+            self.missed += 1;
+            if self.missed.is_multiple_of(RETRY_LINES) {
+                self.open();
+            }
+        }
+        if self.written >= self.limit {
+            self.file = None;
+            let _ = fs::rename(&self.path, self.path.with_file_name("mi360d.1.log"));
+            self.open();
+        }
+        let Some(file) = &mut self.file else { return };
+        match writeln!(file, "{text}") {
+            Ok(()) => self.written += text.len() as u64 + 1,
+            Err(_) => self.file = None,
+        }
+    }
+}
+
+impl Write for LogFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for &byte in bytes {
+            if byte == b'\n' {
+                self.end_line();
+            } else if self.line.len() < LINE_LIMIT * 2 {
+                self.line.push(byte);
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,66 @@
+//! Progress of long work on standard error: a bar where that is a terminal,
+//! a line for each step elsewhere.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::backup::Progress;
+
+/// Columns of the bar.
+const WIDTH: u64 = 30;
+/// How often it is drawn.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// A bar; it clears itself when it is dropped.
+pub struct Bar {
+    terminal: bool,
+    now: Mutex<Shown>,
+}
+
+#[derive(Default)]
+struct Shown {
+    step: String,
+    drawn: Option<Instant>,
+}
+
+impl Bar {
+    /// A bar for this process.
+    pub fn new() -> Bar {
+        Bar { terminal: io::stderr().is_terminal(), now: Mutex::default() }
+    }
+}
+
+impl Progress for Bar {
+    fn at(&self, step: &str, done: u64, total: u64) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = now.step != step;
+        if fresh {
+            step.clone_into(&mut now.step);
+            now.drawn = None;
+        }
+        // A closed standard error takes no progress; the work goes on.
+        if !self.terminal {
+            if fresh {
+                let _ = writeln!(io::stderr(), "{step}");
+            }
+            return;
+        }
+        if now.drawn.is_some_and(|at| at.elapsed() < EVERY) && done < total {
+            return;
+        }
+        now.drawn = Some(Instant::now());
+        let full = (done * WIDTH).checked_div(total).unwrap_or(0).min(WIDTH);
+        let bar = "#".repeat(full as usize) + &"-".repeat((WIDTH - full) as usize);
+        let percent = (done * 100).checked_div(total).unwrap_or(0);
+        let _ = write!(io::stderr(), "\r\x1b[K[{bar}] {percent:3} %  {step}");
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if self.terminal {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! `run` and `demo`: the daemon, from its first step to its orderly end.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use log::LevelFilter;
+use nix::sys::signal::{SigSet, Signal};
+use simplelog::{ConfigBuilder, SharedLogger, WriteLogger};
+use thiserror::Error;
+
+use super::args::Args;
+use crate::camera::boots::Boots;
+use crate::camera::{Camera, simulate, startup, status_txt};
+use crate::card::log::{LogFile, Recent};
+use crate::error::{Exit, Explain};
+use crate::web;
+
+/// A start that lasts this long is a good one.
+const LASTED: Duration = Duration::from_secs(120);
+/// How often `STATUS.txt` is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// Stack of the thread that reads, hashes and writes; measured, with room.
+const WORK_STACK: usize = 256 << 10;
+
+/// The page cannot be served.
+#[derive(Debug, Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct ListenError {
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+impl Explain for ListenError {
+    fn code(&self) -> &'static str {
+        "listen"
+    }
+
+    fn hint(&self) -> String {
+        "Another program has this port, or the address is not this machine's: name another \
+         with --listen."
+            .to_owned()
+    }
+}
+
+/// Messages of a one-off command: to standard error.
+pub fn log_to_terminal(verbose: bool) {
+    let level = if verbose { LevelFilter::Debug } else { LevelFilter::Warn };
+    // A second logger is refused; the first goes on.
+    let _ = simplelog::WriteLogger::init(level, log_config(), std::io::stderr());
+}
+
+fn log_config() -> simplelog::Config {
+    // There is no clock to trust: lines carry none.
+    ConfigBuilder::new()
+        .set_time_level(LevelFilter::Off)
+        .set_thread_level(LevelFilter::Off)
+        .set_target_level(LevelFilter::Off)
+        .set_location_level(LevelFilter::Off)
+        .build()
+}
+
+pub fn demo(args: &Args, dir: Option<&Path>, listen: Option<SocketAddr>) -> super::Result {
+    let dir = dir.map_or_else(|| std::env::temp_dir().join("mi360d-demo"), PathBuf::from);
+    if !dir.join("camera.toml").exists() {
+        simulate::create(&dir, None, None)?;
+    }
+    let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8360)));
+    let camera = Camera::open(Some(&dir))?;
+    let config = camera.card().config();
+    serve(args, camera, &config, &[listen], &mut |port| {
+        println!("A simulated camera runs in {}", dir.display());
+        println!("Open  http://{}:{port}/  in a browser; Ctrl-C ends it.", listen.ip());
+    })
+}
+
+pub fn run(args: &Args, config: Option<&Path>, listen: Option<SocketAddr>) -> super::Result {
+    let camera = Camera::open(args.sim.as_deref())?;
+    let config = config.map_or_else(|| camera.card().config(), Path::to_owned);
+    let wanted: Vec<SocketAddr> = listen.into_iter().collect();
+    serve(args, camera, &config, &wanted, &mut |_| {})
+}
+
+fn serve(
+    args: &Args,
+    camera: Camera,
+    config: &Path,
+    wanted: &[SocketAddr],
+    ready: &mut dyn FnMut(u16),
+) -> super::Result {
+    let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
+    // Blocked before the first thread starts, so that none of them is ended by one.
+    let _ = signals.thread_block();
+    let recent = Recent::default();
+    let log = LogFile::new(recent.clone());
+    let log_on_card = log.handle();
+    let level = if args.verbose { LevelFilter::Debug } else { LevelFilter::Info };
+    let logger: Box<dyn SharedLogger> = WriteLogger::new(level, log_config(), log);
+    let _ = simplelog::CombinedLogger::init(vec![logger]);
+    log::info!("mi360d {} starts", env!("CARGO_PKG_VERSION"));
+
+    startup::before_serving(&camera, config);
+    let settings = camera.state().settings.config.clone();
+    log_on_card.open(&camera.card().logs(), settings.log.limit_kib.0 << 10);
+    if !args.verbose {
+        log::set_max_level(settings.log.level.into());
+    }
+    let listener = listen(wanted, settings.web.listen)?;
+    let port = listener.local_addr().map_or(80, |a| a.port());
+    camera.state().port = Some(port);
+    let camera = Arc::new(camera);
+    let page = web::start(listener, &camera, recent)?;
+    log::info!("the page is on port {port}");
+    ready(port);
+
+    spawn("work", {
+        let camera = Arc::clone(&camera);
+        move || startup::beside_serving(&camera)
+    });
+    spawn("watch", {
+        let camera = Arc::clone(&camera);
+        move || {
+            std::thread::sleep(LASTED);
+            Boots::lasted(camera.card());
+            loop {
+                status_txt::write(&camera);
+                std::thread::sleep(LOOK_AGAIN);
+            }
+        }
+    });
+    loop {
+        match signals.wait() {
+            Ok(Signal::SIGHUP) => log::info!("HUP: nothing to do"),
+            Ok(signal) => {
+                log::info!("{signal}: ends in good order");
+                break;
+            }
+            Err(e) => log::warn!("waiting for signals: {e}"),
+        }
+    }
+    page.stop();
+    Boots::lasted(camera.card());
+    Ok(Exit::Done)
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {
+    let started = std::thread::Builder::new().name(name.into()).stack_size(WORK_STACK).spawn(work);
+    if let Err(e) = started {
+        log::error!("the thread '{name}' does not start: {e}");
+    }
+}
+
+/// The first of the wanted addresses that can be had: what the command line
+/// says, what the settings say, port 80, port 8080.
+fn listen(
+    wanted: &[SocketAddr],
+    set: Option<SocketAddr>,
+) -> std::result::Result<TcpListener, ListenError> {
+    let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
+    let choices: Vec<SocketAddr> = match (wanted, set) {
+        ([], None) => vec![any(80), any(8080)],
+        ([], Some(address)) => vec![address, any(80), any(8080)],
+        (wanted, _) => wanted.to_vec(),
+    };
+    let mut failure = None;
+    for address in choices {
+        match TcpListener::bind(address) {
+            Ok(listener) => return Ok(listener),
+            Err(source) => {
+                log::warn!("cannot listen on {address}: {source}");
+                failure.get_or_insert(ListenError { address, source });
+            }
+        }
+    }
+    Err(failure.unwrap_or_else(|| ListenError {
+        address: any(80),
+        source: std::io::ErrorKind::AddrNotAvailable.into(),
+    }))
+}

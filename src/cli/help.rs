@@ -1,0 +1,140 @@
+//! The help texts.
+
+use crate::error::Exit;
+
+const OVERVIEW: &str = "\
+mi360d: saves, proves and flashes the firmware of Xiaomi Mi 360 cameras.
+
+Usage: mi360d [--sim DIR] [--json] [-v] COMMAND
+
+On the camera, or with --sim on a simulated one:
+  run               the daemon: saves the identity, backs up, serves the page
+  map               draws the flash chip: what lies where, and how it is
+  backup            one backup now; prints its id
+  backups           the backups on the card, and what each is good for
+  verify ID|DIR     reads a backup again, all of it
+
+On a PC:
+  demo [DIR]        a whole simulated camera with its page, in one command
+  sim create DIR    makes a simulated camera
+  inspect FILE      what a file is, what in it is alive, and what to do next
+
+  help COMMAND      more about a command
+  version           the version
+
+  --sim DIR         acts on the simulated camera in DIR
+  --json            one JSON document on standard output, nothing else there
+  -v                tells more on standard error
+
+Exit status: 0 done, 1 failed, 2 wrong use, 3 refused and nothing changed,
+4 damage found, 5 interrupted.
+";
+
+const TOPICS: &[(&str, &str)] = &[
+    (
+        "run",
+        "\
+mi360d run [--config FILE] [--listen ADDRESS:PORT]
+
+The daemon, as the boot hook starts it. First it saves FACTORY and CONFIG to
+the card and proves them. Then it serves its page, and beside that reads the
+whole chip and makes a backup, unless one holds it already.
+
+  --config FILE     settings; /mnt/sdcard/mi360d/config.toml by default
+  --listen ADDRESS  0.0.0.0:80 by default, or port 8080 where 80 is taken
+
+Ends in good order on TERM and INT.
+",
+    ),
+    (
+        "demo",
+        "\
+mi360d demo [DIR] [--listen ADDRESS:PORT]
+
+The daemon on a simulated camera on this PC. Needs no root and nothing
+installed. DIR is made if it is not there; without it, it is mi360d-demo in
+the system's temporary folder.
+
+  --listen ADDRESS  127.0.0.1:8360 by default
+",
+    ),
+    (
+        "sim",
+        "\
+mi360d sim create DIR [--model ipc009|ipc019] [--from DUMP]
+
+Makes a simulated camera: DIR/flash.bin is its chip, DIR/camera.toml its map,
+DIR/sdcard its card. From a full dump of 16 MiB, or a synthetic one whose every
+format is valid and whose identity belongs to nobody.
+
+MI360D_SIM_FAULTS makes the chip fail, for tests: cut@N, flip@OFFSET:BIT,
+stuck@OFFSET, eio@OFFSET, wp@OFFSET, with commas between them.
+",
+    ),
+    (
+        "map",
+        "\
+mi360d map
+
+Reads the whole chip and draws it, one letter for each 64 KiB: the first
+letter of the partition where there is data, a dot where it is erased, a star
+where it differs from the newest backup, an x where it cannot be read.
+Changes nothing.
+",
+    ),
+    (
+        "backup",
+        "\
+mi360d backup
+
+Saves the identity, then the whole chip: read twice, written to the card, and
+read again from the card. Prints the backup's id; on an unchanged chip that of
+the backup which already holds it, after reading that again.
+",
+    ),
+    (
+        "backups",
+        "\
+mi360d backups
+
+Lists the backups on the card: which identity each holds, what it is good for,
+and whether it may go when newer ones come. `verify` reads one again.
+",
+    ),
+    (
+        "verify",
+        "\
+mi360d verify ID|DIR
+
+Reads every byte of a backup, from the card and not from memory, and names the
+damaged file and offset, if there is one: exit status 4. ID is a backup's name
+or number; DIR a folder with a backup, on any PC.
+",
+    ),
+    (
+        "inspect",
+        "\
+mi360d inspect FILE
+
+Says what a file is: a firmware image for the card (tf_recovery.img,
+tf_update.img), a full dump of a chip, one partition, or something else; what
+of it is alive, what is gone, whether a camera's identity is in it, and what to
+do next. Shows no secrets. Exit status 4 if something is damaged.
+",
+    ),
+];
+
+/// Shows the overview, or a topic.
+pub fn show(topic: Option<&str>) -> Exit {
+    let Some(topic) = topic else {
+        print!("{OVERVIEW}");
+        return Exit::Done;
+    };
+    if let Some((_, text)) = TOPICS.iter().find(|(name, _)| *name == topic) {
+        print!("{text}");
+        return Exit::Done;
+    }
+    print!("{OVERVIEW}");
+    eprintln!("mi360d: there is no help on '{topic}'");
+    Exit::Usage
+}

@@ -1,0 +1,147 @@
+//! MXP: the partition table that MStar's and SigmaStar's boot loaders keep in
+//! BOOT. It gives a dump of the whole chip its own map. What the map amounts
+//! to is concluded in [`crate::chip::map`].
+//!
+//! Facts: docs/formats.md, MXP.
+
+use super::{array, le64, printable};
+use crate::chip::RawPartition;
+
+/// Where the table begins in BOOT, and so in a dump of the whole chip, in bytes.
+pub const TABLE_OFFSET: usize = 0x2_0000;
+/// The room of the table in bytes.
+pub const TABLE_SIZE: usize = 0x1000;
+/// Bytes of one record.
+pub const RECORD: usize = 0x88;
+/// What a record begins with.
+pub const MAGIC: &[u8; 4] = b"MXPT";
+const END_MAGIC: &[u8; 4] = b"TPXM";
+const END_MAGIC_AT: usize = 0x7D;
+/// The erase block of every chip seen in these cameras, in bytes.
+const ERASE_SIZE: u32 = 0x1_0000;
+
+/// What a record describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// 0x00: an unused record.
+    Empty,
+    /// 0x01: a part of BOOT.
+    BootPart,
+    /// 0x03: a partition of the running system.
+    Partition,
+    /// 0x07: FACTORY, a partition like the others.
+    Factory,
+    /// Any other type.
+    Other(u8),
+}
+
+impl Kind {
+    fn of(byte: u8) -> Kind {
+        match byte {
+            0x00 => Kind::Empty,
+            0x01 => Kind::BootPart,
+            0x03 => Kind::Partition,
+            0x07 => Kind::Factory,
+            other => Kind::Other(other),
+        }
+    }
+
+    fn byte(self) -> u8 {
+        match self {
+            Kind::Empty => 0x00,
+            Kind::BootPart => 0x01,
+            Kind::Partition => 0x03,
+            Kind::Factory => 0x07,
+            Kind::Other(byte) => byte,
+        }
+    }
+}
+
+/// One record of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// What it describes.
+    pub kind: Kind,
+    /// Where that starts on the chip, in bytes.
+    pub start: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its name, at most 15 bytes of ASCII.
+    pub name: String,
+}
+
+/// The records of a table, the unused ones left out; none where there is no
+/// table. It ends at the first thing that is not a record.
+pub fn parse(table: &[u8]) -> Vec<Record> {
+    let table = &table[..table.len().min(TABLE_SIZE)];
+    table
+        .chunks_exact(RECORD)
+        .map_while(record)
+        .filter(|record| record.kind != Kind::Empty)
+        .collect()
+}
+
+fn record(bytes: &[u8]) -> Option<Record> {
+    let whole = bytes.starts_with(MAGIC)
+        && bytes.get(0x04) == Some(&1)
+        && array(bytes, END_MAGIC_AT).as_ref() == Some(END_MAGIC);
+    if !whole {
+        return None;
+    }
+    Some(Record {
+        kind: Kind::of(*bytes.get(0x05)?),
+        start: le64(bytes, 0x08)?,
+        size: le64(bytes, 0x10)?,
+        name: printable(bytes.get(0x20..0x30)?),
+    })
+}
+
+/// The map that a table names: partitions and FACTORY, numbered in their
+/// order. `None` where it names none, or one that lies beyond 4 GiB.
+pub fn map_of(table: &[u8]) -> Option<Vec<RawPartition>> {
+    let raw: Vec<RawPartition> = parse(table)
+        .into_iter()
+        .filter(|r| matches!(r.kind, Kind::Partition | Kind::Factory))
+        .enumerate()
+        .map(|(i, r)| {
+            Some(RawPartition {
+                index: i as u32,
+                name: r.name,
+                size: u32::try_from(r.size).ok()?,
+                erase_size: ERASE_SIZE,
+                offset: Some(u32::try_from(r.start).ok()?),
+            })
+        })
+        .collect::<Option<_>>()?;
+    (!raw.is_empty()).then_some(raw)
+}
+
+/// The same, from BOOT or from the beginning of a dump.
+pub fn flash_map(boot: &[u8]) -> Option<Vec<RawPartition>> {
+    map_of(boot.get(TABLE_OFFSET..)?)
+}
+
+/// A table of these records, with unused ones behind them, in its room of
+/// 4 KiB. `None` for more than 30 records, or a name of more than 15 bytes.
+pub fn build(records: &[Record]) -> Option<Vec<u8>> {
+    let slots = TABLE_SIZE / RECORD;
+    if records.len() > slots || records.iter().any(|r| r.name.len() > 15) {
+        return None;
+    }
+    let unused = Record { kind: Kind::Empty, start: u64::MAX, size: u64::MAX, name: String::new() };
+    let mut out = Vec::with_capacity(TABLE_SIZE);
+    for i in 0..slots {
+        let r = records.get(i).unwrap_or(&unused);
+        let mut bytes = [0xFF; RECORD];
+        bytes[..0x08].copy_from_slice(&[b'M', b'X', b'P', b'T', 1, r.kind.byte(), 0, 0xFF]);
+        bytes[0x08..0x10].copy_from_slice(&r.start.to_le_bytes());
+        bytes[0x10..0x18].copy_from_slice(&r.size.to_le_bytes());
+        bytes[0x20..0x40].fill(0); // name and backup name
+        bytes[0x20..0x20 + r.name.len()].copy_from_slice(r.name.as_bytes());
+        bytes[END_MAGIC_AT - 1] = 0;
+        bytes[END_MAGIC_AT..END_MAGIC_AT + 4].copy_from_slice(END_MAGIC);
+        out.extend_from_slice(&bytes);
+    }
+    out.resize(TABLE_SIZE, 0xFF);
+    Some(out)
+}

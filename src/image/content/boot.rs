@@ -1,0 +1,99 @@
+//! BOOT: IPL, map, U-Boot and environment, each at its place
+//! (docs/formats.md, BOOT).
+
+use super::{Facts, Judged, UimageFacts, keep, uimage};
+use crate::chip::FlashMap;
+use crate::formats::uimage::{Check, Data};
+use crate::formats::{mxp, uboot_env};
+use crate::image::finding::Finding;
+
+const IPL_CUST: u64 = 0x1_0000;
+const TABLE: u64 = mxp::TABLE_OFFSET as u64;
+const UBOOT: u64 = 0x3_0000;
+const ENV: u64 = uboot_env::OFFSET as u64;
+const NEVER: &str = "Never flash this to BOOT: a camera without a boot loader needs a programmer.";
+
+/// What is kept of BOOT: two heads, the map, the environment; U-Boot streams by.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Boot {
+    ipl: Vec<u8>,
+    ipl_cust: Vec<u8>,
+    table: Vec<u8>,
+    uboot: Check,
+    env: Vec<u8>,
+}
+
+impl Boot {
+    pub(super) fn feed(&mut self, at: u64, bytes: &[u8]) {
+        let range = |from: u64, len: usize| keep::overlap(at, bytes, from..from + len as u64);
+        self.ipl.extend_from_slice(range(0, 8));
+        self.ipl_cust.extend_from_slice(range(IPL_CUST, 8));
+        self.table.extend_from_slice(range(TABLE, mxp::TABLE_SIZE));
+        self.uboot.feed(keep::overlap(at, bytes, UBOOT..ENV));
+        self.env.extend_from_slice(range(ENV, uboot_env::SIZE));
+    }
+
+    pub(super) fn finish(self) -> Judged {
+        let mut findings = Vec::new();
+        for (head, magic, at, name) in
+            [(&self.ipl, b"IPL_", 0, "IPL"), (&self.ipl_cust, b"IPLC", IPL_CUST, "IPL_CUST")]
+        {
+            if head.get(4..8) != Some(magic) {
+                findings.push(
+                    Finding::blocker("no-ipl", format!("The first loader, {name}, is not there."))
+                        .at(at)
+                        .hint(NEVER),
+                );
+            }
+        }
+        let map = mxp::map_of(&self.table).map(|raw| FlashMap::conclude(&raw));
+        if !map.is_some_and(|map| map.is_known()) {
+            findings.push(
+                Finding::warning("no-map", "It holds no flash map that this program knows.")
+                    .at(TABLE)
+                    .hint("The map is then guessed from what lies where."),
+            );
+        }
+        let uboot = self.uboot.finish();
+        let facts = uboot.as_ref().ok().map(|v| UimageFacts::of(&v.header));
+        match uboot {
+            Err(e) => findings.push(
+                Finding::blocker("no-uboot", format!("There is no U-Boot: {e}."))
+                    .at(UBOOT)
+                    .hint(NEVER),
+            ),
+            Ok(verdict) if verdict.data != Data::Good => findings.push(
+                Finding::blocker(
+                    "uboot-damaged",
+                    format!("U-Boot is damaged: {}.", uimage::data_reason(verdict.data)),
+                )
+                .at(UBOOT)
+                .hint(NEVER),
+            ),
+            Ok(_) => {}
+        }
+        let damaged = findings.iter().any(|f| f.severity == crate::image::Severity::Blocker);
+        let env = uboot_env::parse(&self.env);
+        let env_crc_ok = env.as_ref().map(uboot_env::Env::crc_ok);
+        if env_crc_ok != Some(true) {
+            findings.push(
+                Finding::note(
+                    "environment-crc",
+                    "U-Boot's environment has a wrong checksum. That is common and harmless: \
+                     U-Boot then uses the one that is built into it.",
+                )
+                .at(ENV),
+            );
+        }
+        let kind = match &facts {
+            Some(uboot) if !damaged => format!("IPL, U-Boot ({})", uboot.family_name()),
+            _ => "boot loader, incomplete".to_owned(),
+        };
+        Judged {
+            kind,
+            damaged,
+            findings,
+            facts: Facts { uimage: facts, env_crc_ok, ..Facts::default() },
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What a partition holds, judged in the same pass that hashes it: window by
+//! window, in little memory, whatever its size. One file per role; which
+//! bytes are whose partition is for the caller to know.
+
+mod boot;
+mod flsh;
+mod jffs2;
+mod keep;
+mod rootfs;
+mod uimage;
+
+use serde::Serialize;
+
+use super::finding::Finding;
+use crate::chip::Role;
+use crate::formats::is_filled;
+use crate::formats::jffs2::WindowStats;
+use crate::formats::uimage::Family;
+use crate::identity::Judgement;
+
+/// How a partition's content is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// It is what belongs there, and nothing is seen to be wrong with it.
+    Healthy,
+    /// It is erased.
+    Blank,
+    /// It is wrong, or something else.
+    Damaged,
+    /// Nothing is known about what belongs there.
+    Unknown,
+}
+
+/// What a partition holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Content {
+    /// What it is, in a few words.
+    pub kind: String,
+    /// How it is.
+    pub health: Health,
+    /// What an owner should know about it; places are counted from its start.
+    pub findings: Vec<Finding>,
+    /// What only its role has.
+    #[serde(flatten)]
+    pub facts: Facts,
+}
+
+/// What only some roles have.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Facts {
+    /// The uImage: of KERNEL, or U-Boot in BOOT.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uimage: Option<UimageFacts>,
+    /// The squashfs of ROOTFS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub squashfs: Option<SquashfsFacts>,
+    /// The counts of DATA's JFFS2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jffs2: Option<WindowStats>,
+    /// What FACTORY's bytes amount to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Judgement>,
+    /// Whether BOOT's environment has a right CRC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub env_crc_ok: Option<bool>,
+}
+
+/// What is known of a uImage whose header can be believed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UimageFacts {
+    /// Its name.
+    pub name: String,
+    /// The family of processors that the name tells.
+    pub family: Family,
+    /// The version of Linux that the name tells.
+    pub linux: Option<String>,
+    /// Bytes of the image, its header included.
+    pub bytes: u64,
+}
+
+/// What is known of a squashfs whose superblock can be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct SquashfsFacts {
+    /// Bytes of the file system.
+    pub bytes_used: u64,
+    /// When it was made, in seconds since 1970.
+    pub mkfs_time: u32,
+}
+
+/// A check of a partition as it streams by. However the stream is cut into
+/// pieces, the content is the same.
+#[derive(Clone, Debug)]
+pub struct ContentCheck {
+    size: u64,
+    fed: u64,
+    ones: bool,
+    zeros: bool,
+    part: Part,
+}
+
+#[derive(Clone, Debug)]
+enum Part {
+    Boot(Box<boot::Boot>),
+    Kernel(Box<uimage::Kernel>),
+    Rootfs(Box<rootfs::Rootfs>),
+    Data(jffs2::Data),
+    Flsh(flsh::Flsh),
+    Other,
+}
+
+/// What a check of one role comes to, where the content is not erased.
+#[derive(Default)]
+struct Judged {
+    /// Empty where nothing is expected, and so nothing is known.
+    kind: String,
+    damaged: bool,
+    findings: Vec<Finding>,
+    facts: Facts,
+}
+
+impl Health {
+    /// The word for scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Health::Healthy => "healthy",
+            Health::Blank => "blank",
+            Health::Damaged => "damaged",
+            Health::Unknown => "unknown",
+        }
+    }
+}
+
+impl ContentCheck {
+    /// A check of a partition of this role and of `size` bytes.
+    pub fn new(role: Role, size: u32) -> ContentCheck {
+        let part = match role {
+            Role::Boot => Part::Boot(Box::default()),
+            Role::Kernel => Part::Kernel(Box::default()),
+            Role::Rootfs => Part::Rootfs(Box::new(rootfs::Rootfs::new(size.into()))),
+            Role::Data => Part::Data(jffs2::Data::default()),
+            Role::Config => Part::Flsh(flsh::Flsh::config()),
+            Role::Factory => Part::Flsh(flsh::Flsh::factory()),
+            Role::Other => Part::Other,
+        };
+        ContentCheck { size: size.into(), fed: 0, ones: true, zeros: true, part }
+    }
+
+    /// Takes the next bytes, [`crate::chip::WINDOW`] of them at best.
+    pub fn feed(&mut self, window: &[u8]) {
+        self.ones = self.ones && is_filled(window, 0xFF);
+        self.zeros = self.zeros && is_filled(window, 0);
+        match &mut self.part {
+            Part::Boot(part) => part.feed(self.fed, window),
+            Part::Kernel(part) => part.feed(window),
+            Part::Rootfs(part) => part.feed(self.fed, window),
+            Part::Data(part) => part.feed(window),
+            Part::Flsh(part) => part.feed(window),
+            Part::Other => {}
+        }
+        self.fed += window.len() as u64;
+    }
+
+    /// What came amounts to this.
+    pub fn finish(self) -> Content {
+        let role_facts = matches!(&self.part, Part::Flsh(_));
+        let blank = self.ones && self.fed > 0;
+        let mut judged = match self.part {
+            Part::Boot(part) => part.finish(),
+            Part::Kernel(part) => part.finish(),
+            Part::Rootfs(part) => part.finish(self.fed),
+            Part::Data(part) => part.finish(),
+            Part::Flsh(part) => part.finish(),
+            Part::Other => Judged::default(),
+        };
+        if self.fed == 0 {
+            judged = nothing();
+        } else if blank && !role_facts {
+            judged = Judged {
+                kind: "erased".to_owned(),
+                damaged: false,
+                findings: vec![Finding::warning("erased", "It is erased: nothing but 0xFF.").at(0)],
+                facts: Facts::default(),
+            };
+        } else if self.zeros && judged.damaged {
+            "nothing but zeros".clone_into(&mut judged.kind);
+        }
+        if self.fed > 0 && self.fed < self.size {
+            judged.damaged = true;
+            judged.findings.push(
+                Finding::blocker(
+                    "cut-off",
+                    format!("It is cut off: {} of {} bytes are there.", self.fed, self.size),
+                )
+                .at(self.fed),
+            );
+        }
+        let known = !judged.kind.is_empty();
+        let health = if judged.damaged {
+            Health::Damaged
+        } else if blank {
+            Health::Blank
+        } else if known {
+            Health::Healthy
+        } else {
+            Health::Unknown
+        };
+        let kind = if known { judged.kind } else { "not known".to_owned() };
+        Content { kind, health, findings: judged.findings, facts: judged.facts }
+    }
+}
+
+fn nothing() -> Judged {
+    Judged {
+        kind: "nothing".to_owned(),
+        damaged: true,
+        findings: vec![Finding::blocker("missing", "It is not there at all.")],
+        facts: Facts::default(),
+    }
+}

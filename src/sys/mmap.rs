@@ -1,0 +1,16 @@
+//! Mapping files into memory. Only for files on an honest disk: a mapped file
+//! on a card that is pulled out is a SIGBUS (docs/ARCHITECTURE.md).
+
+use std::fs::File;
+use std::io;
+
+use memmap2::MmapMut;
+
+/// Maps a whole file, readable and writable, shared with other processes.
+pub fn map_shared(file: &File) -> io::Result<MmapMut> {
+    // SAFETY: the map is only ever read and written through byte slices that
+    // live under one lock in `chip::sim`; another process that maps the same
+    // simulated chip changes bytes, never the length, as a second program on
+    // real hardware would.
+    unsafe { MmapMut::map_mut(file) }
+}

@@ -1,0 +1,293 @@
+//! One client, from its first byte to its end. What it may do when is here; who has to go when
+//! there is no room is in [`super::table`].
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Shutdown, TcpStream};
+use std::time::Instant;
+
+use crate::web::gate::answer::{self, Refusal};
+use crate::web::gate::head::{self, Head, HeadBuffer, Version};
+use crate::web::gate::relay::{Relay, Step, is_later};
+use crate::web::gate::table::{Seat, Stage};
+use crate::web::gate::{Limits, Shared, count, forward, host};
+
+/// Who leaves has this many times `leave_time` in all, however much it still sends.
+const LEAVE_TIMES: u32 = 5;
+
+/// One client's connection.
+#[derive(Debug)]
+pub(super) struct Conn {
+    pub(super) stream: TcpStream,
+    pub(super) peer: IpAddr,
+    /// When it was accepted.
+    pub(super) since: Instant,
+    pub(super) phase: Phase,
+    /// The request is a HEAD: an answer has no body.
+    head_only: bool,
+}
+
+/// How far it has come.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// The head arrives.
+    Head(HeadBuffer),
+    /// The body arrives behind the rewritten head, until `whole` bytes are there.
+    Body { request: Vec<u8>, whole: usize, until: Instant },
+    /// The whole request waits for a place.
+    Queued { request: Vec<u8>, since: Instant, half_closed: bool },
+    /// tiny_http has it.
+    Served(Box<Relay>),
+    /// The gate's own answer goes out.
+    Answering { bytes: Vec<u8>, sent: usize, until: Instant },
+    /// The answer is out. What the client still sends is read and thrown away: closing a socket
+    /// with unread bytes resets it, and a reset can take the answer from the client again.
+    Leaving { until: Instant, end: Instant },
+    /// To be removed from the table.
+    Closed,
+}
+
+/// Where a request belongs. A body that is to be streamed to the card, not held, would be a third
+/// answer of [`route`].
+enum Route {
+    /// The gate answers itself.
+    Health,
+    /// tiny_http answers; its body is held whole first.
+    Backend,
+}
+
+fn route(head: &Head<'_>) -> Route {
+    match head.target.split('?').next() {
+        Some("/healthz") => Route::Health,
+        _ => Route::Backend,
+    }
+}
+
+/// What a step needs of the poll loop.
+pub(super) struct Around<'a> {
+    pub(super) limits: &'a Limits,
+    pub(super) shared: &'a Shared,
+    pub(super) key: &'a str,
+    pub(super) now: Instant,
+    /// Requests that wait already.
+    pub(super) queued: usize,
+}
+
+impl Conn {
+    pub(super) fn new(stream: TcpStream, peer: IpAddr, limits: &Limits, now: Instant) -> Self {
+        let phase = Phase::Head(HeadBuffer::new(limits.head_bytes));
+        Self { stream, peer, since: now, phase, head_only: false }
+    }
+
+    pub(super) fn seat(&self) -> Option<Seat> {
+        let (stage, held) = match &self.phase {
+            Phase::Head(buffer) => (Stage::Unfinished, buffer.bytes().len()),
+            Phase::Body { request, .. } => (Stage::Unfinished, request.len()),
+            Phase::Queued { request, .. } => (Stage::Queued, request.len()),
+            Phase::Served(_) => (Stage::Served, 0),
+            Phase::Answering { .. } | Phase::Leaving { .. } => (Stage::Leaving, 0),
+            Phase::Closed => return None,
+        };
+        Some(Seat { peer: self.peer, since: self.since, stage, held })
+    }
+
+    pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
+        match &self.phase {
+            Phase::Head(_) => Some(self.since + limits.head_time),
+            Phase::Queued { since, .. } => Some(*since + limits.queue_time),
+            Phase::Served(relay) => Some(relay.deadline(limits)),
+            Phase::Body { until, .. }
+            | Phase::Answering { until, .. }
+            | Phase::Leaving { until, .. } => Some(*until),
+            Phase::Closed => None,
+        }
+    }
+
+    /// Its deadline has passed.
+    pub(super) fn expire(&mut self, around: &Around<'_>) {
+        match &self.phase {
+            // A browser opens connections ahead of need: no answer to a question never asked.
+            Phase::Head(buffer) if buffer.bytes().is_empty() => self.drop_it(around),
+            Phase::Head(_) | Phase::Body { .. } => self.refuse(Refusal::TooSlow, around),
+            Phase::Queued { .. } => self.refuse(Refusal::Busy, around),
+            Phase::Served(relay) => {
+                let step = relay.expire();
+                self.after(&step, around);
+            }
+            Phase::Answering { .. } => self.drop_it(around),
+            Phase::Leaving { .. } | Phase::Closed => self.phase = Phase::Closed,
+        }
+    }
+
+    /// Ends it without a word.
+    pub(super) fn drop_it(&mut self, around: &Around<'_>) {
+        count(&around.shared.dropped);
+        self.phase = Phase::Closed;
+    }
+
+    /// Ends it with an error.
+    pub(super) fn refuse(&mut self, refusal: Refusal, around: &Around<'_>) {
+        log::debug!("{} refused: {refusal}", self.peer);
+        count(&around.shared.refused);
+        self.answer(refusal.to_bytes(self.head_only), around);
+    }
+
+    fn answer(&mut self, bytes: Vec<u8>, around: &Around<'_>) {
+        let until = around.now + around.limits.write_stall;
+        self.phase = Phase::Answering { bytes, sent: 0, until };
+        self.send_answer(around);
+    }
+
+    fn send_answer(&mut self, around: &Around<'_>) {
+        let Phase::Answering { bytes, sent, .. } = &mut self.phase else { return };
+        match self.stream.write(bytes.get(*sent..).unwrap_or_default()) {
+            Ok(taken) => *sent += taken,
+            Err(error) if is_later(&error) => {}
+            Err(_) => return self.drop_it(around),
+        }
+        if *sent >= bytes.len() {
+            self.leave(around);
+        }
+    }
+
+    fn leave(&mut self, around: &Around<'_>) {
+        let end = around.now + around.limits.leave_time * LEAVE_TIMES;
+        let until = around.now + around.limits.leave_time;
+        self.phase = match self.stream.shutdown(Shutdown::Write) {
+            Ok(()) => Phase::Leaving { until, end },
+            Err(_) => Phase::Closed,
+        };
+    }
+
+    /// Something of this connection is ready, or may be: does one round of what it waits for.
+    pub(super) fn step(&mut self, scratch: &mut [u8], around: &Around<'_>) {
+        match &mut self.phase {
+            Phase::Head(_) | Phase::Body { .. } => self.receive(scratch, around),
+            Phase::Served(relay) => {
+                let step = relay.step(&mut self.stream, scratch, around.now);
+                self.after(&step, around);
+            }
+            Phase::Answering { .. } => self.send_answer(around),
+            Phase::Leaving { .. } => self.drain(scratch, around),
+            Phase::Queued { .. } | Phase::Closed => {}
+        }
+    }
+
+    /// The client has closed its half, or its connection broke. Half a close ends nothing once
+    /// the request is whole: a script may well do that.
+    pub(super) fn half_closed(&mut self, around: &Around<'_>) {
+        if !matches!(self.stream.take_error(), Ok(None)) {
+            return self.drop_it(around);
+        }
+        match &mut self.phase {
+            Phase::Served(relay) => relay.half_closed = true,
+            Phase::Queued { half_closed, .. } => *half_closed = true,
+            _ => {}
+        }
+    }
+
+    fn after(&mut self, step: &Step, around: &Around<'_>) {
+        match *step {
+            Step::Wait => {}
+            Step::Done => {
+                count(&around.shared.served);
+                self.leave(around);
+            }
+            Step::Refuse(refusal) => self.refuse(refusal, around),
+            Step::Broken => self.drop_it(around),
+        }
+    }
+
+    fn drain(&mut self, scratch: &mut [u8], around: &Around<'_>) {
+        let Phase::Leaving { until, end } = &mut self.phase else { return };
+        match self.stream.read(scratch) {
+            Ok(0) => self.phase = Phase::Closed,
+            Ok(_) => *until = (around.now + around.limits.leave_time).min(*end),
+            Err(error) if is_later(&error) => {}
+            Err(_) => self.phase = Phase::Closed,
+        }
+    }
+
+    fn receive(&mut self, scratch: &mut [u8], around: &Around<'_>) {
+        let room = match &self.phase {
+            Phase::Body { request, whole, .. } => (whole - request.len()).min(scratch.len()),
+            _ => scratch.len(),
+        };
+        let piece = match self.stream.read(scratch.get_mut(..room).unwrap_or_default()) {
+            Ok(0) => return self.drop_it(around),
+            Ok(taken) => scratch.get(..taken).unwrap_or_default(),
+            Err(error) if is_later(&error) => return,
+            Err(_) => return self.drop_it(around),
+        };
+        match &mut self.phase {
+            Phase::Head(buffer) => match buffer.feed(piece) {
+                Ok(None) => {}
+                Ok(Some(end)) => {
+                    let buffer = std::mem::replace(buffer, HeadBuffer::new(0));
+                    let (head, rest) = buffer.bytes().split_at(end);
+                    if let Err(refusal) = self.judge(head, rest, around) {
+                        self.refuse(refusal, around);
+                    }
+                }
+                Err(refusal) => self.refuse(refusal, around),
+            },
+            Phase::Body { request, whole, .. } => {
+                request.extend_from_slice(piece);
+                if request.len() >= *whole {
+                    let request = std::mem::take(request);
+                    self.enqueue(request, around);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The head is whole: decides what becomes of it.
+    fn judge(&mut self, head: &[u8], rest: &[u8], around: &Around<'_>) -> Result<(), Refusal> {
+        // An answer to HEAD must have no body, even if the rest of the head is wrong.
+        self.head_only = head.starts_with(b"HEAD ");
+        let head = head::parse(head)?;
+        // Only HTTP/1.0 may come without a Host, and no browser speaks that.
+        if head.host.is_some_and(|name| !host::is_ours(name, &around.shared.hosts())) {
+            return Err(Refusal::ForeignHost);
+        }
+        let reads = matches!(head.method, "GET" | "HEAD");
+        let length = head.content_length.unwrap_or(0);
+        if reads && length > 0 {
+            return Err(Refusal::Malformed("GET and HEAD have no body"));
+        }
+        if let Route::Health = route(&head) {
+            if !reads {
+                return Err(Refusal::Method);
+            }
+            self.answer(answer::healthy(self.head_only), around);
+            return Ok(());
+        }
+        let length = usize::try_from(length)
+            .ok()
+            .filter(|&bytes| bytes <= around.limits.body_bytes)
+            .ok_or(Refusal::BodyTooLarge)?;
+
+        let mut request = forward::request(&head, self.peer, around.key, length);
+        let whole = request.len() + length;
+        request.extend(rest.iter().take(length));
+        if request.len() == whole {
+            self.enqueue(request, around);
+            return Ok(());
+        }
+        if head.expects_continue && head.version == Version::Http11 && rest.is_empty() {
+            // The socket is new and empty: 25 bytes fit. Where they do not, the client sends its
+            // body after a second all the same (RFC 9110, section 10.1.1).
+            let _ = self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        let until = around.now + around.limits.body_time;
+        self.phase = Phase::Body { request, whole, until };
+        Ok(())
+    }
+
+    fn enqueue(&mut self, request: Vec<u8>, around: &Around<'_>) {
+        if around.queued >= around.limits.queued {
+            return self.refuse(Refusal::Busy, around);
+        }
+        self.phase = Phase::Queued { request, since: around.now, half_closed: false };
+    }
+}

@@ -1,0 +1,404 @@
+//! The head of a request: where it ends, and what it says. Pure; no I/O, no clock, no policy
+//! (who may ask for what is decided in [`super::conn`], which names are ours in [`super::host`]).
+//!
+//! Strict on purpose. Behind the gate stands another parser, and every byte on which two parsers
+//! can disagree is a way around the gate: so line folding, bare line ends, control characters,
+//! bytes over 0x7E, blanks before a colon, two lengths and every transfer coding are refused.
+
+use crate::web::gate::answer::Refusal;
+
+/// Most header lines in a head. A browser sends about 15; the copy for tiny_http keeps a small
+/// allocation for each.
+pub const MAX_HEADERS: usize = 64;
+
+/// The version of a request; nothing else is spoken here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+}
+
+impl Version {
+    /// As it stands in a request line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Version::Http10 => "HTTP/1.0",
+            Version::Http11 => "HTTP/1.1",
+        }
+    }
+}
+
+/// One header line, blanks around the value removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// A token, in the client's spelling.
+    pub name: &'a str,
+    /// Visible ASCII, spaces and tabs.
+    pub value: &'a str,
+}
+
+/// A whole head that passed every rule of this module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head<'a> {
+    /// A token, as sent: methods are case-sensitive.
+    pub method: &'a str,
+    /// In origin form: begins with `/`, visible ASCII, no `#`.
+    pub target: &'a str,
+    /// The version of the request line.
+    pub version: Version,
+    /// All header lines in their order, at most [`MAX_HEADERS`].
+    pub headers: Vec<Header<'a>>,
+    /// The one Host line; always there in HTTP/1.1.
+    pub host: Option<&'a str>,
+    /// The one Content-Length in bytes; a number too large for 64 bits is `u64::MAX`.
+    pub content_length: Option<u64>,
+    /// The client waits for `100 Continue` before it sends the body.
+    pub expects_continue: bool,
+}
+
+/// Collects a head as it arrives, in pieces of any size.
+#[derive(Debug)]
+pub struct HeadBuffer {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl HeadBuffer {
+    /// An empty buffer for a head of at most `limit` bytes, its blank line included. It takes no
+    /// memory until the first byte.
+    pub fn new(limit: usize) -> Self {
+        Self { bytes: Vec::new(), limit }
+    }
+
+    /// Takes the next piece. `Some(end)`: the head is `bytes()[..end]`, and what follows it was
+    /// sent after it. A first byte that cannot begin a method (a TLS hello, say) is refused at
+    /// once, not after the deadline.
+    pub fn feed(&mut self, piece: &[u8]) -> Result<Option<usize>, Refusal> {
+        if self.bytes.is_empty() && piece.first().is_some_and(|&b| !is_token_byte(b)) {
+            return Err(Refusal::Malformed("the request does not begin with a method"));
+        }
+        let from = self.bytes.len().saturating_sub(3);
+        self.bytes.extend_from_slice(piece);
+        let within = self.bytes.len().min(self.limit);
+        match find_end(self.bytes.get(from..within).unwrap_or_default()) {
+            Some(end) => Ok(Some(from + end)),
+            None if self.bytes.len() >= self.limit => Err(Refusal::HeadTooLarge),
+            None => Ok(None),
+        }
+    }
+
+    /// All that has arrived.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Where the first blank line ends. A blank line with a bare line feed ends a head too, so that
+/// [`parse`] can refuse it now instead of the deadline later.
+fn find_end(bytes: &[u8]) -> Option<usize> {
+    let mut rest = bytes;
+    let mut passed = 0;
+    while let Some(at) = rest.iter().position(|&b| b == b'\n') {
+        rest = &rest[at + 1..];
+        passed += at + 1;
+        match rest {
+            [b'\n', ..] => return Some(passed + 1),
+            [b'\r', b'\n', ..] => return Some(passed + 2),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Reads a whole head: everything up to and including its blank line, as [`HeadBuffer::feed`]
+/// marks it.
+pub fn parse(head: &[u8]) -> Result<Head<'_>, Refusal> {
+    let text = head
+        .strip_suffix(b"\r\n\r\n")
+        .ok_or(Refusal::Malformed("lines must end in CR LF"))
+        .and_then(as_text)?;
+    let mut lines = text.split("\r\n");
+    let (method, target, version) = request_line(lines.next().unwrap_or_default())?;
+
+    let mut out = Head {
+        method,
+        target,
+        version,
+        headers: Vec::new(),
+        host: None,
+        content_length: None,
+        expects_continue: false,
+    };
+    for line in lines {
+        if out.headers.len() == MAX_HEADERS {
+            return Err(Refusal::TooManyHeaders);
+        }
+        let header = header_line(line)?;
+        note(&mut out, header)?;
+        out.headers.push(header);
+    }
+    if out.version == Version::Http11 && out.host.is_none() {
+        return Err(Refusal::Malformed("HTTP/1.1 needs a Host"));
+    }
+    Ok(out)
+}
+
+/// The head as text, if it holds nothing but visible ASCII, blanks and whole CR LF pairs.
+fn as_text(bytes: &[u8]) -> Result<&str, Refusal> {
+    let mut previous = 0;
+    for &byte in bytes {
+        match byte {
+            b'\n' if previous == b'\r' => {}
+            _ if previous == b'\r' => return Err(Refusal::Malformed("a bare CR")),
+            b'\n' => return Err(Refusal::Malformed("a bare LF")),
+            b'\r' | b'\t' | 0x20..=0x7e => {}
+            _ => return Err(Refusal::Malformed("a byte that is not plain ASCII text")),
+        }
+        previous = byte;
+    }
+    if previous == b'\r' {
+        return Err(Refusal::Malformed("a bare CR"));
+    }
+    std::str::from_utf8(bytes).map_err(|_| Refusal::Malformed("not text"))
+}
+
+/// Method, target and version, one space between them.
+fn request_line(line: &str) -> Result<(&str, &str, Version), Refusal> {
+    let mut words = line.split(' ');
+    let (Some(method), Some(target), Some(version), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err(Refusal::Malformed("the first line is not METHOD TARGET VERSION"));
+    };
+    if !is_token(method) {
+        return Err(Refusal::Malformed("the method is not a token"));
+    }
+    if !target.starts_with('/') || target.bytes().any(|b| b == b'#' || b == b'\t') {
+        return Err(Refusal::Malformed("the target is not a path that begins with a slash"));
+    }
+    let version = match version {
+        "HTTP/1.1" => Version::Http11,
+        "HTTP/1.0" => Version::Http10,
+        other if other.starts_with("HTTP/") => return Err(Refusal::Version),
+        _ => return Err(Refusal::Malformed("the first line names no HTTP version")),
+    };
+    Ok((method, target, version))
+}
+
+/// `Name: value`. A line that begins with a blank (folding) has no token before its colon.
+fn header_line(line: &str) -> Result<Header<'_>, Refusal> {
+    let (name, value) =
+        line.split_once(':').ok_or(Refusal::Malformed("a header line without a colon"))?;
+    if !is_token(name) {
+        return Err(Refusal::Malformed("a header name is not a token"));
+    }
+    Ok(Header { name, value: value.trim_matches([' ', '\t']) })
+}
+
+/// Keeps what of a header decides how the request is read.
+fn note<'a>(head: &mut Head<'a>, header: Header<'a>) -> Result<(), Refusal> {
+    let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+    if is("Host") {
+        if head.host.replace(header.value).is_some() {
+            return Err(Refusal::Malformed("two Host lines"));
+        }
+    } else if is("Content-Length") {
+        if header.value.is_empty() || !header.value.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(Refusal::Malformed("the Content-Length is not a number"));
+        }
+        let length = header.value.parse().unwrap_or(u64::MAX);
+        if head.content_length.replace(length).is_some() {
+            return Err(Refusal::Malformed("two Content-Length lines"));
+        }
+    } else if is("Transfer-Encoding") {
+        return Err(Refusal::TransferEncoding);
+    } else if is("Expect") {
+        if !header.value.eq_ignore_ascii_case("100-continue") {
+            return Err(Refusal::Expectation);
+        }
+        head.expects_continue = true;
+    }
+    Ok(())
+}
+
+/// A token of RFC 9110, section 5.6.2: a method or a header name.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn refusal(head: &str) -> Refusal {
+        parse(head.as_bytes()).expect_err(head)
+    }
+
+    fn status(head: &str) -> u16 {
+        refusal(head).status()
+    }
+
+    #[test]
+    fn an_honest_head_is_read_as_it_stands() {
+        let head = parse(
+            b"POST /api/v1/login?x=%20 HTTP/1.1\r\nHost: cam.local\r\ncontent-length:  12\t\r\n\
+              EXPECT: 100-Continue\r\nX-Empty:\r\n\r\n",
+        )
+        .unwrap();
+        assert_eq!((head.method, head.target), ("POST", "/api/v1/login?x=%20"));
+        assert_eq!(head.version, Version::Http11);
+        assert_eq!(head.host, Some("cam.local"));
+        assert_eq!(head.content_length, Some(12));
+        assert!(head.expects_continue);
+        assert_eq!(head.headers.len(), 4);
+        assert_eq!(head.headers[3], Header { name: "X-Empty", value: "" });
+    }
+
+    #[test]
+    fn version_1_0_needs_no_host_and_1_1_does() {
+        assert_eq!(parse(b"GET / HTTP/1.0\r\n\r\n").unwrap().host, None);
+        assert_eq!(status("GET / HTTP/1.1\r\n\r\n"), 400);
+        assert_eq!(status("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), 505);
+    }
+
+    #[test]
+    fn what_two_parsers_could_read_differently_is_refused() {
+        for line in [
+            "Host: a\r\nHost: a",
+            "Host: a\r\nContent-Length: 1\r\nContent-Length: 1",
+            "Host: a\r\nContent-Length: 1, 1",
+            "Host: a\r\nContent-Length: +1",
+            "Host: a\r\nContent-Length: 0x1",
+            "Host: a\r\nContent-Length:",
+            "Host: a\r\nContent-Length : 1",
+            "Host: a\r\nX: a\r\n folded",
+            "Host: a\r\n\tX: a",
+            "Host: a\r\nX: a\rb",
+            "Host: a\r\nX: a\nY: b",
+            "Host: a\r\nX: a\0b",
+            "Host: a\r\nX: a\x7fb",
+            "Host: a\r\nX: \u{e4}",
+            "Host: a\r\n: nameless",
+            "Host: a\r\nno colon",
+        ] {
+            assert_eq!(status(&format!("GET / HTTP/1.1\r\n{line}\r\n\r\n")), 400, "{line:?}");
+        }
+        for first in [
+            "GET  / HTTP/1.1",
+            "GET / HTTP/1.1 ",
+            " GET / HTTP/1.1",
+            "GET /",
+            "GET http://cam.local/ HTTP/1.1",
+            "OPTIONS * HTTP/1.1",
+            "CONNECT cam.local:80 HTTP/1.1",
+            "GET /a#b HTTP/1.1",
+            "GET /a\tb HTTP/1.1",
+            "G(T / HTTP/1.1",
+            "GET / http/1.1",
+            "",
+        ] {
+            assert_eq!(status(&format!("{first}\r\nHost: a\r\n\r\n")), 400, "{first:?}");
+        }
+    }
+
+    #[test]
+    fn transfer_codings_and_unknown_expectations_have_their_own_answers() {
+        let with = |line: &str| status(&format!("POST / HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n"));
+        assert_eq!(with("Transfer-Encoding: chunked"), 501);
+        assert_eq!(with("Content-Length: 3\r\ntransfer-encoding: identity"), 501);
+        assert_eq!(with("Expect: a-miracle"), 417);
+    }
+
+    #[test]
+    fn a_length_beyond_64_bits_is_the_largest_and_not_a_small_one() {
+        let text = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {:030}\r\n\r\n", 7);
+        assert_eq!(parse(text.as_bytes()).unwrap().content_length, Some(7));
+        let text = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551616\r\n\r\n";
+        assert_eq!(parse(text.as_bytes()).unwrap().content_length, Some(u64::MAX));
+    }
+
+    #[test]
+    fn sixty_four_headers_are_read_and_sixty_five_are_not() {
+        let head =
+            |n: usize| format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(n - 1));
+        assert_eq!(parse(head(64).as_bytes()).unwrap().headers.len(), 64);
+        assert_eq!(refusal(&head(65)), Refusal::TooManyHeaders);
+    }
+
+    #[test]
+    fn the_limit_counts_the_blank_line() {
+        let head = b"GET / HTTP/1.0\r\n\r\n";
+        assert_eq!(HeadBuffer::new(head.len()).feed(head), Ok(Some(head.len())));
+        assert_eq!(HeadBuffer::new(head.len() - 1).feed(head), Err(Refusal::HeadTooLarge));
+    }
+
+    #[test]
+    fn a_tls_hello_is_refused_by_its_first_byte() {
+        let refused = HeadBuffer::new(100).feed(&[0x16]);
+        assert!(matches!(refused, Err(Refusal::Malformed(_))));
+    }
+
+    /// What a buffer of `limit` bytes makes of pieces: the head's bytes, or why not.
+    fn collect<'a>(
+        limit: usize,
+        pieces: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Option<Vec<u8>>, Refusal> {
+        let mut buffer = HeadBuffer::new(limit);
+        for piece in pieces {
+            if let Some(end) = buffer.feed(piece)? {
+                return Ok(Some(buffer.bytes()[..end].to_vec()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Bytes of which heads are made, so that chance finds their ends.
+    fn head_like() -> impl Strategy<Value = Vec<u8>> {
+        let bytes = prop_oneof![
+            3 => prop::sample::select(b"\r\n\r\n: GETHTP/1.\0\t".to_vec()),
+            1 => any::<u8>(),
+        ];
+        prop::collection::vec(bytes, 0..120)
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_answered_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = parse(&bytes);
+            let _ = collect(100, std::iter::once(&bytes[..]));
+        }
+
+        #[test]
+        fn any_split_of_a_head_gives_the_same(bytes in head_like(), cuts in prop::collection::vec(1usize..20, 1..40)) {
+            let whole = collect(60, std::iter::once(&bytes[..]));
+            let singly = collect(60, bytes.chunks(1));
+            prop_assert_eq!(&whole, &singly);
+            let mut rest = &bytes[..];
+            let mut pieces = Vec::new();
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() { break; }
+                let (piece, left) = rest.split_at((*cut).min(rest.len()));
+                pieces.push(piece);
+                rest = left;
+            }
+            prop_assert_eq!(whole, collect(60, pieces.into_iter()));
+        }
+
+        #[test]
+        fn what_is_read_holds_no_byte_that_could_start_another_line(bytes in head_like()) {
+            if let Ok(head) = parse(&bytes) {
+                for text in head.headers.iter().map(|h| h.value).chain([head.target, head.method]) {
+                    prop_assert!(text.bytes().all(|b| b == b'\t' || (0x20..=0x7e).contains(&b)));
+                }
+            }
+        }
+    }
+}
