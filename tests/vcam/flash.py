@@ -85,7 +85,9 @@ def data(erase=0x10000):
         tree = Path(folder) / "data"
         (tree / "etc").mkdir(parents=True)
         (tree / "etc" / "note").write_text("made for the virtual camera\n")
-        (tree / "app").write_bytes(noise(700_000, "app"))
+        # mkfs.jffs2 knows no blocks of 4 KiB: there all must fit into the first.
+        if erase >= 0x2000:
+            (tree / "app").write_bytes(noise(700_000, "app"))
         out = Path(folder) / "out"
         run(["mkfs.jffs2", "-l", "-q", "-e", hex(max(erase, 0x2000)), "-r", tree, "-o", out])
         return out.read_bytes()

@@ -1,0 +1,205 @@
+"""The rig itself, and what the card's hook does: both chips, both flash maps.
+
+A stand-in plays the daemon where the hook's own behaviour is the question."""
+
+import itertools
+import unittest
+
+import bootloader
+import flash
+from base import SDCARD, CameraTest
+from parts import CHIPS, MAPS
+from vcam import TooLate
+
+LOG = "cat /tmp/mi360d-hook/log"
+# Ends as the test says, and keeps a count of its starts.
+STAND_IN = b"""#!/bin/sh
+echo "$*" >>/tmp/starts
+echo $$ >/tmp/stand-in.pid
+if [ -f /tmp/end-at-once ]; then exit 1; fi
+trap 'exit 0' TERM
+while :; do sleep 1; done
+"""
+
+
+class BootTest(CameraTest):
+    def test_both_chips_boot_with_both_maps(self):
+        for (chip, flash_map), partitioned in zip(
+            itertools.product(CHIPS, MAPS), (True, False, False, True)
+        ):
+            with self.subTest(chip=chip, map=flash_map, partitioned=partitioned):
+                camera = self.camera(flash_map=flash_map, chip=chip, partitioned=partitioned,
+                                     program=STAND_IN)
+                camera.start()
+                erase = 0x1000 if chip == "n25q128a13" else 0x10000
+                shown = camera.run("cat /proc/mtd").text.splitlines()[1:]
+                self.assertEqual(shown, [
+                    f'mtd{i}: {size:08x} {erase:08x} "{name}"'
+                    for i, (name, _, size) in enumerate(MAPS[flash_map])
+                ])
+                mounts = camera.run("cat /proc/mounts").text
+                device = "/dev/mmcblk0p1" if partitioned else "/dev/mmcblk0"
+                self.assertRegex(mounts, rf"(?m)^{device} /mnt/sdcard vfat rw,")
+                self.assertRegex(mounts, r"(?m)^/dev/mtdblock3 /mnt/data jffs2 rw,")
+                self.assertRegex(mounts, r"(?m)^/dev/mtdblock2 / squashfs ro,")
+                camera.run("echo kept >/mnt/sdcard/kept; echo kept >/mnt/data/kept; sync")
+                before = camera.run("dd if=/dev/mtd5 bs=64k 2>/dev/null | sha256sum").text
+                self.assertRegex(before, r"^[0-9a-f]{64}")
+                self.assertGreaterEqual(camera.written(), 1024)
+                camera.kill()
+                self.assertEqual(camera.card.read("kept"), b"kept\n")
+                self.assertEqual(flash.read(camera.flash, flash_map, "FACTORY"),
+                                 flash.factory(model=flash_map))
+                camera.start()
+                self.assertEqual(camera.run("cat /mnt/data/kept").text, "kept\n")
+                camera.kill()
+
+    def test_the_boot_loader_starts_no_dead_kernel_and_takes_only_a_signed_rescue(self):
+        camera = self.camera(program=STAND_IN)
+        whole = camera.flash.read_bytes()
+        rescue = whole[0x050000:0xFE0000] + bytes(80)
+        dead = bytearray(whole)
+        dead[0x050000 + 4096] ^= 1
+        camera.flash.write_bytes(dead)
+        with self.assertRaises(bootloader.DeadKernel):
+            camera.start()
+        camera.card.add("tf_recovery.img", rescue)
+        with self.assertRaises(bootloader.DeadKernel):
+            camera.start(signed=False)
+        camera.start(signed=True)
+        self.assertTrue(camera.rescued)
+
+    def test_release_tells_which_rootfs_booted_and_an_erased_one_does_not(self):
+        camera = self.camera(program=STAND_IN, release="other 9.9")
+        camera.start()
+        self.assertEqual(camera.run("cat /etc/release").text, "other 9.9\n")
+        camera.kill()
+        with open(camera.flash, "r+b") as chip:
+            chip.seek(0x260000)
+            chip.write(b"\xff" * 0x10000)
+        camera.start(wait=False)
+        camera.wait_console(r"@@VCAM no root", 90)
+
+    def test_a_system_call_above_386_is_refused_under_the_filter(self):
+        camera = self.camera(program=STAND_IN)
+        camera.start()
+        # busybox, like any new libc, asks for statx (397) first where there is one.
+        killed = camera.run("nr386 -k stat /", check=False)
+        self.assertEqual(killed.status, 128 + 31, killed.text)
+        self.assertEqual(camera.run("nr386 stat / >/dev/null; nr386 echo through").text, "through\n")
+
+    def test_the_binary_of_the_card_starts_under_the_filter(self):
+        camera = self.camera()
+        camera.start()
+        said = camera.run("nr386 /mnt/sdcard/mi360d/mi360d --help", check=False)
+        self.assertIn("mi360d", said.text)
+        self.assertIn(said.status, (0, 2))
+
+
+class HookTest(CameraTest):
+    def starts(self, camera):
+        return camera.run("cat /tmp/starts 2>/dev/null", check=False).text.splitlines()
+
+    def stand_in(self, camera):
+        """The stand-in's pid, once it runs."""
+        return camera.wait_for(
+            lambda: camera.run("cat /tmp/stand-in.pid 2>/dev/null", check=False).text.strip(),
+            20, "a start of the program")
+
+    def test_the_hook_returns_at_once_and_the_factory_mode_is_gone(self):
+        for flash_map in MAPS:
+            with self.subTest(map=flash_map):
+                camera = self.camera(flash_map=flash_map, program=STAND_IN)
+                camera.start()
+                found = camera.wait_console(
+                    r"@@VCAM hook status=(\d+) from=([\d.]+) to=([\d.]+) said=(.*)", 1)
+                status, began, ended, said = (g.decode() for g in found.groups())
+                self.assertEqual((status, said), ("0", ""))
+                self.assertLess(float(ended) - float(began), 2)
+                self.assertNotIn("factory mode", camera.console)
+                camera.wait_for(lambda: self.starts(camera), 20, "a start of the program")
+                self.assertEqual(
+                    self.starts(camera), ["run --config /mnt/sdcard/mi360d/config.toml"])
+                # In a session of its own, nothing of the caller's or the card's held open.
+                pid = self.stand_in(camera)
+                keeper = camera.run("cat /tmp/mi360d-hook/pid").text.strip()
+                self.assertEqual(camera.run(f"cut -d' ' -f6 /proc/{keeper}/stat").text.strip(), keeper)
+                for process in (pid, keeper):
+                    held = camera.run(f"ls -l /proc/{process}/fd /proc/{process}/cwd").text
+                    self.assertNotRegex(held, r"ttyS|console|pipe:|/mnt/sdcard")
+
+    def test_a_second_call_does_nothing_while_the_first_lives(self):
+        camera = self.camera(program=STAND_IN)
+        camera.start()
+        camera.wait_for(lambda: self.starts(camera), 20, "a start of the program")
+        for _ in range(3):
+            camera.run("touch /tmp/factory_mode; /mnt/sdcard/manu_test/manu.sh")
+            camera.run("test ! -e /tmp/factory_mode")
+        camera.run("sleep 3")
+        self.assertEqual(len(self.starts(camera)), 1)
+
+    def test_a_fallen_program_is_started_again_and_an_orderly_end_is_not(self):
+        camera = self.camera(program=STAND_IN)
+        camera.start()
+        camera.wait_for(lambda: self.starts(camera), 20, "a start of the program")
+        camera.run("kill -9 $(cat /tmp/stand-in.pid)")
+        camera.wait_for(lambda: len(self.starts(camera)) == 2, 20, "a second start")
+        camera.run("kill -TERM $(cat /tmp/stand-in.pid)")
+        camera.wait_for(lambda: "good order" in camera.run(LOG).text,
+                        20, "the keeper's end")
+        camera.run("sleep 5")
+        self.assertEqual(len(self.starts(camera)), 2)
+        # After an orderly end the hook may be called again.
+        camera.run("/mnt/sdcard/manu_test/manu.sh")
+        camera.wait_for(lambda: len(self.starts(camera)) == 3, 20, "a start by hand")
+
+    def test_pauses_grow_while_the_program_ends_at_once(self):
+        camera = self.camera(program=STAND_IN)
+        camera.start()
+        camera.wait_for(lambda: self.starts(camera), 20, "a start of the program")
+        camera.run("touch /tmp/end-at-once; kill -9 $(cat /tmp/stand-in.pid)")
+        camera.wait_for(lambda: "again in 16 s" in camera.run(LOG).text, 90, "a pause of 16 s")
+        self.assertRegex(camera.run(LOG).text,
+                         r"in 2 s\n(.*\n)*.*in 2 s\n(.*\n)*.*in 4 s\n(.*\n)*.*in 8 s\n.*in 16 s")
+
+    def test_without_room_in_memory_the_program_runs_from_the_card(self):
+        camera = self.camera(program=STAND_IN.ljust(64 * 1024, b"#"))
+        camera.start()
+        pid = self.stand_in(camera)
+        self.assertIn("/tmp/mi360d-hook/mi360d", camera.run(f"cat /proc/{pid}/cmdline").text)
+        camera.run(f"kill -TERM {pid}")
+        camera.wait_for(lambda: "good order" in camera.run(LOG).text, 20, "the keeper's end")
+        camera.run("rm -r /tmp/mi360d-hook /tmp/st*; mount -o remount,size=128k /tmp; "
+                   "dd if=/dev/zero of=/tmp/full bs=1k count=80; /mnt/sdcard/manu_test/manu.sh")
+        pid = self.stand_in(camera)
+        self.assertIn("/mnt/sdcard/mi360d/mi360d", camera.run(f"cat /proc/{pid}/cmdline").text)
+        self.assertIn("running from the card", camera.run(LOG).text)
+
+    def test_the_hook_writes_nothing_to_the_card(self):
+        camera = self.camera(program=STAND_IN)
+        camera.card.add("hacks/rtsp-server/meta/service/run", b"#!/bin/sh\n")
+        camera.start()
+        camera.wait_for(lambda: self.starts(camera), 20, "a start of the program")
+        camera.run("touch /tmp/end-at-once; kill -9 $(cat /tmp/stand-in.pid); sleep 12; sync")
+        # What the mount itself writes (the dirty mark) is one sector or two.
+        self.assertLess(camera.written(), 8192)
+        self.assertEqual(camera.card.names("hacks/rtsp-server/meta/service"), ["run"])
+
+
+class ConsoleTest(CameraTest):
+    def test_output_and_status_come_back_whole(self):
+        camera = self.camera(program=STAND_IN)
+        camera.start()
+        long = "x" * 10_000
+        self.assertEqual(camera.run(f"echo {long}").text, long + "\n")
+        self.assertEqual(camera.run("printf '@@END c9 0\\n'; exit 7", check=False).status, 7)
+        noise = flash.noise(30_000, "console")
+        camera.put("/tmp/noise", noise)
+        self.assertEqual(camera.run("cat /tmp/noise").data, noise)
+        with self.assertRaises(TooLate):
+            camera.run("sleep 30", seconds=2)
+
+
+if __name__ == "__main__":
+    assert SDCARD
+    unittest.main()

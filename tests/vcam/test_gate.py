@@ -1,0 +1,115 @@
+"""The daemon under attack from the network: whatever comes in through the port,
+/healthz answers within a second, and memory stays bounded."""
+
+import contextlib
+import http.client
+import socket
+import struct
+import threading
+import time
+import unittest
+
+from base import CameraTest
+from test_backup import wait_idle, wait_set
+
+MIB = 1 << 20
+
+
+class GateTest(CameraTest):
+    def connect(self):
+        line = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        self.addCleanup(line.close)
+        return line
+
+    def reset(self, line):
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        line.close()
+
+    def push(self, line, content):
+        """Sends until the other side has had enough."""
+        with contextlib.suppress(OSError):
+            line.sendall(content)
+
+    def healthy(self, what, times=5):
+        slowest = 0.0
+        for _ in range(times):
+            began = time.monotonic()
+            try:
+                status, _, body = self.target.http("/healthz", seconds=5)
+            except (OSError, http.client.HTTPException) as wrong:
+                self.fail(f"{what}: /healthz: {wrong!r}")
+            slowest = max(slowest, time.monotonic() - began)
+            self.assertEqual((status, body.strip()), (200, b"ok"), what)
+            time.sleep(0.2)
+        print(f"[gate] {what}: /healthz within {slowest * 1000:.0f} ms")
+        self.assertLess(slowest, 1.0, what)
+
+    def test_healthz_answers_within_a_second_whatever_comes_in(self):
+        self.target = camera = self.camera()
+        camera.start()
+        camera.wait_http()
+        wait_set(camera)
+        pid = wait_idle(camera)
+        self.port = camera.port
+        self.healthy("at rest")
+
+        idle = [self.connect() for _ in range(300)]
+        self.healthy("300 idle connections")
+        for line in idle:
+            line.close()
+
+        self.drip()
+        self.upload(b"POST /api/v1/login", 4 << 30, 64 * 1024, "4 GiB declared, little sent")
+        self.upload(b"POST /api/v1/images", 16 * MIB, MIB, "an upload of 16 MiB cut short")
+
+        for _ in range(200):
+            self.reset(self.connect())
+        self.healthy("200 resets")
+
+        for _ in range(4):
+            line = self.connect()
+            self.push(line, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: " + b"a" * MIB)
+        self.healthy("headers of 1 MiB")
+
+        self.assertEqual(camera.pid(), pid, "the daemon was started anew")
+        memory = camera.memory(pid)
+        print(f"[gate] after all: {memory}")
+        self.assertLess(memory["VmHWM"], 8192)
+
+    def drip(self):
+        stop = threading.Event()
+
+        def slowly(line):
+            for byte in b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: " + b"a" * 10_000:
+                if stop.wait(0.5):
+                    return
+                try:
+                    line.send(bytes([byte]))
+                except OSError:
+                    return
+
+        threads = [threading.Thread(target=slowly, args=(self.connect(),)) for _ in range(50)]
+        for thread in threads:
+            thread.start()
+        try:
+            time.sleep(2)
+            self.healthy("50 dripping heads")
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
+    def upload(self, request, declared, sent, what):
+        head = request + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n" % declared
+        lines = [self.connect() for _ in range(8)]
+        for line in lines:
+            line.settimeout(5)
+            self.push(line, head + b"x" * sent)
+        self.healthy(f"{what}, held open")
+        for line in lines:
+            self.reset(line)
+        self.healthy(what)
+
+
+if __name__ == "__main__":
+    unittest.main()
