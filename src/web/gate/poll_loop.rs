@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -32,7 +33,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const QUEUE_LOOK: Duration = Duration::from_millis(100);
 /// The longest sleep.
 const IDLE: Duration = Duration::from_secs(60);
-/// Linux tells with this bit that the other side has closed its half; nix has no name for it.
+/// Linux tells with this bit that the other side has closed its half. nix has no name for it: its
+/// `events` panics on it, and its `revents` is None.
 const RDHUP: PollFlags = PollFlags::from_bits_retain(nix::libc::POLLRDHUP);
 
 /// What a poll said of one connection.
@@ -83,6 +85,14 @@ impl PollLoop {
     }
 
     pub(super) fn run(mut self) {
+        // A panic here would be a bug of ours; it may cost the connections, not the gate.
+        while catch_unwind(AssertUnwindSafe(|| self.rounds())).is_err() {
+            log::error!("the gate panicked: every connection was dropped, and it goes on");
+            self.conns.clear();
+        }
+    }
+
+    fn rounds(&mut self) {
         while !self.shared.stop.load(Ordering::Acquire) {
             let now = Instant::now();
             self.expire(now);
@@ -283,11 +293,11 @@ impl PollLoop {
             let (client, backend) = interest(conn);
             if let Some(flags) = client {
                 fds.push(PollFd::new(conn.stream.as_fd(), flags));
-                owners.push(index);
+                owners.push((index, flags.contains(RDHUP)));
             }
             if let (Some(flags), Phase::Served(relay)) = (backend, &conn.phase) {
                 fds.push(PollFd::new(relay.backend().as_fd(), flags));
-                owners.push(index);
+                owners.push((index, false));
             }
             if let Phase::Queued { .. } = conn.phase {
                 until = until.min(now + QUEUE_LOOK);
@@ -304,12 +314,11 @@ impl PollLoop {
         let accept = firsts == 2 && fds.get(1).is_some_and(is_ready);
         let woken = fds.first().is_some_and(is_ready);
         let mut ready: Vec<Ready> = Vec::new();
-        for (fd, &index) in fds.iter().skip(firsts).zip(&owners) {
+        for (fd, &(index, for_rdhup)) in fds.iter().skip(firsts).zip(&owners) {
             if is_ready(fd) {
-                // None: a bit that nix does not know, and we asked for one such.
                 let ended = PollFlags::POLLERR | PollFlags::POLLHUP;
-                let half_closed = fd.events().contains(RDHUP)
-                    && fd.revents().is_none_or(|flags| flags.intersects(ended));
+                let half_closed =
+                    for_rdhup && fd.revents().is_none_or(|flags| flags.intersects(ended));
                 match ready.last_mut() {
                     Some(last) if last.index == index => last.half_closed |= half_closed,
                     _ => ready.push(Ready { index, half_closed }),
