@@ -300,7 +300,11 @@ fn one_flipped_byte_anywhere_in_a_set_is_named_with_file_and_offset() {
     for name in names(&folder) {
         let path = folder.join(&name);
         let whole = fs::read(&path).unwrap();
-        let step = if name.ends_with(".bin") { whole.len() / 40 + 1 } else { 1 };
+        let step = match name.as_str() {
+            "SHA256SUMS" => 1,
+            bin if bin.ends_with(".bin") => whole.len() / 40 + 1,
+            _ => 7,
+        };
         for offset in (0..whole.len()).step_by(step) {
             let mut bytes = whole.clone();
             bytes[offset] ^= 1 << (offset % 8);

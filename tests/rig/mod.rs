@@ -1,6 +1,6 @@
 //! Simulated cameras for the tests: a small one, quick to read, and the
 //! program itself as a process.
-#![allow(dead_code)] // each test file uses its part
+#![allow(dead_code, clippy::unwrap_used, clippy::panic)] // each test file uses its part
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

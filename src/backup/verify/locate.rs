@@ -41,7 +41,10 @@ pub fn all(
                 return damage(Some(size.min(expected)), &what);
             }
             if file == BLOCKSUMS {
-                return in_blocksums(folder, manifest);
+                return match in_blocksums(folder, manifest) {
+                    None => in_line(file, sums, sums_text, *now),
+                    offset => damage(offset, "it is not what was saved"),
+                };
             }
             let pieces = blocks.as_ref().and_then(|b| b.of(file));
             if is_text(file) {
@@ -194,10 +197,8 @@ fn in_line(file: &str, sums: &Sums, sums_text: &[u8], now: Digest) -> Damage {
 }
 
 /// Where `BLOCKSUMS` differs from one written anew.
-fn in_blocksums(folder: &Path, manifest: Option<&Manifest>) -> Damage {
-    let damage =
-        |offset| Damage { file: BLOCKSUMS.into(), offset, what: "it is not what was saved".into() };
-    let Some(manifest) = manifest else { return damage(None) };
+fn in_blocksums(folder: &Path, manifest: Option<&Manifest>) -> Option<u64> {
+    let manifest = manifest?;
     let mut fresh = BlockSums::default();
     for note in &manifest.partitions {
         let piece = note.erase_size.clamp(1, 0x1_0000);
@@ -221,7 +222,7 @@ fn in_blocksums(folder: &Path, manifest: Option<&Manifest>) -> Damage {
         fresh.0.push(Pieces::of_text(name, &text));
     }
     let text = read_bounded(&folder.join(BLOCKSUMS), sums::LIMIT).unwrap_or_default();
-    damage(first_difference(&text, fresh.to_text().as_bytes()))
+    first_difference(&text, fresh.to_text().as_bytes())
 }
 
 /// What is wrong with a `SHA256SUMS` that cannot be parsed at all.
