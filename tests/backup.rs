@@ -1,6 +1,13 @@
 //! The laws of a backup, on the simulated chip: what is saved, what is
 //! proven, and what is said when something is wrong.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::large_stack_arrays,
+    clippy::case_sensitive_file_extension_comparisons
+)]
+
 mod rig;
 
 use std::fs;
@@ -140,7 +147,7 @@ fn a_flip_in_any_partition_is_caught_and_healed_in_either_reading() {
                 fs::read(folder.join("chip.bin")).unwrap() == fs::read(sim.flash()).unwrap(),
                 "{name}: a flip in reading {reading} reached the card"
             );
-            assert_eq!(sim.sets(), [id.clone()]);
+            assert_eq!(sim.sets(), std::slice::from_ref(&id));
             let digest = sha256(&fs::read(sim.flash()).unwrap());
             assert_eq!(&id[5..], &digest[..8], "{name}: the name is of the wrong reading");
             assert!(verify(&folder, &Silent).unwrap().is_whole());
