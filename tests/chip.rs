@@ -52,7 +52,7 @@ fn a_map_that_does_not_add_up_has_no_offsets_and_is_not_known() {
         IPC009.replace("mtd3: 00630000", "mtd3: 00620000"),
         IPC009.replace("\"CONFIG\"", "\"NVRAM\""),
         IPC009.replace("\"CONFIG\"", "\"FACTORY\""),
-        IPC009.lines().take(5).map(|l| format!("{l}\n")).collect(),
+        IPC009.replace("mtd5: 00010000 00010000 \"FACTORY\"\n", ""),
         IPC009.replace("mtd5: 00010000 00010000", "mtd5: 00010000 00020000"),
         String::new(),
     ] {
