@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn what_stands_before_a_cut_is_not_forgotten() {
-        let text = b"------------------------------------ 2.9.9.9_0052 ";
+        let text =
+            b"-------------------------------- 2.9.9.9_0052 --------------------------------";
         for first in 0..text.len() {
             for second in first..text.len() {
                 let mut scan = Scan::new();
