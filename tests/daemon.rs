@@ -68,7 +68,7 @@ impl Daemon {
     }
 
     fn end(mut self, signal: Signal) -> Option<i32> {
-        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
         self.child.wait().unwrap().code()
     }
 }
