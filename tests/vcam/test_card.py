@@ -40,7 +40,7 @@ class CardTest(DaemonTest):
         camera.wait_http()
         camera.wait_for(lambda: status(camera)["backup"]["state"] == "failed", 120, "a refusal")
         self.assertIn("card-full", codes(camera))
-        page = camera.http("/")[1].decode()
+        page = camera.http("/")[2].decode()
         self.assertIn("no backup could be made", page)
         wait_idle(camera)
         camera.kill()
@@ -54,7 +54,7 @@ class CardTest(DaemonTest):
         camera = self.started("mount -o remount,ro /mnt/sdcard")
         camera.wait_for(lambda: status(camera)["backup"]["state"] == "failed", 120, "a refusal")
         self.assertLessEqual({"card-read-only", "identity-not-on-card"}, codes(camera))
-        self.assertIn("read-only", camera.http("/")[1].decode())
+        self.assertIn("read-only", camera.http("/")[2].decode())
         name = f"/tmp/mi360d-identity/{fingerprint(camera)}/FACTORY.bin"
         kept = camera.run(f"sha256sum {name}").text.split()[0]
         self.assertEqual(kept[:8], fingerprint(camera))
@@ -65,7 +65,7 @@ class CardTest(DaemonTest):
         wait_idle(camera)
         camera.run("echo u >/proc/sysrq-trigger; sleep 1")
         camera.wait_for(lambda: "card-read-only" in codes(camera), 30, "the notice")
-        self.assertEqual(camera.http("/healthz")[:2], (200, b"ok"))
+        self.assertEqual(camera.http("/healthz")[0], 200)
 
     def test_a_card_pulled_out_in_the_middle_is_said_and_the_next_start_makes_a_set(self):
         camera = self.started("true")
@@ -74,8 +74,8 @@ class CardTest(DaemonTest):
         camera.run("echo 1e740100.sdhci >/sys/bus/platform/drivers/sdhci-aspeed/unbind", 120)
         camera.wait_for(lambda: status(camera)["backup"]["state"] == "failed", 120, "a failure")
         self.assertIn("card-missing", codes(camera))
-        self.assertEqual(camera.http("/healthz")[:2], (200, b"ok"))
-        self.assertIn("there is no card", camera.http("/")[1].decode())
+        self.assertEqual(camera.http("/healthz")[0], 200)
+        self.assertIn("there is no card", camera.http("/")[2].decode())
         camera.kill()
         self.assertEqual(sets(self.extracted(camera, "pulled")), [])
 
