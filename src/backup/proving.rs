@@ -3,6 +3,7 @@
 //! writes back, one reads; so the card is busy in both directions, and the
 //! proof of 32 MiB costs little more than writing them.
 
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -15,8 +16,10 @@ use crate::card::CardError;
 use crate::card::file::NewFile;
 use crate::chip::WINDOW;
 
-/// Bytes that are proven at a time: few enough to stay close behind the writer.
-const PIECE: u64 = 0x10_0000;
+/// Bytes that are written, and then proven, at a time: few enough to stay close
+/// behind the writer, and enough that two files which grow in turn are not
+/// scattered over the card in small pieces.
+const PIECE: usize = 0x10_0000;
 /// Stack of the two threads, in bytes: their buffers are on the heap.
 const STACK: usize = 64 << 10;
 
@@ -33,8 +36,17 @@ struct Piece {
 /// Where the writer hands on what it wrote.
 pub(super) struct Lane {
     chip: Option<Arc<NewFile>>,
-    chip_at: std::cell::Cell<u64>,
+    chip_at: Cell<u64>,
+    held: RefCell<Vec<u8>>,
     out: SyncSender<Piece>,
+}
+
+/// What the files have on the card.
+pub(super) struct Proven {
+    /// Each partition's file and its SHA-256.
+    pub files: Vec<(String, Digest)>,
+    /// SHA-256 of `chip.bin`, if there is one.
+    pub chip: Option<Digest>,
 }
 
 /// One partition's file that is being written.
@@ -42,26 +54,25 @@ pub(super) struct LaneFile<'l> {
     lane: &'l Lane,
     file: Arc<NewFile>,
     written: u64,
-    handed: u64,
 }
 
 impl Lane {
     /// Starts a partition's file.
     pub fn file(&self, path: PathBuf) -> Result<LaneFile<'_>, CardError> {
         let file = Arc::new(NewFile::create(path)?);
-        Ok(LaneFile { lane: self, file, written: 0, handed: 0 })
+        Ok(LaneFile { lane: self, file, written: 0 })
     }
 }
 
 impl LaneFile<'_> {
     /// Writes to the partition's file and to `chip.bin`.
     pub fn write(&mut self, window: &[u8]) -> Result<(), BackupError> {
-        self.file.write(window)?;
-        if let Some(chip) = &self.lane.chip {
-            chip.write(window)?;
-        }
-        self.written += window.len() as u64;
-        if self.written - self.handed >= PIECE { self.hand_on(false) } else { Ok(()) }
+        let held = {
+            let mut held = self.lane.held.borrow_mut();
+            held.extend_from_slice(window);
+            held.len()
+        };
+        if held >= PIECE { self.hand_on(false) } else { Ok(()) }
     }
 
     /// Ends the file.
@@ -70,32 +81,37 @@ impl LaneFile<'_> {
     }
 
     fn hand_on(&mut self, last: bool) -> Result<(), BackupError> {
-        let length = self.written - self.handed;
+        let mut held = self.lane.held.borrow_mut();
+        self.file.write(&held)?;
+        if let Some(chip) = &self.lane.chip {
+            chip.write(&held)?;
+        }
         let piece = Piece {
             file: Arc::clone(&self.file),
-            at: self.handed,
+            at: self.written,
             chip: self.lane.chip.clone(),
             chip_at: self.lane.chip_at.get(),
-            length,
+            length: held.len() as u64,
             last,
         };
-        self.handed = self.written;
-        self.lane.chip_at.set(self.lane.chip_at.get() + length);
+        held.clear();
+        self.written += piece.length;
+        self.lane.chip_at.set(piece.chip_at + piece.length);
         // Nobody listens: a thread failed, and its reason is the better one.
         self.lane.out.send(piece).map_err(|_| BackupError::Interrupted)
     }
 }
 
-/// Runs a writer, and proves what it writes close behind it. Gives what the
-/// writer gave, and each file with the SHA-256 that it has on the card;
-/// `chip.bin` was compared with them byte for byte.
+/// Runs a writer, and reads what it writes close behind it. Gives what the
+/// writer gave, and what the files have on the card.
 pub(super) fn behind<T, E: From<BackupError>>(
     chip: Option<Arc<NewFile>>,
     writer: impl FnOnce(&Lane) -> Result<T, E>,
-) -> Result<(T, Vec<(String, Digest)>), E> {
+) -> Result<(T, Proven), E> {
     let (out, to_flush) = sync_channel(1);
     let (flushed, to_prove) = sync_channel(2);
-    let lane = Lane { chip: chip.clone(), chip_at: std::cell::Cell::new(0), out };
+    let held = RefCell::new(Vec::with_capacity(PIECE));
+    let lane = Lane { chip: chip.clone(), chip_at: Cell::new(0), held, out };
     scope(|threads| {
         let flusher = start(threads, "flush", move || flush(&to_flush, &flushed))?;
         let prover = start(threads, "prove", move || prove(&to_prove))?;
@@ -148,26 +164,38 @@ fn flush(pieces: &Receiver<Piece>, flushed: &SyncSender<Piece>) -> Result<(), Ba
 }
 
 /// Reads pieces from the card.
-fn prove(pieces: &Receiver<Piece>) -> Result<Vec<(String, Digest)>, BackupError> {
-    let mut proven = Vec::new();
-    let mut hasher = Sha256::new();
-    let mut here = vec![0; WINDOW as usize];
-    let mut twin = vec![0; WINDOW as usize];
+fn prove(pieces: &Receiver<Piece>) -> Result<Proven, BackupError> {
+    let mut files = Vec::new();
+    let mut part = Sha256::new();
+    let mut chip: Option<Sha256> = None;
+    let mut buf = vec![0; WINDOW as usize];
     for piece in pieces {
-        for at in (0..piece.length).step_by(WINDOW as usize) {
-            let length = (piece.length - at).min(WINDOW.into()) as usize;
-            piece.file.read_back(piece.at + at, &mut here[..length])?;
-            hasher.update(&here[..length]);
-            if let Some(chip) = &piece.chip {
-                chip.read_back(piece.chip_at + at, &mut twin[..length])?;
-                if here[..length] != twin[..length] {
-                    return Err(BackupError::NotProven { file: chip.name() });
-                }
-            }
+        hash(&piece.file, piece.at, piece.length, &mut buf, &mut part)?;
+        if let Some(file) = &piece.chip {
+            let whole = chip.get_or_insert_default();
+            hash(file, piece.chip_at, piece.length, &mut buf, whole)?;
         }
         if piece.last {
-            proven.push((piece.file.name(), hasher.finalize_reset().into()));
+            files.push((piece.file.name(), part.finalize_reset().into()));
         }
     }
-    Ok(proven)
+    Ok(Proven { files, chip: chip.map(|whole| whole.finalize().into()) })
+}
+
+fn hash(
+    file: &NewFile,
+    at: u64,
+    length: u64,
+    buf: &mut [u8],
+    into: &mut Sha256,
+) -> Result<(), CardError> {
+    let end = at + length;
+    let mut at = at;
+    while at < end {
+        let count = (end - at).min(buf.len() as u64) as usize;
+        file.read_back(at, &mut buf[..count])?;
+        into.update(&buf[..count]);
+        at += count as u64;
+    }
+    Ok(())
 }

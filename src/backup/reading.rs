@@ -2,6 +2,8 @@
 //! CRC32s kept, so that a second pass can be compared with it. What cannot be
 //! read is a gap, named to 512 bytes.
 
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
 use crc32fast::Hasher;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -14,6 +16,8 @@ use crate::image::content::{Content, ContentCheck};
 const SECTOR: usize = 512;
 /// How often a failing read is tried.
 const TRIES: u32 = 3;
+/// Stack of the thread that reads ahead, in bytes: its buffers are on the heap.
+const READER_STACK: usize = 64 << 10;
 
 /// Bytes that could not be read; they stand as 0xFF in what is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,20 +101,54 @@ pub fn read_chip(chip: &dyn Chip, progress: &dyn Progress) -> Result<Reading, Ba
     let mut whole = Sha256::new();
     let mut done = 0;
     let mut readings = Vec::with_capacity(parts.len());
-    let mut buf = vec![0; WINDOW as usize];
-    for part in parts {
-        let mut reader = PartReader::new(part);
-        for offset in windows(part) {
-            let window = &mut buf[..window_length(part, offset)];
-            let gaps = read_window(chip, part, offset, window)?;
-            whole.update(&*window);
-            reader.take(window, gaps);
-            done += window.len() as u64;
-            progress.at("reading the chip", done, total);
+    std::thread::scope(|threads| {
+        // The next window is read while this one is hashed.
+        let (out, windows_read) = sync_channel(2);
+        let (give_back, spare) = sync_channel(4);
+        let wanted = parts.clone();
+        std::thread::Builder::new()
+            .name("read".to_owned())
+            .stack_size(READER_STACK)
+            .spawn_scoped(threads, move || read_ahead(chip, &wanted, &out, &spare))
+            .map_err(BackupError::Thread)?;
+        for part in &parts {
+            let mut reader = PartReader::new(part);
+            for _ in windows(part) {
+                let (window, gaps) =
+                    windows_read.recv().map_err(|_| BackupError::Interrupted)??;
+                whole.update(&window);
+                reader.take(&window, gaps);
+                done += window.len() as u64;
+                progress.at("reading the chip", done, total);
+                // The reader may have ended already.
+                let _ = give_back.try_send(window);
+            }
+            readings.push(reader.finish());
         }
-        readings.push(reader.finish());
+        Ok(Reading { parts: readings, sha256: whole.finalize().into() })
+    })
+}
+
+type Window = Result<(Vec<u8>, Vec<Gap>), ChipError>;
+
+/// Reads all windows in order; ends early where nobody wants them any more.
+fn read_ahead(
+    chip: &dyn Chip,
+    parts: &[&Partition],
+    out: &SyncSender<Window>,
+    spare: &Receiver<Vec<u8>>,
+) {
+    for part in parts {
+        for offset in windows(part) {
+            let mut window = spare.try_recv().unwrap_or_default();
+            window.resize(window_length(part, offset), 0);
+            let read = read_window(chip, part, offset, &mut window);
+            let failed = read.is_err();
+            if out.send(read.map(|gaps| (window, gaps))).is_err() || failed {
+                return;
+            }
+        }
     }
-    Ok(Reading { parts: readings, sha256: whole.finalize().into() })
 }
 
 /// Where each window of a partition starts.

@@ -55,10 +55,15 @@ pub(super) fn second_reading(
     let (second, proven) =
         proving::behind(chip_file, |lane| read_again(request, folder, first, attempt, lane))?;
     // The proof: what lies on the card, read past the cache, against what came from the chip.
-    for ((part, _), (file, digest)) in second.parts.iter().zip(&proven) {
+    for ((part, _), (file, digest)) in second.parts.iter().zip(&proven.files) {
         if part.sha256 != *digest {
             return Err(BackupError::NotProven { file: file.clone() }.into());
         }
+    }
+    if proven.files.len() != second.parts.len()
+        || proven.chip != (!first.has_gaps()).then_some(second.sha256)
+    {
+        return Err(BackupError::NotProven { file: CHIP.to_owned() }.into());
     }
     let factory = request.chip.map().by_role(Role::Factory);
     if let (Some(part), Some(fingerprint)) = (factory, request.identity.mark())

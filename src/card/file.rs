@@ -8,9 +8,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg, PosixFadviseAdvice, posix_fadvise};
-use nix::libc::off_t;
+use nix::libc::{self, off_t};
 
 use super::CardError;
+use crate::sys;
 
 /// Makes a folder and those above it, as far as they are missing.
 ///
@@ -75,14 +76,22 @@ impl NewFile {
         (&self.file).write_all(bytes).map_err(|e| CardError::new("cannot write", &self.path, e))
     }
 
-    /// Brings its bytes to the card, and drops a range of them from the page
+    /// Brings a range of its bytes to the card, and drops it from the page
     /// cache, so that [`NewFile::read_back`] comes from the card.
     ///
     /// # Errors
     /// [`CardError`], naming the file.
     pub fn flush(&self, at: u64, length: u64) -> Result<(), CardError> {
-        self.file.sync_data().map_err(|e| CardError::new("cannot sync", &self.path, e))?;
+        sys::file::write_out(&self.file, at, length)
+            .or_else(|e| match e.raw_os_error() {
+                // A file system that cannot do a part does the whole.
+                Some(libc::ENOSYS | libc::EINVAL | libc::ESPIPE) => self.file.sync_data(),
+                _ => Err(e),
+            })
+            .map_err(|e| CardError::new("cannot sync", &self.path, e))?;
         drop_range(&self.file, at, length);
+        // What is read next is asked for in one piece, and comes while others write.
+        advise(&self.file, at, length, PosixFadviseAdvice::POSIX_FADV_WILLNEED);
         Ok(())
     }
 
@@ -169,9 +178,13 @@ pub fn drop_cache(file: &File) {
 
 /// The same for a range; a length of 0 means to the end.
 fn drop_range(file: &File, at: u64, length: u64) {
+    advise(file, at, length, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+}
+
+fn advise(file: &File, at: u64, length: u64, advice: PosixFadviseAdvice) {
     // File sizes on FAT fit 32 bits, and so these offsets too.
     let (at, length) = (at.cast_signed() as off_t, length.cast_signed() as off_t);
-    if let Err(e) = posix_fadvise(file, at, length, PosixFadviseAdvice::POSIX_FADV_DONTNEED) {
+    if let Err(e) = posix_fadvise(file, at, length, advice) {
         log::debug!("fadvise on descriptor {}: {e}", file.as_raw_fd());
     }
 }
