@@ -15,8 +15,7 @@ use crate::formats::flsh::{self, FlshError};
 pub const KEYS: [&str; 5] = ["did", "key", "mac", "vendor", "model"];
 
 /// How an identity is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", rename_all = "lowercase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
     /// All keys are there, each of a plausible length, and the CRC is right.
     Healthy,
@@ -46,15 +45,38 @@ impl Health {
     pub fn is_healthy(&self) -> bool {
         *self == Health::Healthy
     }
+
+    /// What is wrong, in words; empty unless it is damaged.
+    pub fn reasons(&self) -> &[String] {
+        match self {
+            Health::Damaged { reasons } => reasons,
+            _ => &[],
+        }
+    }
+
+    /// One word for it: `healthy`, `blank`, `damaged` or `missing`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Health::Healthy => "healthy",
+            Health::Blank => "blank",
+            Health::Damaged { .. } => "damaged",
+            Health::Missing => "missing",
+        }
+    }
+}
+
+impl Serialize for Health {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
 }
 
 impl fmt::Display for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Health::Healthy => f.write_str("healthy"),
-            Health::Blank => f.write_str("blank"),
-            Health::Damaged { reasons } => write!(f, "damaged: {}", reasons.join("; ")),
-            Health::Missing => f.write_str("missing"),
+        f.write_str(self.word())?;
+        match self.reasons() {
+            [] => Ok(()),
+            reasons => write!(f, ": {}", reasons.join("; ")),
         }
     }
 }
@@ -229,6 +251,13 @@ impl Identity {
     pub fn did_matches(&self, did: &str) -> bool {
         self.value("did")
             .is_some_and(|own| is_plausible("did", own) && same_bytes(own, did.trim().as_bytes()))
+    }
+
+    /// Whether two at least of did, key and mac are there: what makes it one
+    /// camera's. One alone may stand in other settings too.
+    pub fn is_personal(&self) -> bool {
+        let plausible = |key: &&str| self.value(key).is_some_and(|v| is_plausible(key, v));
+        ["did", "key", "mac"].iter().filter(|key| plausible(key)).count() >= 2
     }
 
     /// What may be shown: model and vendor as they are, the maker's half of

@@ -8,7 +8,7 @@ mod samples;
 use mi360d::chip::{FlashMap, Role};
 use mi360d::formats::uimage::Family;
 use mi360d::formats::{flsh, jffs2, mxp, squashfs, uboot_env, uimage};
-use mi360d::image::{Content, ContentCheck, Health};
+use mi360d::image::{Content, ContentCheck, Health, Severity};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -115,6 +115,14 @@ fn erased_is_blank_and_zeros_are_damage_in_every_role() {
         assert_eq!(check_sized(role, &[], 0x1_0000).health, Health::Damaged, "{role}");
     }
     assert_eq!(check(Role::Other, &[0; 99]).health, Health::Unknown);
+    // An empty JFFS2 has lost its files as well as an erased one.
+    let mut empty = vec![0xFF; 0x2_0000];
+    empty[..12].copy_from_slice(&jffs2::CLEANMARKER);
+    assert_eq!(check(Role::Data, &empty).health, Health::Blank);
+    for role in [Role::Boot, Role::Kernel, Role::Rootfs] {
+        let content = check(role, &vec![0xFF; 0x5_0000]);
+        assert_eq!(content.findings[0].severity, Severity::Blocker, "{role}");
+    }
 }
 
 #[test]

@@ -438,7 +438,8 @@ fn block_sums(
         in_order(chip).into_iter().zip(&manifest.partitions).zip(&second.parts)
     {
         let (file, crcs) = (note.file.clone(), reading.cells.clone());
-        blocks.0.push(Pieces { file, piece: cell_size(part), crcs });
+        let size = part.size.into();
+        blocks.0.push(Pieces { file, size, piece: cell_size(part), crcs });
     }
     blocks.0.push(Pieces::of_text(MANIFEST, text.as_bytes()));
     blocks.0.push(Pieces::of_text(RECOVERY, recovery.as_bytes()));

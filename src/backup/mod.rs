@@ -54,7 +54,8 @@ pub fn hex(digest: &[u8]) -> String {
     })
 }
 
-/// The digest that 64 hex digits stand for.
+/// The digest that 64 lowercase hex digits stand for; nothing else does, so that
+/// a flipped bit in a checksum file is always seen.
 pub fn unhex(text: &str) -> Option<Digest> {
     let mut digest = [0; 32];
     if text.len() != 64 || !text.is_ascii() {
@@ -63,5 +64,5 @@ pub fn unhex(text: &str) -> Option<Digest> {
     for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
         *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
     }
-    Some(digest)
+    (hex(&digest) == text).then_some(digest)
 }

@@ -63,6 +63,8 @@ pub fn is_plain_name(name: &str) -> bool {
 pub struct Pieces {
     /// The file in the set.
     pub file: String,
+    /// Its length in bytes.
+    pub size: u64,
     /// Bytes under one CRC32; the last piece may be shorter.
     pub piece: u32,
     /// CRC32 (IEEE) of each piece.
@@ -73,7 +75,7 @@ impl Pieces {
     /// The pieces of a text.
     pub fn of_text(file: &str, text: &[u8]) -> Pieces {
         let crcs = text.chunks(TEXT_PIECE as usize).map(crc32fast::hash).collect();
-        Pieces { file: file.to_owned(), piece: TEXT_PIECE, crcs }
+        Pieces { file: file.to_owned(), size: text.len() as u64, piece: TEXT_PIECE, crcs }
     }
 }
 
@@ -87,10 +89,10 @@ impl BlockSums {
         self.0.iter().find(|p| p.file == file)
     }
 
-    /// One line of head and one of CRCs for each file.
+    /// For each file a line with its name, length and length of a piece, and one with the CRC32s.
     pub fn to_text(&self) -> String {
         self.0.iter().fold(String::new(), |mut text, p| {
-            let _ = writeln!(text, "{} {}", p.file, p.piece);
+            let _ = writeln!(text, "{} {} {}", p.file, p.size, p.piece);
             for (i, crc) in p.crcs.iter().enumerate() {
                 let _ = write!(text, "{}{crc:08x}", if i == 0 { "" } else { " " });
             }
@@ -105,7 +107,8 @@ impl BlockSums {
         let mut lines = text.split('\n');
         let mut sums = BlockSums::default();
         while let Some(head) = lines.next() {
-            let (file, piece) = head.split_once(' ')?;
+            let (file, numbers) = head.split_once(' ')?;
+            let (size, piece) = numbers.split_once(' ')?;
             let crcs = lines
                 .next()?
                 .split(' ')
@@ -113,7 +116,8 @@ impl BlockSums {
                 .map(|word| u32::from_str_radix(word, 16).ok())
                 .collect::<Option<_>>()?;
             let piece = piece.parse().ok().filter(|p| *p > 0)?;
-            sums.0.push(Pieces { file: file.to_owned(), piece, crcs });
+            let size = size.parse().ok()?;
+            sums.0.push(Pieces { file: file.to_owned(), size, piece, crcs });
         }
         Some(sums)
     }
@@ -147,7 +151,7 @@ mod tests {
     #[test]
     fn block_sums_round_trip() {
         let text = BlockSums(vec![
-            Pieces { file: "BOOT.bin".into(), piece: 65536, crcs: vec![1, 2, 3] },
+            Pieces { file: "BOOT.bin".into(), size: 196_608, piece: 65536, crcs: vec![1, 2, 3] },
             Pieces::of_text("manifest.toml", &[b'x'; 130]),
         ]);
         assert_eq!(BlockSums::parse(text.to_text().as_bytes()), Some(text));

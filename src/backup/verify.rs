@@ -78,12 +78,17 @@ pub fn verify(folder: &Path, progress: &dyn Progress) -> Result<Verdict, BackupE
     if !folder.is_dir() {
         return Err(BackupError::NoSuchSet { name: set });
     }
-    let manifest = read_bounded(&folder.join(MANIFEST), manifest::LIMIT)
-        .ok()
-        .and_then(|text| Manifest::parse(&text).ok());
+    let manifest_text = read_bounded(&folder.join(MANIFEST), manifest::LIMIT).unwrap_or_default();
+    let manifest = Manifest::parse(&manifest_text).ok();
     let sums_text = read_bounded(&folder.join(SHA256SUMS), sums::LIMIT).unwrap_or_default();
     let mut verdict = Verdict { set, files: 0, bytes: 0, damage: Vec::new() };
-    let Some(sums) = Sums::parse(&sums_text) else {
+    let whole_sums = Sums::parse(&sums_text).filter(|sums| {
+        let manifest_digest: Digest = Sha256::digest(&manifest_text).into();
+        let believed = sums.of(MANIFEST).is_none_or(|digest| *digest == manifest_digest);
+        // Where the manifest can be believed, it says which files must be named.
+        manifest.as_ref().is_none_or(|m| !believed || names_all(sums, m))
+    });
+    let Some(sums) = whole_sums else {
         verdict.damage.push(locate::in_sums(folder, &sums_text, manifest.as_ref(), progress));
         return Ok(verdict);
     };
@@ -95,20 +100,16 @@ pub fn verify(folder: &Path, progress: &dyn Progress) -> Result<Verdict, BackupE
         .map(|meta| meta.len())
         .sum();
     let wrong = mismatches(folder, &sums, progress)?;
-    if let Some(manifest) = &manifest {
-        let absent = required_files(manifest).into_iter().filter(|f| sums.of(f).is_none());
-        verdict.damage.extend(absent.map(|f| Damage {
-            what: format!("it does not name {f}"),
-            file: SHA256SUMS.into(),
-            offset: Some(sums_text.len() as u64),
-        }));
-    }
     let found = locate::all(folder, &sums, &sums_text, &wrong, manifest.as_ref());
     verdict.damage.extend(found);
     if verdict.is_whole() {
         verdict.damage.extend(contradictions(folder, manifest.as_ref(), &sums));
     }
     Ok(verdict)
+}
+
+fn names_all(sums: &Sums, manifest: &Manifest) -> bool {
+    required_files(manifest).iter().map(String::as_str).eq(sums.0.iter().map(|(n, _)| n.as_str()))
 }
 
 /// What the files say against each other although each holds its checksum.

@@ -26,6 +26,8 @@ pub struct State {
     pub boot_count: u64,
     /// Whether three starts in a row did not last.
     pub safe_mode: bool,
+    /// Why `STATUS.txt` could not be written the last time.
+    pub status_txt_failure: Option<String>,
     /// The port that the page listens on.
     pub port: Option<u16>,
 }

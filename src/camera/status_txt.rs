@@ -20,8 +20,14 @@ pub fn write(camera: &Camera) {
         return;
     }
     let written = camera.card().require_writable().and_then(|()| replace(&path, text.as_bytes()));
-    if let Err(e) = written {
-        log::warn!("{STATUS_TXT} is not written: {e}");
+    let failure = written.err().map(|e| format!("{STATUS_TXT} is not written: {e}"));
+    let mut state = camera.state();
+    // It is tried every minute; a line for each would fill the log.
+    if failure != state.status_txt_failure {
+        if let Some(failure) = &failure {
+            log::warn!("{failure}");
+        }
+        state.status_txt_failure = failure;
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -87,10 +87,13 @@ impl LogFile {
         let line = std::mem::take(&mut self.line);
         let mut text = String::from_utf8_lossy(&line).into_owned();
         text.truncate(text.floor_char_boundary(LINE_LIMIT));
-        // Standard error may be closed; there is nobody left to tell.
-        let _ = writeln!(io::stderr(), "{text}");
-        if let Some(target) = &mut *self.target.lock().unwrap_or_else(PoisonError::into_inner) {
-            target.append(&text);
+        let mut target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
+        let on_card = target.as_mut().is_some_and(|target| target.append(&text));
+        drop(target);
+        // Without a terminal it is a file in the camera's memory, which must not grow for ever.
+        if !on_card || io::stderr().is_terminal() {
+            // It may be closed; there is nobody left to tell.
+            let _ = writeln!(io::stderr(), "{text}");
         }
         self.recent.push(text);
     }
@@ -107,7 +110,8 @@ impl Target {
             self.file.as_ref().and_then(|f| f.metadata().ok()).map_or(0, |meta| meta.len());
     }
 
-    fn append(&mut self, text: &str) {
+    /// Whether the line went to the card.
+    fn append(&mut self, text: &str) -> bool {
         if self.file.is_none() {
             // A card that came back is found again, without a try for every line.
             self.missed += 1;
@@ -120,11 +124,14 @@ impl Target {
             let _ = fs::rename(&self.path, self.path.with_file_name("mi360d.1.log"));
             self.open();
         }
-        let Some(file) = &mut self.file else { return };
-        match writeln!(file, "{text}") {
-            Ok(()) => self.written += text.len() as u64 + 1,
-            Err(_) => self.file = None,
+        let Some(file) = &mut self.file else { return false };
+        let done = writeln!(file, "{text}").is_ok();
+        if done {
+            self.written += text.len() as u64 + 1;
+        } else {
+            self.file = None;
         }
+        done
     }
 }
 

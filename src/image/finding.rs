@@ -22,6 +22,9 @@ pub struct Finding {
     pub severity: Severity,
     /// A stable name of this kind of finding, in kebab-case.
     pub code: &'static str,
+    /// The partition that it is about, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partition: Option<String>,
     /// Where it is, in bytes from the start of what was looked at.
     pub at: Option<u64>,
     /// What was found, a whole sentence.
@@ -32,7 +35,14 @@ pub struct Finding {
 
 impl Finding {
     fn new(severity: Severity, code: &'static str, reason: impl Into<String>) -> Finding {
-        Finding { severity, code, at: None, reason: reason.into(), hint: String::new() }
+        Finding {
+            severity,
+            code,
+            partition: None,
+            at: None,
+            reason: reason.into(),
+            hint: String::new(),
+        }
     }
 
     /// Good to know.
@@ -60,6 +70,12 @@ impl Finding {
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Finding {
         Finding { hint: hint.into(), ..self }
+    }
+
+    /// With the partition that it is about.
+    #[must_use]
+    pub fn of(self, partition: &str) -> Finding {
+        Finding { partition: Some(partition.to_owned()), ..self }
     }
 
     /// With its place counted from `start` bytes before.

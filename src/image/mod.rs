@@ -4,6 +4,11 @@
 
 pub mod content;
 pub mod finding;
+pub mod inspect;
+pub mod source;
+mod text;
 
 pub use content::{Content, ContentCheck, Health};
 pub use finding::{Finding, Severity};
+pub use inspect::{InspectError, Report, inspect};
+pub use source::Source;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +13,7 @@ use crate::rig::{Latch, get, handle, start_gate, until_within};
 
 /// Set in the environment of the process that serves.
 const SERVES: &str = "MI360D_TEST_SERVES";
-/// What the daemon's memory may grow by at its peak. The bodies the handlers read count too: the
-/// gate holds 1 MiB of requests at most, and twelve handlers 64 KiB each.
+/// What the daemon's memory may grow by at its peak, what tiny_http needs included.
 const GROWTH_KIB: u64 = 2 * 1024;
 
 /// Not a test: what the others start. It serves until its standard input ends, then stops gate and
@@ -43,6 +42,7 @@ fn serve() {
 /// The serving process.
 struct Served {
     child: Child,
+    says: BufReader<ChildStdout>,
     addr: std::net::SocketAddr,
 }
 
@@ -51,17 +51,21 @@ impl Served {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["process::serve", "--exact", "--ignored", "--nocapture"])
             .env(SERVES, "1")
+            // As on the camera: small stacks, and one heap for all threads.
+            .env("MALLOC_ARENA_MAX", "1")
             .env("RUST_MIN_STACK", mi360d::sys::DEFAULT_STACK.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port = lines
+        let mut says = BufReader::new(child.stdout.take().unwrap());
+        let port = says
+            .by_ref()
+            .lines()
             .map_while(Result::ok)
             .find_map(|line| line.strip_prefix("port ")?.parse::<u16>().ok())
             .expect("the process says its port");
-        Self { child, addr: ([127, 0, 0, 1], port).into() }
+        Self { child, says, addr: ([127, 0, 0, 1], port).into() }
     }
 
     /// A line of its `/proc/PID/status`, in its unit.
@@ -78,7 +82,9 @@ impl Served {
 
     fn stop(mut self) {
         drop(self.child.stdin.take());
-        assert!(self.child.wait().unwrap().success(), "threads or descriptors stayed");
+        let mut rest = String::new();
+        self.says.read_to_string(&mut rest).unwrap();
+        assert!(self.child.wait().unwrap().success(), "it did not end well: {rest}");
     }
 }
 
@@ -110,7 +116,7 @@ fn no_crowd_makes_the_memory_grow_by_two_mebibytes() {
     served.forget_peak();
     let before = served.status("VmRSS:");
     let host = "HTTP/1.1\r\nHost: localhost\r\n";
-    let body = format!("POST /echo {host}Content-Length: 65536\r\n\r\n");
+    let body = format!("POST /count {host}Content-Length: 65536\r\n\r\n");
     let crowds: [(&str, usize, Vec<u8>); 6] = [
         ("idle", 300, Vec::new()),
         ("heads of 16 KiB", 300, [b"GET /", &[b'x'; 16_000][..]].concat()),

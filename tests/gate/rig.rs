@@ -267,6 +267,10 @@ pub fn handle(mut request: Request, latch: &Latch) {
             let answer = Response::from_data(body).with_chunked_threshold(usize::MAX);
             let _ = request.respond(answer);
         }
+        "/count" => {
+            let count = io::copy(request.as_reader(), &mut io::sink()).unwrap();
+            let _ = request.respond(Response::from_string(count.to_string()));
+        }
         "/peer" => {
             let peer = backend::peer(&request).unwrap().to_string();
             let _ = request.respond(Response::from_string(peer));

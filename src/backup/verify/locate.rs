@@ -41,7 +41,10 @@ pub fn all(
                 return damage(Some(size.min(expected)), &what);
             }
             if file == BLOCKSUMS {
-                return in_blocksums(folder, manifest);
+                return match in_blocksums(folder, manifest) {
+                    None => in_line(file, sums, sums_text, *now),
+                    offset => damage(offset, "it is not what was saved"),
+                };
             }
             let pieces = blocks.as_ref().and_then(|b| b.of(file));
             if is_text(file) {
@@ -145,8 +148,12 @@ fn in_text(
         let what = "it is not what was saved".into();
         return Damage { file: file.into(), offset: None, what };
     };
+    if text.len() as u64 != pieces.size {
+        let what = format!("it has {} bytes, not {}", text.len(), pieces.size);
+        let offset = Some(pieces.size.min(text.len() as u64));
+        return Damage { file: file.into(), offset, what };
+    }
     let chunks = text.chunks(pieces.piece as usize);
-    let count = chunks.len();
     for (i, (chunk, crc)) in chunks.zip(&pieces.crcs).enumerate() {
         if crc32fast::hash(chunk) != *crc {
             let at = i as u64 * u64::from(pieces.piece);
@@ -157,10 +164,6 @@ fn in_text(
                 what: "it is not what was saved".into(),
             };
         }
-    }
-    if count != pieces.crcs.len() {
-        let what = "its length is not what was saved".into();
-        return Damage { file: file.into(), offset: Some(text.len() as u64), what };
     }
     in_line(file, sums, sums_text, now)
 }
@@ -194,10 +197,8 @@ fn in_line(file: &str, sums: &Sums, sums_text: &[u8], now: Digest) -> Damage {
 }
 
 /// Where `BLOCKSUMS` differs from one written anew.
-fn in_blocksums(folder: &Path, manifest: Option<&Manifest>) -> Damage {
-    let damage =
-        |offset| Damage { file: BLOCKSUMS.into(), offset, what: "it is not what was saved".into() };
-    let Some(manifest) = manifest else { return damage(None) };
+fn in_blocksums(folder: &Path, manifest: Option<&Manifest>) -> Option<u64> {
+    let manifest = manifest?;
     let mut fresh = BlockSums::default();
     for note in &manifest.partitions {
         let piece = note.erase_size.clamp(1, 0x1_0000);
@@ -213,14 +214,15 @@ fn in_blocksums(folder: &Path, manifest: Option<&Manifest>) -> Damage {
                 .collect()
         });
         let file = note.file.clone();
-        fresh.0.push(Pieces { file, piece, crcs: crcs.unwrap_or_default() });
+        let size = note.size.into();
+        fresh.0.push(Pieces { file, size, piece, crcs: crcs.unwrap_or_default() });
     }
     for name in [MANIFEST, RECOVERY] {
         let text = read_bounded(&folder.join(name), sums::LIMIT).unwrap_or_default();
         fresh.0.push(Pieces::of_text(name, &text));
     }
     let text = read_bounded(&folder.join(BLOCKSUMS), sums::LIMIT).unwrap_or_default();
-    damage(first_difference(&text, fresh.to_text().as_bytes()))
+    first_difference(&text, fresh.to_text().as_bytes())
 }
 
 /// What is wrong with a `SHA256SUMS` that cannot be parsed at all.

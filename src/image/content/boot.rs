@@ -94,6 +94,7 @@ impl Boot {
             damaged,
             findings,
             facts: Facts { uimage: facts, env_crc_ok, ..Facts::default() },
+            ..Judged::default()
         }
     }
 }

@@ -78,6 +78,7 @@ fn factory(bytes: &[u8]) -> Judged {
         damaged,
         findings,
         facts: Facts { identity: Some(judgement), ..Facts::default() },
+        ..Judged::default()
     }
 }
 
@@ -111,5 +112,5 @@ fn config(bytes: &[u8]) -> Judged {
             ("not a FLSH".to_owned(), true)
         }
     };
-    Judged { kind, damaged, findings, facts: Facts::default() }
+    Judged { kind, damaged, findings, ..Judged::default() }
 }

@@ -85,6 +85,7 @@ impl Data {
         Judged {
             kind: kind.to_owned(),
             damaged,
+            empty: stats.verdict() == Verdict::Empty,
             findings,
             facts: Facts { jffs2: Some(stats), ..Facts::default() },
         }

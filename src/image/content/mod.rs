@@ -92,6 +92,7 @@ pub struct SquashfsFacts {
 /// pieces, the content is the same.
 #[derive(Clone, Debug)]
 pub struct ContentCheck {
+    role: Role,
     size: u64,
     fed: u64,
     ones: bool,
@@ -115,6 +116,8 @@ struct Judged {
     /// Empty where nothing is expected, and so nothing is known.
     kind: String,
     damaged: bool,
+    /// Nothing is in it, though it is not all 0xFF.
+    empty: bool,
     findings: Vec<Finding>,
     facts: Facts,
 }
@@ -143,7 +146,7 @@ impl ContentCheck {
             Role::Factory => Part::Flsh(flsh::Flsh::factory()),
             Role::Other => Part::Other,
         };
-        ContentCheck { size: size.into(), fed: 0, ones: true, zeros: true, part }
+        ContentCheck { role, size: size.into(), fed: 0, ones: true, zeros: true, part }
     }
 
     /// Takes the next bytes, [`crate::chip::WINDOW`] of them at best.
@@ -163,7 +166,7 @@ impl ContentCheck {
 
     /// What came amounts to this.
     pub fn finish(self) -> Content {
-        let role_facts = matches!(&self.part, Part::Flsh(_));
+        let speaks_for_itself = matches!(&self.part, Part::Flsh(_));
         let blank = self.ones && self.fed > 0;
         let mut judged = match self.part {
             Part::Boot(part) => part.finish(),
@@ -175,13 +178,8 @@ impl ContentCheck {
         };
         if self.fed == 0 {
             judged = nothing();
-        } else if blank && !role_facts {
-            judged = Judged {
-                kind: "erased".to_owned(),
-                damaged: false,
-                findings: vec![Finding::warning("erased", "It is erased: nothing but 0xFF.").at(0)],
-                facts: Facts::default(),
-            };
+        } else if blank && !speaks_for_itself {
+            judged = erased(self.role);
         } else if self.zeros && judged.damaged {
             "nothing but zeros".clone_into(&mut judged.kind);
         }
@@ -198,7 +196,7 @@ impl ContentCheck {
         let known = !judged.kind.is_empty();
         let health = if judged.damaged {
             Health::Damaged
-        } else if blank {
+        } else if blank || judged.empty {
             Health::Blank
         } else if known {
             Health::Healthy
@@ -210,11 +208,25 @@ impl ContentCheck {
     }
 }
 
+/// Without BOOT, KERNEL or ROOTFS no camera starts; without DATA one does, and
+/// can do little.
+fn erased(role: Role) -> Judged {
+    let reason = "It is erased: nothing but 0xFF.";
+    let finding = match role {
+        Role::Boot | Role::Kernel | Role::Rootfs => {
+            Finding::blocker("erased", reason).hint("A camera does not start with it.")
+        }
+        Role::Data => Finding::warning("erased", reason).hint("The vendor's app would be gone."),
+        _ => Finding::note("erased", reason),
+    };
+    Judged { kind: "erased".to_owned(), findings: vec![finding.at(0)], ..Judged::default() }
+}
+
 fn nothing() -> Judged {
     Judged {
         kind: "nothing".to_owned(),
         damaged: true,
         findings: vec![Finding::blocker("missing", "It is not there at all.")],
-        facts: Facts::default(),
+        ..Judged::default()
     }
 }

@@ -97,7 +97,7 @@ impl Rootfs {
                             .at(0)
                             .hint("Linux could not mount it, and the camera would not start."),
                     ],
-                    facts: Facts::default(),
+                    ..Judged::default()
                 };
             }
         };
@@ -140,6 +140,7 @@ impl Rootfs {
                 squashfs: Some(SquashfsFacts { bytes_used: used, mkfs_time: superblock.mkfs_time }),
                 ..Facts::default()
             },
+            ..Judged::default()
         }
     }
 }

@@ -98,7 +98,13 @@ impl Kernel {
         } else if header.os == OS_UBOOT {
             kind.push_str(", U-Boot");
         }
-        Judged { kind, damaged, findings, facts: Facts { uimage: Some(facts), ..Facts::default() } }
+        Judged {
+            kind,
+            damaged,
+            findings,
+            facts: Facts { uimage: Some(facts), ..Facts::default() },
+            ..Judged::default()
+        }
     }
 }
 
@@ -115,6 +121,6 @@ fn no_uimage(e: UimageError) -> Judged {
                 .at(0)
                 .hint("The boot loader would not start it."),
         ],
-        facts: Facts::default(),
+        ..Judged::default()
     }
 }

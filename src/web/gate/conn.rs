@@ -68,8 +68,6 @@ pub(super) struct Around<'a> {
     pub(super) shared: &'a Shared,
     pub(super) key: &'a str,
     pub(super) now: Instant,
-    /// Requests that wait already.
-    pub(super) queued: usize,
 }
 
 impl Conn {
@@ -79,15 +77,16 @@ impl Conn {
     }
 
     pub(super) fn seat(&self) -> Option<Seat> {
+        let half_closed = matches!(self.phase, Phase::Queued { half_closed: true, .. });
         let (stage, held) = match &self.phase {
-            Phase::Head(buffer) => (Stage::Unfinished, buffer.bytes().len()),
-            Phase::Body { request, .. } => (Stage::Unfinished, request.len()),
-            Phase::Queued { request, .. } => (Stage::Queued, request.len()),
+            Phase::Head(buffer) => (Stage::Unfinished, buffer.held()),
+            Phase::Body { request, .. } => (Stage::Unfinished, request.capacity()),
+            Phase::Queued { request, .. } => (Stage::Queued, request.capacity()),
             Phase::Served(_) => (Stage::Served, 0),
             Phase::Answering { .. } | Phase::Leaving { .. } => (Stage::Leaving, 0),
             Phase::Closed => return None,
         };
-        Some(Seat { peer: self.peer, since: self.since, stage, held })
+        Some(Seat { peer: self.peer, since: self.since, stage, held, half_closed })
     }
 
     pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
@@ -285,9 +284,6 @@ impl Conn {
     }
 
     fn enqueue(&mut self, request: Vec<u8>, around: &Around<'_>) {
-        if around.queued >= around.limits.queued {
-            return self.refuse(Refusal::Busy, around);
-        }
         self.phase = Phase::Queued { request, since: around.now, half_closed: false };
     }
 }

@@ -89,6 +89,11 @@ impl HeadBuffer {
         }
     }
 
+    /// Bytes of memory it takes now.
+    pub fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// All that has arrived.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -63,7 +63,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// From the whole head to the whole body. 10 s.
     pub body_time: Duration,
-    /// Bytes of requests that are held at once: unfinished and queued ones. 1 MiB.
+    /// Bytes of memory for requests that are unfinished or queued. 1 MiB: all heads at their
+    /// largest, or a dozen of the largest bodies.
     pub held_bytes: usize,
     /// Requests with tiny_http at once. 12: each is one of its handlers' stacks, and four
     /// descriptors.

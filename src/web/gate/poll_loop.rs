@@ -96,7 +96,7 @@ impl PollLoop {
         while !self.shared.stop.load(Ordering::Acquire) {
             let now = Instant::now();
             self.expire(now);
-            self.keep_within_budget(now);
+            self.keep_within_limits(now);
             self.serve_queued(now);
             self.conns.retain(|conn| !matches!(conn.phase, Phase::Closed));
             self.publish();
@@ -114,6 +114,7 @@ impl PollLoop {
             let now = Instant::now();
             for event in ready {
                 self.step(event, now);
+                self.keep_within_limits(now);
             }
             if accept {
                 self.accept(now);
@@ -121,17 +122,10 @@ impl PollLoop {
         }
     }
 
-    /// What a step needs. A macro of sorts: it borrows everything but the connections.
+    /// The connections, and beside them what their steps need.
     fn parts(&mut self, now: Instant) -> (&mut Vec<Conn>, &mut [u8], Around<'_>) {
-        let is_queued = |conn: &&Conn| matches!(conn.phase, Phase::Queued { .. });
-        let queued = self.conns.iter().filter(is_queued).count();
-        let around = Around {
-            limits: &self.limits,
-            shared: &self.shared,
-            key: self.door.key(),
-            now,
-            queued,
-        };
+        let around =
+            Around { limits: &self.limits, shared: &self.shared, key: self.door.key(), now };
         (&mut self.conns, &mut self.scratch, around)
     }
 
@@ -177,15 +171,16 @@ impl PollLoop {
         true
     }
 
-    fn keep_within_budget(&mut self, now: Instant) {
+    fn keep_within_limits(&mut self, now: Instant) {
         loop {
             let (seats, rows) = self.seats();
-            let heavy = table::over_budget(&seats, self.limits.held_bytes);
-            let leaving = seats.iter().filter(|seat| seat.stage == Stage::Leaving).count();
-            let victim = heavy.or_else(|| {
-                let full = leaving > self.limits.leaving;
-                full.then(|| table::oldest(&seats, |seat| seat.stage == Stage::Leaving)).flatten()
-            });
+            let leaving = |seat: &table::Seat| seat.stage == Stage::Leaving;
+            let victim = table::over_budget(&seats, self.limits.held_bytes)
+                .or_else(|| table::over_queue(&seats, self.limits.queued))
+                .or_else(|| {
+                    let full = seats.iter().filter(|s| leaving(s)).count() > self.limits.leaving;
+                    full.then(|| table::oldest(&seats, leaving)).flatten()
+                });
             if !victim.is_some_and(|seat| self.drop_row(rows.get(seat), now)) {
                 return;
             }
@@ -377,6 +372,7 @@ impl PollLoop {
             let mut conn = Conn::new(stream, peer, around.limits, now);
             conn.step(scratch, &around);
             conns.push(conn);
+            self.keep_within_limits(now);
         }
     }
 }

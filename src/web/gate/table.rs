@@ -29,8 +29,10 @@ pub struct Seat {
     pub since: Instant,
     /// How far it has come.
     pub stage: Stage,
-    /// Bytes of its request that the gate holds.
+    /// Bytes of memory its request takes: what is reserved for it, not only what has come.
     pub held: usize,
+    /// The client has closed its half: most likely it is gone.
+    pub half_closed: bool,
 }
 
 /// Which connection has to go so that one from `newcomer` can be taken in: that address's oldest
@@ -64,6 +66,20 @@ pub fn over_budget(seats: &[Seat], budget: usize) -> Option<usize> {
         let queued = seats.iter().enumerate().filter(|(_, seat)| seat.stage == Stage::Queued);
         queued.max_by_key(|(_, seat)| seat.since).map(|(index, _)| index)
     })
+}
+
+/// Which waiting connection has to go because more than `limit` wait: one whose client seems gone,
+/// else the last. The last one is the newcomer, but dropping whoever waited longer for it would only
+/// mean that under load nobody is ever served.
+pub fn over_queue(seats: &[Seat], limit: usize) -> Option<usize> {
+    let queued = || seats.iter().enumerate().filter(|(_, seat)| seat.stage == Stage::Queued);
+    if queued().count() <= limit {
+        return None;
+    }
+    queued()
+        .find(|(_, seat)| seat.half_closed)
+        .or_else(|| queued().max_by_key(|(_, seat)| seat.since))
+        .map(|(index, _)| index)
 }
 
 /// The oldest connection of which `which` is true.
@@ -115,6 +131,7 @@ mod tests {
         let start = Instant::now();
         list.iter()
             .map(|&(peer, second, stage, held)| Seat {
+                half_closed: false,
                 peer,
                 since: start + Duration::from_secs(second),
                 stage,
@@ -168,6 +185,21 @@ mod tests {
         assert_eq!(over_budget(&seats, 100), None);
         let queued = self::seats(&[(LAN, 0, Stage::Queued, 60), (LAN, 1, Stage::Queued, 60)]);
         assert_eq!(over_budget(&queued, 99), Some(1));
+    }
+
+    #[test]
+    fn a_full_queue_sends_away_who_is_gone_and_else_the_last() {
+        let mut seats = seats(&[
+            (LAN, 0, Stage::Unfinished, 0),
+            (LAN, 1, Stage::Queued, 9),
+            (LAN, 3, Stage::Queued, 9),
+            (LAN, 2, Stage::Queued, 9),
+        ]);
+        assert_eq!(over_queue(&seats, 3), None);
+        assert_eq!(over_queue(&seats, 2), Some(2));
+        seats[0].half_closed = true;
+        seats[1].half_closed = true;
+        assert_eq!(over_queue(&seats, 2), Some(1));
     }
 
     fn pace(index: usize, secs: u64, taken: u64) -> Pace {

@@ -1,0 +1,312 @@
+//! From what the pass found to what the owner is told: the answer about the
+//! identity, the model, what contradicts itself, what is alive and gone. What
+//! to do next is in [`super::next`].
+
+use super::pass::Passed;
+use super::sniff::{CHIP, Sniffed};
+use super::{Elsewhere, IdentityReport, Kind, Model, PartitionReport, Report, next};
+use crate::chip::Role;
+use crate::formats::uimage::Family;
+use crate::formats::version::Version;
+use crate::identity::{self, Judgement};
+use crate::image::content::Health;
+use crate::image::finding::Finding;
+
+/// A vendor's image that is told by its hash alone.
+struct KnownImage {
+    sha256: &'static str,
+    version: Version,
+    model: &'static str,
+}
+
+/// Published recovery images (docs/formats.md, Versions).
+const KNOWN_IMAGES: [KnownImage; 1] = [KnownImage {
+    sha256: "53271c2d932d1b8f278f0ee815837ea52b838e1afe3d2150587daa7f94ee2e72",
+    version: Version { release: [3, 4, 2], build: 62 },
+    model: "ipc009",
+}];
+
+impl KnownImage {
+    fn model(&self) -> Model {
+        let how = "the vendor's image of this hash is for it".to_owned();
+        Model { id: self.model.to_owned(), certain: true, how }
+    }
+}
+
+/// Draws the conclusions.
+pub(super) fn conclude(
+    size: u64,
+    sniffed: Sniffed,
+    passed: Passed,
+    found: Vec<Elsewhere>,
+) -> Report {
+    let Sniffed { mut kind, mut what, map_source, pieces, mut findings } = sniffed;
+    if passed.erased {
+        kind = Kind::Erased;
+        "Nothing but 0xFF: erased flash, or a chip that did not answer".clone_into(&mut what);
+        findings = vec![Finding::blocker("erased", "There is nothing in this file.").at(0).hint(
+            "Read the chip again: a bad contact reads as 0xFF. If it is erased indeed, look \
+                 for an older dump.",
+        )];
+    } else if passed.zeros && kind == Kind::Unknown {
+        "Nothing but zeros".clone_into(&mut what);
+    }
+    let mut judgement = None;
+    let mut factory_at = None;
+    let mut partitions = Vec::with_capacity(pieces.len());
+    for (piece, (mut content, sha256)) in pieces.into_iter().zip(passed.contents) {
+        if piece.role == Role::Factory {
+            judgement = content.facts.identity.take();
+            factory_at = Some(piece.start);
+        }
+        let start = u64::try_from(piece.start).unwrap_or(0);
+        findings.extend(content.findings.into_iter().map(|f| f.moved(start).of(&piece.name)));
+        partitions.push(PartitionReport {
+            name: piece.name,
+            role: piece.role,
+            offset: piece.start,
+            size: piece.size,
+            kind: content.kind,
+            health: content.health,
+            facts: content.facts,
+            sha256,
+        });
+    }
+    let expected = is_dump(kind)
+        || factory_at.is_some()
+        || (size == CHIP && matches!(kind, Kind::Erased | Kind::Unknown));
+    // FACTORY's own is not elsewhere, wherever in FACTORY it stands.
+    let elsewhere: Vec<Elsewhere> = found
+        .into_iter()
+        .filter(|e| {
+            let own = factory_at
+                .zip(judgement.as_ref().and_then(|j| j.at))
+                .map(|(start, at)| start.saturating_add_unsigned(at as u64));
+            own != i64::try_from(e.offset).ok()
+        })
+        .collect();
+    let identity = identity_report(kind, expected, judgement, elsewhere);
+    let known = KNOWN_IMAGES.iter().find(|k| k.sha256 == passed.sha256);
+    let firmware = known.map(|k| k.version).or(passed.version);
+    let mut report = Report {
+        kind,
+        what,
+        identity,
+        size,
+        sha256: passed.sha256,
+        model: None,
+        map_source,
+        firmware: firmware.map(|v| v.to_string()),
+        partitions,
+        findings,
+        alive: Vec::new(),
+        gone: Vec::new(),
+        next: Vec::new(),
+    };
+    report.model = known.map(KnownImage::model).or_else(|| model(&report));
+    let mut contradictions = contradictions(&report);
+    report.findings.append(&mut contradictions);
+    if firmware.is_some_and(Version::is_one_way) {
+        report.findings.push(one_way());
+    }
+    report.findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
+    (report.alive, report.gone) = alive_and_gone(&report);
+    report.next = next::next(&report);
+    report
+}
+
+/// Whether a file of this kind comes from a whole chip.
+pub(super) fn is_dump(kind: Kind) -> bool {
+    matches!(kind, Kind::FullDump | Kind::TruncatedDump | Kind::OversizedDump | Kind::ShiftedDump)
+}
+
+fn identity_report(
+    kind: Kind,
+    expected: bool,
+    judgement: Option<Judgement>,
+    elsewhere: Vec<Elsewhere>,
+) -> IdentityReport {
+    let erased = kind == Kind::Erased && expected;
+    let health = match &judgement {
+        Some(judgement) => judgement.health.clone(),
+        None if erased => identity::Health::Blank,
+        None => identity::Health::Missing,
+    };
+    let found = elsewhere.iter().find(|e| e.health.is_healthy()).or(elsewhere.first());
+    let answer = match (&health, found) {
+        (identity::Health::Healthy, _) => "Yes. The identity is in this file, whole.".to_owned(),
+        (_, Some(e)) if e.health.is_healthy() => format!(
+            "Yes, but not where it belongs: a whole identity lies at {:#x} of this file.",
+            e.offset
+        ),
+        (identity::Health::Damaged { reasons }, _)
+            if judgement.as_ref().is_some_and(|j| j.identity.is_some()) =>
+        {
+            format!("In part. FACTORY is damaged: {}.", reasons.join("; "))
+        }
+        (_, Some(e)) => {
+            format!(
+                "In part. A damaged identity ({}) lies at {:#x} of this file.",
+                e.health, e.offset
+            )
+        }
+        (identity::Health::Blank, _) => "No. FACTORY is erased: the identity is gone.".to_owned(),
+        (identity::Health::Damaged { .. }, _) => {
+            "No. FACTORY holds something else: the identity is gone.".to_owned()
+        }
+        (identity::Health::Missing, _) if expected => {
+            "No. The part of the chip that holds it is not in this file.".to_owned()
+        }
+        (identity::Health::Missing, _) => no_identity(kind).to_owned(),
+    };
+    let identity = judgement.as_ref().and_then(|j| j.identity.clone());
+    IdentityReport {
+        answer,
+        expected,
+        reasons: health.reasons().to_vec(),
+        health,
+        fingerprint: judgement.map(|j| j.fingerprint).filter(|_| !erased),
+        masked: identity.as_ref().map(identity::Identity::masked).unwrap_or_default(),
+        elsewhere,
+        identity,
+    }
+}
+
+/// Why a file of this kind holds no identity.
+fn no_identity(kind: Kind) -> &'static str {
+    match kind {
+        Kind::TfImage | Kind::TruncatedTfImage | Kind::OversizedTfImage => {
+            "No, and it never was: an image for the card holds none."
+        }
+        Kind::Foreign => "It cannot be told: this is no firmware as it stands.",
+        Kind::Unknown | Kind::Erased => "No. There is no identity anywhere in this file.",
+        _ => "No. It is only a part of the chip, and not the part that holds it.",
+    }
+}
+
+/// The family that the kernel's name, or else U-Boot's, tells.
+fn family(report: &Report, role: Role) -> Option<Family> {
+    let uimage = report.by_role(role)?.facts.uimage.as_ref()?;
+    Some(uimage.family).filter(|f| *f != Family::Other)
+}
+
+/// Which camera it is.
+fn model(report: &Report) -> Option<Model> {
+    if let Some(id) = report.identity.identity.as_ref().and_then(identity::Identity::model) {
+        return Some(Model { id, certain: true, how: "FACTORY says so".to_owned() });
+    }
+    if let Some(id) = report.identity.elsewhere.iter().find_map(|e| e.identity.model()) {
+        let how = "an identity elsewhere in the file says so".to_owned();
+        return Some(Model { id, certain: true, how });
+    }
+    let guess =
+        |id: &str, how: &str| Some(Model { id: id.into(), certain: false, how: how.into() });
+    match family(report, Role::Boot).or(family(report, Role::Kernel)) {
+        Some(Family::I3) => guess("ipc009", "a guess by the family I3; ipc016 looks the same"),
+        Some(Family::I6) => guess("ipc019", "a guess by the family I6; its siblings look the same"),
+        _ => match report.by_role(Role::Kernel).filter(|_| report.map_source.is_some())?.size {
+            0x21_0000 => guess("ipc009", "a guess by the map; ipc016 has the same"),
+            0x20_0000 => guess("ipc019", "a guess by the map; its siblings have the same"),
+            _ => None,
+        },
+    }
+}
+
+/// The family of a model's processor, where it is known.
+fn family_of_model(id: &str) -> Option<Family> {
+    match id {
+        "ipc009" | "ipc016" => Some(Family::I3),
+        "ipc019" | "ipc019e" => Some(Family::I6),
+        _ => None,
+    }
+}
+
+/// Parts that do not belong together.
+fn contradictions(report: &Report) -> Vec<Finding> {
+    let mut out = Vec::new();
+    let kernel = family(report, Role::Kernel);
+    if let (Some(boot), Some(kernel)) = (family(report, Role::Boot), kernel)
+        && boot != kernel
+    {
+        out.push(
+            Finding::blocker(
+                "wrong-processor",
+                format!(
+                    "The kernel is for the family {kernel:?}, and the boot loader for {boot:?}: \
+                     firmware of another model was flashed."
+                ),
+            )
+            .of("KERNEL")
+            .hint("Take KERNEL, ROOTFS and DATA from a camera of the same model."),
+        );
+    }
+    let own = report.model.as_ref().filter(|m| m.certain && report.identity.identity.is_some());
+    if let (Some(model), Some(kernel)) = (own, kernel)
+        && family_of_model(&model.id).is_some_and(|f| f != kernel)
+    {
+        out.push(
+            Finding::warning(
+                "unusual-processor",
+                format!("FACTORY says {}, and the kernel is for the family {kernel:?}.", model.id),
+            )
+            .of("KERNEL")
+            .hint("Check what is printed on the processor before you flash anything."),
+        );
+    }
+    let own = report.identity.identity.as_ref();
+    if let Some(other) = report
+        .identity
+        .elsewhere
+        .iter()
+        .filter(|e| e.health.is_healthy())
+        .find(|e| own.is_some_and(|own| !own.same_as(&e.identity)))
+    {
+        out.push(
+            Finding::warning("two-identities", "A second, other identity is in this file.")
+                .at(other.offset)
+                .hint("Find out which of them is this camera's before you flash anything."),
+        );
+    }
+    let blank = |role| report.by_role(role).is_some_and(|p| p.health == Health::Blank);
+    let whole = |role| report.by_role(role).is_some_and(|p| p.health == Health::Healthy);
+    if [Role::Data, Role::Config, Role::Factory].into_iter().all(blank)
+        && [Role::Boot, Role::Kernel, Role::Rootfs].into_iter().all(whole)
+    {
+        out.push(Finding::note(
+            "maybe-redacted",
+            "DATA, CONFIG and FACTORY are erased and all else is whole: this may be a copy that \
+             was made safe to post.",
+        ));
+    }
+    out
+}
+
+fn one_way() -> Finding {
+    Finding::warning(
+        "one-way",
+        "This firmware is 4.0.9 or later. It replaces the boot loader and its keys: from then on \
+         the camera takes no older image from a card, and this program cannot start on it.",
+    )
+    .hint(
+        "Do not flash it to a camera that you want to keep open. The way back is a programmer \
+         and an image made with `mi360d assemble`.",
+    )
+}
+
+/// What is alive, and what is gone.
+fn alive_and_gone(report: &Report) -> (Vec<String>, Vec<String>) {
+    let mut alive = Vec::new();
+    let mut gone = Vec::new();
+    for p in &report.partitions {
+        let line = format!("{}, {}: {}.", p.name, p.role.meaning(), p.kind);
+        if p.is_lost() {
+            gone.push(line);
+        } else if p.health != Health::Unknown {
+            alive.push(line);
+        }
+    }
+    for e in &report.identity.elsewhere {
+        alive.push(format!("An identity at {:#x}, {}.", e.offset, e.health));
+    }
+    (alive, gone)
+}

@@ -1,0 +1,137 @@
+//! The one pass over a file: all hashes and checks as the windows stream by.
+
+use std::io;
+
+use sha2::{Digest, Sha256};
+
+use super::sniff::Piece;
+use super::{Elsewhere, InspectError, Source};
+use crate::chip::WINDOW;
+use crate::formats::{flsh, is_filled, version};
+use crate::identity;
+use crate::image::content::{Content, ContentCheck, Facts, Health};
+use crate::image::finding::Finding;
+use crate::image::source::peek;
+
+/// What the pass found.
+pub(super) struct Passed {
+    pub(super) sha256: String,
+    /// Whether all of the file is 0xFF, or all of it is 0.
+    pub(super) erased: bool,
+    pub(super) zeros: bool,
+    /// One content and, where all of it is there, one hash for each piece.
+    pub(super) contents: Vec<(Content, Option<String>)>,
+    /// Where headers of FLSH stand.
+    pub(super) flsh: Vec<u64>,
+    pub(super) version: Option<version::Version>,
+}
+
+struct Check<'a> {
+    piece: &'a Piece,
+    content: ContentCheck,
+    hash: Sha256,
+    fed: u64,
+}
+
+/// Reads a file from end to end.
+pub(super) fn pass(source: &dyn Source, pieces: &[Piece]) -> Result<Passed, InspectError> {
+    let mut checks: Vec<Check<'_>> = pieces
+        .iter()
+        .map(|piece| Check {
+            piece,
+            content: ContentCheck::new(piece.role, piece.size),
+            hash: Sha256::new(),
+            fed: 0,
+        })
+        .collect();
+    let mut hash = Sha256::new();
+    let mut flsh = flsh::Scan::new();
+    let mut versions = version::Scan::new();
+    let (mut erased, mut zeros) = (true, true);
+    let len = source.len();
+    let mut window = vec![0; WINDOW as usize];
+    let mut at = 0;
+    while at < len {
+        let there = (len - at).min(u64::from(WINDOW)) as usize;
+        let bytes = &mut window[..there];
+        source.read_at(at, bytes).map_err(|source| InspectError::Read { offset: at, source })?;
+        hash.update(&*bytes);
+        flsh.feed(bytes);
+        versions.feed(bytes);
+        erased = erased && is_filled(bytes, 0xFF);
+        zeros = zeros && is_filled(bytes, 0);
+        for check in &mut checks {
+            check.feed(at, bytes);
+        }
+        at += there as u64;
+    }
+    Ok(Passed {
+        sha256: hex(hash),
+        erased: erased && len > 0,
+        zeros: zeros && len > 0,
+        contents: checks.into_iter().map(Check::finish).collect(),
+        flsh: flsh.found().to_vec(),
+        version: versions.found(),
+    })
+}
+
+impl Check<'_> {
+    fn feed(&mut self, at: u64, bytes: &[u8]) {
+        let end = at + bytes.len() as u64;
+        let start = u64::try_from(self.piece.start).unwrap_or(0);
+        let stop = u64::try_from(self.piece.start + i64::from(self.piece.size)).unwrap_or(0);
+        let (from, to) = (start.clamp(at, end), stop.clamp(at, end));
+        let mine = bytes.get((from - at) as usize..(to - at) as usize).unwrap_or_default();
+        if !mine.is_empty() {
+            self.content.feed(mine);
+            self.hash.update(mine);
+            self.fed += mine.len() as u64;
+        }
+    }
+
+    fn finish(self) -> (Content, Option<String>) {
+        if self.piece.start < 0 && self.fed > 0 {
+            // What is left of it cannot be judged by places that moved.
+            let finding = Finding::blocker("cut-off", "Its beginning is not in the file.").at(0);
+            let content = Content {
+                kind: "its beginning is missing".to_owned(),
+                health: Health::Damaged,
+                findings: vec![finding],
+                facts: Facts::default(),
+            };
+            return (content, None);
+        }
+        let whole = self.fed == u64::from(self.piece.size);
+        (self.content.finish(), whole.then(|| hex(self.hash)))
+    }
+}
+
+fn hex(hash: Sha256) -> String {
+    use std::fmt::Write as _;
+    hash.finalize().iter().fold(String::with_capacity(64), |mut out, b| {
+        let _ = write!(out, "{b:02x}"); // a String takes all
+        out
+    })
+}
+
+/// The identities that stand at these places.
+pub(super) fn identities(source: &dyn Source, places: &[u64]) -> io::Result<Vec<Elsewhere>> {
+    let mut out: Vec<Elsewhere> = Vec::new();
+    for &offset in places {
+        let mut bytes = peek(source, offset, WINDOW as usize)?;
+        // Where the file is cut off, what is missing was most likely erased.
+        bytes.resize(WINDOW as usize, 0xFF);
+        let judged = identity::judge(&bytes);
+        let personal = judged.identity.filter(identity::Identity::is_personal);
+        if let Some(identity) = personal {
+            out.push(Elsewhere {
+                offset,
+                health: judged.health,
+                masked: identity.masked(),
+                fingerprint: judged.fingerprint,
+                identity,
+            });
+        }
+    }
+    Ok(out)
+}

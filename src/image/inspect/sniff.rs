@@ -1,0 +1,354 @@
+//! What a file is, told by its size and by a few bytes at the places where a
+//! camera's parts begin. The parts themselves are judged in the pass.
+
+use std::io;
+
+use super::foreign::foreign;
+use super::{Kind, Source};
+use crate::chip::{FlashMap, Role, WINDOW};
+use crate::formats::{flsh, mxp, tf, uimage};
+use crate::image::finding::Finding;
+use crate::image::source::peek;
+
+/// The size of every chip seen in these cameras, in bytes.
+pub(super) const CHIP: u64 = 0x100_0000;
+/// The sizes of BOOT, DATA and FACTORY in every known map, in bytes.
+const BOOT: u64 = 0x5_0000;
+const DATA: u64 = 0x63_0000;
+const FACTORY: u64 = 0x1_0000;
+/// One model of each known map; the first is the likelier.
+const MODELS: [&str; 2] = ["ipc009", "ipc019"];
+
+/// A partition's place in the file.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    pub(super) name: String,
+    pub(super) role: Role,
+    /// In bytes; below 0 where the file lacks its beginning.
+    pub(super) start: i64,
+    pub(super) size: u32,
+}
+
+/// What a file is, and where its parts are.
+pub(super) struct Sniffed {
+    pub(super) kind: Kind,
+    pub(super) what: String,
+    pub(super) map_source: Option<String>,
+    pub(super) pieces: Vec<Piece>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Sniffed {
+    fn new(kind: Kind, what: impl Into<String>) -> Sniffed {
+        Sniffed {
+            kind,
+            what: what.into(),
+            map_source: None,
+            pieces: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// One piece: all of the file.
+    fn whole(kind: Kind, what: impl Into<String>, role: Role, size: u64) -> Sniffed {
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
+        let piece = Piece { name: role.name().to_owned(), role, start: 0, size };
+        Sniffed { pieces: vec![piece], ..Sniffed::new(kind, what) }
+    }
+
+    fn with(mut self, finding: Finding) -> Sniffed {
+        self.findings.push(finding);
+        self
+    }
+}
+
+/// Says what a file is.
+pub(super) fn sniff(source: &dyn Source) -> io::Result<Sniffed> {
+    let len = source.len();
+    if len == 0 {
+        return Ok(Sniffed::new(Kind::Unknown, "An empty file").with(
+            Finding::blocker("nothing-alive", "The file is empty.")
+                .hint("The copy or download went wrong: do it again."),
+        ));
+    }
+    let head = peek(source, 0, 4096)?;
+    if let Some(sniffed) = tf_image(source, len)? {
+        return Ok(sniffed);
+    }
+    if let Some(sniffed) = dump(source, len)? {
+        return Ok(sniffed);
+    }
+    if let Some(sniffed) = part(source, len, &head)? {
+        return Ok(sniffed);
+    }
+    if let Some(found) = foreign(&head) {
+        let what = format!("Not firmware: {}", found.what);
+        let reason = format!("This is {}.", found.what);
+        return Ok(Sniffed::new(Kind::Foreign, what)
+            .with(Finding::blocker("foreign", reason).at(0).hint(found.hint)));
+    }
+    if let Some(sniffed) = shifted(source, len)? {
+        return Ok(sniffed);
+    }
+    Ok(unknown(len))
+}
+
+/// Nothing was recognised. That all of it is erased is seen in the pass.
+fn unknown(len: u64) -> Sniffed {
+    let sniffed = Sniffed::new(Kind::Unknown, "Not known to this program");
+    if len != CHIP && len != tf::SIZE {
+        return sniffed;
+    }
+    let named = if len == CHIP { "the whole chip" } else { "a tf image" };
+    sniffed.with(
+        Finding::blocker(
+            "nothing-alive",
+            format!(
+                "It has the size of {named}, and none of a camera's parts is where it belongs."
+            ),
+        )
+        .hint("Read the chip again: check the clip, the cable and the chip's name."),
+    )
+}
+
+/// Which of a stock map's parts begin where the map says, `base` bytes being
+/// left out at the front of the chip.
+fn hits(source: &dyn Source, map: &FlashMap, base: u32) -> io::Result<u32> {
+    let mut hits = 0;
+    for p in map.covering() {
+        let Some(at) = p.offset.and_then(|o| o.checked_sub(base)) else { continue };
+        let head = peek(source, at.into(), 8)?;
+        hits += u32::from(begins_like(p.role, &head));
+    }
+    Ok(hits)
+}
+
+/// Whether a partition of this role begins like this.
+fn begins_like(role: Role, head: &[u8]) -> bool {
+    match role {
+        Role::Boot => head.get(4..8) == Some(b"IPL_"),
+        Role::Kernel => head.starts_with(&uimage::MAGIC.to_be_bytes()),
+        Role::Rootfs => head.starts_with(b"hsqs"),
+        Role::Data => head.starts_with(&[0x85, 0x19]),
+        Role::Config | Role::Factory => head.starts_with(flsh::MAGIC),
+        Role::Other => false,
+    }
+}
+
+/// The stock map with the most hits; the first of equals.
+fn best_map(source: &dyn Source, base: u32) -> io::Result<Option<(&'static str, FlashMap, u32)>> {
+    let mut best: Option<(&str, FlashMap, u32)> = None;
+    for model in MODELS {
+        let Some(map) = FlashMap::stock(model) else { continue };
+        let n = hits(source, &map, base)?;
+        if best.as_ref().is_none_or(|(.., most)| n > *most) {
+            best = Some((model, map, n));
+        }
+    }
+    Ok(best)
+}
+
+/// A tf image: by its size and one part in place, or by two parts in place.
+fn tf_image(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
+    let Some((model, map, hits)) = best_map(source, tf::FLASH_START)? else { return Ok(None) };
+    let Some(slices) = tf::slices(&map) else { return Ok(None) };
+    let enough = if len == tf::SIZE { 1 } else { 2 };
+    let starts = begins_like(Role::Kernel, &peek(source, 0, 8)?);
+    if hits < enough || (len != tf::SIZE && !starts) {
+        return Ok(None);
+    }
+    let (kind, what) = match len {
+        tf::SIZE => (Kind::TfImage, "A tf image: tf_recovery.img or tf_update.img"),
+        _ if len < tf::SIZE => (Kind::TruncatedTfImage, "A tf image that is cut off"),
+        _ => (Kind::OversizedTfImage, "A tf image with something behind it"),
+    };
+    let mut sniffed = Sniffed::new(kind, what);
+    sniffed.map_source = Some(format!("the places of its parts, which are those of {model}"));
+    sniffed.pieces = slices
+        .into_iter()
+        .map(|s| Piece { name: s.name, role: s.role, start: s.offset.cast_signed(), size: s.size })
+        .collect();
+    if len != tf::SIZE {
+        let code = if len < tf::SIZE { "truncated" } else { "oversized" };
+        sniffed.findings.push(
+            Finding::blocker(
+                code,
+                format!("A tf image has {} bytes, and this file has {len}.", tf::SIZE),
+            )
+            .at(len.min(tf::SIZE))
+            .hint("Copy or download it again. The boot loader would refuse this one."),
+        );
+        return Ok(Some(sniffed));
+    }
+    let trailer = tf::Trailer::parse(&peek(source, tf::BODY, tf::TRAILER)?);
+    if !trailer.is_some_and(|t| t.is_plausible()) {
+        sniffed.findings.push(
+            Finding::warning("unsigned", "It carries no signature.")
+                .at(tf::BODY)
+                .hint("The boot loader would not take it from a card; flashed from here, its parts are as good as they look."),
+        );
+    }
+    Ok(Some(sniffed))
+}
+
+/// A dump of the chip: by its own map, or by its parts in place.
+fn dump(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
+    if len <= BOOT {
+        return Ok(None);
+    }
+    let table = peek(source, mxp::TABLE_OFFSET as u64, mxp::TABLE_SIZE)?;
+    let own = mxp::map_of(&table).map(|raw| FlashMap::conclude(&raw)).filter(FlashMap::is_known);
+    let (map, map_source) = if let Some(map) = own {
+        (map, "its own MXP table".to_owned())
+    } else {
+        let Some((model, map, hits)) = best_map(source, 0)? else { return Ok(None) };
+        // One part in place may be chance, unless the size fits as well.
+        let enough = if len == CHIP { 1 } else { 2 };
+        if hits < enough {
+            return Ok(None);
+        }
+        (map, format!("a guess: its parts lie where those of {model} do"))
+    };
+    let chip = u64::from(map.chip_size.unwrap_or(CHIP as u32));
+    Ok(Some(dump_of(&map, map_source, len, chip, 0)))
+}
+
+fn dump_of(map: &FlashMap, map_source: String, len: u64, chip: u64, shift: i64) -> Sniffed {
+    let (kind, what) = match len {
+        _ if shift != 0 => (Kind::ShiftedDump, "A dump of the chip whose parts are shifted"),
+        _ if len < chip => (Kind::TruncatedDump, "A dump of the chip that is cut off"),
+        _ if len > chip => (Kind::OversizedDump, "A dump of the chip with something behind it"),
+        _ => (Kind::FullDump, "A dump of the whole chip"),
+    };
+    let mut sniffed = Sniffed::new(kind, what);
+    sniffed.map_source = Some(map_source);
+    sniffed.pieces = map
+        .covering()
+        .into_iter()
+        .filter_map(|p| {
+            Some(Piece {
+                name: p.name.clone(),
+                role: p.role,
+                start: i64::from(p.offset?) + shift,
+                size: p.size,
+            })
+        })
+        .collect();
+    if shift != 0 {
+        let by = shift.unsigned_abs();
+        let reason = if shift > 0 {
+            format!(
+                "All parts lie {by:#x} bytes too late: something stands before the chip's bytes."
+            )
+        } else {
+            format!("All parts lie {by:#x} bytes too early: the chip's first bytes are missing.")
+        };
+        sniffed.findings.push(
+            Finding::blocker("shifted", reason).hint("Read the chip again, from its first byte."),
+        );
+    }
+    if len < chip {
+        sniffed.findings.push(
+            Finding::blocker(
+                "truncated",
+                format!("The chip has {chip} bytes, and this file has {len}."),
+            )
+            .at(len)
+            .hint("Read the chip again, all of it."),
+        );
+    } else if len > chip {
+        sniffed.findings.push(
+            Finding::warning(
+                "oversized",
+                format!("The chip has {chip} bytes, and this file has {len}."),
+            )
+            .at(chip)
+            .hint("Check that the programmer was set to the right chip."),
+        );
+    }
+    sniffed
+}
+
+/// One part of a chip, told by how it begins.
+fn part(source: &dyn Source, len: u64, head: &[u8]) -> io::Result<Option<Sniffed>> {
+    let Some(role) = [Role::Boot, Role::Kernel, Role::Rootfs, Role::Data, Role::Factory]
+        .into_iter()
+        .find(|&role| begins_like(role, head))
+    else {
+        return Ok(None);
+    };
+    let stock = |role| {
+        MODELS
+            .iter()
+            .filter_map(|model| FlashMap::stock(model))
+            .any(|map| map.by_role(role).is_some_and(|p| u64::from(p.size) == len))
+    };
+    let whole = |kind, what: &str, role| Some(Sniffed::whole(kind, what, role, len));
+    Ok(match role {
+        Role::Kernel if stock(role) => whole(Kind::Partition, "The partition KERNEL", role),
+        Role::Kernel => whole(Kind::Uimage, "A uImage", role),
+        Role::Rootfs if stock(role) => whole(Kind::Partition, "The partition ROOTFS", role),
+        Role::Rootfs => whole(Kind::Squashfs, "A squashfs", role),
+        Role::Data if len == DATA => whole(Kind::Partition, "The partition DATA", role),
+        Role::Data => whole(Kind::Jffs2, "A JFFS2", role),
+        Role::Boot => {
+            let piece = Sniffed::whole(Kind::Partition, "The partition BOOT", role, BOOT);
+            Some(if len == BOOT {
+                piece
+            } else {
+                piece.with(
+                    Finding::blocker(
+                        "truncated",
+                        format!("BOOT has {BOOT} bytes, and this file has {len}."),
+                    )
+                    .at(len.min(BOOT))
+                    .hint("Read the chip again, all of it."),
+                )
+            })
+        }
+        _ => Some(flsh_part(&peek(source, 0, WINDOW as usize)?, len)),
+    })
+}
+
+/// FACTORY or CONFIG, told by the keys in it.
+fn flsh_part(bytes: &[u8], len: u64) -> Sniffed {
+    let is_factory = flsh::parse(bytes)
+        .is_ok_and(|f| ["did", "key", "mac", "model"].iter().any(|key| f.get(key).is_some()));
+    let role = if is_factory { Role::Factory } else { Role::Config };
+    if len == FACTORY {
+        let what = format!("The partition {}", role.name());
+        Sniffed::whole(Kind::Partition, what, role, len)
+    } else {
+        Sniffed::whole(Kind::Flsh, "A FLSH, as FACTORY and CONFIG have it", role, len)
+    }
+}
+
+/// A dump whose map lies elsewhere than it should.
+fn shifted(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
+    const KEEP: usize = mxp::TABLE_SIZE;
+    const TABLE: u32 = mxp::TABLE_OFFSET as u32;
+    if len <= BOOT {
+        return Ok(None);
+    }
+    let mut at = 0;
+    while at < len {
+        // One table more than a window, so that none is lost on a border.
+        let bytes = peek(source, at, WINDOW as usize + KEEP)?;
+        let found = bytes
+            .windows(5)
+            .take(WINDOW as usize)
+            .position(|w| w == b"MXPT\x01")
+            .and_then(|i| Some((i, mxp::map_of(&bytes[i..])?)));
+        if let Some((i, raw)) = found {
+            let map = FlashMap::conclude(&raw);
+            if map.is_known() {
+                let shift = (at + i as u64).cast_signed() - i64::from(TABLE);
+                let chip = u64::from(map.chip_size.unwrap_or(CHIP as u32));
+                let source = "its own MXP table, which is not where it belongs".to_owned();
+                return Ok(Some(dump_of(&map, source, len, chip, shift)));
+            }
+        }
+        at += u64::from(WINDOW);
+    }
+    Ok(None)
+}

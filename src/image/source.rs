@@ -1,0 +1,67 @@
+//! Where an inspection reads from: a file, or bytes in memory. It is read in
+//! windows, never as a whole.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// Bytes that can be read anywhere, and whose number is known.
+pub trait Source {
+    /// How many bytes there are.
+    fn len(&self) -> u64;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Fills all of `buf` from `offset` on; an error where that reaches beyond
+    /// the end.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()>;
+}
+
+impl Source for &[u8] {
+    fn len(&self) -> u64 {
+        <[u8]>::len(self) as u64
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let start = usize::try_from(offset).ok();
+        let bytes = start.and_then(|start| self.get(start..start.checked_add(buf.len())?));
+        buf.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+}
+
+impl Source for Vec<u8> {
+    fn len(&self) -> u64 {
+        Source::len(&self.as_slice())
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        Source::read_at(&self.as_slice(), offset, buf)
+    }
+}
+
+impl Source for File {
+    /// The length as the file system has it; a file whose length cannot be
+    /// had counts as empty.
+    fn len(&self) -> u64 {
+        self.metadata().map_or(0, |meta| meta.len())
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        self.read_exact_at(buf, offset)
+    }
+}
+
+/// What can be had of `size` bytes from `offset` on: fewer at the end, none
+/// beyond it.
+pub(super) fn peek(source: &dyn Source, offset: u64, size: usize) -> io::Result<Vec<u8>> {
+    let there = source.len().saturating_sub(offset).min(size as u64) as usize;
+    let mut bytes = vec![0; there];
+    if there > 0 {
+        source.read_at(offset, &mut bytes)?;
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,425 @@
+//! Laws of the inspection: it names what a file is, answers first whether the
+//! identity is in it, and sees what owners get wrong.
+
+#![allow(clippy::unwrap_used)] // in the helpers too
+
+mod samples;
+
+use mi360d::chip::{FlashMap, Role};
+use mi360d::formats::{flsh, jffs2, mxp, squashfs, tf, uboot_env, uimage};
+use mi360d::identity;
+use mi360d::image::inspect::Kind;
+use mi360d::image::{Health, Report, inspect};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+const KEY: &str = "Abcdefghijklmnop";
+const I3_BOOT: &str = "MVX1##I3g46ec744CM_UBT1501###XVM";
+const I3: &str = "MVX2##I3g60b5603KL_LX318####[BR:";
+const I6: &str = "MVX2##I6gd0db123KL_LX409####[BR:";
+
+fn look(bytes: &[u8]) -> Report {
+    inspect(&bytes).unwrap()
+}
+
+fn codes(report: &Report) -> Vec<&'static str> {
+    report.findings.iter().map(|f| f.code).collect()
+}
+
+fn noise(len: usize) -> Vec<u8> {
+    (0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}
+
+fn factory(did: &str) -> Vec<u8> {
+    let entries: [(&[u8], &[u8]); 5] = [
+        (b"vendor", b"chuangmi"),
+        (b"model", b"chuangmi.camera.ipc009"),
+        (b"mac", b"50:EC:50:AB:CD:EF"),
+        (b"did", did.as_bytes()),
+        (b"key", KEY.as_bytes()),
+    ];
+    flsh::build(&entries, 0x1_0000).unwrap()
+}
+
+/// A whole camera, in the map of this model.
+fn chip(model: &str) -> Vec<u8> {
+    let map = FlashMap::stock(model).unwrap();
+    let mut out = vec![0xFF; 0x100_0000];
+    let mut put = |at: usize, bytes: &[u8]| out[at..at + bytes.len()].copy_from_slice(bytes);
+    let records: Vec<mxp::Record> = map
+        .covering()
+        .iter()
+        .map(|p| mxp::Record {
+            kind: mxp::Kind::Partition,
+            start: p.offset.unwrap().into(),
+            size: p.size.into(),
+            name: p.name.clone(),
+        })
+        .collect();
+    let at = |role| map.by_role(role).unwrap().offset.unwrap() as usize;
+    put(0, b"\x02\0\0\xEAIPL_");
+    put(0x1_0000, b"\x02\0\0\xEAIPLC");
+    put(0x2_0000, &mxp::build(&records).unwrap());
+    put(0x3_0000, &uimage::build(I3_BOOT, 1, &noise(0x1_0000)).unwrap());
+    put(0x4_F000, &uboot_env::build(&[(b"bootdelay", b"0")], 0x1000).unwrap());
+    put(at(Role::Kernel), &uimage::build(I3, 1, &noise(100_000)).unwrap());
+    put(at(Role::Rootfs), &squashfs::build(500_000, 1).unwrap());
+    put(at(Role::Rootfs) + 96, &noise(500_000 - 96));
+    put(at(Role::Data), &jffs2::CLEANMARKER);
+    put(at(Role::Data) + 12, &jffs2::dirent(1, 1, 2, 8, b"app").unwrap());
+    put(0xFE_0000, &flsh::build(&[], 0x1_0000).unwrap());
+    put(0xFF_0000, &factory("123456789"));
+    out
+}
+
+fn tf_image(model: &str) -> Vec<u8> {
+    let mut out = chip(model)[tf::FLASH_START as usize..tf::FLASH_END as usize].to_vec();
+    out.extend(noise(80));
+    out
+}
+
+#[test]
+fn a_whole_dump_has_no_damage_and_its_identity() {
+    for model in ["ipc009", "ipc019"] {
+        let bytes = chip(model);
+        let report = look(&bytes);
+        assert_eq!(report.kind, Kind::FullDump);
+        assert!(!report.has_damage() && report.findings.is_empty(), "{}", report.to_text());
+        assert!(report.identity.answer.starts_with("Yes."));
+        assert_eq!(report.identity.health, identity::Health::Healthy);
+        assert_eq!(report.identity.fingerprint, Some(identity::fingerprint(&bytes[0xFF_0000..])));
+        assert_eq!(report.map_source.as_deref(), Some("its own MXP table"));
+        assert_eq!(report.model.unwrap().id, "ipc009");
+        let map = FlashMap::stock(model).unwrap();
+        for (seen, part) in report.partitions.iter().zip(map.covering()) {
+            assert_eq!((&seen.name, seen.offset), (&part.name, i64::from(part.offset.unwrap())));
+            assert_eq!((seen.health, seen.size), (Health::Healthy, part.size));
+            assert!(seen.sha256.is_some());
+        }
+    }
+}
+
+#[test]
+fn without_its_table_a_dump_is_split_by_what_lies_where() {
+    for model in ["ipc009", "ipc019"] {
+        let mut bytes = chip(model);
+        bytes[0x2_0000..0x2_1000].fill(0xFF);
+        let report = look(&bytes);
+        assert_eq!(report.kind, Kind::FullDump);
+        assert!(report.map_source.unwrap().contains(model));
+        assert!(report.partitions.iter().all(|p| p.health == Health::Healthy));
+    }
+}
+
+#[test]
+fn an_erased_identity_is_said_first_and_is_damage() {
+    let mut bytes = chip("ipc009");
+    bytes[0xFF_0000..].fill(0xFF);
+    let report = look(&bytes);
+    assert!(report.has_damage());
+    assert!(report.identity.answer.starts_with("No."), "{}", report.identity.answer);
+    assert_eq!(report.identity.health, identity::Health::Blank);
+    assert_eq!(codes(&report), ["identity-blank"]);
+    let text = report.to_text();
+    let answer = text.find("No. FACTORY is erased").unwrap();
+    assert!(answer < text.find("BOOT").unwrap());
+    assert!(report.next[0].contains("Never write another camera's FACTORY"));
+}
+
+#[test]
+fn a_wrong_crc_leaves_the_identity_readable_and_is_damage() {
+    let mut bytes = chip("ipc009");
+    bytes[0xFF_0008] ^= 1;
+    let report = look(&bytes);
+    assert!(report.has_damage() && report.identity.answer.starts_with("In part."));
+    assert_eq!(report.identity.health.word(), "damaged");
+    assert_eq!(report.identity.masked.len(), 5);
+}
+
+#[test]
+fn an_erased_config_is_no_damage() {
+    let mut bytes = chip("ipc009");
+    bytes[0xFE_0000..0xFF_0000].fill(0xFF);
+    assert!(!look(&bytes).has_damage());
+}
+
+#[test]
+fn an_identity_in_a_dump_that_lost_its_beginning_is_found() {
+    let bytes = &chip("ipc009")[0x1_2340..];
+    let report = look(bytes);
+    assert_eq!(report.kind, Kind::ShiftedDump, "{}", report.to_text());
+    assert!(report.has_damage());
+    assert!(report.identity.answer.starts_with("Yes."), "{}", report.to_text());
+    assert_eq!(report.by_role(Role::Factory).unwrap().offset, 0xFF_0000 - 0x1_2340);
+
+    // Without the table too: then it lies elsewhere.
+    let bytes = &chip("ipc009")[0x2_1344..];
+    let report = look(bytes);
+    let at = 0xFF_0000 - 0x2_1344;
+    assert_eq!(report.identity.elsewhere[0].offset, at);
+    assert!(report.identity.elsewhere[0].health.is_healthy());
+    assert!(report.identity.answer.contains(&format!("{at:#x}")), "{}", report.identity.answer);
+}
+
+#[test]
+fn an_identity_in_a_dump_with_something_before_it_is_found() {
+    let mut bytes = vec![0; 777];
+    bytes.extend(chip("ipc009"));
+    let report = look(&bytes);
+    assert_eq!(report.kind, Kind::ShiftedDump, "{}", report.to_text());
+    assert!(report.identity.health.is_healthy());
+    assert_eq!(report.by_role(Role::Factory).unwrap().offset, 0xFF_0000 + 777);
+}
+
+#[test]
+fn an_identity_that_lies_in_another_place_of_a_dump_is_found() {
+    let mut bytes = chip("ipc009");
+    bytes.copy_within(0xFF_0000.., 0xC0_0004);
+    bytes[0xFF_0000..].fill(0xFF);
+    let report = look(&bytes);
+    assert!(report.identity.answer.contains("0xc00004"), "{}", report.identity.answer);
+    assert!(report.identity.answer.starts_with("Yes, but not where it belongs"));
+    assert_eq!(report.identity.health, identity::Health::Blank);
+    assert!(report.next[0].contains("tail -c +12582917 FILE"), "{:?}", report.next);
+}
+
+#[test]
+fn a_second_identity_is_seen() {
+    let mut bytes = chip("ipc009");
+    bytes[0x40_0000..0x41_0000].copy_from_slice(&factory("987654321"));
+    assert!(codes(&look(&bytes)).contains(&"two-identities"));
+    let mut bytes = chip("ipc009");
+    bytes[0x40_0000..0x41_0000].copy_from_slice(&factory("123456789"));
+    assert!(!codes(&look(&bytes)).contains(&"two-identities"));
+    // Settings that hold a mac are no identity.
+    let mut bytes = chip("ipc009");
+    let settings = flsh::build(&[(b"mac", b"50:EC:50:AB:CD:EF")], 0x1_0000).unwrap();
+    bytes[0xFE_0000..0xFF_0000].copy_from_slice(&settings);
+    let report = look(&bytes);
+    assert!(report.findings.is_empty() && report.identity.elsewhere.is_empty());
+}
+
+#[test]
+fn a_dump_that_is_cut_off_says_what_is_left() {
+    let bytes = &chip("ipc009")[..0x90_0000];
+    let report = look(bytes);
+    assert_eq!(report.kind, Kind::TruncatedDump);
+    assert!(report.has_damage() && codes(&report).contains(&"truncated"));
+    let health: Vec<Health> = report.partitions.iter().map(|p| p.health).collect();
+    assert_eq!(health[..2], [Health::Healthy; 2]);
+    assert_eq!(health[2..], [Health::Damaged; 4]);
+    assert!(report.identity.answer.starts_with("No."));
+    assert_eq!(report.identity.health, identity::Health::Missing);
+}
+
+#[test]
+fn a_dump_with_something_behind_it_is_still_whole() {
+    let mut bytes = chip("ipc009");
+    bytes.extend([0xFF; 512]);
+    let report = look(&bytes);
+    assert_eq!((report.kind, codes(&report)), (Kind::OversizedDump, vec!["oversized"]));
+    assert!(report.identity.health.is_healthy() && !report.has_damage());
+}
+
+#[test]
+fn a_tf_image_is_whole_without_an_identity() {
+    for model in ["ipc009", "ipc019"] {
+        let report = look(&tf_image(model));
+        assert_eq!(report.kind, Kind::TfImage);
+        assert!(!report.has_damage() && report.findings.is_empty(), "{}", report.to_text());
+        assert!(!report.identity.expected && report.identity.answer.starts_with("No, and"));
+        let rootfs = if model == "ipc009" { 0x21_0000 } else { 0x20_0000 };
+        assert_eq!(report.by_role(Role::Rootfs).unwrap().offset, rootfs);
+        assert!(report.map_source.unwrap().contains(model));
+    }
+}
+
+#[test]
+fn a_tf_image_of_another_size_is_damage() {
+    let mut bytes = tf_image("ipc009");
+    bytes.pop();
+    let report = look(&bytes);
+    assert_eq!((report.kind, report.has_damage()), (Kind::TruncatedTfImage, true));
+    bytes.extend([0; 2]);
+    assert_eq!(look(&bytes).kind, Kind::OversizedTfImage);
+    let mut bytes = tf_image("ipc009");
+    let end = bytes.len();
+    bytes[end - 80..].fill(0xFF);
+    assert_eq!(codes(&look(&bytes)), ["unsigned"]);
+}
+
+#[test]
+fn damage_in_a_tf_image_is_named_with_its_place() {
+    let mut bytes = tf_image("ipc009");
+    bytes[0x1000] ^= 4;
+    bytes[0x23_0000..0x24_0000].fill(0);
+    let report = look(&bytes);
+    assert!(report.has_damage());
+    let seen: Vec<(&str, Option<&str>, Option<u64>)> =
+        report.findings.iter().map(|f| (f.code, f.partition.as_deref(), f.at)).collect();
+    assert_eq!(
+        seen,
+        [
+            ("kernel-crc", Some("KERNEL"), Some(0x40)),
+            ("squashfs-hole", Some("ROOTFS"), Some(0x23_0000))
+        ]
+    );
+}
+
+#[test]
+fn another_processors_kernel_is_seen() {
+    let mut bytes = chip("ipc009");
+    let kernel = uimage::build(I6, 1, &noise(100_000)).unwrap();
+    bytes[0x5_0000..0x5_0000 + kernel.len()].copy_from_slice(&kernel);
+    let report = look(&bytes);
+    assert_eq!(codes(&report), ["wrong-processor", "unusual-processor"]);
+    assert!(report.next.iter().any(|s| s.contains("KERNEL, ROOTFS and DATA must come")));
+}
+
+#[test]
+fn single_parts_are_named_by_size_and_content() {
+    let bytes = chip("ipc009");
+    for (range, kind, role) in [
+        (0..0x5_0000, Kind::Partition, Role::Boot),
+        (0x5_0000..0x26_0000, Kind::Partition, Role::Kernel),
+        (0x5_0000..0x5_0000 + 100_064, Kind::Uimage, Role::Kernel),
+        (0x26_0000..0x9B_0000, Kind::Partition, Role::Rootfs),
+        (0x26_0000..0x26_0000 + 500_000, Kind::Squashfs, Role::Rootfs),
+        (0x9B_0000..0xFE_0000, Kind::Partition, Role::Data),
+        (0x9B_0000..0x9E_0000, Kind::Jffs2, Role::Data),
+        (0xFE_0000..0xFF_0000, Kind::Partition, Role::Config),
+        (0xFF_0000..0x100_0000, Kind::Partition, Role::Factory),
+    ] {
+        let report = look(&bytes[range]);
+        assert_eq!((report.kind, report.partitions[0].role), (kind, role));
+        assert!(!report.has_damage(), "{}", report.to_text());
+    }
+    let legacy = flsh::build_legacy(&[(b"a", b"b")]).unwrap();
+    assert_eq!(look(&legacy).kind, Kind::Flsh);
+}
+
+#[test]
+fn what_is_no_firmware_is_said_with_what_to_do() {
+    for (bytes, what) in [
+        (&b"PK\x03\x04aaaaaaaaaaaaaa"[..], "zip"),
+        (b"\x7FELF\x01\x01", "Linux"),
+        (b"<html><body>404", "web page"),
+        (b"hello owner\n", "text"),
+    ] {
+        let report = look(bytes);
+        assert_eq!((report.kind, report.has_damage()), (Kind::Foreign, false));
+        assert!(report.what.contains(what) && !report.next.is_empty(), "{}", report.what);
+    }
+    assert_eq!(look(b"\x01\x02\x03").kind, Kind::Unknown);
+    assert!(look(b"").has_damage());
+}
+
+#[test]
+fn nothing_but_0xff_is_erased_and_is_damage() {
+    for size in [1, 0x1_0000, 0x100_0000] {
+        let report = look(&vec![0xFF; size]);
+        assert_eq!((report.kind, report.has_damage()), (Kind::Erased, true));
+    }
+    let report = look(&vec![0xFF; 0x100_0000]);
+    assert_eq!(report.identity.health, identity::Health::Blank);
+    // Noise of the chip's size is a bad read, and no dump.
+    let report = look(&noise(0x100_0000));
+    assert_eq!((report.kind, report.has_damage()), (Kind::Unknown, true));
+}
+
+#[test]
+fn a_version_from_which_there_is_no_way_back_is_a_warning() {
+    let mut bytes = chip("ipc009");
+    bytes[0x60_0000..0x60_000C].copy_from_slice(b" 3.5.1_0052 ");
+    let report = look(&bytes);
+    assert_eq!((report.firmware.as_deref(), codes(&report)), (Some("3.5.1_0052"), vec![]));
+    bytes[0x60_0000..0x60_000C].copy_from_slice(b" 4.0.9_0409 ");
+    assert_eq!(codes(&look(&bytes)), ["one-way"]);
+}
+
+#[test]
+fn a_redacted_copy_is_recognised() {
+    let mut bytes = chip("ipc009");
+    bytes[0x9B_0000..].fill(0xFF);
+    assert!(codes(&look(&bytes)).contains(&"maybe-redacted"));
+}
+
+#[test]
+fn no_report_shows_a_secret() {
+    let mut spoilt = chip("ipc009");
+    spoilt[0xFF_0008] ^= 1;
+    let mut moved = chip("ipc009");
+    moved.copy_within(0xFF_0000.., 0xC0_0000);
+    for bytes in [chip("ipc009"), spoilt, moved, factory("123456789")] {
+        let report = look(&bytes);
+        let json = serde_json::to_string(&report).unwrap();
+        let all = format!("{json}{}{report:?}", report.to_text());
+        for secret in [KEY, "123456789", "AB:CD:EF", "1234567"] {
+            assert!(!all.contains(secret), "{secret} in {all}");
+        }
+    }
+}
+
+#[test]
+fn a_file_is_read_as_its_bytes_are() {
+    use std::io::Write;
+    let bytes = chip("ipc009");
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&bytes).unwrap();
+    let read = serde_json::to_value(inspect(&file).unwrap()).unwrap();
+    assert_eq!(read, serde_json::to_value(look(&bytes)).unwrap());
+    assert_eq!(read["kind"], "full-dump");
+    assert_eq!(read["identity"]["health"], "healthy");
+    assert_eq!(read["partitions"][0]["role"], "boot");
+}
+
+#[test]
+fn the_real_parts_make_a_whole_dump() {
+    let Some(boot) = samples::read("ipc019/BOOT.bin") else { return };
+    let read = |name| samples::read(name).unwrap();
+    let mut bytes = chip("ipc019");
+    bytes[0x5_0000..0x25_0000].fill(0xFF);
+    bytes[0x9B_0000..0xFE_0000].fill(0xFF);
+    let mut put = |at: usize, part: Vec<u8>| bytes[at..at + part.len()].copy_from_slice(&part);
+    put(0, boot);
+    put(0x5_0000, read("ipc019/KERNEL-2019.uImage"));
+    put(0x9B_0000, read("ipc019/DATA-3.5.1_0052.jffs2"));
+    put(0xFE_0000, read("ipc019/CONFIG-empty.bin"));
+    let report = look(&bytes);
+    assert_eq!(report.kind, Kind::FullDump);
+    assert!(!report.has_damage(), "{}", report.to_text());
+    // The synthetic FACTORY says ipc009, and the kernel is an I6: told, not refused.
+    assert_eq!(codes(&report), ["unusual-processor"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn no_file_brings_a_panic(
+        range in any::<(Index, Index)>(), spoilt in prop::collection::vec((any::<Index>(), any::<u8>(), 0usize..0x2_0000), 0..5),
+    ) {
+        let mut bytes = chip("ipc009");
+        for (at, value, len) in spoilt {
+            let at = at.index(bytes.len());
+            let end = bytes.len().min(at + len);
+            bytes[at..end].fill(value);
+        }
+        let (a, b) = (range.0.index(bytes.len()), range.1.index(bytes.len()));
+        let cut = &bytes[a.min(b)..a.max(b)];
+        let report = look(cut);
+        prop_assert!(!report.next.is_empty() && !report.to_text().is_empty());
+        // What is left of a camera is never taken for a whole one.
+        prop_assert!(report.kind != Kind::FullDump);
+    }
+
+    #[test]
+    fn the_identity_is_found_wherever_it_lies(at in 0usize..0x30_0000, len in 0x31_0000usize..0x40_0000) {
+        let mut bytes = noise(len);
+        bytes[at..at + 0x1_0000].copy_from_slice(&factory("123456789"));
+        let report = look(&bytes);
+        let found = report.identity.health.is_healthy()
+            || report.identity.elsewhere.iter().any(|e| e.offset == at as u64 && e.health.is_healthy());
+        prop_assert!(found, "{}", report.to_text());
+    }
+}
