@@ -4,13 +4,15 @@
 #![allow(clippy::unwrap_used)] // in the helpers too
 
 mod samples;
+mod synthetic;
 
-use mi360d::chip::{FlashMap, Role};
+use mi360d::chip::Role;
 use mi360d::formats::uimage::Family;
-use mi360d::formats::{flsh, jffs2, mxp, squashfs, uboot_env, uimage};
+use mi360d::formats::{flsh, jffs2, squashfs, uimage};
 use mi360d::image::{Content, ContentCheck, Health, Severity};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use synthetic::noise;
 
 fn check(role: Role, bytes: &[u8]) -> Content {
     check_sized(role, bytes, bytes.len())
@@ -26,11 +28,6 @@ fn codes(content: &Content) -> Vec<&'static str> {
     content.findings.iter().map(|f| f.code).collect()
 }
 
-/// Bytes without long runs, as compressed data are.
-fn noise(len: usize) -> Vec<u8> {
-    (0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
-}
-
 fn rootfs(bytes_used: usize, size: usize) -> Vec<u8> {
     let mut out = squashfs::build(bytes_used as u64, 1).unwrap().to_vec();
     out.extend(noise(bytes_used - out.len()));
@@ -39,31 +36,13 @@ fn rootfs(bytes_used: usize, size: usize) -> Vec<u8> {
 }
 
 fn kernel() -> Vec<u8> {
-    let mut out = uimage::build("MVX2##I3g60b5603KL_LX318####[BR:", 1, &noise(5000)).unwrap();
+    let mut out = uimage::build(synthetic::I3, 1, &noise(5000)).unwrap();
     out.resize(0x3_0000, 0xFF);
     out
 }
 
 fn boot() -> Vec<u8> {
-    let mut out = vec![0xFF; 0x5_0000];
-    let mut put = |at: usize, bytes: &[u8]| out[at..at + bytes.len()].copy_from_slice(bytes);
-    put(0, b"\x02\0\0\xEAIPL_");
-    put(0x1_0000, b"\x02\0\0\xEAIPLC");
-    let records: Vec<mxp::Record> = FlashMap::stock("ipc009")
-        .unwrap()
-        .covering()
-        .iter()
-        .map(|p| mxp::Record {
-            kind: mxp::Kind::Partition,
-            start: p.offset.unwrap().into(),
-            size: p.size.into(),
-            name: p.name.clone(),
-        })
-        .collect();
-    put(0x2_0000, &mxp::build(&records).unwrap());
-    put(0x3_0000, &uimage::build("MVX1##I3gUBT", 1, &noise(0x1_0000)).unwrap());
-    put(0x4_F000, &uboot_env::build(&[(b"bootdelay", b"0")], 0x1000).unwrap());
-    out
+    synthetic::chip("ipc009")[..0x5_0000].to_vec()
 }
 
 fn data() -> Vec<u8> {

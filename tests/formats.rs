@@ -4,7 +4,7 @@
 
 mod samples;
 
-use mi360d::chip::{FlashMap, Role};
+use mi360d::chip::{FlashMap, RawPartition, Role};
 use mi360d::formats::{flsh, jffs2, mxp, squashfs, tf, uboot_env, uimage};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -293,6 +293,33 @@ fn a_tf_image_is_split_by_the_models_map() {
     assert_eq!(&image[0x96_0000..0x96_0004], b"data");
     assert_eq!(tf::Trailer::parse(&image[tf::BODY as usize..]), Some(trailer));
     assert!(tf::build(&map, &vec![0; 0x21_0001], b"", b"", &trailer).is_none());
+}
+
+#[test]
+fn a_map_that_begins_or_ends_elsewhere_splits_no_tf_image() {
+    let sizes = [0x6_0000, 0x20_0000, 0x75_0000, 0x64_0000, 0x8000, 0x8000];
+    let raw: Vec<RawPartition> = (0..)
+        .zip(Role::ALL)
+        .zip(sizes)
+        .map(|((index, role), size)| {
+            let name = role.name().to_owned();
+            RawPartition { index, name, size, erase_size: 0x8000, offset: None }
+        })
+        .collect();
+    let map = FlashMap::conclude(&raw);
+    assert!(map.is_known());
+    assert_eq!(tf::slices(&map), None);
+}
+
+#[test]
+fn a_node_that_jffs2_replaced_is_obsolete_and_no_damage() {
+    let mut window = jffs2::inode(2, 1, 0o10_0644, 0, b"new").unwrap();
+    let at = window.len();
+    window.extend(jffs2::inode(2, 2, 0o10_0644, 0, b"old").unwrap());
+    window[at + 3] &= !0x20;
+    let stats = jffs2::walk(&window);
+    assert_eq!((stats.inodes, stats.obsolete), (1, 1));
+    assert_eq!(stats.verdict(), jffs2::Verdict::Healthy);
 }
 
 #[test]

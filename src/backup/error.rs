@@ -36,6 +36,12 @@ pub enum BackupError {
         /// The file in the set.
         file: String,
     },
+    /// A thread could not be started.
+    #[error("no thread could be started: {0}")]
+    Thread(#[source] std::io::Error),
+    /// A part of the work ended, and its own error says why.
+    #[error("the backup was interrupted")]
+    Interrupted,
     /// No set of this name.
     #[error("there is no backup '{name}'")]
     NoSuchSet {
@@ -55,6 +61,8 @@ impl Explain for BackupError {
             BackupError::NoRoom { .. } => "card-full",
             BackupError::Unsettled { .. } => "chip-unsettled",
             BackupError::NotProven { .. } => "card-lies",
+            BackupError::Thread(_) => "no-thread",
+            BackupError::Interrupted => "interrupted",
             BackupError::NoSuchSet { .. } => "no-such-backup",
             BackupError::NumbersUsedUp => "numbers-used-up",
         }
@@ -73,6 +81,8 @@ impl Explain for BackupError {
             BackupError::NotProven { .. } => "The card does not keep what it is given: copy what \
                 is on it and use another."
                 .into(),
+            BackupError::Thread(_) => "Stop other programs to free memory, then try again.".into(),
+            BackupError::Interrupted => "Try again; if it happens again, report it.".into(),
             BackupError::NoSuchSet { .. } => "`mi360d backups` lists what is on the card.".into(),
             BackupError::NumbersUsedUp => {
                 "Move old backups from the card to a PC, then start again.".into()

@@ -6,23 +6,20 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::manifest::{FORMAT, IdentityNote, MANIFEST, Manifest, PartNote};
-use super::reading::{
-    Gap, PartReader, PartReading, Reading, cell_size, in_order, is_live, read_chip, read_window,
-    window_length, windows,
-};
+use super::describe::{block_sums, manifest};
+use super::manifest::{MANIFEST, Manifest};
+use super::reading::{Reading, in_order, is_live, read_chip};
+use super::second::{Trouble, second_reading};
 use super::set::{self, CHIP, RECOVERY, SetFolder, SetName, UNFINISHED};
-use super::sums::{BLOCKSUMS, BlockSums, Pieces, SHA256SUMS, Sums};
-use super::{BackupError, Digest, Progress, Verdict, hex, recovery, retention, verify};
-use crate::card::file::{self, NewFile, write_proven};
+use super::sums::{BLOCKSUMS, SHA256SUMS, Sums};
+use super::{BackupError, Progress, Verdict, hex, recovery, retention, verify};
+use crate::card::file::{self, write_proven};
 use crate::card::{Card, CardError, CardState};
-use crate::chip::{Chip, Partition, Role, WINDOW};
+use crate::chip::Chip;
 use crate::identity::Judgement;
 
 /// How often the chip is read from the start when two readings contradict each other.
 const TRIES: u32 = 3;
-/// Readings of one window until two in a row must agree.
-const WINDOW_TRIES: u32 = 5;
 /// Room beyond the set itself, in bytes: texts, folders, the log.
 const SPARE_ROOM: u64 = 0x10_0000;
 
@@ -209,25 +206,6 @@ fn abandon(folder: &Path) {
     }
 }
 
-/// Why a set could not be made.
-enum Trouble {
-    /// Two readings of this partition contradict each other.
-    Contradiction(String),
-    Failed(BackupError),
-}
-
-impl<E: Into<BackupError>> From<E> for Trouble {
-    fn from(error: E) -> Trouble {
-        Trouble::Failed(error.into())
-    }
-}
-
-/// What the second reading gave.
-struct Second {
-    parts: Vec<(PartReading, Vec<u32>)>,
-    sha256: Digest,
-}
-
 fn write_set(
     request: &Request<'_>,
     folder: &Path,
@@ -239,7 +217,8 @@ fn write_set(
     let second = second_reading(request, folder, first, attempt)?;
     let manifest = manifest(request, first, &second);
     let text = manifest.to_text();
-    let recovery = recovery::text(&manifest, &folder_name(folder));
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let recovery = recovery::text(&manifest, &name);
     let blocks = block_sums(request.chip, &second, &manifest, &text, &recovery);
     let texts =
         [(MANIFEST, text.as_str()), (RECOVERY, recovery.as_str()), (BLOCKSUMS, blocks.as_str())];
@@ -258,190 +237,10 @@ fn write_set(
     for (name, text) in texts {
         sums.0.push((name.to_owned(), Sha256::digest(text.as_bytes()).into()));
     }
-    // The proof: what lies on the card, read past the cache, against what came from the chip.
-    if let Some((file, _)) = verify::mismatches(folder, &sums, request.progress)?.first() {
-        return Err(BackupError::NotProven { file: file.clone() }.into());
-    }
     write_proven(&folder.join(SHA256SUMS), sums.to_text().as_bytes())?;
     file::sync_dir(folder)?;
     let marker = folder.join(UNFINISHED);
     fs::remove_file(&marker).map_err(|e| CardError::new("cannot remove", &marker, e))?;
     file::sync_dir(folder)?;
     Ok(())
-}
-
-fn second_reading(
-    request: &Request<'_>,
-    folder: &Path,
-    first: &Reading,
-    attempt: u32,
-) -> Result<Second, Trouble> {
-    let chip = request.chip;
-    let parts = in_order(chip);
-    let total = parts.iter().map(|p| u64::from(p.size)).sum();
-    let mut whole = Sha256::new();
-    let mut chip_file =
-        if first.has_gaps() { None } else { Some(NewFile::create(folder.join(CHIP))?) };
-    let mut done = 0;
-    let mut readings = Vec::with_capacity(parts.len());
-    let mut buf = vec![0; WINDOW as usize];
-    for (part, before) in parts.into_iter().zip(&first.parts) {
-        let mut file = NewFile::create(folder.join(file_name(part, before)))?;
-        let mut reader = PartReader::hashing_only(part);
-        let mut changed = Vec::new();
-        for offset in windows(part) {
-            let window = &mut buf[..window_length(part, offset)];
-            let gaps = settle(chip, part, offset, window, before, &mut changed)?;
-            file.write(window)?;
-            if let Some(chip_file) = &mut chip_file {
-                chip_file.write(window)?;
-            }
-            whole.update(&*window);
-            reader.take(window, gaps);
-            done += window.len() as u64;
-            request.progress.at("reading again, onto the card", done, total);
-        }
-        let now = reader.finish();
-        file.finish()?;
-        // DATA may live; but the first time a change in it could also be a bad first reading.
-        let may_change = is_live(part) && attempt > 1;
-        let contradiction = now.sha256 != before.sha256 && !may_change || now.gaps != before.gaps;
-        if contradiction {
-            return Err(Trouble::Contradiction(part.name.clone()));
-        }
-        readings.push((now, changed));
-    }
-    if let Some(chip_file) = chip_file {
-        chip_file.finish()?;
-    }
-    if let (Some(part), Some(fingerprint)) =
-        (chip.map().by_role(Role::Factory), request.identity.mark())
-        && let Some((factory, _)) = readings.iter().find(|(r, _)| r.index == part.index)
-        && !hex(&factory.sha256).starts_with(fingerprint)
-        && factory.gaps.is_empty()
-    {
-        return Err(Trouble::Contradiction(part.name.clone()));
-    }
-    Ok(Second { parts: readings, sha256: whole.finalize().into() })
-}
-
-/// Reads a window a second time. Where it differs from the first reading it is
-/// read until two in a row agree: so one wrong reading, first or second, is outvoted.
-fn settle(
-    chip: &dyn Chip,
-    part: &Partition,
-    offset: u32,
-    window: &mut [u8],
-    before: &PartReading,
-    changed: &mut Vec<u32>,
-) -> Result<Vec<Gap>, BackupError> {
-    let mut gaps = read_window(chip, part, offset, window)?;
-    let cell = cell_size(part);
-    let differing = |window: &[u8]| -> Vec<u32> {
-        let first_cell = offset / cell;
-        let cells = window.chunks(cell as usize).map(crc32fast::hash);
-        (first_cell..)
-            .zip(cells)
-            .filter(|(i, crc)| before.cells.get(*i as usize) != Some(crc))
-            .map(|(i, _)| i)
-            .collect()
-    };
-    if differing(window).is_empty() {
-        return Ok(gaps);
-    }
-    let mut again = vec![0; window.len()];
-    for _ in 0..WINDOW_TRIES {
-        let gaps_again = read_window(chip, part, offset, &mut again)?;
-        if again == window && gaps == gaps_again {
-            let still = differing(window);
-            if still.is_empty() {
-                log::warn!("{} at {offset:#x}: one reading was wrong, two agree", part.name);
-            }
-            changed.extend(still);
-            return Ok(gaps);
-        }
-        window.copy_from_slice(&again);
-        gaps = gaps_again;
-    }
-    Err(BackupError::Unsettled { partition: part.name.clone() })
-}
-
-fn folder_name(folder: &Path) -> String {
-    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// The file of a partition; one with gaps is never taken for a whole one.
-fn file_name(part: &Partition, reading: &PartReading) -> String {
-    let plain: String = part
-        .name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' })
-        .take(32)
-        .collect();
-    let partial = if reading.gaps.is_empty() { "" } else { ".partial" };
-    match part.role {
-        Role::Other => format!("mtd{}-{plain}{partial}.bin", part.index),
-        _ => format!("{plain}{partial}.bin"),
-    }
-}
-
-fn manifest(request: &Request<'_>, first: &Reading, second: &Second) -> Manifest {
-    let identity = request.identity;
-    let parts = in_order(request.chip);
-    let or_unknown = |text: &str| if text.is_empty() { "unknown".into() } else { text.to_owned() };
-    Manifest {
-        format: FORMAT,
-        program: env!("CARGO_PKG_VERSION").to_owned(),
-        model: or_unknown(&request.facts.model),
-        kernel: or_unknown(&request.facts.kernel),
-        complete: !first.has_gaps(),
-        chip_size: request.chip.map().chip_size.unwrap_or(0),
-        chip_sha256: hex(&second.sha256),
-        boot_count: request.facts.boot_count,
-        clock: request.facts.clock.clone(),
-        identity: IdentityNote {
-            health: identity.health.name().to_owned(),
-            fingerprint: identity.mark().map(str::to_owned),
-        },
-        partitions: parts
-            .into_iter()
-            .zip(&second.parts)
-            .zip(&first.parts)
-            .map(|((part, (reading, changed)), judged)| PartNote {
-                name: part.name.clone(),
-                role: part.role,
-                file: file_name(part, reading),
-                offset: part.offset,
-                size: part.size,
-                erase_size: part.erase_size,
-                sha256: hex(&reading.sha256),
-                crc32: format!("{:08x}", reading.crc32),
-                equal_reads: 2,
-                changed_blocks: changed.clone(),
-                content: judged.content.kind.clone(),
-                health: judged.content.health.name().to_owned(),
-                gaps: reading.gaps.clone(),
-            })
-            .collect(),
-    }
-}
-
-fn block_sums(
-    chip: &dyn Chip,
-    second: &Second,
-    manifest: &Manifest,
-    text: &str,
-    recovery: &str,
-) -> String {
-    let mut blocks = BlockSums::default();
-    for ((part, note), (reading, _)) in
-        in_order(chip).into_iter().zip(&manifest.partitions).zip(&second.parts)
-    {
-        let (file, crcs) = (note.file.clone(), reading.cells.clone());
-        let size = part.size.into();
-        blocks.0.push(Pieces { file, size, piece: cell_size(part), crcs });
-    }
-    blocks.0.push(Pieces::of_text(MANIFEST, text.as_bytes()));
-    blocks.0.push(Pieces::of_text(RECOVERY, recovery.as_bytes()));
-    blocks.to_text()
 }

@@ -6,17 +6,22 @@
 //! | `vault` | FACTORY and CONFIG, saved before anything else |
 //! | `reading` | one pass over the chip: hashed and judged |
 //! | `make` | a set, from two readings to its closing checksums |
+//! | `second`, `proving` | the second reading, and the proof close behind it |
+//! | `describe` | what a set says of itself |
 //! | `verify` | a set, read again; which byte is wrong |
 //! | `set`, `manifest`, `sums` | what lies in a set's folder |
 //! | `retention` | which sets stay; pure |
 //! | `recovery` | `RECOVERY.txt`, the way back in words |
 
+mod describe;
 pub mod error;
 pub mod make;
 pub mod manifest;
+mod proving;
 pub mod reading;
 pub mod recovery;
 pub mod retention;
+mod second;
 pub mod set;
 pub mod sums;
 pub mod vault;

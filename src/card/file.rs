@@ -4,9 +4,11 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg, PosixFadviseAdvice, posix_fadvise};
+use nix::libc::off_t;
 
 use super::CardError;
 
@@ -41,7 +43,8 @@ pub fn sync_dir(path: &Path) -> Result<(), CardError> {
         .map_err(|e| CardError::new("cannot sync", path, e))
 }
 
-/// A file that is being written; it is on the card once [`NewFile::finish`] returns.
+/// A file that is being written; it is on the card once [`NewFile::sync`] returns.
+/// Several threads may hold it: one writes, others flush and read back.
 pub struct NewFile {
     file: File,
     path: PathBuf,
@@ -53,26 +56,52 @@ impl NewFile {
     /// # Errors
     /// [`CardError`], naming the file.
     pub fn create(path: PathBuf) -> Result<NewFile, CardError> {
-        let file = File::create(&path).map_err(|e| CardError::new("cannot write", &path, e))?;
+        let opened =
+            OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path);
+        let file = opened.map_err(|e| CardError::new("cannot write", &path, e))?;
         Ok(NewFile { file, path })
+    }
+
+    /// Its name, without the folder.
+    pub fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// Appends.
     ///
     /// # Errors
     /// [`CardError`], naming the file.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), CardError> {
-        self.file.write_all(bytes).map_err(|e| CardError::new("cannot write", &self.path, e))
+    pub fn write(&self, bytes: &[u8]) -> Result<(), CardError> {
+        (&self.file).write_all(bytes).map_err(|e| CardError::new("cannot write", &self.path, e))
     }
 
-    /// Syncs it and drops it from the page cache, so that a later read comes from the card.
+    /// Brings its bytes to the card, and drops a range of them from the page
+    /// cache, so that [`NewFile::read_back`] comes from the card.
     ///
     /// # Errors
     /// [`CardError`], naming the file.
-    pub fn finish(self) -> Result<(), CardError> {
-        self.file.sync_all().map_err(|e| CardError::new("cannot sync", &self.path, e))?;
-        drop_cache(&self.file);
+    pub fn flush(&self, at: u64, length: u64) -> Result<(), CardError> {
+        self.file.sync_data().map_err(|e| CardError::new("cannot sync", &self.path, e))?;
+        drop_range(&self.file, at, length);
         Ok(())
+    }
+
+    /// Brings its bytes, its length and its place to the card.
+    ///
+    /// # Errors
+    /// [`CardError`], naming the file.
+    pub fn sync(&self) -> Result<(), CardError> {
+        self.file.sync_all().map_err(|e| CardError::new("cannot sync", &self.path, e))
+    }
+
+    /// Reads a range that was flushed.
+    ///
+    /// # Errors
+    /// [`CardError`], naming the file.
+    pub fn read_back(&self, at: u64, buf: &mut [u8]) -> Result<(), CardError> {
+        self.file
+            .read_exact_at(buf, at)
+            .map_err(|e| CardError::new("cannot read back", &self.path, e))
     }
 }
 
@@ -82,9 +111,10 @@ impl NewFile {
 /// # Errors
 /// [`CardError`]; of kind [`super::Fault::Lying`] where it does not read back.
 pub fn write_proven(path: &Path, bytes: &[u8]) -> Result<(), CardError> {
-    let mut file = NewFile::create(path.to_owned())?;
+    let file = NewFile::create(path.to_owned())?;
     file.write(bytes)?;
-    file.finish()?;
+    file.sync()?;
+    drop(file);
     if read_bounded(path, bytes.len() as u64 + 1)? == bytes {
         Ok(())
     } else {
@@ -134,7 +164,14 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, CardError> {
 
 /// Drops a file's clean pages; a kernel that refuses costs the proof some strength only.
 pub fn drop_cache(file: &File) {
-    if let Err(e) = posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED) {
+    drop_range(file, 0, 0);
+}
+
+/// The same for a range; a length of 0 means to the end.
+fn drop_range(file: &File, at: u64, length: u64) {
+    // File sizes on FAT fit 32 bits, and so these offsets too.
+    let (at, length) = (at.cast_signed() as off_t, length.cast_signed() as off_t);
+    if let Err(e) = posix_fadvise(file, at, length, PosixFadviseAdvice::POSIX_FADV_DONTNEED) {
         log::debug!("fadvise on descriptor {}: {e}", file.as_raw_fd());
     }
 }

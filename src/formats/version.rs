@@ -131,6 +131,21 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_before_a_cut_is_not_forgotten() {
+        let text =
+            b"-------------------------------- 2.9.9.9_0052 --------------------------------";
+        for first in 0..text.len() {
+            for second in first..text.len() {
+                let mut scan = Scan::new();
+                scan.feed(&text[..first]);
+                scan.feed(&text[first..second]);
+                scan.feed(&text[second..]);
+                assert_eq!(scan.found(), None, "cut at {first} and {second}");
+            }
+        }
+    }
+
+    #[test]
     fn a_version_is_found_however_the_stream_is_cut() {
         let text = b"3.4.2_0062 ------- 13.5.1_0052 ------------ 3.5.1_0052 ";
         for first in 0..text.len() {

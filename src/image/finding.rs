@@ -1,5 +1,5 @@
 //! A finding: one thing that an owner should know about bytes. What is looked
-//! for is in [`super::content`] and [`super::inspect`].
+//! for is in [`super::content`] and [`super::inspect()`].
 
 use serde::Serialize;
 

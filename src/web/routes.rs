@@ -47,21 +47,24 @@ pub(super) fn answer(context: &Context, request: Request) {
 
 fn reply_to(context: &Context, request: &Request) -> Reply {
     let path = request.url().split(['?', '#']).next().unwrap_or_default();
-    let Some((access, handler, parts)) = find(path) else {
-        return reply::error(404, "not-found", "There is nothing here.", "The page is at /.");
-    };
-    if !matches!(request.method(), Method::Get | Method::Head) {
-        let hint = "Nothing can be changed over HTTP yet.";
-        return reply::error(405, "method", "Only GET and HEAD are answered here.", hint);
-    }
     let is_loopback = backend::peer(request).is_some_and(|ip| ip.is_loopback());
-    if access == Access::Loopback && !is_loopback {
+    let found = find(path);
+    let open = matches!(found, Some((Access::Open, ..)));
+    // Also where there is nothing: a stranger does not learn what there is.
+    if !open && !is_loopback {
         return reply::error(
             401,
             "login-needed",
             "This needs a login, and there is none yet.",
             "Until there is, ask from the camera itself, over 127.0.0.1.",
         );
+    }
+    let Some((_, handler, parts)) = found else {
+        return reply::error(404, "not-found", "There is nothing here.", "The page is at /.");
+    };
+    if !matches!(request.method(), Method::Get | Method::Head) {
+        let hint = "Nothing can be changed over HTTP yet.";
+        return reply::error(405, "method", "Only GET and HEAD are answered here.", hint);
     }
     handler(&Asked { context, is_loopback, parts })
 }

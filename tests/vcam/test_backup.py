@@ -153,18 +153,6 @@ class BackupTest(CameraTest):
         for secret in secrets:
             self.assertNotIn(secret, inside)
 
-    def test_the_setup_code_stands_on_the_card_and_nowhere_on_the_page(self):
-        camera = self.camera()
-        camera.start()
-        camera.wait_http()
-        path = "/mnt/sdcard/mi360d/setup-code.txt"
-        camera.wait_for(lambda: camera.run(f"test -s {path}", check=False).status == 0,
-                        60, "a setup code")
-        code = camera.run(f"head -n 1 {path}").data.strip()
-        # At least 40 bits: eight characters of base32.
-        self.assertGreaterEqual(len(code.replace(b"-", b"")), 8)
-        self.assertNotIn(code, camera.http("/")[2])
-
     def test_a_blank_and_a_damaged_identity_are_saved_and_called_so(self):
         for state, word in (("blank", r"blank"), ("bad-crc", r"(?i)damaged|crc")):
             with self.subTest(state=state):

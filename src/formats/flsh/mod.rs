@@ -1,5 +1,5 @@
 //! FLSH: the `key=value` format of FACTORY and CONFIG, and of the live NVRAM
-//! file. Read here, built in [`build`], looked for in whole files in [`scan`].
+//! file. Read here, built in [`build`], looked for in whole files in `scan`.
 //! What the keys of FACTORY are worth is judged in [`crate::identity`].
 //!
 //! Facts: docs/formats.md, FLSH.

@@ -1,5 +1,5 @@
 //! JFFS2: the file system of DATA. One erase block's nodes are walked here
-//! and counted; what the counts mean is in [`verdict`]. No file is read, and
+//! and counted; what the counts mean is in `verdict`. No file is read, and
 //! nothing is unpacked.
 //!
 //! Facts: docs/formats.md, JFFS2.

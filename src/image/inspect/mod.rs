@@ -1,6 +1,6 @@
 //! What a file is, what is in it, and all that is wrong with it. This file
-//! holds the report and the way to it: [`sniff`] says what the file is and
-//! where its partitions lie, [`pass`] reads it once, [`conclude`] draws the
+//! holds the report and the way to it: `sniff` says what the file is and
+//! where its partitions lie, `pass` reads it once, `conclude` draws the
 //! conclusions. How a report looks on a terminal is in the text module.
 
 mod conclude;
