@@ -9,6 +9,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nix::sys::stat::{major, minor};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use serde::Serialize;
 
@@ -112,7 +113,7 @@ impl Card {
     /// What state it is in now.
     #[allow(clippy::unnecessary_cast)] // these are 32 bits wide on the camera
     pub fn state(&self) -> CardState {
-        if self.must_be_mounted && !is_mount_point(&self.root) {
+        if self.must_be_mounted && !(is_mount_point(&self.root) && has_device(&self.root)) {
             return CardState::Missing;
         }
         let Ok(stat) = statvfs(&self.root) else { return CardState::Missing };
@@ -136,6 +137,15 @@ impl Card {
             CardState::Ready { .. } => file::make_dir(&self.home()),
         }
     }
+}
+
+/// Whether the device below a mount is still there. A card that was pulled out
+/// stays mounted, and answers from memory; only sysfs tells.
+fn has_device(root: &Path) -> bool {
+    let Ok(meta) = fs::metadata(root) else { return false };
+    let devices = Path::new("/sys/dev/block");
+    !devices.exists()
+        || devices.join(format!("{}:{}", major(meta.dev()), minor(meta.dev()))).exists()
 }
 
 /// A folder on another device than its parent is a mount point.

@@ -52,7 +52,9 @@ def changed_blocks(manifest):
     return data[key]
 
 
-class BackupTest(CameraTest):
+class DaemonTest(CameraTest):
+    """What tests of the daemon have in common."""
+
     def by_hand(self, program=IDLE, **more):
         """A camera whose hook starts `program`, with the real binary beside it."""
         camera = self.camera(program=program, **more)
@@ -87,6 +89,8 @@ class BackupTest(CameraTest):
                         all(now & then == now for now, then in zip(later, saved)),
                         f"DATA block {at // BLOCK} is not what was read; the manifest names {named}")
 
+
+class BackupTest(DaemonTest):
     def test_a_boot_saves_the_whole_chip_and_the_next_boot_writes_nothing_new(self):
         for flash_map, chip in (("ipc009", "mx25l12855e"), ("ipc019", "n25q128a13")):
             with self.subTest(map=flash_map, chip=chip):

@@ -1,0 +1,91 @@
+"""Cards that fail, on the virtual camera: too small, read-only from the start,
+made read-only by Linux, pulled out in the middle. The page goes on saying so."""
+
+import hashlib
+import json
+import unittest
+
+import flash
+from base import damage, sets
+from test_backup import BY_HAND, DaemonTest, wait_idle, wait_set
+
+PROGRAM = "/tmp/mi360d"
+
+
+def status(camera):
+    return json.loads(camera.run("wget -q -O - http://127.0.0.1/api/v1/status").data)
+
+
+def codes(camera):
+    return {notice["code"] for notice in status(camera)["notices"]}
+
+
+def fingerprint(camera):
+    return hashlib.sha256(flash.read(camera.flash, "ipc009", "FACTORY")).hexdigest()[:8]
+
+
+class CardTest(DaemonTest):
+    def started(self, before):
+        """A camera whose card went through `before`, and then its daemon, by hand."""
+        camera = self.by_hand()
+        camera.start()
+        camera.run(f"cp /mnt/sdcard/{BY_HAND} {PROGRAM}; {before}")
+        camera.run(f"setsid {PROGRAM} run >/dev/null 2>/tmp/said </dev/null &")
+        camera.wait_http()
+        return camera
+
+    def test_a_card_without_room_gets_the_identity_and_says_so(self):
+        camera = self.camera(fat=16, mib=32)
+        camera.start()
+        camera.wait_http()
+        camera.wait_for(lambda: status(camera)["backup"]["state"] == "failed", 120, "a refusal")
+        self.assertIn("card-full", codes(camera))
+        page = camera.http("/")[2].decode()
+        self.assertIn("no backup could be made", page)
+        wait_idle(camera)
+        camera.kill()
+        card = self.extracted(camera)
+        self.assertEqual(sets(card), [])
+        self.assertIn("MiB free", (card / "STATUS.txt").read_text())
+        saved = card / "mi360d" / "identity" / fingerprint(camera) / "FACTORY.bin"
+        self.assertEqual(saved.read_bytes(), flash.read(camera.flash, "ipc009", "FACTORY"))
+
+    def test_a_read_only_card_is_said_and_the_identity_is_kept_in_memory(self):
+        camera = self.started("mount -o remount,ro /mnt/sdcard")
+        camera.wait_for(lambda: status(camera)["backup"]["state"] == "failed", 120, "a refusal")
+        self.assertLessEqual({"card-read-only", "identity-not-on-card"}, codes(camera))
+        self.assertIn("read-only", camera.http("/")[2].decode())
+        name = f"/tmp/mi360d-identity/{fingerprint(camera)}/FACTORY.bin"
+        kept = camera.run(f"sha256sum {name}").text.split()[0]
+        self.assertEqual(kept[:8], fingerprint(camera))
+
+    def test_a_card_that_linux_makes_read_only_costs_nothing(self):
+        camera = self.started("true")
+        wait_set(camera)
+        wait_idle(camera)
+        camera.run("echo u >/proc/sysrq-trigger; sleep 1")
+        camera.wait_for(lambda: "card-read-only" in codes(camera), 30, "the notice")
+        self.assertEqual(camera.http("/healthz")[0], 200)
+
+    def test_a_card_pulled_out_in_the_middle_is_said_and_the_next_start_makes_a_set(self):
+        camera = self.started("true")
+        making = "ls /mnt/sdcard/mi360d/backups/*/ROOTFS.bin 2>/dev/null"
+        camera.wait_for(lambda: camera.run(making, check=False).status == 0, 120, "a set begun")
+        camera.run("echo 1e740100.sdhci >/sys/bus/platform/drivers/sdhci-aspeed/unbind", 120)
+        camera.wait_for(lambda: status(camera)["backup"]["state"] == "failed", 120, "a failure")
+        self.assertIn("card-missing", codes(camera))
+        self.assertEqual(camera.http("/healthz")[0], 200)
+        self.assertIn("there is no card", camera.http("/")[2].decode())
+        camera.kill()
+        self.assertEqual(sets(self.extracted(camera, "pulled")), [])
+
+        camera.start()
+        camera.run(f"cp /mnt/sdcard/{BY_HAND} {PROGRAM}; {PROGRAM} backup", 300)
+        camera.kill()
+        found = sets(self.extracted(camera, "again"))
+        self.assertEqual(len(found), 1)
+        self.assertEqual(damage(found[0]), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
