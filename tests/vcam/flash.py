@@ -93,6 +93,18 @@ def data(erase=0x10000):
         return out.read_bytes()
 
 
+def settled(part, size, erase):
+    """DATA as it is on a camera that has run before: JFFS2 has erased the free
+    blocks and put its clean marker in each. Otherwise it does so in the
+    background, while the first backup reads."""
+    head = struct.pack("<HHI", 0x1985, 0x2003, 12)
+    marker = head + struct.pack("<I", zlib.crc32(head, 0xFFFFFFFF) ^ 0xFFFFFFFF)
+    image = bytearray(part.ljust(size, b"\xff"))
+    for at in range(-(-len(part) // erase) * erase, size, erase):
+        image[at : at + len(marker)] = marker
+    return image if part else b""
+
+
 def rootfs(flash_map="ipc009", release="3.4.2_0062", extra=None):
     """A ROOTFS that boots: `release` stands in /etc/release, `extra` maps more
     paths to their bytes."""
@@ -148,6 +160,8 @@ def chip(path, flash_map="ipc009", erase=0x10000, release="3.4.2_0062", extra=No
     for name, offset, size in MAPS[flash_map]:
         part = replaced[name.lower()] if name.lower() in replaced else content[name]()
         assert len(part) <= size, f"{name}: {len(part):#x} bytes do not fit {size:#x}"
+        if name == "DATA":
+            part = settled(part, size, erase)
         image[offset : offset + len(part)] = part
     Path(path).write_bytes(image)
 

@@ -84,7 +84,7 @@ class DaemonTest(CameraTest):
                 if saved != later and not {at // BLOCK, at, offset + at} & set(named):
                     # JFFS2 goes on writing after the second reading, and clears bits in
                     # place: what the chip holds now can come from what was saved.
-                    print(f"[data] block {at // BLOCK} was written after the backup")
+                    print(f"[data] JFFS2 wrote to block {at // BLOCK} after the backup")
                     self.assertTrue(
                         all(now & then == now for now, then in zip(later, saved)),
                         f"DATA block {at // BLOCK} is not what was read; the manifest names {named}")

@@ -112,7 +112,7 @@ class HookTest(CameraTest):
                 camera = self.camera(flash_map=flash_map, program=STAND_IN)
                 camera.start()
                 found = camera.wait_console(
-                    r"@@VCAM hook status=(\d+) from=([\d.]+) to=([\d.]+) said=(.*)", 1)
+                    r"@@VCAM hook status=(\d+) from=([\d.]+) to=([\d.]+) said=(.*)\n", 1)
                 status, began, ended, said = (g.decode() for g in found.groups())
                 self.assertEqual((status, said), ("0", ""))
                 self.assertLess(float(ended) - float(began), 2)

@@ -31,18 +31,29 @@ class GateTest(CameraTest):
             line.sendall(content)
 
     def healthy(self, what, times=5):
-        slowest = 0.0
+        took = []
         for _ in range(times):
             began = time.monotonic()
             try:
                 status, _, body = self.target.http("/healthz", seconds=5)
             except (OSError, http.client.HTTPException) as wrong:
                 self.fail(f"{what}: /healthz: {wrong!r}")
-            slowest = max(slowest, time.monotonic() - began)
+            took.append(time.monotonic() - began)
             self.assertEqual((status, body.strip()), (200, b"ok"), what)
             time.sleep(0.2)
-        print(f"[gate] {what}: /healthz within {slowest * 1000:.0f} ms")
-        self.assertLess(slowest, 1.0, what)
+        shown = ", ".join(f"{t * 1000:.0f}" for t in took)
+        print(f"[gate] {what}: /healthz after {shown} ms")
+        self.assertLess(max(took), 1.0, f"{what}: {shown} ms; {self.counters()}")
+
+    def counters(self):
+        """What the guest's TCP lost, and where: a full listen queue is the daemon's
+        doing, a retransmission without one is the rig's network."""
+        wanted = ("ListenOverflows", "ListenDrops", "TCPTimeouts", "RetransSegs")
+        lines = self.target.run("cat /proc/net/netstat /proc/net/snmp").text.splitlines()
+        found = {}
+        for names, values in zip(lines[::2], lines[1::2]):
+            found.update(zip(names.split(), values.split()))
+        return {name: found.get(name) for name in wanted}
 
     def test_healthz_answers_within_a_second_whatever_comes_in(self):
         self.target = camera = self.camera()
@@ -103,7 +114,7 @@ class GateTest(CameraTest):
         head = request + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n" % declared
         lines = [self.connect() for _ in range(8)]
         for line in lines:
-            line.settimeout(5)
+            line.settimeout(2)
             self.push(line, head + b"x" * sent)
         self.healthy(f"{what}, held open")
         for line in lines:

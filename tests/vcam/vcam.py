@@ -211,7 +211,7 @@ class VirtualCamera:
             with self._news:
                 after = len(self._said)
             self._send(f"+{coded[i:i + 2048]}\n")
-            self.wait_console(r"^@@MORE$", 20, after)
+            self.wait_console(r"^@@MORE\n", 20, after)
 
     def run(self, command, seconds=60, check=True):
         """Runs a shell command in the guest, as root, without a terminal."""
@@ -222,7 +222,7 @@ class VirtualCamera:
         self._type(command)
         self._send(f"!{name}\n")
         found = self.wait_console(
-            rf"^@@BEGIN {name}\n([A-Za-z0-9+/=\n]*)^@@END {name} (\d+)$", seconds, after)
+            rf"^@@BEGIN {name}\n([A-Za-z0-9+/=\n]*)^@@END {name} (\d+)\n", seconds, after)
         output = Output(int(found[2]), base64.b64decode(found[1]))
         if check and output.status != 0:
             raise Failed(f"{command}: {output.status}\n{output.text}")
