@@ -260,7 +260,7 @@ fn the_state_of_identity_and_backup_is_said_on_page_status_and_card() {
     let cases: [Case; 3] = [
         ("blank", |s| s.poke(0xF_0000, &vec![0xFF; 0x1_0000]), "", "identity-blank"),
         ("bad crc", |s| s.poke(0xF_0008, &[factory(1)[8] ^ 1]), "", "identity-damaged"),
-        ("unreadable", |_| {}, "eio@0xF0010", "identity-unreadable"),
+        ("partly unreadable", |_| {}, "eio@0xF0010", "identity-damaged"),
     ];
     for (name, prepare, faults, code) in cases {
         let sim = Sim::small();

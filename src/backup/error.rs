@@ -73,7 +73,7 @@ impl Explain for BackupError {
             BackupError::Card(e) => e.hint(),
             BackupError::Chip(e) => e.hint(),
             BackupError::NoRoom { .. } => "Free room on the card, on a PC or by deleting old \
-                backups, then start again. Your identity is saved apart, in mi360d/identity."
+                backups, then start again."
                 .into(),
             BackupError::Unsettled { .. } => "The flash chip or its power supply is failing: \
                 keep what is on the card, and try again with another power supply."
@@ -95,6 +95,7 @@ impl Explain for BackupError {
             BackupError::Card(e) => e.exit(),
             BackupError::Chip(e) => e.exit(),
             BackupError::NoSuchSet { .. } => Exit::Usage,
+            BackupError::NotProven { .. } => Exit::Damaged,
             _ => Exit::Failed,
         }
     }

@@ -1,27 +1,26 @@
 //! Making a set: a first reading names it, a second one fills it, the card is
 //! read back, and only then its checksums close it.
 
-use std::fs;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
 use super::describe::{block_sums, manifest};
-use super::manifest::{MANIFEST, Manifest};
-use super::reading::{Reading, in_order, is_live, read_chip};
+use super::manifest::{MANIFEST, Manifest, owner};
+use super::reading::{Gap, Reading, in_order, is_live, merged, read_chip};
 use super::second::{Trouble, second_reading};
 use super::set::{self, CHIP, RECOVERY, SetFolder, SetName, UNFINISHED};
 use super::sums::{BLOCKSUMS, SHA256SUMS, Sums};
-use super::{BackupError, Progress, Verdict, hex, recovery, retention, verify};
+use super::{BackupError, Progress, Verdict, hex, recovery, room, verify};
+use crate::card::Card;
 use crate::card::file::{self, write_proven};
-use crate::card::{Card, CardError, CardState};
-use crate::chip::Chip;
+use crate::chip::{Chip, Role};
 use crate::identity::Judgement;
 
 /// How often the chip is read from the start when two readings contradict each other.
 const TRIES: u32 = 3;
-/// Room beyond the set itself, in bytes: texts, folders, the log.
-const SPARE_ROOM: u64 = 0x10_0000;
+/// How often it is tried after that, with the places in doubt left out.
+const TRIES_IN_DOUBT: u32 = 5;
 
 /// What a manifest says that the chip does not tell.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +64,8 @@ pub struct Outcome {
     pub proofs: Vec<(SetName, Verdict)>,
 }
 
-/// Makes a set, unless one holds the chip already.
+/// Makes a set, unless one holds the chip already. A chip that never reads the
+/// same twice is saved all the same, as an incomplete set that names where.
 ///
 /// # Errors
 /// [`BackupError`]; what was begun is removed again, as far as the card lets.
@@ -74,13 +74,23 @@ pub fn backup(request: &Request<'_>) -> Result<Outcome, BackupError> {
     let mut reading = read_chip(request.chip, request.progress)?;
     let mut proofs = Vec::new();
     if let Some(set) = holder(request, &reading, &mut proofs)? {
+        if request.card.require_writable().is_ok()
+            && let Ok(_lock) = file::lock_dir(&backups)
+        {
+            room::unmark(&set);
+            room::clean_up(request, &proofs);
+        }
         return Ok(Outcome { set, made: false, reading, proofs });
     }
     request.card.require_writable()?;
     file::make_dir(&backups)?;
     let _lock = file::lock_dir(&backups)?;
-    make_room(request, &reading)?;
-    for attempt in 1..=TRIES {
+    room::make(request, &reading)?;
+    let mut doubtful: Vec<(u32, Gap)> = Vec::new();
+    for attempt in 1..=TRIES + TRIES_IN_DOUBT {
+        if attempt > TRIES {
+            doubt(&mut reading, &doubtful);
+        }
         let number = set::next_number(&backups)?;
         let name = if reading.has_gaps() {
             SetName::incomplete(number)
@@ -88,24 +98,25 @@ pub fn backup(request: &Request<'_>) -> Result<Outcome, BackupError> {
             SetName::complete(number, &reading.sha256)
         };
         let folder = backups.join(name.to_string());
-        match write_set(request, &folder, &reading, attempt) {
+        // Before this nothing of the folder is ours, and nothing of it is removed.
+        file::make_new_dir(&folder)?;
+        match fill(request, &folder, &reading, attempt) {
             Ok(()) => {
                 let set = SetFolder::read(&folder)
+                    .filter(|set| set.manifest().is_some())
                     .ok_or(BackupError::NotProven { file: SHA256SUMS.into() })?;
-                clean_up(request);
                 proofs.push((set.name.clone(), verify::just_proven(&set)));
+                room::clean_up(request, &proofs);
                 return Ok(Outcome { set, made: true, reading, proofs });
             }
-            Err(Trouble::Contradiction(partition)) => {
+            Err(Trouble::Contradiction { index, partition, places }) => {
                 log::warn!("{partition} read differently the second time: starting again");
-                abandon(&folder);
-                if attempt == TRIES {
-                    return Err(BackupError::Unsettled { partition });
-                }
+                room::abandon(&folder);
+                doubtful.extend(places.into_iter().map(|place| (index, place)));
                 reading = read_chip(request.chip, request.progress)?;
             }
             Err(Trouble::Failed(e)) => {
-                abandon(&folder);
+                room::abandon(&folder);
                 return Err(e);
             }
         }
@@ -113,19 +124,29 @@ pub fn backup(request: &Request<'_>) -> Result<Outcome, BackupError> {
     Err(BackupError::Unsettled { partition: "the chip".into() })
 }
 
-/// The newest set of this identity, if it holds what was read (DATA may
+/// Marks as gaps what no two readings agreed on.
+fn doubt(reading: &mut Reading, doubtful: &[(u32, Gap)]) {
+    for part in &mut reading.parts {
+        let mine = doubtful.iter().filter(|(index, _)| *index == part.index);
+        part.gaps.extend(mine.map(|(_, gap)| gap.clone()));
+        part.gaps = merged(std::mem::take(&mut part.gaps));
+    }
+}
+
+/// The newest set of this camera, if it holds what was read (DATA may
 /// differ, it lives) and still proves to.
 fn holder(
     request: &Request<'_>,
     reading: &Reading,
     proofs: &mut Vec<(SetName, Verdict)>,
 ) -> Result<Option<SetFolder>, BackupError> {
-    let sets = set::list(&request.card.backups());
-    let newest = sets.into_iter().rev().find(|set| {
-        let complete = set.closed().is_some();
-        (complete != reading.has_gaps())
-            && set.manifest().is_some()
-            && set.fingerprint() == request.identity.mark()
+    let boot = request.chip.map().by_role(Role::Boot).or(in_order(request.chip).first().copied());
+    let boot = boot.and_then(|part| reading.of(part)).map(|read| hex(&read.sha256));
+    let health = request.identity.health.name();
+    let me = owner(request.identity.mark(), health, boot.as_deref());
+    let newest = set::try_list(&request.card.backups())?.into_iter().rev().find(|set| {
+        (set.closed().is_some() != reading.has_gaps())
+            && set.owner().is_some_and(|owner| owner == me)
     });
     let Some(set) = newest else { return Ok(None) };
     if !set.manifest().is_some_and(|m| holds(m, request.chip, reading)) {
@@ -157,63 +178,15 @@ fn holds(manifest: &Manifest, chip: &dyn Chip, reading: &Reading) -> bool {
         })
 }
 
-fn make_room(request: &Request<'_>, reading: &Reading) -> Result<(), BackupError> {
-    let chip: u64 = in_order(request.chip).iter().map(|p| u64::from(p.size)).sum();
-    let needed = chip * if reading.has_gaps() { 1 } else { 2 } + SPARE_ROOM;
-    let free = || match request.card.state() {
-        CardState::Ready { free, .. } => free,
-        _ => 0,
-    };
-    if free() >= needed {
-        return Ok(());
-    }
-    if !reading.has_gaps() {
-        // The chip can be read whole, so nothing in a half-made set is lost with it.
-        for set in set::list(&request.card.backups()) {
-            if set.state == set::SetState::Unfinished {
-                remove(&set);
-            }
-        }
-    }
-    let free = free();
-    if free >= needed {
-        return Ok(());
-    }
-    Err(BackupError::NoRoom { free: free >> 20, needed: needed.div_ceil(1 << 20) })
-}
-
-fn clean_up(request: &Request<'_>) {
-    let Some(keep) = request.keep else { return };
-    let sets = set::list(&request.card.backups());
-    for set in retention::to_remove(&sets, keep) {
-        remove(set);
-    }
-}
-
-fn remove(set: &SetFolder) {
-    match file::remove_set_folder(&set.path, SHA256SUMS) {
-        Ok(()) => log::info!("backup {} removed: newer ones are there", set.name),
-        Err(e) => log::warn!("backup {} cannot be removed: {e}", set.name),
-    }
-}
-
-/// Takes away what this run began, so that a full card is not left full.
-fn abandon(folder: &Path) {
-    if folder.exists()
-        && let Err(e) = file::remove_set_folder(folder, SHA256SUMS)
-    {
-        log::warn!("an unfinished backup stays: {e}");
-    }
-}
-
-fn write_set(
+/// Fills a set's folder, which is new and empty.
+fn fill(
     request: &Request<'_>,
     folder: &Path,
     first: &Reading,
     attempt: u32,
 ) -> Result<(), Trouble> {
-    file::make_new_dir(folder)?;
     write_proven(&folder.join(UNFINISHED), b"")?;
+    file::sync_dir(folder)?;
     let second = second_reading(request, folder, first, attempt)?;
     let manifest = manifest(request, first, &second);
     let text = manifest.to_text();
@@ -231,7 +204,7 @@ fn write_set(
     for (note, (part, _)) in manifest.partitions.iter().zip(&second.parts) {
         sums.0.push((note.file.clone(), part.sha256));
     }
-    if manifest.complete {
+    if manifest.has_chip() {
         sums.0.push((CHIP.to_owned(), second.sha256));
     }
     for (name, text) in texts {
@@ -239,8 +212,7 @@ fn write_set(
     }
     write_proven(&folder.join(SHA256SUMS), sums.to_text().as_bytes())?;
     file::sync_dir(folder)?;
-    let marker = folder.join(UNFINISHED);
-    fs::remove_file(&marker).map_err(|e| CardError::new("cannot remove", &marker, e))?;
-    file::sync_dir(folder)?;
+    // The set counts from here on: a mark that cannot be taken away is no failure.
+    room::take_mark(folder);
     Ok(())
 }

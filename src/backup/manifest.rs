@@ -85,6 +85,14 @@ pub struct PartNote {
     pub gaps: Vec<Gap>,
 }
 
+/// Whose a set is, from its identity and its BOOT.
+pub fn owner(fingerprint: Option<&str>, health: &str, boot: Option<&str>) -> String {
+    match fingerprint {
+        Some(fingerprint) if health == "healthy" => fingerprint.to_owned(),
+        _ => format!("{}/{}", fingerprint.unwrap_or("none"), boot.unwrap_or_default()),
+    }
+}
+
 impl Manifest {
     /// As it stands in the file.
     pub fn to_text(&self) -> String {
@@ -126,5 +134,22 @@ impl Manifest {
     /// Whether its identity was healthy.
     pub fn is_healthy(&self) -> bool {
         self.complete && self.identity.health == "healthy"
+    }
+
+    /// Whether the set has a `chip.bin`: only where all of the chip was read,
+    /// and it is certain where each part lies.
+    pub fn has_chip(&self) -> bool {
+        self.complete && self.chip_size > 0
+    }
+
+    /// Whose the set is; see [`super::SetFolder::owner`].
+    pub fn owner(&self) -> String {
+        let boot =
+            self.partitions.iter().find(|p| p.role == Role::Boot).or(self.partitions.first());
+        owner(
+            self.identity.fingerprint.as_deref(),
+            &self.identity.health,
+            boot.map(|p| p.sha256.as_str()),
+        )
     }
 }

@@ -10,7 +10,7 @@
 //! | `describe` | what a set says of itself |
 //! | `verify` | a set, read again; which byte is wrong |
 //! | `set`, `manifest`, `sums` | what lies in a set's folder |
-//! | `retention` | which sets stay; pure |
+//! | `retention`, `room` | which sets stay (pure); and what goes |
 //! | `recovery` | `RECOVERY.txt`, the way back in words |
 
 mod describe;
@@ -21,6 +21,7 @@ mod proving;
 pub mod reading;
 pub mod recovery;
 pub mod retention;
+pub mod room;
 mod second;
 pub mod set;
 pub mod sums;

@@ -53,14 +53,16 @@ pub(super) struct Proven {
 pub(super) struct LaneFile<'l> {
     lane: &'l Lane,
     file: Arc<NewFile>,
+    chip: Option<Arc<NewFile>>,
     written: u64,
 }
 
 impl Lane {
-    /// Starts a partition's file.
-    pub fn file(&self, path: PathBuf) -> Result<LaneFile<'_>, CardError> {
+    /// Starts a partition's file; `of_chip`: its bytes go to `chip.bin` too.
+    pub fn file(&self, path: PathBuf, of_chip: bool) -> Result<LaneFile<'_>, CardError> {
         let file = Arc::new(NewFile::create(path)?);
-        Ok(LaneFile { lane: self, file, written: 0 })
+        let chip = self.chip.clone().filter(|_| of_chip);
+        Ok(LaneFile { lane: self, file, chip, written: 0 })
     }
 }
 
@@ -83,20 +85,22 @@ impl LaneFile<'_> {
     fn hand_on(&mut self, last: bool) -> Result<(), BackupError> {
         let mut held = self.lane.held.borrow_mut();
         self.file.write(&held)?;
-        if let Some(chip) = &self.lane.chip {
+        if let Some(chip) = &self.chip {
             chip.write(&held)?;
         }
         let piece = Piece {
             file: Arc::clone(&self.file),
             at: self.written,
-            chip: self.lane.chip.clone(),
+            chip: self.chip.clone(),
             chip_at: self.lane.chip_at.get(),
             length: held.len() as u64,
             last,
         };
         held.clear();
         self.written += piece.length;
-        self.lane.chip_at.set(piece.chip_at + piece.length);
+        if self.chip.is_some() {
+            self.lane.chip_at.set(piece.chip_at + piece.length);
+        }
         // Nobody listens: a thread failed, and its reason is the better one.
         self.lane.out.send(piece).map_err(|_| BackupError::Interrupted)
     }

@@ -16,6 +16,8 @@ use crate::image::content::{Content, ContentCheck};
 const SECTOR: usize = 512;
 /// How often a failing read is tried.
 const TRIES: u32 = 3;
+/// Gaps of one partition that a manifest names one by one.
+const MOST_GAPS: usize = 64;
 /// Stack of the thread that reads ahead, in bytes: its buffers are on the heap.
 const READER_STACK: usize = 64 << 10;
 
@@ -50,7 +52,7 @@ pub struct PartReading {
 pub struct Reading {
     /// The partitions, in the order in which they make up the chip.
     pub parts: Vec<PartReading>,
-    /// SHA-256 of all of them, one after the other.
+    /// SHA-256 of those that make up the chip, one after the other.
     pub sha256: Digest,
 }
 
@@ -84,11 +86,21 @@ pub fn erased_crc(length: u32) -> u32 {
     hasher.finalize()
 }
 
-/// The partitions of a chip in the order in which they are read and make up
-/// `chip.bin`; overlapping aliases are left out where the rest covers the chip.
+/// The partitions of a chip in the order in which they are read: first those
+/// that make up `chip.bin`, then whatever else there is. Only another name for
+/// the whole chip is left out, where the others cover it.
 pub fn in_order(chip: &dyn Chip) -> Vec<&Partition> {
-    let covering = chip.map().covering();
-    if covering.is_empty() { chip.map().partitions.iter().collect() } else { covering }
+    let mut parts = chip.map().covering();
+    let placed = !parts.is_empty();
+    let rest = chip.map().partitions.iter().filter(|p| p.offset.is_none());
+    parts.extend(rest.filter(|p| !(placed && p.is_alias)));
+    parts
+}
+
+/// Whether a partition's bytes are part of what the chip's digest is of: those
+/// that have a place on the chip; all, where none has.
+pub fn is_of_chip(chip: &dyn Chip, part: &Partition) -> bool {
+    part.offset.is_some() || chip.map().chip_size.is_none()
 }
 
 /// Reads the whole chip.
@@ -116,7 +128,9 @@ pub fn read_chip(chip: &dyn Chip, progress: &dyn Progress) -> Result<Reading, Ba
             for _ in windows(part) {
                 let (window, gaps) =
                     windows_read.recv().map_err(|_| BackupError::Interrupted)??;
-                whole.update(&window);
+                if is_of_chip(chip, part) {
+                    whole.update(&window);
+                }
                 reader.take(&window, gaps);
                 done += window.len() as u64;
                 progress.at("reading the chip", done, total);
@@ -204,12 +218,7 @@ impl PartReader {
             self.cells.push(hasher.clone().finalize());
             self.crc32.combine(&hasher);
         }
-        for gap in gaps {
-            match self.gaps.last_mut() {
-                Some(last) if last.offset + last.length == gap.offset => last.length += gap.length,
-                _ => self.gaps.push(gap),
-            }
-        }
+        self.gaps.extend(gaps);
         self.check.feed(window);
     }
 
@@ -220,10 +229,40 @@ impl PartReader {
             sha256: self.sha256.finalize().into(),
             crc32: self.crc32.finalize(),
             cells: self.cells,
-            gaps: self.gaps,
+            gaps: merged(self.gaps),
             content: self.check.finish(),
         }
     }
+}
+
+/// Gaps in order and joined; more than a manifest should hold become coarser,
+/// and so name more than is missing, never less.
+pub fn merged(mut gaps: Vec<Gap>) -> Vec<Gap> {
+    let mut grain = SECTOR as u32;
+    loop {
+        gaps.sort_by_key(|gap| gap.offset);
+        let mut joined: Vec<Gap> = Vec::new();
+        for gap in &gaps {
+            let start = gap.offset / grain * grain;
+            let end = (gap.offset + gap.length).next_multiple_of(grain);
+            match joined.last_mut() {
+                Some(last) if last.offset + last.length >= start => {
+                    last.length = last.length.max(end - last.offset);
+                }
+                _ => joined.push(Gap { offset: start, length: end - start }),
+            }
+        }
+        if joined.len() <= MOST_GAPS {
+            return joined;
+        }
+        gaps = joined;
+        grain *= 8;
+    }
+}
+
+/// Whether some of the bytes from `start` to `end` are in a gap.
+pub fn touches(gaps: &[Gap], start: u32, end: u32) -> bool {
+    gaps.iter().any(|gap| gap.offset < end && gap.offset + gap.length > start)
 }
 
 /// Reads a window; what cannot be read, after some tries, is halved down to

@@ -1,7 +1,7 @@
 //! Which sets stay on the card; pure. A set is only ever removed here because
 //! newer ones of the same identity hold what it was kept for.
 
-use super::set::{SetFolder, SetState};
+use super::set::{SetFolder, SetName, SetState};
 
 /// What a set is to the camera's owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +43,14 @@ impl Standing {
 }
 
 /// The standing of every set, in their order (by number). `keep` counts the
-/// sets beside the pristine one, for each identity on the card apart.
-pub fn standings(sets: &[SetFolder], keep: usize) -> Vec<Standing> {
+/// sets beside the pristine one, for each camera on the card apart. A set that
+/// is known not to hold has no standing but that, and takes nobody's place.
+pub fn standings(
+    sets: &[SetFolder],
+    keep: usize,
+    damaged: &dyn Fn(&SetName) -> bool,
+) -> Vec<Standing> {
+    let holds = |set: &SetFolder| set.closed().is_some() && !damaged(&set.name);
     sets.iter()
         .enumerate()
         .map(|(i, set)| {
@@ -54,11 +60,11 @@ pub fn standings(sets: &[SetFolder], keep: usize) -> Vec<Standing> {
                 SetState::Unfinished => return Standing::Unfinished,
                 SetState::Broken { .. } => return Standing::Broken,
             };
-            let mine = |other: &&SetFolder| {
-                other
-                    .closed()
-                    .is_some_and(|m| m.identity.fingerprint == manifest.identity.fingerprint)
-            };
+            if damaged(&set.name) {
+                return Standing::Broken;
+            }
+            let owner = manifest.owner();
+            let mine = |other: &&SetFolder| holds(other) && other.owner().as_ref() == Some(&owner);
             let healthy = manifest.is_healthy();
             if healthy && !sets[..i].iter().any(|s| mine(&s)) {
                 return Standing::Pristine;
@@ -75,14 +81,18 @@ pub fn standings(sets: &[SetFolder], keep: usize) -> Vec<Standing> {
 
 /// The sets to remove now, oldest first. Unfinished ones go once a complete
 /// set with a higher number is there.
-pub fn to_remove(sets: &[SetFolder], keep: usize) -> Vec<&SetFolder> {
-    let newest_closed = sets.iter().rposition(|s| s.closed().is_some());
+pub fn to_remove<'s>(
+    sets: &'s [SetFolder],
+    keep: usize,
+    damaged: &dyn Fn(&SetName) -> bool,
+) -> Vec<&'s SetFolder> {
+    let newest = sets.iter().rposition(|s| s.closed().is_some() && !damaged(&s.name));
     sets.iter()
-        .zip(standings(sets, keep))
+        .zip(standings(sets, keep, damaged))
         .enumerate()
         .filter(|(i, (_, standing))| match standing {
             Standing::Spare => true,
-            Standing::Unfinished => newest_closed.is_some_and(|newest| newest > *i),
+            Standing::Unfinished => newest.is_some_and(|newest| newest > *i),
             _ => false,
         })
         .map(|(_, (set, _))| set)

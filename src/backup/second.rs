@@ -10,8 +10,8 @@ use super::describe::file_name;
 use super::make::Request;
 use super::proving::{self, Lane};
 use super::reading::{
-    Gap, PartReader, PartReading, Reading, cell_size, in_order, is_live, read_window,
-    window_length, windows,
+    Gap, PartReader, PartReading, Reading, cell_size, in_order, is_live, is_of_chip, read_window,
+    touches, window_length, windows,
 };
 use super::set::CHIP;
 use super::{BackupError, Digest, hex};
@@ -23,10 +23,23 @@ const WINDOW_TRIES: u32 = 5;
 
 /// Why a set could not be made.
 pub(super) enum Trouble {
-    /// Two readings of this partition contradict each other.
-    Contradiction(String),
+    /// Two readings of a partition contradict each other, in these places.
+    Contradiction {
+        /// The partition's number.
+        index: u32,
+        /// Its name.
+        partition: String,
+        /// Where.
+        places: Vec<Gap>,
+    },
     /// Anything else.
     Failed(BackupError),
+}
+
+impl Trouble {
+    fn contradiction(part: &Partition, places: Vec<Gap>) -> Trouble {
+        Trouble::Contradiction { index: part.index, partition: part.name.clone(), places }
+    }
 }
 
 impl<E: Into<BackupError>> From<E> for Trouble {
@@ -50,8 +63,10 @@ pub(super) fn second_reading(
     first: &Reading,
     attempt: u32,
 ) -> Result<Second, Trouble> {
+    // What has gaps, or no certain order, is no image for a programmer.
+    let has_chip = !first.has_gaps() && request.chip.map().chip_size.is_some();
     let chip_file =
-        if first.has_gaps() { None } else { Some(Arc::new(NewFile::create(folder.join(CHIP))?)) };
+        if has_chip { Some(Arc::new(NewFile::create(folder.join(CHIP))?)) } else { None };
     let (second, proven) =
         proving::behind(chip_file, |lane| read_again(request, folder, first, attempt, lane))?;
     // The proof: what lies on the card, read past the cache, against what came from the chip.
@@ -60,8 +75,7 @@ pub(super) fn second_reading(
             return Err(BackupError::NotProven { file: file.clone() }.into());
         }
     }
-    if proven.files.len() != second.parts.len()
-        || proven.chip != (!first.has_gaps()).then_some(second.sha256)
+    if proven.files.len() != second.parts.len() || proven.chip != has_chip.then_some(second.sha256)
     {
         return Err(BackupError::NotProven { file: CHIP.to_owned() }.into());
     }
@@ -71,7 +85,8 @@ pub(super) fn second_reading(
         && !hex(&factory.sha256).starts_with(fingerprint)
         && factory.gaps.is_empty()
     {
-        return Err(Trouble::Contradiction(part.name.clone()));
+        let all = vec![Gap { offset: 0, length: part.size }];
+        return Err(Trouble::contradiction(part, all));
     }
     Ok(second)
 }
@@ -91,26 +106,34 @@ fn read_again(
     let mut readings = Vec::with_capacity(parts.len());
     let mut buf = vec![0; WINDOW as usize];
     for (part, before) in parts.into_iter().zip(&first.parts) {
-        let mut file = lane.file(folder.join(file_name(part, before)))?;
+        let mut file = lane.file(folder.join(file_name(part, before)), is_of_chip(chip, part))?;
         let mut reader = PartReader::hashing_only(part);
         let mut changed = Vec::new();
         for offset in windows(part) {
             let window = &mut buf[..window_length(part, offset)];
             let gaps = settle(chip, part, offset, window, before, &mut changed)?;
             file.write(window)?;
-            whole.update(&*window);
+            if is_of_chip(chip, part) {
+                whole.update(&*window);
+            }
             reader.take(window, gaps);
             done += window.len() as u64;
             request.progress.at("reading again, onto the card", done, total);
         }
         file.finish()?;
-        let now = reader.finish();
+        let mut now = reader.finish();
         // DATA may live; but the first time a change in it could also be a bad first reading.
         let may_change = is_live(part) && attempt > 1;
-        let contradiction = now.sha256 != before.sha256 && !may_change || now.gaps != before.gaps;
-        if contradiction {
-            return Err(Trouble::Contradiction(part.name.clone()));
+        let cells = changed.iter().map(|cell| gap_of(part, *cell)).collect();
+        let differs = now.sha256 != before.sha256 && before.gaps.is_empty();
+        if !may_change && (differs || !changed.is_empty()) {
+            return Err(Trouble::contradiction(part, cells));
         }
+        let new_gaps = now.gaps.iter().any(|gap| !within(gap, &before.gaps));
+        if new_gaps {
+            return Err(Trouble::contradiction(part, now.gaps));
+        }
+        now.gaps.clone_from(&before.gaps);
         readings.push((now, changed));
     }
     Ok(Second { parts: readings, sha256: whole.finalize().into() })
@@ -125,7 +148,7 @@ fn settle(
     window: &mut [u8],
     before: &PartReading,
     changed: &mut Vec<u32>,
-) -> Result<Vec<Gap>, BackupError> {
+) -> Result<Vec<Gap>, Trouble> {
     let mut gaps = read_window(chip, part, offset, window)?;
     let cell = cell_size(part);
     let differing = |window: &[u8]| -> Vec<u32> {
@@ -134,6 +157,8 @@ fn settle(
         (first_cell..)
             .zip(cells)
             .filter(|(i, crc)| before.cells.get(*i as usize) != Some(crc))
+            // Where nothing can be relied on, nothing is compared.
+            .filter(|(i, _)| !touches(&before.gaps, i * cell, (i + 1) * cell))
             .map(|(i, _)| i)
             .collect()
     };
@@ -141,7 +166,7 @@ fn settle(
         return Ok(gaps);
     }
     let mut again = vec![0; window.len()];
-    for _ in 0..WINDOW_TRIES {
+    for round in 0..WINDOW_TRIES {
         let gaps_again = read_window(chip, part, offset, &mut again)?;
         if again == window && gaps == gaps_again {
             let still = differing(window);
@@ -151,8 +176,27 @@ fn settle(
             changed.extend(still);
             return Ok(gaps);
         }
-        window.copy_from_slice(&again);
-        gaps = gaps_again;
+        if round + 1 < WINDOW_TRIES {
+            window.copy_from_slice(&again);
+            gaps = gaps_again;
+        }
     }
-    Err(BackupError::Unsettled { partition: part.name.clone() })
+    let unsettled = window
+        .chunks(cell as usize)
+        .zip(again.chunks(cell as usize))
+        .zip(offset / cell..)
+        .filter(|((a, b), _)| a != b)
+        .map(|(_, i)| gap_of(part, i))
+        .chain(differing(window).into_iter().map(|i| gap_of(part, i)))
+        .collect();
+    Err(Trouble::contradiction(part, unsettled))
+}
+
+fn gap_of(part: &Partition, cell: u32) -> Gap {
+    let size = cell_size(part);
+    Gap { offset: cell * size, length: size.min(part.size - cell * size) }
+}
+
+fn within(gap: &Gap, known: &[Gap]) -> bool {
+    known.iter().any(|k| k.offset <= gap.offset && gap.offset + gap.length <= k.offset + k.length)
 }

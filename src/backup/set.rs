@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::manifest::{self, MANIFEST, Manifest};
 use super::sums::{self, BLOCKSUMS, SHA256SUMS, Sums};
 use super::{BackupError, Digest, hex};
+use crate::card::CardError;
 use crate::card::file::read_bounded;
 
 /// Stands in a folder from its first moment until the set is closed, so that a
@@ -66,8 +67,8 @@ pub enum SetState {
     Closed {
         /// What it is a backup of.
         manifest: Box<Manifest>,
-        /// What its files must be.
-        sums: Sums,
+        /// How many files it has.
+        files: usize,
     },
     /// Made of a chip that could not be read whole; stays until its owner removes it.
     Incomplete {
@@ -122,19 +123,25 @@ impl SetFolder {
     pub fn fingerprint(&self) -> Option<&str> {
         self.manifest()?.identity.fingerprint.as_deref()
     }
+
+    /// Whose it is: sets of one camera share it. A healthy identity is one
+    /// camera's; cameras without one are told apart by their BOOT, as far as they can be.
+    pub fn owner(&self) -> Option<String> {
+        self.manifest().map(Manifest::owner)
+    }
 }
 
 fn read_state(path: &Path, name: &SetName) -> SetState {
-    let unfinished = path.join(UNFINISHED).exists();
+    let marked = path.join(UNFINISHED).exists();
     let broken = |reason: String| {
-        if unfinished { SetState::Unfinished } else { SetState::Broken { reason } }
+        if marked { SetState::Unfinished } else { SetState::Broken { reason } }
     };
-    let sums = match read_bounded(&path.join(SHA256SUMS), sums::LIMIT) {
+    let sums = match read_bounded(&path.join(SHA256SUMS), sums::CLOSING_LIMIT) {
         Ok(text) => Sums::parse(&text),
         Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => {
-            // Without checksums it never counted; an old one that lost them is named too.
-            let bare = !path.join(MANIFEST).exists();
-            return if bare {
+            // Nothing in it and no mark: the power went right after it was made.
+            let empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+            return if empty {
                 SetState::Unfinished
             } else {
                 broken("SHA256SUMS is missing".into())
@@ -153,16 +160,26 @@ fn read_state(path: &Path, name: &SetName) -> SetState {
     if let Some(missing) = required_files(&manifest).into_iter().find(|f| sums.of(f).is_none()) {
         return broken(format!("SHA256SUMS does not name {missing}"));
     }
+    let sizes = manifest.partitions.iter().map(|p| (p.file.as_str(), u64::from(p.size)));
+    let chip = manifest.has_chip().then_some((CHIP, u64::from(manifest.chip_size)));
+    for (file, size) in sizes.chain(chip) {
+        match fs::metadata(path.join(file)) {
+            Ok(meta) if meta.is_file() && meta.len() == size => {}
+            Ok(meta) => return broken(format!("{file} has {} bytes, not {size}", meta.len())),
+            Err(_) => return broken(format!("{file} is missing")),
+        }
+    }
+    let files = sums.0.len() + 1;
     if name.digits.is_none() || !manifest.complete {
         return SetState::Incomplete { manifest };
     }
-    SetState::Closed { manifest, sums }
+    SetState::Closed { manifest, files }
 }
 
 /// The files that a whole set has, `SHA256SUMS` aside.
 pub fn required_files(manifest: &Manifest) -> Vec<String> {
     let mut files: Vec<String> = manifest.partitions.iter().map(|p| p.file.clone()).collect();
-    if manifest.complete {
+    if manifest.has_chip() {
         files.push(CHIP.to_owned());
     }
     files.extend([MANIFEST, RECOVERY, BLOCKSUMS].map(str::to_owned));
@@ -170,28 +187,49 @@ pub fn required_files(manifest: &Manifest) -> Vec<String> {
 }
 
 /// All folders on the card, by number; what is no set's name is left alone.
+/// For those who show them: a folder that cannot be read shows nothing.
 pub fn list(backups: &Path) -> Vec<SetFolder> {
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(backups).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    paths.sort();
-    let mut sets: Vec<SetFolder> = paths.iter().filter_map(|p| SetFolder::read(p)).collect();
-    sets.sort_by(|a, b| a.name.cmp(&b.name));
-    sets
+    try_list(backups)
+        .inspect_err(|e| log::error!("the backups cannot be listed: {e}"))
+        .unwrap_or_default()
 }
 
-/// The next running number.
+/// The same for those who decide by it what to make or to remove.
 ///
 /// # Errors
-/// [`BackupError::NumbersUsedUp`] after 9999.
+/// [`CardError`] where the folder cannot be read; one that is not there is empty.
+pub fn try_list(backups: &Path) -> Result<Vec<SetFolder>, CardError> {
+    let paths = entries(backups)?;
+    let mut sets: Vec<SetFolder> = paths.iter().filter_map(|p| SetFolder::read(p)).collect();
+    sets.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(sets)
+}
+
+fn entries(backups: &Path) -> Result<Vec<PathBuf>, CardError> {
+    let cannot = |e| CardError::new("cannot read", backups, e);
+    match fs::read_dir(backups) {
+        Ok(entries) => {
+            entries.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>().map_err(cannot)
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(cannot(e)),
+    }
+}
+
+/// The next running number. Every folder whose name begins with a number has
+/// taken it, also one in capital letters, which FAT takes for the same name;
+/// empty ones have not.
+///
+/// # Errors
+/// [`BackupError::NumbersUsedUp`] after 9999; [`CardError`] where the folder
+/// cannot be read.
 pub fn next_number(backups: &Path) -> Result<u16, BackupError> {
-    let highest = fs::read_dir(backups)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| SetName::parse(entry.file_name().to_str()?))
-        .map(|name| name.number)
+    let highest = entries(backups)?
+        .iter()
+        .filter(|path| fs::read_dir(path).is_ok_and(|mut files| files.next().is_some()))
+        .filter_map(|path| path.file_name()?.to_str()?.get(..5)?.strip_suffix('-')?.parse().ok())
         .max()
-        .unwrap_or(0);
+        .unwrap_or(0u16);
     if highest < 9999 { Ok(highest + 1) } else { Err(BackupError::NumbersUsedUp) }
 }
 

@@ -13,6 +13,8 @@ pub const SHA256SUMS: &str = "SHA256SUMS";
 pub const BLOCKSUMS: &str = "BLOCKSUMS";
 /// The longest checksum file read, in bytes: 4,096 blocks of a chip and some text.
 pub const LIMIT: u64 = 0x4_0000;
+/// The longest `SHA256SUMS` read, in bytes: some hundred lines.
+pub const CLOSING_LIMIT: u64 = 0x4000;
 /// Bytes of a text file under one CRC32: small, so that one wrong byte can be found.
 pub const TEXT_PIECE: u32 = 64;
 

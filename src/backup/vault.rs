@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::reading::read_settled;
+use super::reading::{read_settled, read_window};
+use super::set::{self, SetState};
 use super::sums::{self, SHA256SUMS, Sums};
-use super::{BackupError, Digest};
-use crate::card::file::{make_dir, read_bounded, replace, sync_dir, write_proven};
+use super::{BackupError, Digest, room};
+use crate::card::file::{
+    make_dir, make_private_dir, read_bounded, replace, sync_dir, wait_lock_dir, write_proven,
+};
 use crate::card::{Card, CardError, Fault};
 use crate::chip::{Chip, Partition, Role};
-use crate::identity::{self, Judgement};
+use crate::identity::{self, Health, Judgement};
 
 /// Where an identity is kept when no card will take it: until power goes, the
 /// page can still hand it out.
@@ -59,17 +62,44 @@ pub fn secure(chip: &dyn Chip, card: &Card) -> Vaulted {
     let Some(factory) = chip.map().by_role(Role::Factory) else {
         return Vaulted { judgement: Judgement::missing(), kept: Kept::NoIdentity };
     };
-    let bytes = match read_settled(chip, factory) {
-        Ok(bytes) => bytes,
+    let config = chip.map().by_role(Role::Config).and_then(|part| read_config(chip, part));
+    let (judgement, name, bytes) = match read_factory(chip, factory) {
+        Ok(read) => read,
         Err(e) => return Vaulted { judgement: Judgement::missing(), kept: Kept::Nowhere(e) },
     };
-    let judgement = identity::judge(&bytes);
-    let config = chip.map().by_role(Role::Config).and_then(|part| read_config(chip, part));
-    let mut files = vec![("FACTORY.bin", bytes)];
+    let mut files = vec![(name, bytes)];
     files.extend(config.map(|c| ("CONFIG.bin", c)));
-    let folder = card.identities().join(&judgement.fingerprint);
-    let kept = keep(card, &folder, &files);
+    let kept = keep(card, &card.identities().join(&judgement.fingerprint), &files);
     Vaulted { judgement, kept }
+}
+
+/// FACTORY, judged, and the name of its file. Where some of it cannot be read,
+/// the rest is kept under a name that says so: the keys fill a hundredth of it.
+pub fn read_factory(
+    chip: &dyn Chip,
+    part: &Partition,
+) -> Result<(Judgement, &'static str, Vec<u8>), BackupError> {
+    let failure = match read_settled(chip, part) {
+        Ok(bytes) => return Ok((identity::judge(&bytes), "FACTORY.bin", bytes)),
+        Err(e) => e,
+    };
+    log::error!("FACTORY: {failure}");
+    let mut bytes = vec![0; part.size as usize];
+    let gaps = read_window(chip, part, 0, &mut bytes)?;
+    let missing: u32 = gaps.iter().map(|gap| gap.length).sum();
+    if missing == part.size {
+        return Err(failure);
+    }
+    let mut judgement = identity::judge(&bytes);
+    let reason = format!("{missing} of its bytes cannot be read reliably");
+    judgement.health = match judgement.health {
+        Health::Damaged { mut reasons } => {
+            reasons.push(reason);
+            Health::Damaged { reasons }
+        }
+        _ => Health::Damaged { reasons: vec![reason] },
+    };
+    Ok((judgement, "FACTORY.partial.bin", bytes))
 }
 
 fn read_config(chip: &dyn Chip, part: &Partition) -> Option<Vec<u8>> {
@@ -90,7 +120,8 @@ fn keep(card: &Card, folder: &Path, files: &Files) -> Kept {
     };
     log::error!("the identity cannot be saved on the card: {reason}");
     let path = PathBuf::from(LAST_RESORT).join(folder.file_name().unwrap_or_default());
-    let in_memory = make_dir(&path)
+    let in_memory = make_private_dir(Path::new(LAST_RESORT))
+        .and_then(|()| make_dir(&path))
         .and_then(|()| files.iter().try_for_each(|(n, bytes)| write_proven(&path.join(n), bytes)));
     match in_memory {
         Ok(()) => Kept::MemoryOnly { path, reason },
@@ -106,7 +137,7 @@ fn keep(card: &Card, folder: &Path, files: &Files) -> Kept {
 fn holds(folder: &Path, files: &Files) -> bool {
     let Ok(text) = read_bounded(&folder.join(SHA256SUMS), sums::LIMIT) else { return false };
     let Some(sums) = Sums::parse(&text) else { return false };
-    sums.of("FACTORY.bin") == Some(&sha256(&files[0].1))
+    sums.of(files[0].0) == Some(&sha256(&files[0].1))
         && files.iter().all(|(name, _)| sums.of(name).is_some())
         && sums.0.iter().all(|(name, digest)| {
             read_bounded(&folder.join(name), 0x10_0000).is_ok_and(|b| sha256(&b) == *digest)
@@ -115,6 +146,9 @@ fn holds(folder: &Path, files: &Files) -> bool {
 
 fn save(card: &Card, folder: &Path, files: &Files) -> Result<(), BackupError> {
     card.require_writable()?;
+    make_dir(&card.identities())?;
+    // A daemon and a command may start together, and use the same names on the way.
+    let _lock = wait_lock_dir(&card.identities())?;
     match write_all(folder, files) {
         Err(e) if e.fault() == Fault::Full => {
             make_room(card);
@@ -141,12 +175,18 @@ fn write_all(folder: &Path, files: &Files) -> Result<(), CardError> {
 }
 
 /// Frees what the program itself can do without: the identity weighs 128 KiB,
-/// and a log is worth less.
+/// and a log, or a backup that was never finished, is worth less.
 fn make_room(card: &Card) {
     for name in ["mi360d.1.log", "mi360d.log"] {
         let path = card.logs().join(name);
         if std::fs::remove_file(&path).is_ok() {
             log::warn!("the card is full: {} removed for the identity", path.display());
+        }
+    }
+    for set in set::list(&card.backups()) {
+        if set.state == SetState::Unfinished && set.name.digits.is_some() {
+            room::abandon(&set.path);
+            log::warn!("the card is full: unfinished {} removed for the identity", set.name);
         }
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::manifest::{self, MANIFEST, Manifest};
-use super::set::{CHIP, SetFolder, SetState, UNFINISHED, required_files};
+use super::set::{CHIP, SetFolder, SetState, required_files};
 use super::sums::{self, SHA256SUMS, Sums};
 use super::{BackupError, Digest, Progress, hex};
 use crate::card::CardError;
@@ -63,7 +63,7 @@ impl Verdict {
 /// The verdict on a set that was proven in its making, a moment ago.
 pub fn just_proven(set: &SetFolder) -> Verdict {
     let files = match &set.state {
-        SetState::Closed { sums, .. } => sums.0.len() + 1,
+        SetState::Closed { files, .. } => *files,
         _ => 0,
     };
     Verdict { set: set.name.to_string(), files, bytes: 0, damage: Vec::new() }
@@ -80,7 +80,7 @@ pub fn verify(folder: &Path, progress: &dyn Progress) -> Result<Verdict, BackupE
     }
     let manifest_text = read_bounded(&folder.join(MANIFEST), manifest::LIMIT).unwrap_or_default();
     let manifest = Manifest::parse(&manifest_text).ok();
-    let sums_text = read_bounded(&folder.join(SHA256SUMS), sums::LIMIT).unwrap_or_default();
+    let sums_text = read_bounded(&folder.join(SHA256SUMS), sums::CLOSING_LIMIT).unwrap_or_default();
     let mut verdict = Verdict { set, files: 0, bytes: 0, damage: Vec::new() };
     let whole_sums = Sums::parse(&sums_text).filter(|sums| {
         let manifest_digest: Digest = Sha256::digest(&manifest_text).into();
@@ -129,11 +129,8 @@ fn contradictions(folder: &Path, manifest: Option<&Manifest>, sums: &Sums) -> Ve
             found.push(damage(&note.file, format!("it has {size} bytes, not {}", note.size)));
         }
     }
-    if manifest.complete && sums.of(CHIP).map(|d| hex(d)) != Some(manifest.chip_sha256.clone()) {
+    if manifest.has_chip() && sums.of(CHIP).map(|d| hex(d)) != Some(manifest.chip_sha256.clone()) {
         found.push(damage(CHIP, "manifest.toml names another SHA-256".into()));
-    }
-    if folder.join(UNFINISHED).exists() {
-        log::info!("{} was closed just before a power cut", folder.display());
     }
     found
 }

@@ -24,7 +24,7 @@ impl Boots {
     pub fn count_start(card: &Card) -> Boots {
         let mut boots = read(card);
         let before = boots;
-        boots.count += 1;
+        boots.count = boots.count.saturating_add(1);
         boots.failed = boots.failed.saturating_add(1);
         boots.store(card);
         Boots { failed: before.failed, ..boots }
@@ -50,7 +50,7 @@ impl Boots {
     }
 
     fn store(&mut self, card: &Card) {
-        self.sequence += 1;
+        self.sequence = self.sequence.saturating_add(1);
         let body = format!("{} {} {}", self.sequence, self.count, self.failed);
         let text = format!("{body} {:08x}\n", crc32fast::hash(body.as_bytes()));
         let path = &paths(card)[(self.sequence % 2) as usize];
@@ -83,7 +83,8 @@ fn parse(text: &[u8]) -> Option<Boots> {
         return None;
     }
     let mut numbers = body.split(' ');
-    let sequence = numbers.next()?.parse().ok()?;
+    // One that was not counted up by us would win for ever.
+    let sequence = numbers.next()?.parse().ok().filter(|n| *n < u64::MAX / 2)?;
     let count = numbers.next()?.parse().ok()?;
     let failed = numbers.next()?.parse().ok()?;
     Some(Boots { count, failed, sequence })

@@ -115,7 +115,7 @@ impl TryFrom<i64> for LimitKib {
 fn in_range(n: i64, low: i64, high: i64) -> Result<u64, String> {
     match u64::try_from(n) {
         Ok(value) if (low..=high).contains(&n) => Ok(value),
-        _ => Err(format!("{n} is not between {low} and {high}")),
+        _ => Err(format!("expected a number from {low} to {high}")),
     }
 }
 
@@ -129,7 +129,7 @@ impl TryFrom<String> for HostName {
     fn try_from(name: String) -> Result<HostName, String> {
         let good = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
         if name.is_empty() || name.len() > 253 || !name.bytes().all(good) {
-            return Err(format!("'{name}' is no host name"));
+            return Err("expected a host name".to_owned());
         }
         Ok(HostName(name.to_ascii_lowercase()))
     }
@@ -173,10 +173,34 @@ pub fn parse(text: &[u8]) -> Result<Config, String> {
     toml::from_str(text).map_err(|e| {
         let start = e.span().map_or(0, |span| span.start);
         let line = line_at(text.as_bytes(), start);
-        let source = text.lines().nth(line - 1).unwrap_or_default().trim();
-        let source: String = source.chars().take(60).collect();
-        format!("line {line}, '{source}': {}", e.message().lines().collect::<Vec<_>>().join(", "))
+        let source = text.lines().nth(line - 1).unwrap_or_default();
+        format!("line {line}{}: {}", field(source), reason(e.message()))
     })
+}
+
+/// The field or the section that a line is about. Never its value: that may be
+/// a password, and what is said here is shown to everybody.
+fn field(line: &str) -> String {
+    let name = match line.split_once('=') {
+        Some((name, _)) => name.trim(),
+        None if line.trim_start().starts_with('[') => line.trim(),
+        None => return String::new(),
+    };
+    let name: String = name.chars().take(40).collect();
+    format!(", '{name}'")
+}
+
+/// What toml says, as far as it does not quote a value.
+fn reason(message: &str) -> String {
+    let message = message.lines().collect::<Vec<_>>().join(", ");
+    if message.starts_with("unknown field") {
+        return message;
+    }
+    match message.split_once("expected") {
+        Some((_, wanted)) => format!("expected{wanted}"),
+        None if message.contains(['`', '"', '\'']) => "it cannot be understood".to_owned(),
+        None => message,
+    }
 }
 
 fn line_at(text: &[u8], offset: usize) -> usize {
@@ -200,18 +224,37 @@ mod tests {
     fn what_is_wrong_is_named_with_its_line() {
         let cases = [
             ("[backup]\nkep = 3", "line 2", "kep"),
-            ("[backup]\nkeep = 0", "line 2", "between 1 and 1000"),
-            ("[backup]\nkeep = -1", "line 2", "between 1 and 1000"),
-            ("[backup]\nkeep = \"five\"", "line 2", "five"),
+            ("[backup]\nkeep = 0", "line 2, 'keep'", "from 1 to 1000"),
+            ("[backup]\nkeep = -1", "line 2, 'keep'", "from 1 to 1000"),
+            ("[backup]\nkeep = \"five\"", "line 2, 'keep'", "expected"),
             ("\n\n[bakcup]", "line 3", "bakcup"),
-            ("[log]\nlevel = \"loud\"", "line 2", "loud"),
-            ("[web]\nlisten = \"here\"", "line 2", "here"),
-            ("[web]\nhost_names = [\"a b\"]", "line 2", "a b"),
+            ("[log]\nlevel = \"loud\"", "line 2, 'level'", "`error`"),
+            ("[web]\nlisten = \"here\"", "line 2, 'listen'", "socket address"),
+            ("[web]\nhost_names = [\"a b\"]", "line 2, 'host_names'", "host name"),
             ("[web\n", "line 1", "[web"),
         ];
         for (text, line, word) in cases {
             let problem = parse(text.as_bytes()).unwrap_err();
             assert!(problem.contains(line) && problem.contains(word), "{text:?}: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_never_shown() {
+        for text in [
+            "rtsp_password = \"hunter2\"",
+            "[backup]\nkeep = \"hunter2\"",
+            "[log]\nlevel = \"hunter2\"",
+            "[web]\nlisten = \"hunter2\"",
+            "[web]\nhost_names = [\"hunter2 \"]",
+            "password = hunter2",
+            "password = 'hunter2",
+            "hunter2",
+            "[web]\nhost_names = [\n\"x y\", \"hunter2\"\n]",
+            "[backup]\nat_start = \"hunter2\"",
+        ] {
+            let problem = parse(text.as_bytes()).unwrap_err();
+            assert!(!problem.contains("hunter2"), "{text:?}: {problem}");
         }
     }
 

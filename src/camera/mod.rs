@@ -29,7 +29,6 @@ pub mod synthetic;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::backup::reading::read_settled;
 use crate::backup::{self, BackupError, Facts, Outcome, Progress, Reading, Request, vault};
 use crate::card::Card;
 use crate::chip::sim::OnCut;
@@ -106,13 +105,10 @@ impl Camera {
 
     /// FACTORY, read until two readings agree, and judged; changes nothing.
     pub fn judge_identity(&self) -> Judgement {
-        self.chip
-            .map()
-            .by_role(Role::Factory)
-            .and_then(|part| {
-                read_settled(self.chip(), part).inspect_err(|e| log::error!("{e}")).ok()
-            })
-            .map_or_else(Judgement::missing, |bytes| identity::judge(&bytes))
+        let factory = self.chip.map().by_role(Role::Factory);
+        factory
+            .and_then(|part| vault::read_factory(self.chip(), part).ok())
+            .map_or_else(Judgement::missing, |(judgement, ..)| judgement)
     }
 
     /// The model: what FACTORY says, else what the simulated camera is, else `unknown`.

@@ -64,6 +64,7 @@ pub fn all(camera: &Camera) -> Vec<Notice> {
     found.extend(of_map(&camera.chip().map().layout));
     found.extend(of_backup(&state));
     found.extend(of_proofs(&state));
+    found.extend(of_page(&state));
     drop(state);
     found.extend(of_folders(camera));
     found.sort_by_key(|n| n.severity);
@@ -196,6 +197,17 @@ fn of_backup(state: &State) -> Vec<Notice> {
         ));
     }
     found
+}
+
+fn of_page(state: &State) -> Option<Notice> {
+    let problem = state.page_problem.as_ref()?;
+    Some(notice(
+        Severity::Warning,
+        "no-page",
+        format!("the page cannot be served: {problem}"),
+        "It is tried again every half minute. Another program may have the port: name another \
+         in config.toml, [web] listen.",
+    ))
 }
 
 fn of_proofs(state: &State) -> Vec<Notice> {

@@ -6,7 +6,7 @@ use super::Camera;
 use crate::backup::retention::{Standing, standings};
 use crate::backup::set::{self, SetFolder, SetState};
 use crate::backup::verify::Damage;
-use crate::backup::{Verdict, manifest};
+use crate::backup::{SetName, Verdict, manifest};
 
 /// One set, for a list.
 #[derive(Clone, Debug, Serialize)]
@@ -57,17 +57,20 @@ pub struct FileView {
 pub fn all(camera: &Camera) -> Vec<SetView> {
     let keep = camera.state().settings.config.backup.keep.0;
     let sets = set::list(&camera.card().backups());
-    let standings = standings(&sets, keep);
     let state = camera.state();
+    let damaged = |name: &SetName| state.proofs.get(name).is_some_and(|v| !v.is_whole());
+    let standings = standings(&sets, keep, &damaged);
     sets.iter()
         .zip(standings)
         .map(|(set, standing)| view(set, standing, state.proofs.get(&set.name)))
         .collect()
 }
 
-/// The newest set that counts.
+/// The newest set of this camera that counts.
 pub fn newest(camera: &Camera) -> Option<SetView> {
-    all(camera).into_iter().rev().find(|set| set.state == "complete")
+    let mine = camera.state().vaulted.as_ref().and_then(|v| v.judgement.mark().map(str::to_owned));
+    let is_mine = |set: &SetView| set.state == "complete" && set.fingerprint == mine;
+    all(camera).into_iter().rev().find(is_mine)
 }
 
 fn view(set: &SetFolder, standing: Standing, verdict: Option<&Verdict>) -> SetView {

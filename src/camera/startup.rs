@@ -5,7 +5,9 @@ use super::boots::Boots;
 use super::state::BackupState;
 use super::{Camera, config, notice, status_txt};
 use crate::backup::retention::{Standing, standings};
-use crate::backup::{Progress, set, verify};
+use crate::backup::vault::Kept;
+use crate::backup::{Progress, room, set, verify};
+use crate::card::CardState;
 use crate::sys;
 
 /// What comes before the page: the identity, then the settings and the count of starts.
@@ -34,11 +36,50 @@ pub fn beside_serving(camera: &Camera) {
     } else {
         camera.state().backup = BackupState::Off;
     }
+    if camera.state().vaulted.as_ref().is_some_and(|v| matches!(v.kept, Kept::MemoryOnly { .. })) {
+        // The backup may have made room.
+        camera.secure_identity();
+    }
     prove(camera);
     status_txt::write(camera);
     for n in notice::all(camera) {
         log::warn!("{}: {}. {}", n.code, n.message, n.hint);
     }
+}
+
+/// Looks whether what was saved is still there: a card can be changed while the
+/// camera runs. If not, everything is saved again.
+pub fn look_again(camera: &Camera) {
+    let gone = {
+        let state = camera.state();
+        let identity = match state.vaulted.as_ref().map(|v| &v.kept) {
+            Some(Kept::Already(path) | Kept::Saved(path)) => !path.exists(),
+            _ => false,
+        };
+        let set = match &state.backup {
+            BackupState::Done { set, .. } => !camera.card().backups().join(set).exists(),
+            _ => false,
+        };
+        identity || set
+    };
+    if gone && matches!(camera.card().state(), CardState::Ready { .. }) {
+        log::warn!("what was saved is no longer on the card: saving it again");
+        camera.secure_identity();
+        camera.state().proofs.clear();
+        beside_serving(camera);
+    } else {
+        status_txt::write(camera);
+    }
+}
+
+/// The work ended by a mistake of the program: that is said, and the page stays.
+pub fn work_panicked(camera: &Camera) {
+    camera.state().backup = BackupState::Failed {
+        code: "internal",
+        message: "the program made a mistake while backing up".to_owned(),
+        hint: "Restart the camera; if it happens again, report it with mi360d/logs.".to_owned(),
+    };
+    status_txt::write(camera);
 }
 
 /// Shows a backup's progress to whoever asks for the state.
@@ -78,7 +119,7 @@ fn backup(camera: &Camera, keep: Option<usize>) {
 /// Reads the newest and the pristine set of every identity again, whole.
 fn prove(camera: &Camera) {
     let sets = set::list(&camera.card().backups());
-    let standings = standings(&sets, 1);
+    let standings = standings(&sets, 1, &|_| false);
     let newest_incomplete = standings.iter().rposition(|s| *s == Standing::Incomplete);
     for (i, (set, standing)) in sets.iter().zip(&standings).enumerate() {
         let due = matches!(standing, Standing::Pristine | Standing::NewestHealthy | Standing::Kept)
@@ -90,6 +131,9 @@ fn prove(camera: &Camera) {
             Ok(verdict) => {
                 for damage in &verdict.damage {
                     log::error!("backup {} no longer holds: {damage}", set.name);
+                }
+                if verdict.is_whole() && camera.card().require_writable().is_ok() {
+                    room::unmark(set);
                 }
                 camera.state().proofs.insert(set.name.clone(), verdict);
             }

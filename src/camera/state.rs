@@ -28,6 +28,8 @@ pub struct State {
     pub safe_mode: bool,
     /// Why `STATUS.txt` could not be written the last time.
     pub status_txt_failure: Option<String>,
+    /// Why there is no page.
+    pub page_problem: Option<String>,
     /// The port that the page listens on.
     pub port: Option<u16>,
 }

@@ -63,15 +63,23 @@ fn text(camera: &Camera) -> String {
     for n in &grave {
         let _ = write!(text, "{}: {}.\r\n  {}\r\n\r\n", n.severity.word(), n.message, n.hint);
     }
-    if grave.is_empty() {
-        text.push_str("Nothing is wrong.");
+    let proven = matches!(status.backup, BackupState::Done { .. });
+    if grave.is_empty() && proven {
+        text.push_str("Nothing is wrong.\r\n");
     }
-    text.push_str(
-        " Copy the folders mi360d/identity and mi360d/backups to a PC:\r\nuntil you do, the only \
-         copy of your camera's identity is on this card. Show them\r\nto nobody: they hold your \
-         cloud key and your WiFi password.\r\n",
-    );
-    text.replace("\r\n Copy", "\r\nCopy")
+    if status.identity.saved == "card" && status.identity.health != "blank" {
+        text.push_str(
+            "Copy the folders mi360d/identity and mi360d/backups to a PC: until you do, the only\r\n\
+             copy of your camera's identity is on this card. Show them to nobody: they hold your\r\n\
+             cloud key and your WiFi password.\r\n",
+        );
+    } else if proven {
+        text.push_str(
+            "Copy the folder mi360d/backups to a PC, and show it to nobody: it may hold your WiFi\r\n\
+             password.\r\n",
+        );
+    }
+    text
 }
 
 fn page(camera: &Camera) -> String {

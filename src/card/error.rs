@@ -116,6 +116,7 @@ impl Explain for CardError {
     fn exit(&self) -> Exit {
         match self.fault() {
             Fault::Busy => Exit::Refused,
+            Fault::Lying => Exit::Damaged,
             _ => Exit::Failed,
         }
     }

@@ -4,7 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg, PosixFadviseAdvice, posix_fadvise};
@@ -25,11 +25,32 @@ pub fn make_dir(path: &Path) -> Result<(), CardError> {
     path.parent().map_or(Ok(()), sync_dir)
 }
 
-/// Makes a folder that must not be there yet.
+/// Makes a folder that only this user can look into, or makes sure that the
+/// one that is there is such a folder.
+///
+/// # Errors
+/// [`CardError`], naming the folder.
+pub fn make_private_dir(path: &Path) -> Result<(), CardError> {
+    let cannot = |e| CardError::new("cannot make the folder", path, e);
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(cannot(e)),
+        _ => {}
+    }
+    let meta = fs::symlink_metadata(path).map_err(cannot)?;
+    if !meta.is_dir() || meta.uid() != nix::unistd::geteuid().as_raw() || meta.mode() & 0o077 != 0 {
+        return Err(cannot(io::Error::other("somebody else made it")));
+    }
+    Ok(())
+}
+
+/// Makes a folder that must not be there yet, or takes an empty one.
 ///
 /// # Errors
 /// [`CardError`], naming the folder.
 pub fn make_new_dir(path: &Path) -> Result<(), CardError> {
+    if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) {
+        return Ok(()); // the power went right after it was made
+    }
     fs::create_dir(path).map_err(|e| CardError::new("cannot make the folder", path, e))?;
     path.parent().map_or(Ok(()), sync_dir)
 }
@@ -189,22 +210,39 @@ fn advise(file: &File, at: u64, length: u64, advice: PosixFadviseAdvice) {
     }
 }
 
-/// Removes a folder file by file, its checksums first, so that a half-removed
-/// set never counts as one.
+/// Removes a folder file by file: `first` first, so that a half-removed set
+/// never counts as one; `marker` stands in it until the end, so that the next
+/// start goes on. A folder with folders in it is somebody else's, and stays.
 ///
 /// # Errors
 /// [`CardError`], naming what could not be removed.
-pub fn remove_set_folder(path: &Path, first: &str) -> Result<(), CardError> {
+pub fn remove_set_folder(path: &Path, first: &str, marker: &str) -> Result<(), CardError> {
     let cannot = |at: &Path, e: io::Error| CardError::new("cannot remove", at, e);
-    let closing = path.join(first);
-    match fs::remove_file(&closing) {
-        Ok(()) => sync_dir(path)?,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        Err(e) => return Err(cannot(&closing, e)),
-    }
+    let mut files = Vec::new();
     for entry in fs::read_dir(path).map_err(|e| cannot(path, e))? {
-        let file = entry.map_err(|e| cannot(path, e))?.path();
-        fs::remove_file(&file).map_err(|e| cannot(&file, e))?;
+        let entry = entry.map_err(|e| cannot(path, e))?;
+        if entry.file_type().map_err(|e| cannot(path, e))?.is_dir() {
+            let reason = io::Error::other("there is a folder in it that is not ours");
+            return Err(cannot(&entry.path(), reason));
+        }
+        files.push(entry.path());
+    }
+    let marker = path.join(marker);
+    if !marker.exists() {
+        // On a full card there is no room for a name: then it goes without.
+        let _ = File::create(&marker).and_then(|file| file.sync_all());
+        sync_dir(path)?;
+    }
+    let closing = path.join(first);
+    if closing.exists() {
+        fs::remove_file(&closing).map_err(|e| cannot(&closing, e))?;
+        sync_dir(path)?;
+    }
+    for file in files.iter().filter(|f| **f != closing && **f != marker) {
+        fs::remove_file(file).map_err(|e| cannot(file, e))?;
+    }
+    if marker.exists() {
+        fs::remove_file(&marker).map_err(|e| cannot(&marker, e))?;
     }
     fs::remove_dir(path).map_err(|e| cannot(path, e))?;
     path.parent().map_or(Ok(()), sync_dir)
@@ -220,11 +258,23 @@ pub struct Lock {
 /// # Errors
 /// [`CardError`] of kind [`super::Fault::Busy`] where another process holds it.
 pub fn lock_dir(path: &Path) -> Result<Lock, CardError> {
+    lock(path, FlockArg::LockExclusiveNonblock)
+}
+
+/// Takes the lock on a folder that nobody holds for long.
+///
+/// # Errors
+/// [`CardError`], naming the folder.
+pub fn wait_lock_dir(path: &Path) -> Result<Lock, CardError> {
+    lock(path, FlockArg::LockExclusive)
+}
+
+fn lock(path: &Path, how: FlockArg) -> Result<Lock, CardError> {
     let dir = OpenOptions::new()
         .read(true)
         .open(path)
         .map_err(|e| CardError::new("cannot lock", path, e))?;
-    match Flock::lock(dir, FlockArg::LockExclusiveNonblock) {
+    match Flock::lock(dir, how) {
         Ok(held) => Ok(Lock { _held: held }),
         Err((_, e)) => Err(CardError::new("cannot lock", path, e.into())),
     }

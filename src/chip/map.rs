@@ -96,6 +96,8 @@ pub struct Partition {
     pub size: u32,
     /// Its erase block in bytes, a power of two.
     pub erase_size: u32,
+    /// Whether it is another name for bytes that the others have too ("all").
+    pub is_alias: bool,
 }
 
 impl Partition {
@@ -196,7 +198,9 @@ impl FlashMap {
     /// Offsets that the source gives are believed where they do not overlap.
     /// Otherwise they are the running sum in the order given, and only where
     /// that sum is a whole chip: a power of two of at least 1 MiB. A partition
-    /// as large as all others together ("all") is an alias and stays aside.
+    /// named for the whole chip and as large as all others together is an
+    /// alias and stays aside. One that is no alias but has no place either
+    /// ("upgrade", beside the six) is kept, without an offset.
     pub fn conclude(raw: &[RawPartition]) -> FlashMap {
         let alias = alias_of_all(raw);
         let known_six = has_each_role_once(raw);
@@ -223,6 +227,7 @@ impl FlashMap {
                     .and_then(|o| o.iter().find(|(i, _)| *i == p.index).map(|(_, at)| *at)),
                 size: p.size,
                 erase_size: p.erase_size,
+                is_alias: Some(p.index) == alias,
             })
             .collect();
         let layout = judge(raw, known_six, offsets.is_some(), &partitions);
@@ -277,12 +282,19 @@ impl FlashMap {
     }
 }
 
-/// The partition that is as large as all others together, if there is one.
+/// The partition that is named for the whole chip, and as large as all others
+/// together. Size alone does not tell: a partition may be half of a chip.
 fn alias_of_all(raw: &[RawPartition]) -> Option<u32> {
-    let sum: u64 = raw.iter().map(|p| u64::from(p.size)).sum();
+    const NAMES: [&str; 5] = ["all", "whole", "flash", "full", "chip"];
+    let sum = |of: &dyn Fn(&RawPartition) -> bool| -> u64 {
+        raw.iter().filter(|p| of(p)).map(|p| u64::from(p.size)).sum()
+    };
+    let of_six = sum(&|p| Role::of_name(&p.name) != Role::Other);
     raw.iter()
         .find(|p| {
-            raw.len() > 1 && u64::from(p.size) * 2 == sum && Role::of_name(&p.name) == Role::Other
+            let rest = sum(&|other| other.index != p.index);
+            NAMES.contains(&p.name.to_ascii_lowercase().as_str())
+                && (u64::from(p.size) == rest || u64::from(p.size) == of_six)
         })
         .map(|p| p.index)
 }

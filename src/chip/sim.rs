@@ -97,7 +97,7 @@ impl SimChip {
         let bad_map = |reason: String| ChipError::Sim { path: path.to_owned(), reason };
         for p in &camera.partitions {
             let end = u64::from(p.offset) + u64::from(p.size);
-            if end > bytes.len() as u64 {
+            if end > bytes.len() as u64 || u32::try_from(end).is_err() {
                 return Err(bad_map(format!(
                     "it has {:#x} bytes, but camera.toml lets {} end at {end:#x}",
                     bytes.len(),
@@ -126,6 +126,9 @@ impl SimChip {
                 offset: Some(p.offset),
             })
             .collect();
+        if raw.is_empty() {
+            return Err(bad_map("camera.toml names no partition".into()));
+        }
         let map = FlashMap::conclude(&raw);
         let state = Mutex::new(State { bytes, faults, operations: 0, dead: false });
         Ok(SimChip { map, camera, on_cut, state })

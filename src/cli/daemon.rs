@@ -1,6 +1,7 @@
 //! `run` and `demo`: the daemon, from its first step to its orderly end.
 
 use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +11,9 @@ use nix::sys::signal::{SigSet, Signal};
 use simplelog::{ConfigBuilder, SharedLogger, WriteLogger};
 use thiserror::Error;
 
-use super::args::Args;
+use super::args::{Args, Command};
 use crate::camera::boots::Boots;
-use crate::camera::{Camera, simulate, startup, status_txt};
+use crate::camera::{Camera, simulate, startup};
 use crate::card::log::{LogFile, Recent};
 use crate::error::{Exit, Explain};
 use crate::web;
@@ -21,6 +22,8 @@ use crate::web;
 const LASTED: Duration = Duration::from_secs(120);
 /// How often `STATUS.txt` is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// How often a page that cannot be served is tried again.
+const TRY_PAGE_AGAIN: Duration = Duration::from_secs(30);
 /// Stack of the thread that reads, hashes and writes; measured, with room.
 const WORK_STACK: usize = 256 << 10;
 
@@ -106,29 +109,40 @@ fn serve(
     if !args.verbose {
         log::set_max_level(settings.log.level.into());
     }
-    let listener = listen(wanted, settings.web.listen)?;
-    let port = listener.local_addr().map_or(80, |a| a.port());
-    camera.state().port = Some(port);
     let camera = Arc::new(camera);
-    let page = web::start(listener, &camera, recent)?;
-    log::info!("the page is on port {port}");
-    ready(port);
-
-    spawn("work", {
-        let camera = Arc::clone(&camera);
-        move || startup::beside_serving(&camera)
-    });
-    spawn("watch", {
-        let camera = Arc::clone(&camera);
-        move || {
-            std::thread::sleep(LASTED);
-            Boots::lasted(camera.card());
-            loop {
-                status_txt::write(&camera);
-                std::thread::sleep(LOOK_AGAIN);
-            }
+    // The backup does not wait for a page, and not for want of one either.
+    let mut page = None;
+    let mut page_failure = None;
+    match serve_page(&camera, wanted, settings.web.listen, &recent) {
+        Ok(served) => page = Some(served),
+        // Somebody sits at this PC: he is told, and nothing was promised to him yet.
+        Err(e) if matches!(args.command, Command::Demo { .. }) => return Err(e),
+        Err(e) => page_failure = Some(e),
+    }
+    if let Some(port) = camera.state().port {
+        ready(port);
+    }
+    spawn("work", &camera, |camera| startup::beside_serving(camera));
+    spawn("watch", &camera, |camera| {
+        std::thread::sleep(LASTED);
+        Boots::lasted(camera.card());
+        loop {
+            startup::look_again(camera);
+            std::thread::sleep(LOOK_AGAIN);
         }
     });
+    if page_failure.is_some() {
+        spawn("page", &camera, {
+            let recent = recent.clone();
+            let wanted = wanted.to_vec();
+            move |camera| {
+                // It is served until the process ends.
+                while serve_page(camera, &wanted, settings.web.listen, &recent).is_err() {
+                    std::thread::sleep(TRY_PAGE_AGAIN);
+                }
+            }
+        });
+    }
     loop {
         match signals.wait() {
             Ok(Signal::SIGHUP) => log::info!("HUP: nothing to do"),
@@ -139,15 +153,48 @@ fn serve(
             Err(e) => log::warn!("waiting for signals: {e}"),
         }
     }
-    page.stop();
+    if let Some(page) = page {
+        page.stop();
+    }
     Boots::lasted(camera.card());
     Ok(Exit::Done)
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {
-    let started = std::thread::Builder::new().name(name.into()).stack_size(WORK_STACK).spawn(work);
+/// Binds and serves the page; what goes wrong is kept for whoever asks.
+fn serve_page(
+    camera: &Arc<Camera>,
+    wanted: &[SocketAddr],
+    set: Option<SocketAddr>,
+    recent: &Recent,
+) -> std::result::Result<web::Page, super::Failure> {
+    let served = listen(wanted, set).map_err(super::Failure::from).and_then(|listener| {
+        let port = listener.local_addr().map_or(80, |a| a.port());
+        camera.state().port = Some(port);
+        let page = web::start(listener, camera, recent.clone())?;
+        log::info!("the page is on port {port}");
+        Ok(page)
+    });
+    let mut state = camera.state();
+    state.page_problem = served.as_ref().err().map(|super::Failure(e)| e.to_string());
+    if let Some(problem) = state.page_problem.clone() {
+        state.port = None;
+        log::error!("the page cannot be served: {problem}");
+    }
+    served
+}
+
+/// Starts a thread on the camera; its panic is said and ends nothing else.
+fn spawn(name: &str, camera: &Arc<Camera>, work: impl FnOnce(&Arc<Camera>) + Send + 'static) {
+    let mine = Arc::clone(camera);
+    let body = move || {
+        if catch_unwind(AssertUnwindSafe(|| work(&mine))).is_err() {
+            startup::work_panicked(&mine);
+        }
+    };
+    let started = std::thread::Builder::new().name(name.into()).stack_size(WORK_STACK).spawn(body);
     if let Err(e) = started {
         log::error!("the thread '{name}' does not start: {e}");
+        startup::work_panicked(camera);
     }
 }
 

@@ -13,6 +13,9 @@ use crate::backup::sums::{self, BLOCKSUMS, BlockSums, Pieces, SHA256SUMS, Sums};
 use crate::backup::{Digest, Progress};
 use crate::card::file::read_bounded;
 
+/// The largest file whose `BLOCKSUMS` are made anew, in bytes: no camera has a larger chip.
+const LARGEST: u64 = 0x400_0000;
+
 /// All damage behind the files whose digests are wrong.
 pub fn all(
     folder: &Path,
@@ -66,7 +69,7 @@ fn is_text(file: &str) -> bool {
 fn expected_size(file: &str, manifest: Option<&Manifest>) -> Option<u64> {
     let manifest = manifest?;
     if file == CHIP {
-        return Some(manifest.partitions.iter().map(|p| u64::from(p.size)).sum());
+        return Some(u64::from(manifest.chip_size));
     }
     manifest.partitions.iter().find(|p| p.file == file).map(|p| u64::from(p.size))
 }
@@ -80,9 +83,11 @@ fn in_image(
 ) -> Option<u64> {
     let manifest = manifest?;
     let chip = File::open(folder.join(CHIP)).ok();
-    let mut base = 0;
     for note in &manifest.partitions {
-        let size = u64::from(note.size);
+        let (size, base) = (u64::from(note.size), u64::from(note.offset.unwrap_or(0)));
+        if file == CHIP && note.offset.is_none() {
+            continue;
+        }
         if file == note.file || file == CHIP {
             let own = File::open(folder.join(&note.file)).ok();
             let (this, start, twin, twin_start) = if file == CHIP {
@@ -95,7 +100,6 @@ fn in_image(
                 return Some(start + at);
             }
         }
-        base += size;
     }
     None
 }
@@ -170,6 +174,9 @@ fn in_text(
 
 /// The one byte whose change gives the CRC32 that was, if one does.
 fn wrong_byte(chunk: &[u8], crc: u32) -> Option<usize> {
+    if chunk.len() > sums::TEXT_PIECE as usize {
+        return None; // not a piece of ours: trying every byte would take for ever
+    }
     let mut copy = chunk.to_vec();
     for i in 0..copy.len() {
         let old = copy[i];
@@ -201,13 +208,16 @@ fn in_blocksums(folder: &Path, manifest: Option<&Manifest>) -> Option<u64> {
     let manifest = manifest?;
     let mut fresh = BlockSums::default();
     for note in &manifest.partitions {
-        let piece = note.erase_size.clamp(1, 0x1_0000);
+        let piece = note.erase_size.clamp(256, 0x1_0000);
+        // The manifest may be anybody's: it is the file that says how much there is.
+        let real = fs::metadata(folder.join(&note.file)).map_or(0, |meta| meta.len());
+        let size = u64::from(note.size).min(real).min(LARGEST) as u32;
         let crcs = File::open(folder.join(&note.file)).ok().map(|file| {
             let mut buf = vec![0; piece as usize];
-            (0..note.size)
+            (0..size)
                 .step_by(piece as usize)
                 .map(|at| {
-                    let length = piece.min(note.size - at) as usize;
+                    let length = piece.min(size - at) as usize;
                     let read = file.read_exact_at(&mut buf[..length], u64::from(at));
                     read.map_or(0, |()| crc32fast::hash(&buf[..length]))
                 })
