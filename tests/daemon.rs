@@ -236,6 +236,23 @@ fn a_broken_config_is_named_with_its_line_and_deletes_nothing() {
 }
 
 #[test]
+fn an_emptied_config_deletes_nothing() {
+    let sim = Sim::small();
+    fs::create_dir_all(sim.home()).unwrap();
+    fs::write(sim.home().join("config.toml"), "[backup]\nkeep = 100\n").unwrap();
+    for n in 0..8u8 {
+        sim.poke(0x4_0000, &[n]);
+        assert_eq!(sim.run(&["backup"], "").status, Some(0));
+    }
+    for damage in [&b""[..], &[0; 40]] {
+        fs::write(sim.home().join("config.toml"), damage).unwrap();
+        sim.poke(0x4_0000, &[200 + damage.len() as u8]);
+        assert_eq!(sim.run(&["backup"], "").status, Some(0));
+    }
+    assert_eq!(sim.sets().len(), 10);
+}
+
+#[test]
 fn three_starts_that_did_not_last_bring_the_safe_mode_with_page_and_backup() {
     let sim = Sim::small();
     for _ in 0..3 {
