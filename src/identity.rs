@@ -176,12 +176,11 @@ pub fn judge(factory: &[u8]) -> Judgement {
     for ((key, value), listed) in KEYS.into_iter().zip(&identity.values).zip(&listed.values) {
         match value {
             None if readable || flsh.is_some() => reasons.push(format!("{key} is not there")),
-            None => {}
             Some(value) if !is_plausible(key, value) => {
                 reasons.push(format!("{key} is not what it should be ({} bytes)", value.len()));
             }
             Some(_) if value != listed => as_text.push(key),
-            Some(_) => {}
+            None | Some(_) => {}
         }
     }
     if !as_text.is_empty() {
