@@ -44,6 +44,8 @@ fn wrong_words_give_a_document_too() {
     }
     let ran = run(&["nonsense"]);
     assert!(ran.status == Some(2) && ran.out.is_empty(), "{ran:?}");
+    assert!(!ran.err.contains("help nonsense"), "there is none: {ran:?}");
+    assert!(run(&["verify"]).err.contains("help verify"));
 }
 
 #[test]

@@ -133,6 +133,11 @@ do next. Shows no secrets. Exit status 4 if something is damaged.
     ),
 ];
 
+/// Whether there is help on this.
+pub fn has(topic: &str) -> bool {
+    TOPICS.iter().any(|(name, _)| *name == topic)
+}
+
 /// Shows the overview, or a topic.
 pub fn show(args: &Args, topic: Option<&str>) -> super::Result {
     let Some(topic) = topic else {
