@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::formats::flsh::{self, FlshError};
+use crate::formats::flsh::{self, Flsh, FlshError};
 
 /// The keys that make up the identity.
 pub const KEYS: [&str; 5] = ["did", "key", "mac", "vendor", "model"];
@@ -97,7 +97,8 @@ pub struct Judgement {
     pub health: Health,
     /// The first 8 hex digits of the SHA-256 of the whole partition.
     pub fingerprint: String,
-    /// Where in the bytes the FLSH stands, in bytes; anything but 0 is unusual.
+    /// Where in the bytes the FLSH stands, in bytes, its magic whole or not;
+    /// anything but 0 is unusual.
     pub at: Option<usize>,
     /// Whether the CRC is right; `None` where there is no FLSH.
     pub crc_ok: Option<bool>,
@@ -137,39 +138,57 @@ pub fn judge(factory: &[u8]) -> Judgement {
     if factory.is_empty() {
         return judgement;
     }
-    let flsh = match flsh::parse(factory) {
-        Ok(flsh) => flsh,
-        Err(FlshError::Blank) => {
-            judgement.health = Health::Blank;
-            return judgement;
-        }
-        Err(e @ (FlshError::NoMagic | FlshError::Cut { .. })) => {
-            judgement.health = Health::Damaged { reasons: vec![e.to_string()] };
-            return judgement;
+    let parsed = flsh::parse(factory);
+    if matches!(parsed, Err(FlshError::Blank)) {
+        judgement.health = Health::Blank;
+        return judgement;
+    }
+    let mut reasons = Vec::new();
+    let flsh = match parsed {
+        Ok(flsh) => Some(flsh),
+        Err(error) => {
+            let flsh = flsh::parse_by_header(factory);
+            reasons.push(match &flsh {
+                Some(flsh) => format!("magic: FLSH does not stand at {:#x}", flsh.at),
+                None => error.to_string(),
+            });
+            flsh
         }
     };
-    judgement.at = Some(flsh.at);
-    judgement.crc_ok = Some(flsh.crc_ok());
-    let identity = Identity { values: KEYS.map(|key| flsh.get(key).map(<[u8]>::to_vec)) };
-    let mut reasons = Vec::new();
-    if flsh.at != 0 {
-        reasons.push(format!("it begins at {:#x}, not at the partition's start", flsh.at));
+    judgement.at = flsh.as_ref().map(|f| f.at);
+    judgement.crc_ok = flsh.as_ref().map(Flsh::crc_ok);
+    if let Some(flsh) = &flsh {
+        if flsh.at != 0 {
+            reasons.push(format!("it begins at {:#x}, not at the partition's start", flsh.at));
+        }
+        if !flsh.crc_ok() {
+            reasons.push("crc: its checksum is wrong".to_owned());
+        }
     }
-    if !flsh.crc_ok() {
-        reasons.push("crc: its checksum is wrong".to_owned());
+    let get = |key| flsh.as_ref().and_then(|f| f.get(key)).map(<[u8]>::to_vec);
+    let mut identity = Identity { values: KEYS.map(get) };
+    let listed = identity.clone();
+    if judgement.crc_ok != Some(true) {
+        identity.complete_from(factory);
     }
-    for (key, value) in KEYS.into_iter().zip(&identity.values) {
+    let readable = identity.values.iter().any(Option::is_some);
+    let mut as_text = Vec::new();
+    for ((key, value), listed) in KEYS.into_iter().zip(&identity.values).zip(&listed.values) {
         match value {
-            None => reasons.push(format!("{key} is not there")),
+            None if readable || flsh.is_some() => reasons.push(format!("{key} is not there")),
             Some(value) if !is_plausible(key, value) => {
                 reasons.push(format!("{key} is not what it should be ({} bytes)", value.len()));
             }
-            Some(_) => {}
+            Some(_) if value != listed => as_text.push(key),
+            None | Some(_) => {}
         }
+    }
+    if !as_text.is_empty() {
+        reasons.push(format!("found as plain text, not in their place: {}", as_text.join(", ")));
     }
     judgement.health =
         if reasons.is_empty() { Health::Healthy } else { Health::Damaged { reasons } };
-    judgement.identity = identity.values.iter().any(Option::is_some).then_some(identity);
+    judgement.identity = readable.then_some(identity);
     judgement
 }
 
@@ -185,12 +204,14 @@ pub fn fingerprint(factory: &[u8]) -> String {
 /// 16 characters (key), `aa:bb:cc:dd:ee:ff` (mac), 8 (vendor), 22 (model).
 fn is_plausible(key: &str, value: &[u8]) -> bool {
     let text = value.iter().all(u8::is_ascii_graphic);
+    // With a `=` in it, it is the next entry too: that may be secret, and these are shown.
+    let public = text && !value.contains(&b'=');
     match key {
         "did" => (6..=20).contains(&value.len()) && value.iter().all(u8::is_ascii_digit),
         "key" => text && value.len() == 16,
         "mac" => mac_bytes(value).is_some_and(|mac| mac != [0; 6] && mac != [0xFF; 6]),
-        "vendor" => text && (2..=32).contains(&value.len()),
-        "model" => text && (5..=40).contains(&value.len()) && value.contains(&b'.'),
+        "vendor" => public && (2..=32).contains(&value.len()),
+        "model" => public && (5..=40).contains(&value.len()) && value.contains(&b'.'),
         _ => true,
     }
 }
@@ -214,6 +235,31 @@ fn mac_bytes(text: &[u8]) -> Option<[u8; 6]> {
 }
 
 impl Identity {
+    /// What can be found as plain text in bytes whose headers are of no use.
+    pub fn salvaged(bytes: &[u8]) -> Identity {
+        let mut identity = Identity { values: [const { None }; KEYS.len()] };
+        identity.complete_from(bytes);
+        identity
+    }
+
+    /// Puts plausible values found as plain text where there are none. Where
+    /// they make a personal identity, the damaged ones beside them count too.
+    fn complete_from(&mut self, bytes: &[u8]) {
+        for (key, value) in KEYS.into_iter().zip(&mut self.values) {
+            if !value.as_ref().is_some_and(|v| is_plausible(key, v)) {
+                let found = flsh::values(bytes, key).find(|v| is_plausible(key, v));
+                *value = found.map(<[u8]>::to_vec).or(value.take());
+            }
+        }
+        if self.is_personal() {
+            for (key, value) in KEYS.into_iter().zip(&mut self.values) {
+                if value.is_none() {
+                    *value = flsh::values(bytes, key).next().map(<[u8]>::to_vec);
+                }
+            }
+        }
+    }
+
     fn value(&self, key: &str) -> Option<&[u8]> {
         KEYS.iter().position(|k| *k == key).and_then(|i| self.values[i].as_deref())
     }

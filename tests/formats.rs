@@ -73,7 +73,9 @@ proptest! {
         prop_assume!(!before.windows(4).any(|w| w == flsh::MAGIC));
         let mut stream = before.clone();
         stream.extend(flsh::build(&[(b"a", b"b")], 64).unwrap());
-        stream.extend(flsh::build(&[], 64).unwrap());
+        let mut damaged = flsh::build(&[], 64).unwrap();
+        damaged[2] ^= 1;
+        stream.extend(damaged);
         let mut scan = flsh::Scan::new();
         for piece in pieces(&stream, &cuts) {
             scan.feed(piece);

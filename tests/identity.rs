@@ -76,6 +76,65 @@ fn a_wrong_crc_is_damage_and_the_values_are_still_read() {
 }
 
 #[test]
+fn a_damaged_magic_is_damage_and_the_values_are_still_read() {
+    for bit in 0..32 {
+        let mut bytes = whole();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let judged = judge(&bytes);
+        let Health::Damaged { reasons } = &judged.health else { panic!("bit {bit} is not seen") };
+        assert!(reasons.len() == 1 && reasons[0].starts_with("magic"), "{reasons:?}");
+        assert_eq!((judged.at, judged.crc_ok), (Some(0), Some(true)));
+        assert!(judged.identity.unwrap().same_as(&identity(&whole())), "bit {bit}");
+    }
+}
+
+#[test]
+fn values_are_found_as_text_where_the_header_is_lost() {
+    for lost in [0x14, 0x1_0000] {
+        for value in [0, 0xFF, 0x5A] {
+            let mut bytes = whole();
+            bytes[..lost.min(0x14)].fill(value);
+            if lost > 0x14 {
+                // The list ends early too, and its first terminator is no NUL.
+                let end = bytes.windows(4).position(|w| w == b"mac=").unwrap();
+                bytes[end - 1] = 1;
+                bytes[0x14] = 0;
+            }
+            let judged = judge(&bytes);
+            assert_eq!((judged.health.word(), judged.at), ("damaged", None));
+            let found = judged.identity.unwrap();
+            assert!(found.did_matches("123456789") && found.mac_matches("50:ec:50:ab:cd:ef"));
+            assert_eq!(found.masked().len(), if lost > 0x14 { 4 } else { 5 });
+        }
+    }
+}
+
+#[test]
+fn a_damaged_list_hides_no_value_behind_the_damage() {
+    let mut bytes = whole();
+    let at = bytes.windows(4).position(|w| w == b"did=").unwrap();
+    bytes[at] = 0xFF; // ends the list, and spoils this key
+    let judged = judge(&bytes);
+    assert_eq!(judged.health.word(), "damaged");
+    let shown: Vec<&str> = judged.identity.unwrap().masked().iter().map(|m| m.key).collect();
+    assert_eq!(shown, ["key", "mac", "vendor", "model"]);
+    // A key that is missing in a whole list is not looked for elsewhere.
+    let mut bytes = factory(&WHOLE[..3]);
+    bytes[0x800..0x80F].copy_from_slice(b"\0did=123456789\0");
+    bytes[8] = flsh::parse(&bytes).unwrap().computed_crc;
+    assert_eq!(judge(&bytes).identity.unwrap().masked().len(), 3);
+}
+
+#[test]
+fn something_else_in_factory_is_no_identity() {
+    let mut script = b"#!/bin/sh\nkey=1\nmodel=x\nmac=none\n".to_vec();
+    script.resize(SIZE, 0);
+    let judged = judge(&script);
+    assert!(judged.health.word() == "damaged" && judged.identity.is_none());
+    assert_eq!(judged.health.reasons(), ["there is no FLSH in it"]);
+}
+
+#[test]
 fn identities_are_the_same_only_where_all_five_values_are() {
     let own = identity(&whole());
     assert!(own.same_as(&own.clone()));
@@ -158,9 +217,21 @@ proptest! {
     }
 
     #[test]
-    fn a_flipped_bit_is_never_healthy(at in 8usize..SIZE, bit in 0u32..8) {
+    fn a_flipped_bit_is_never_healthy_and_hides_nothing_beside_it(at in 0usize..SIZE, bit in 0u32..8) {
         let mut bytes = whole();
         bytes[at] ^= 1 << bit;
-        prop_assert!(!judge(&bytes).health.is_healthy());
+        let judged = judge(&bytes);
+        // The length is no part of what the checksum covers, and hardly told to matter.
+        prop_assert!(!judged.health.is_healthy() || (4..8).contains(&at));
+        let left = judged.identity.unwrap().masked();
+        prop_assert!(left.len() >= 4, "{at:#x}: {left:?}");
+    }
+
+    #[test]
+    fn a_flipped_bit_near_the_text_hides_one_value_at_most(at in 0usize..0xA0, bit in 0u32..8) {
+        let mut bytes = whole();
+        bytes[at] ^= 1 << bit;
+        let left = judge(&bytes).identity.unwrap().masked();
+        prop_assert!(left.iter().filter(|m| !m.shown.contains("unusual")).count() >= 4, "{at:#x}: {left:?}");
     }
 }

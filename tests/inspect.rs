@@ -82,6 +82,70 @@ fn a_wrong_crc_leaves_the_identity_readable_and_is_damage() {
 }
 
 #[test]
+fn a_damaged_magic_hides_no_identity() {
+    let mut bytes = chip("ipc009");
+    bytes[0xFF_0000] ^= 1;
+    // The dump; FACTORY alone; the same without its header; a dump cut at its beginning.
+    let mut bare = bytes[0xFF_0000..].to_vec();
+    bare[..0x14].fill(0xFF);
+    for (bytes, found) in [
+        (&bytes[..], None),
+        (&bytes[0xFF_0000..], None),
+        (&bare, None),
+        (&bytes[0x1_2340..], None),
+        (&bytes[0x2_1344..], Some(0xFF_0000 - 0x2_1344)),
+    ] {
+        let report = look(bytes);
+        let text = report.to_text();
+        assert!(report.has_damage() || found.is_some(), "{text}");
+        assert!(report.identity.answer.starts_with("In part."), "{text}");
+        assert!(!report.identity.answer.contains("gone"), "{text}");
+        assert!(report.gone.iter().all(|line| !line.contains("identity")), "{text}");
+        assert!(report.next.iter().any(|s| s.contains("Never post this file")), "{text}");
+        let elsewhere = report.identity.elsewhere.first();
+        assert_eq!(elsewhere.map(|e| e.offset), found, "{text}");
+        let masked = elsewhere.map_or(&report.identity.masked, |e| &e.masked);
+        assert_eq!(masked.len(), 5, "{text}");
+        assert!(text.contains("chuangmi.camera.ipc009") && !text.contains(KEY));
+    }
+}
+
+#[test]
+fn a_factory_that_holds_something_else_is_not_called_gone() {
+    let mut bytes = chip("ipc009");
+    bytes[0xFF_0000..].copy_from_slice(&noise(0x1_0000));
+    let report = look(&bytes);
+    assert_eq!(report.identity.health.word(), "damaged");
+    let answer = &report.identity.answer;
+    assert!(answer.starts_with("No. Nothing") && answer.contains("Keep"), "{answer}");
+}
+
+#[test]
+fn false_headers_hide_no_identity_however_many_there_are() {
+    let mut bytes = chip("ipc009");
+    bytes[0xFF_0000..].fill(0xFF);
+    // Bare headers everywhere, right up to the true one.
+    for at in (0x9C_0000..0xE0_0000).step_by(20) {
+        bytes[at..at + 10].copy_from_slice(b"FLSH\x04\0\0\0\0\x01");
+    }
+    bytes[0xE0_0000..0xE1_0000].copy_from_slice(&factory("123456789"));
+    let report = look(&bytes);
+    let elsewhere = &report.identity.elsewhere;
+    assert!(elsewhere.len() == 1 && elsewhere[0].health.is_healthy(), "{}", report.to_text());
+    assert!(report.identity.answer.contains("0xe00000"), "{}", report.identity.answer);
+
+    // Damaged identities, more than are named: the whole one is, and that there are more.
+    for at in (0x9C_0000..0xE0_0000).step_by(0x1_0000) {
+        bytes[at..at + 0x1_0000].copy_from_slice(&factory("987654321"));
+        bytes[at + 8] ^= 1;
+    }
+    let report = look(&bytes);
+    assert!(report.identity.elsewhere.len() <= 64, "{}", report.to_text());
+    assert!(report.identity.answer.contains("0xe00000"), "{}", report.identity.answer);
+    assert!(codes(&report).contains(&"many-identities"));
+}
+
+#[test]
 fn an_erased_config_is_no_damage() {
     let mut bytes = chip("ipc009");
     bytes[0xFE_0000..0xFF_0000].fill(0xFF);

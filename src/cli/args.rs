@@ -50,6 +50,15 @@ impl Default for Command {
 pub struct UsageError {
     reason: String,
     command: Option<String>,
+    /// Whether `--json` is among the words.
+    pub json: bool,
+}
+
+impl UsageError {
+    /// A topic that `help` does not have.
+    pub fn no_help_on(topic: &str, json: bool) -> UsageError {
+        UsageError { reason: format!("there is no help on '{topic}'"), command: None, json }
+    }
 }
 
 impl Explain for UsageError {
@@ -88,10 +97,13 @@ impl Args {
     /// # Errors
     /// [`UsageError`], naming the word.
     pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, UsageError> {
+        let words: Vec<OsString> = words.into_iter().collect();
+        // Parsing may end before it comes to this word.
+        let json = words.iter().any(|word| word == "--json");
         let mut found = Words::default();
         let result = found.read(&mut lexopt::Parser::from_iter(words));
-        let command = found.name.clone();
-        let error = |reason: String| UsageError { reason, command: command.clone() };
+        let command = found.name.clone().filter(|name| super::help::has(name));
+        let error = |reason: String| UsageError { reason, command: command.clone(), json };
         result.map_err(|e| error(e.to_string()))?;
         if found.version {
             return Ok(Args { command: Command::Version, ..found.args });

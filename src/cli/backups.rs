@@ -1,14 +1,12 @@
-//! `backup`, `backups`, `verify`.
+//! `backup`, `backups`.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use serde_json::json;
 
 use super::args::Args;
 use super::bar::Bar;
-use super::print;
-use crate::backup::{self, BackupError, set};
+use super::out::{print, tell};
 use crate::camera::set_view::{self, SetView};
 use crate::camera::{Camera, config, notice};
 use crate::error::Exit;
@@ -34,16 +32,18 @@ pub fn backup(args: &Args) -> super::Result {
     }
     let notices = notice::all(&camera);
     let document = json!({ "id": id, "made": made, "complete": complete, "notices": notices });
-    print(args, &document, || format!("{id}\n"));
+    let printed = print(args, &document, || format!("{id}\n"));
     for n in &notices {
-        eprintln!("{}: {}.\n  {}", n.severity.word(), n.message, n.hint);
+        tell(format_args!("{}: {}.\n  {}", n.severity.word(), n.message, n.hint));
     }
     let words = match (made, complete) {
         (true, true) => "made, and proven by reading it again from the card",
         (true, false) => "made of what could be read",
-        (false, _) => "holds the chip already; read again, it is whole",
+        (false, false) => "incomplete: it holds what can be read of the chip already",
+        (false, true) => "holds the chip already; read again, it is whole",
     };
-    eprintln!("Backup {id}: {words}.");
+    tell(format_args!("Backup {id}: {words}."));
+    printed?;
     // What cannot be read is damage, although what can be was saved.
     Ok(if complete { Exit::Done } else { Exit::Damaged })
 }
@@ -60,7 +60,7 @@ pub fn list(args: &Args) -> super::Result {
             describe(&mut text, set);
             text
         })
-    });
+    })?;
     Ok(Exit::Done)
 }
 
@@ -77,52 +77,4 @@ fn describe(text: &mut String, set: &SetView) {
         set.clock.as_ref().map(|c| format!(", {c}")).unwrap_or_default(),
     );
     let _ = writeln!(text, "  good for {}", set.good_for);
-}
-
-pub fn verify(args: &Args, wanted: &str) -> super::Result {
-    let folder = Path::new(wanted);
-    let is_folder = folder.is_dir() && (wanted.contains('/') || args.sim.is_none());
-    let path = if is_folder {
-        folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
-    } else {
-        // A set of a card, which may be in a PC: no chip is needed to read it.
-        let card = match &args.sim {
-            Some(dir) => crate::card::Card::folder(&dir.join("sdcard")),
-            None => crate::card::Card::of_camera(),
-        };
-        match set::find(&card.backups(), wanted) {
-            Ok(set) => set.path,
-            Err(_) if folder.is_dir() => folder.to_owned(),
-            Err(e) => return Err(e.into()),
-        }
-    };
-    let verdict = {
-        let bar = Bar::new();
-        backup::verify::verify(&path, &bar)?
-    };
-    if verdict.files == 0
-        && verdict.damage.iter().all(|d| d.offset.is_none())
-        && !path.join(backup::manifest::MANIFEST).exists()
-    {
-        return Err(BackupError::NoSuchSet { name: wanted.to_owned() }.into());
-    }
-    print(args, &verdict, || {
-        if verdict.is_whole() {
-            let mib = verdict.bytes >> 20;
-            return format!(
-                "{}: whole. {} files, {mib} MiB read, every byte as it was saved.\n",
-                verdict.set, verdict.files
-            );
-        }
-        let mut text = format!("{}: DAMAGED\n", verdict.set);
-        for damage in &verdict.damage {
-            let _ = writeln!(text, "  {damage}");
-        }
-        text.push_str(
-            "Files that are not named here are whole. Do not restore a damaged one: the same\n\
-             bytes stand twice, in chip.bin and in the partition's own file.\n",
-        );
-        text
-    });
-    Ok(if verdict.is_whole() { Exit::Done } else { Exit::Damaged })
 }

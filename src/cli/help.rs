@@ -1,5 +1,9 @@
 //! The help texts.
 
+use serde_json::json;
+
+use super::args::{Args, UsageError};
+use super::out;
 use crate::error::Exit;
 
 const OVERVIEW: &str = "\
@@ -89,7 +93,8 @@ mi360d backup
 
 Saves the identity, then the whole chip: read twice, written to the card, and
 read again from the card. Prints the backup's id; on an unchanged chip that of
-the backup which already holds it, after reading that again.
+the backup which already holds it, after reading that again. Exit status 4 where
+a part of the chip cannot be read: the rest is kept as an incomplete backup.
 ",
     ),
     (
@@ -109,6 +114,10 @@ mi360d verify ID|DIR
 Reads every byte of a backup, from the card and not from memory, and names the
 damaged file and offset, if there is one: exit status 4. ID is a backup's name
 or number; DIR a folder with a backup, on any PC.
+
+An incomplete backup, of a chip that could not be read whole, is not damaged
+where its files hold: exit status 0, and what is missing in it is named. With
+--json that is `complete` and `gaps`.
 ",
     ),
     (
@@ -124,17 +133,22 @@ do next. Shows no secrets. Exit status 4 if something is damaged.
     ),
 ];
 
+/// Whether there is help on this.
+pub fn has(topic: &str) -> bool {
+    TOPICS.iter().any(|(name, _)| *name == topic)
+}
+
 /// Shows the overview, or a topic.
-pub fn show(topic: Option<&str>) -> Exit {
+pub fn show(args: &Args, topic: Option<&str>) -> super::Result {
     let Some(topic) = topic else {
-        print!("{OVERVIEW}");
-        return Exit::Done;
+        let commands: Vec<&str> = TOPICS.iter().map(|(name, _)| *name).collect();
+        let document = json!({ "help": OVERVIEW, "commands": commands });
+        out::print(args, &document, || OVERVIEW.to_owned())?;
+        return Ok(Exit::Done);
     };
-    if let Some((_, text)) = TOPICS.iter().find(|(name, _)| *name == topic) {
-        print!("{text}");
-        return Exit::Done;
-    }
-    print!("{OVERVIEW}");
-    eprintln!("mi360d: there is no help on '{topic}'");
-    Exit::Usage
+    let Some((name, text)) = TOPICS.iter().find(|(name, _)| *name == topic) else {
+        return Err(UsageError::no_help_on(topic, args.json).into());
+    };
+    out::print(args, &json!({ "command": name, "help": text }), || (*text).to_owned())?;
+    Ok(Exit::Done)
 }

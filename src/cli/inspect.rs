@@ -7,7 +7,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use super::args::Args;
-use super::print;
+use super::out::print;
 use crate::error::{Exit, Explain};
 use crate::image;
 
@@ -41,6 +41,6 @@ pub fn inspect(args: &Args, path: &Path) -> super::Result {
     if let Some(fields) = document.as_object_mut() {
         fields.insert("file".to_owned(), json!(path));
     }
-    print(args, &document, || format!("{}\n\n{}", path.display(), report.to_text()));
+    print(args, &document, || format!("{}\n\n{}", path.display(), report.to_text()))?;
     Ok(if report.has_damage() { Exit::Damaged } else { Exit::Done })
 }

@@ -1,10 +1,11 @@
 //! `map`: the chip, drawn so that one sees it, also without colour.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::args::Args;
 use super::bar::Bar;
-use super::print;
+use super::out::print;
 use crate::camera::Camera;
 use crate::camera::flash_view::{self, Block, FlashView, PartView};
 use crate::error::Exit;
@@ -21,7 +22,7 @@ pub fn map(args: &Args) -> super::Result {
         camera.read(&bar)?
     };
     let view = flash_view::of(&camera, Some(&reading));
-    print(args, &view, || draw(&view));
+    print(args, &view, || draw(&view))?;
     Ok(Exit::Done)
 }
 
@@ -30,7 +31,13 @@ fn draw(view: &FlashView) -> String {
     let mut text = String::new();
     let size = view.chip_size.map_or_else(|| "size unknown".into(), |s| format!("{} MiB", s >> 20));
     let fingerprint = view.fingerprint.as_deref().map(|f| format!(" ({f})")).unwrap_or_default();
-    let _ = writeln!(text, "{}, {size}, identity {}{fingerprint}", view.model, view.identity);
+    let _ = writeln!(
+        text,
+        "{}, {size}, {}, identity {}{fingerprint}",
+        view.model,
+        erase_blocks(&view.partitions),
+        view.identity
+    );
     if let Some(problem) = &view.map_problem {
         let _ = writeln!(text, "Unknown map: {problem}. It is backed up, never written.");
     }
@@ -43,6 +50,27 @@ fn draw(view: &FlashView) -> String {
     let _ = writeln!(text, "\n  letter: data   . erased   x unreadable   {against}\n");
     table(&mut text, view);
     text
+}
+
+/// `256 erase blocks of 64 KiB`; a chip may have blocks of several sizes.
+fn erase_blocks(partitions: &[PartView]) -> String {
+    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+    for part in partitions {
+        *counts.entry(part.erase_size).or_default() += part.blocks.len();
+    }
+    let words: Vec<String> = counts
+        .into_iter()
+        .map(|(size, count)| {
+            let blocks = if count == 1 { "block" } else { "blocks" };
+            match size {
+                _ if size >= 1024 && size.is_multiple_of(1024) => {
+                    format!("{count} erase {blocks} of {} KiB", size >> 10)
+                }
+                _ => format!("{count} erase {blocks} of {size} bytes"),
+            }
+        })
+        .collect();
+    if words.is_empty() { "no erase blocks".to_owned() } else { words.join(" and ") }
 }
 
 fn grid(text: &mut String, view: &FlashView) {

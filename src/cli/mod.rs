@@ -8,12 +8,13 @@ mod daemon;
 mod help;
 mod inspect;
 mod map;
+mod out;
 mod sim;
+mod verify;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use serde::Serialize;
+use serde_json::json;
 
 use crate::error::{Exit, Explain};
 
@@ -37,9 +38,9 @@ pub fn main() -> ExitCode {
     let exit = match Args::parse(std::env::args_os()) {
         Ok(args) => match dispatch(&args) {
             Ok(exit) => exit,
-            Err(Failure(error)) => report(&args, error.as_ref()),
+            Err(Failure(error)) => report(args.json, error.as_ref()),
         },
-        Err(error) => report(&Args::default(), &error),
+        Err(error) => report(error.json, &error),
     };
     ExitCode::from(exit as u8)
 }
@@ -49,11 +50,8 @@ fn dispatch(args: &Args) -> Result {
         daemon::log_to_terminal(args.verbose);
     }
     match &args.command {
-        Command::Help(topic) => Ok(help::show(topic.as_deref())),
-        Command::Version => {
-            println!("mi360d {}", env!("CARGO_PKG_VERSION"));
-            Ok(Exit::Done)
-        }
+        Command::Help(topic) => help::show(args, topic.as_deref()),
+        Command::Version => version(args),
         Command::Run { config, listen } => daemon::run(args, config.as_deref(), *listen),
         Command::Demo { dir, listen } => daemon::demo(args, dir.as_deref(), *listen),
         Command::SimCreate { dir, model, from } => {
@@ -62,13 +60,20 @@ fn dispatch(args: &Args) -> Result {
         Command::Map => map::map(args),
         Command::Backup => backups::backup(args),
         Command::Backups => backups::list(args),
-        Command::Verify { set } => backups::verify(args, set),
+        Command::Verify { set } => verify::verify(args, set),
         Command::Inspect { file } => inspect::inspect(args, file),
     }
 }
 
+fn version(args: &Args) -> Result {
+    let version = env!("CARGO_PKG_VERSION");
+    let document = json!({ "program": "mi360d", "version": version });
+    out::print(args, &document, || format!("mi360d {version}\n"))?;
+    Ok(Exit::Done)
+}
+
 /// Shows an error: what, why, what next; with `--json` as a document.
-fn report(args: &Args, error: &dyn Explain) -> Exit {
+fn report(as_json: bool, error: &dyn Explain) -> Exit {
     let hint = error.hint();
     let mut reason = error.to_string();
     let mut source = error.source();
@@ -79,25 +84,11 @@ fn report(args: &Args, error: &dyn Explain) -> Exit {
         }
         source = cause.source();
     }
-    if args.json {
-        let document = serde_json::json!({
-            "error": { "code": error.code(), "message": reason, "hint": hint }
-        });
-        println!("{document}");
+    if as_json {
+        let error = json!({ "code": error.code(), "message": reason, "hint": hint });
+        // Where it cannot be said here either, the exit status still tells.
+        let _ = out::document(&json!({ "error": error }));
     }
-    // Standard error may be closed; the exit status still tells.
-    let _ = writeln!(io::stderr(), "mi360d: {reason}\n  {hint}");
+    out::complain(&reason, &hint);
     error.exit()
-}
-
-/// Prints a document for `--json`, else a text.
-fn print<T: Serialize>(args: &Args, document: &T, text: impl FnOnce() -> String) {
-    let mut out = io::stdout().lock();
-    // A reader that went away (`| head`) is no failure of the command.
-    let _ = if args.json {
-        let json = serde_json::to_string_pretty(document).unwrap_or_default();
-        writeln!(out, "{json}")
-    } else {
-        out.write_all(text().as_bytes())
-    };
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::Args;
-use super::print;
+use super::out::print;
 use crate::camera::{Camera, simulate};
 use crate::error::Exit;
 
@@ -28,6 +28,6 @@ pub fn create(args: &Args, dir: &Path, model: Option<&str>, from: Option<&Path>)
             dir.display(),
             identity.health
         )
-    });
+    })?;
     Ok(Exit::Done)
 }

@@ -1,13 +1,15 @@
 //! FLSH: the `key=value` format of FACTORY and CONFIG, and of the live NVRAM
-//! file. Read here, built in [`build`], looked for in whole files in `scan`.
-//! What the keys of FACTORY are worth is judged in [`crate::identity`].
+//! file. Read here, built in [`build`], looked for in whole files in `scan`,
+//! and where it is damaged in `salvage`. What the keys of FACTORY are worth is judged in [`crate::identity`].
 //!
 //! Facts: docs/formats.md, FLSH.
 
 mod build;
+mod salvage;
 mod scan;
 
 pub use build::{build, build_legacy};
+pub use salvage::{is_header, parse_by_header, values};
 pub use scan::Scan;
 
 use super::{Pairs, is_filled, le32};
@@ -110,7 +112,12 @@ pub fn parse(partition: &[u8]) -> Result<Flsh<'_>, FlshError> {
             FlshError::NoMagic
         });
     };
-    let bytes = &partition[at..];
+    read_at(partition, at)
+}
+
+/// Reads what stands at `at`, whatever its magic is.
+fn read_at(partition: &[u8], at: usize) -> Result<Flsh<'_>, FlshError> {
+    let bytes = partition.get(at..).unwrap_or_default();
     let (Some(length), Some(&stored_crc)) = (le32(bytes, 0x04), bytes.get(0x08)) else {
         return Err(FlshError::Cut { at });
     };

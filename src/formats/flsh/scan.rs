@@ -2,12 +2,7 @@
 //! shifted or cut, and the identity may still be in it. Only places are found
 //! here; what stands there is for the caller to read again and judge.
 
-use super::{MAGIC, build};
-
-/// The most places that are remembered: a camera has two.
-const MOST: usize = 64;
-/// Magic, length, CRC and the version, which is 1 in both variants.
-const LOOK: usize = 10;
+use super::{HEADER, is_header};
 
 /// A search through a stream, fed piece by piece in order.
 #[derive(Clone, Debug, Default)]
@@ -29,29 +24,28 @@ impl Scan {
         let mut seam = std::mem::take(&mut self.tail);
         let seam_from = self.fed - seam.len() as u64;
         let old = seam.len();
-        seam.extend_from_slice(&bytes[..bytes.len().min(LOOK - 1)]);
+        seam.extend_from_slice(&bytes[..bytes.len().min(HEADER - 1)]);
         self.look(seam_from, &seam, old);
         self.look(self.fed, bytes, bytes.len());
-        let all = if bytes.len() >= LOOK - 1 { bytes } else { &seam };
-        self.tail = all[all.len() - all.len().min(LOOK - 1)..].to_vec();
+        let all = if bytes.len() >= HEADER - 1 { bytes } else { &seam };
+        self.tail = all[all.len() - all.len().min(HEADER - 1)..].to_vec();
         self.fed += bytes.len() as u64;
     }
 
     /// Remembers headers that begin in the first `starts` of `bytes`.
     fn look(&mut self, from: u64, bytes: &[u8], starts: usize) {
-        for (i, w) in bytes.windows(LOOK).enumerate().take(starts) {
-            if w[0] == MAGIC[0] && w.starts_with(MAGIC) && w[9] == build::VERSION {
-                if self.found.len() == MOST {
-                    return;
-                }
-                self.found.push(from + i as u64);
-            }
-        }
+        let headers = bytes.windows(HEADER).take(starts).enumerate().filter(|(_, w)| is_header(w));
+        self.found.extend(headers.map(|(i, _)| from + i as u64));
     }
 
-    /// Where headers were found, in bytes from the start of the stream: the
-    /// first 64 of them.
+    /// Where headers were found, in bytes from the start of the stream: all of
+    /// them that were not taken.
     pub fn found(&self) -> &[u64] {
         &self.found
+    }
+
+    /// Takes them, so that a stream full of headers fills no memory.
+    pub fn take(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.found)
     }
 }

@@ -57,9 +57,14 @@ fn factory(bytes: &[u8]) -> Judged {
             } else {
                 "not an identity"
             };
+            let what = if judgement.identity.is_some() {
+                "The identity is damaged"
+            } else {
+                "No identity can be read"
+            };
             let finding = Finding::blocker(
                 "identity-damaged",
-                format!("The identity is damaged: {}.", reasons.join("; ")),
+                format!("{what}: {}.", reasons.join("; ")),
             )
             .at(judgement.at.unwrap_or(0) as u64)
             .hint(

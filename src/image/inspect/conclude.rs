@@ -34,12 +34,7 @@ impl KnownImage {
 }
 
 /// Draws the conclusions.
-pub(super) fn conclude(
-    size: u64,
-    sniffed: Sniffed,
-    passed: Passed,
-    found: Vec<Elsewhere>,
-) -> Report {
+pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
     let Sniffed { mut kind, mut what, map_source, pieces, mut findings } = sniffed;
     if passed.erased {
         kind = Kind::Erased;
@@ -76,7 +71,9 @@ pub(super) fn conclude(
         || factory_at.is_some()
         || (size == CHIP && matches!(kind, Kind::Erased | Kind::Unknown));
     // FACTORY's own is not elsewhere, wherever in FACTORY it stands.
-    let elsewhere: Vec<Elsewhere> = found
+    let elsewhere: Vec<Elsewhere> = passed
+        .identities
+        .kept
         .into_iter()
         .filter(|e| {
             let own = factory_at
@@ -85,6 +82,15 @@ pub(super) fn conclude(
             own != i64::try_from(e.offset).ok()
         })
         .collect();
+    if passed.identities.more {
+        findings.push(
+            Finding::warning(
+                "many-identities",
+                "More identities are in this file than can be told one by one; the best are named.",
+            )
+            .hint("Find out where this file comes from: a camera has one identity."),
+        );
+    }
     let identity = identity_report(kind, expected, judgement, elsewhere);
     let known = KNOWN_IMAGES.iter().find(|k| k.sha256 == passed.sha256);
     let firmware = known.map(|k| k.version).or(passed.version);
@@ -152,7 +158,7 @@ fn identity_report(
         }
         (identity::Health::Blank, _) => "No. FACTORY is erased: the identity is gone.".to_owned(),
         (identity::Health::Damaged { .. }, _) => {
-            "No. FACTORY holds something else: the identity is gone.".to_owned()
+            "No. Nothing of it can be read in FACTORY. Keep this file all the same.".to_owned()
         }
         (identity::Health::Missing, _) if expected => {
             "No. The part of the chip that holds it is not in this file.".to_owned()
@@ -299,7 +305,9 @@ fn alive_and_gone(report: &Report) -> (Vec<String>, Vec<String>) {
     let mut gone = Vec::new();
     for p in &report.partitions {
         let line = format!("{}, {}: {}.", p.name, p.role.meaning(), p.kind);
-        if p.is_lost() {
+        // A damaged FACTORY whose values can be read is not gone.
+        let readable = p.role == Role::Factory && report.identity.identity.is_some();
+        if p.is_lost() && !readable {
             gone.push(line);
         } else if p.health != Health::Unknown {
             alive.push(line);

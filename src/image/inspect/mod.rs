@@ -1,9 +1,10 @@
 //! What a file is, what is in it, and all that is wrong with it. This file
 //! holds the report and the way to it: `sniff` says what the file is and
-//! where its partitions lie, `pass` reads it once, `conclude` draws the
-//! conclusions. How a report looks on a terminal is in the text module.
+//! where its partitions lie, `pass` reads it once, `elsewhere` finds
+//! identities in it, `conclude` draws the conclusions. How a report looks on a terminal is in the text module.
 
 mod conclude;
+mod elsewhere;
 mod foreign;
 mod next;
 mod pass;
@@ -221,6 +222,5 @@ pub fn inspect(source: &dyn Source) -> Result<Report, InspectError> {
     let unread = |source| InspectError::Read { offset: 0, source };
     let sniffed = sniff::sniff(source).map_err(unread)?;
     let passed = pass::pass(source, &sniffed.pieces)?;
-    let elsewhere = pass::identities(source, &passed.flsh).map_err(unread)?;
-    Ok(conclude::conclude(source.len(), sniffed, passed, elsewhere))
+    Ok(conclude::conclude(source.len(), sniffed, passed))
 }

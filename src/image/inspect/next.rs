@@ -18,7 +18,7 @@ pub(super) fn next(report: &Report) -> Vec<String> {
         }
         _ => report.findings.iter().map(|f| f.hint.clone()).filter(|h| !h.is_empty()).collect(),
     };
-    if report.identity.health.is_healthy() || !report.identity.elsewhere.is_empty() {
+    if report.identity.identity.is_some() || !report.identity.elsewhere.is_empty() {
         steps.push(
             "Never post this file: it holds the cloud key, and may hold your WiFi password. \
              `mi360d redact` makes a copy that is safe to post."
@@ -54,6 +54,11 @@ fn dump(report: &Report) -> Vec<String> {
     } else if report.identity.health.is_healthy() {
         steps.push("Keep this file in two places: the identity in it cannot be made again.".into());
     } else {
+        if report.identity.identity.is_some() {
+            steps.push(
+                "Keep this file in two places: what is left of the identity is in it.".into(),
+            );
+        }
         steps.push(
             "Write nothing to this chip yet. Look for an older dump of this very camera, and on \
              its card for the folders mi360d/identity and mi360d/backups. Never write another \

@@ -1,17 +1,14 @@
 //! The one pass over a file: all hashes and checks as the windows stream by.
 
-use std::io;
-
 use sha2::{Digest, Sha256};
 
+use super::elsewhere::Found;
 use super::sniff::Piece;
-use super::{Elsewhere, InspectError, Source};
+use super::{InspectError, Source};
 use crate::chip::WINDOW;
 use crate::formats::{flsh, is_filled, version};
-use crate::identity;
 use crate::image::content::{Content, ContentCheck, Facts, Health};
 use crate::image::finding::Finding;
-use crate::image::source::peek;
 
 /// What the pass found.
 pub(super) struct Passed {
@@ -21,8 +18,8 @@ pub(super) struct Passed {
     pub(super) zeros: bool,
     /// One content and, where all of it is there, one hash for each piece.
     pub(super) contents: Vec<(Content, Option<String>)>,
-    /// Where headers of FLSH stand.
-    pub(super) flsh: Vec<u64>,
+    /// The identities in it, wherever they stand.
+    pub(super) identities: Found,
     pub(super) version: Option<version::Version>,
 }
 
@@ -46,6 +43,7 @@ pub(super) fn pass(source: &dyn Source, pieces: &[Piece]) -> Result<Passed, Insp
         .collect();
     let mut hash = Sha256::new();
     let mut flsh = flsh::Scan::new();
+    let mut identities = Found::default();
     let mut versions = version::Scan::new();
     let (mut erased, mut zeros) = (true, true);
     let len = source.len();
@@ -57,6 +55,11 @@ pub(super) fn pass(source: &dyn Source, pieces: &[Piece]) -> Result<Passed, Insp
         source.read_at(at, bytes).map_err(|source| InspectError::Read { offset: at, source })?;
         hash.update(&*bytes);
         flsh.feed(bytes);
+        for place in flsh.take() {
+            identities
+                .look(source, place)
+                .map_err(|source| InspectError::Read { offset: place, source })?;
+        }
         versions.feed(bytes);
         erased = erased && is_filled(bytes, 0xFF);
         zeros = zeros && is_filled(bytes, 0);
@@ -70,7 +73,7 @@ pub(super) fn pass(source: &dyn Source, pieces: &[Piece]) -> Result<Passed, Insp
         erased: erased && len > 0,
         zeros: zeros && len > 0,
         contents: checks.into_iter().map(Check::finish).collect(),
-        flsh: flsh.found().to_vec(),
+        identities,
         version: versions.found(),
     })
 }
@@ -112,26 +115,4 @@ fn hex(hash: Sha256) -> String {
         let _ = write!(out, "{b:02x}"); // a String takes all
         out
     })
-}
-
-/// The identities that stand at these places.
-pub(super) fn identities(source: &dyn Source, places: &[u64]) -> io::Result<Vec<Elsewhere>> {
-    let mut out: Vec<Elsewhere> = Vec::new();
-    for &offset in places {
-        let mut bytes = peek(source, offset, WINDOW as usize)?;
-        // Where the file is cut off, what is missing was most likely erased.
-        bytes.resize(WINDOW as usize, 0xFF);
-        let judged = identity::judge(&bytes);
-        let personal = judged.identity.filter(identity::Identity::is_personal);
-        if let Some(identity) = personal {
-            out.push(Elsewhere {
-                offset,
-                health: judged.health,
-                masked: identity.masked(),
-                fingerprint: judged.fingerprint,
-                identity,
-            });
-        }
-    }
-    Ok(out)
 }

@@ -7,6 +7,7 @@ use super::foreign::foreign;
 use super::{Kind, Source};
 use crate::chip::{FlashMap, Role, WINDOW};
 use crate::formats::{flsh, mxp, tf, uimage};
+use crate::identity;
 use crate::image::finding::Finding;
 use crate::image::source::peek;
 
@@ -117,7 +118,7 @@ fn hits(source: &dyn Source, map: &FlashMap, base: u32) -> io::Result<u32> {
     let mut hits = 0;
     for p in map.covering() {
         let Some(at) = p.offset.and_then(|o| o.checked_sub(base)) else { continue };
-        let head = peek(source, at.into(), 8)?;
+        let head = peek(source, at.into(), flsh::HEADER)?;
         hits += u32::from(begins_like(p.role, &head));
     }
     Ok(hits)
@@ -130,7 +131,7 @@ fn begins_like(role: Role, head: &[u8]) -> bool {
         Role::Kernel => head.starts_with(&uimage::MAGIC.to_be_bytes()),
         Role::Rootfs => head.starts_with(b"hsqs"),
         Role::Data => head.starts_with(&[0x85, 0x19]),
-        Role::Config | Role::Factory => head.starts_with(flsh::MAGIC),
+        Role::Config | Role::Factory => head.starts_with(flsh::MAGIC) || flsh::is_header(head),
         Role::Other => false,
     }
 }
@@ -275,7 +276,12 @@ fn part(source: &dyn Source, len: u64, head: &[u8]) -> io::Result<Option<Sniffed
         .into_iter()
         .find(|&role| begins_like(role, head))
     else {
-        return Ok(None);
+        // FACTORY's header may be lost, and its texts be there.
+        if len != FACTORY {
+            return Ok(None);
+        }
+        let bytes = peek(source, 0, WINDOW as usize)?;
+        return Ok(holds_identity(&bytes).then(|| flsh_part(&bytes, len)));
     };
     let stock = |role| {
         MODELS
@@ -310,10 +316,16 @@ fn part(source: &dyn Source, len: u64, head: &[u8]) -> io::Result<Option<Sniffed
     })
 }
 
+/// Whether the bytes of a partition are one camera's FACTORY, damaged or not.
+fn holds_identity(bytes: &[u8]) -> bool {
+    identity::judge(bytes).identity.is_some_and(|i| i.is_personal())
+}
+
 /// FACTORY or CONFIG, told by the keys in it.
 fn flsh_part(bytes: &[u8], len: u64) -> Sniffed {
     let is_factory = flsh::parse(bytes)
-        .is_ok_and(|f| ["did", "key", "mac", "model"].iter().any(|key| f.get(key).is_some()));
+        .is_ok_and(|f| ["did", "key", "mac", "model"].iter().any(|key| f.get(key).is_some()))
+        || holds_identity(bytes);
     let role = if is_factory { Role::Factory } else { Role::Config };
     if len == FACTORY {
         let what = format!("The partition {}", role.name());

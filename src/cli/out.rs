@@ -1,0 +1,69 @@
+//! Words to standard output and standard error, without a panic where those
+//! are closed or full. What is said is the commands' matter.
+
+use std::fmt::{Arguments, Display};
+use std::io::{self, ErrorKind, Write};
+
+use serde::Serialize;
+use thiserror::Error;
+
+use super::args::Args;
+use crate::error::Explain;
+
+/// The answer could not be given.
+#[derive(Debug, Error)]
+#[error("standard output takes nothing more: {0}")]
+pub struct OutputError(#[source] io::Error);
+
+impl Explain for OutputError {
+    fn code(&self) -> &'static str {
+        "output"
+    }
+
+    fn hint(&self) -> String {
+        "What was asked is done, and the answer is lost: send it where there is room.".to_owned()
+    }
+}
+
+/// Prints a document for `--json`, else a text.
+///
+/// # Errors
+/// [`OutputError`]; a reader that went away (`| head`) is none.
+pub fn print<T: Serialize>(
+    args: &Args,
+    document: &T,
+    text: impl FnOnce() -> String,
+) -> Result<(), OutputError> {
+    let text = if args.json { pretty(document) } else { text() };
+    write_out(&text)
+}
+
+/// Prints a document.
+///
+/// # Errors
+/// As [`print`].
+pub fn document<T: Serialize>(document: &T) -> Result<(), OutputError> {
+    write_out(&pretty(document))
+}
+
+/// Says something on standard error, which may be closed: the work goes on.
+pub fn tell(words: Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{words}");
+}
+
+/// Shows an error and its hint on standard error.
+pub fn complain(reason: &dyn Display, hint: &str) {
+    tell(format_args!("mi360d: {reason}\n  {hint}"));
+}
+
+fn pretty<T: Serialize>(document: &T) -> String {
+    serde_json::to_string_pretty(document).unwrap_or_default() + "\n"
+}
+
+fn write_out(text: &str) -> Result<(), OutputError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(OutputError(e)),
+        _ => Ok(()),
+    }
+}
