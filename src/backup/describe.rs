@@ -2,28 +2,13 @@
 //! its files; from what was read.
 
 use super::hex;
-use super::make::Request;
 use super::manifest::{FORMAT, IdentityNote, MANIFEST, Manifest, PartNote};
-use super::reading::{PartReading, Reading, cell_size, in_order};
+use super::reading::{Reading, cell_size, in_order};
+use super::request::Request;
 use super::second::Second;
-use super::set::RECOVERY;
+use super::set::{RECOVERY, file_name};
 use super::sums::{BlockSums, Pieces};
-use crate::chip::{Chip, Partition, Role};
-
-/// The file of a partition; one with gaps is never taken for a whole one.
-pub(super) fn file_name(part: &Partition, reading: &PartReading) -> String {
-    let plain: String = part
-        .name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' })
-        .take(32)
-        .collect();
-    let partial = if reading.gaps.is_empty() { "" } else { ".partial" };
-    match part.role {
-        Role::Other => format!("mtd{}-{plain}{partial}.bin", part.index),
-        _ => format!("{plain}{partial}.bin"),
-    }
-}
+use crate::chip::Chip;
 
 /// The manifest of a set.
 pub(super) fn manifest(request: &Request<'_>, first: &Reading, second: &Second) -> Manifest {
@@ -51,7 +36,7 @@ pub(super) fn manifest(request: &Request<'_>, first: &Reading, second: &Second) 
             .map(|((part, (reading, changed)), judged)| PartNote {
                 name: part.name.clone(),
                 role: part.role,
-                file: file_name(part, reading),
+                file: file_name(part, reading.gaps.is_empty()),
                 offset: part.offset,
                 size: part.size,
                 erase_size: part.erase_size,

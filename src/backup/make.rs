@@ -8,61 +8,18 @@ use sha2::{Digest as _, Sha256};
 use super::describe::{block_sums, manifest};
 use super::manifest::{MANIFEST, Manifest, owner};
 use super::reading::{Gap, Reading, in_order, is_live, merged, read_chip};
+use super::request::{Outcome, Request};
 use super::second::{Trouble, second_reading};
 use super::set::{self, CHIP, RECOVERY, SetFolder, SetName, UNFINISHED};
 use super::sums::{BLOCKSUMS, SHA256SUMS, Sums};
-use super::{BackupError, Progress, Verdict, hex, recovery, room, verify};
-use crate::card::Card;
+use super::{BackupError, Verdict, hex, recovery, room, verify};
 use crate::card::file::{self, write_proven};
 use crate::chip::{Chip, Role};
-use crate::identity::Judgement;
 
 /// How often the chip is read from the start when two readings contradict each other.
 const TRIES: u32 = 3;
 /// How often it is tried after that, with the places in doubt left out.
 const TRIES_IN_DOUBT: u32 = 5;
-
-/// What a manifest says that the chip does not tell.
-#[derive(Clone, Debug, Default)]
-pub struct Facts {
-    /// `ipc009`, ...; empty where nobody knows.
-    pub model: String,
-    /// Release of the running kernel.
-    pub kernel: String,
-    /// How often the program started on this card.
-    pub boot_count: u64,
-    /// UTC, if the clock is sane.
-    pub clock: Option<String>,
-}
-
-/// A backup that is asked for.
-pub struct Request<'a> {
-    /// The chip to save.
-    pub chip: &'a dyn Chip,
-    /// Where to.
-    pub card: &'a Card,
-    /// FACTORY, judged.
-    pub identity: &'a Judgement,
-    /// For the manifest.
-    pub facts: &'a Facts,
-    /// Sets to keep beside the pristine one; `None` removes nothing.
-    pub keep: Option<usize>,
-    /// Who watches.
-    pub progress: &'a dyn Progress,
-}
-
-/// What became of a backup.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The set that holds the chip now.
-    pub set: SetFolder,
-    /// Whether it was made now.
-    pub made: bool,
-    /// The first reading: what the chip holds.
-    pub reading: Reading,
-    /// Sets that were read again on the way, the one that holds the chip among them.
-    pub proofs: Vec<(SetName, Verdict)>,
-}
 
 /// Makes a set, unless one holds the chip already. A chip that never reads the
 /// same twice is saved all the same, as an incomplete set that names where.

@@ -6,6 +6,7 @@
 //! | `vault` | FACTORY and CONFIG, saved before anything else |
 //! | `reading` | one pass over the chip: hashed and judged |
 //! | `make` | a set, from two readings to its closing checksums |
+//! | `request` | what is asked of it, and what came of it |
 //! | `second`, `proving` | the second reading, and the proof close behind it |
 //! | `describe` | what a set says of itself |
 //! | `verify` | a set, read again; which byte is wrong |
@@ -20,6 +21,7 @@ pub mod manifest;
 mod proving;
 pub mod reading;
 pub mod recovery;
+pub mod request;
 pub mod retention;
 pub mod room;
 mod second;
@@ -29,9 +31,9 @@ pub mod vault;
 pub mod verify;
 
 pub use error::BackupError;
-pub use make::{Facts, Outcome, Request};
 pub use manifest::Manifest;
 pub use reading::{PartReading, Reading};
+pub use request::{Facts, Outcome, Request};
 pub use set::{SetFolder, SetName, SetState};
 pub use verify::{Damage, Verdict};
 

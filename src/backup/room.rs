@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::make::Request;
 use super::reading::{Reading, in_order};
+use super::request::Request;
 use super::retention::{self, Standing};
 use super::set::{self, SetFolder, SetName, SetState, UNFINISHED};
 use super::sums::SHA256SUMS;

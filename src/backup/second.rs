@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::describe::file_name;
-use super::make::Request;
 use super::proving::{self, Lane};
 use super::reading::{
     Gap, PartReader, PartReading, Reading, cell_size, in_order, is_live, is_of_chip, read_window,
     touches, window_length, windows,
 };
-use super::set::CHIP;
+use super::request::Request;
+use super::set::{CHIP, file_name};
 use super::{BackupError, Digest, hex};
 use crate::card::file::NewFile;
 use crate::chip::{Chip, Partition, Role, WINDOW};
@@ -106,7 +105,8 @@ fn read_again(
     let mut readings = Vec::with_capacity(parts.len());
     let mut buf = vec![0; WINDOW as usize];
     for (part, before) in parts.into_iter().zip(&first.parts) {
-        let mut file = lane.file(folder.join(file_name(part, before)), is_of_chip(chip, part))?;
+        let mut file = lane
+            .file(folder.join(file_name(part, before.gaps.is_empty())), is_of_chip(chip, part))?;
         let mut reader = PartReader::hashing_only(part);
         let mut changed = Vec::new();
         for offset in windows(part) {

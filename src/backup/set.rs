@@ -9,6 +9,7 @@ use super::sums::{self, BLOCKSUMS, SHA256SUMS, Sums};
 use super::{BackupError, Digest, hex};
 use crate::card::CardError;
 use crate::card::file::read_bounded;
+use crate::chip::{Partition, Role};
 
 /// Stands in a folder from its first moment until the set is closed, so that a
 /// closed set whose checksums rot is never taken for an unfinished one.
@@ -174,6 +175,21 @@ fn read_state(path: &Path, name: &SetName) -> SetState {
         return SetState::Incomplete { manifest };
     }
     SetState::Closed { manifest, files }
+}
+
+/// The file of a partition; one with gaps is never taken for a whole one.
+pub fn file_name(part: &Partition, whole: bool) -> String {
+    let plain: String = part
+        .name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' })
+        .take(32)
+        .collect();
+    let partial = if whole { "" } else { ".partial" };
+    match part.role {
+        Role::Other => format!("mtd{}-{plain}{partial}.bin", part.index),
+        _ => format!("{plain}{partial}.bin"),
+    }
 }
 
 /// The files that a whole set has, `SHA256SUMS` aside.

@@ -1,0 +1,50 @@
+//! What is asked of a backup, and what came of it.
+
+use super::reading::Reading;
+use super::set::{SetFolder, SetName};
+use super::{Progress, Verdict};
+use crate::card::Card;
+use crate::chip::Chip;
+use crate::identity::Judgement;
+
+/// What a manifest says that the chip does not tell.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// `ipc009`, ...; empty where nobody knows.
+    pub model: String,
+    /// Release of the running kernel.
+    pub kernel: String,
+    /// How often the program started on this card.
+    pub boot_count: u64,
+    /// UTC, if the clock is sane.
+    pub clock: Option<String>,
+}
+
+/// A backup that is asked for.
+pub struct Request<'a> {
+    /// The chip to save.
+    pub chip: &'a dyn Chip,
+    /// Where to.
+    pub card: &'a Card,
+    /// FACTORY, judged.
+    pub identity: &'a Judgement,
+    /// For the manifest.
+    pub facts: &'a Facts,
+    /// Sets to keep beside the pristine one; `None` removes nothing.
+    pub keep: Option<usize>,
+    /// Who watches.
+    pub progress: &'a dyn Progress,
+}
+
+/// What became of a backup.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The set that holds the chip now.
+    pub set: SetFolder,
+    /// Whether it was made now.
+    pub made: bool,
+    /// The first reading: what the chip holds.
+    pub reading: Reading,
+    /// Sets that were read again on the way, the one that holds the chip among them.
+    pub proofs: Vec<(SetName, Verdict)>,
+}
