@@ -1,6 +1,7 @@
 //! What a running daemon knows so far, for whoever asks.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde::Serialize;
 
@@ -30,8 +31,8 @@ pub struct State {
     pub status_txt_failure: Option<String>,
     /// Why there is no page.
     pub page_problem: Option<String>,
-    /// The port that the page listens on.
-    pub port: Option<u16>,
+    /// Where the page listens.
+    pub listen: Option<SocketAddr>,
 }
 
 /// The backup of this start.

@@ -3,6 +3,7 @@
 //! new, so that a quiet camera does not wear its card.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
 use super::notice::{self, Severity};
 use super::state::BackupState;
@@ -83,12 +84,14 @@ fn text(camera: &Camera) -> String {
 }
 
 fn page(camera: &Camera) -> String {
-    let port = camera.state().port;
-    let addresses: Vec<String> = host::addresses()
-        .iter()
-        .map(|ip| match port {
-            None | Some(80) => format!("http://{ip}/"),
-            Some(port) => format!("http://{ip}:{port}/"),
+    let Some(listen) = camera.state().listen else { return "not there yet".to_owned() };
+    // One address that was asked for by name, or all that this machine has.
+    let hosts = if listen.ip().is_unspecified() { host::addresses() } else { vec![listen.ip()] };
+    let addresses: Vec<String> = hosts
+        .into_iter()
+        .map(|ip| match listen.port() {
+            80 => format!("http://{ip}/"),
+            port => format!("http://{}/", SocketAddr::new(ip, port)),
         })
         .collect();
     if addresses.is_empty() {

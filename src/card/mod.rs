@@ -52,7 +52,7 @@ impl CardState {
     pub fn words(&self) -> String {
         match self {
             CardState::Ready { free, total } => {
-                format!("ready, {} free of {}", mib(*free), mib(*total))
+                format!("{} free of {}", mib(*free), mib(*total))
             }
             CardState::ReadOnly { .. } => "read-only: nothing can be saved on it".into(),
             CardState::Missing => "missing".into(),

@@ -119,8 +119,9 @@ fn serve(
         Err(e) if matches!(args.command, Command::Demo { .. }) => return Err(e),
         Err(e) => page_failure = Some(e),
     }
-    if let Some(port) = camera.state().port {
-        ready(port);
+    let listening = camera.state().listen;
+    if let Some(address) = listening {
+        ready(address.port());
     }
     spawn("work", &camera, |camera| startup::beside_serving(camera));
     spawn("watch", &camera, |camera| {
@@ -168,16 +169,16 @@ fn serve_page(
     recent: &Recent,
 ) -> std::result::Result<web::Page, super::Failure> {
     let served = listen(wanted, set).map_err(super::Failure::from).and_then(|listener| {
-        let port = listener.local_addr().map_or(80, |a| a.port());
-        camera.state().port = Some(port);
+        let address = listener.local_addr().ok();
+        camera.state().listen = address;
         let page = web::start(listener, camera, recent.clone())?;
-        log::info!("the page is on port {port}");
+        log::info!("the page is on port {}", address.map_or(0, |a| a.port()));
         Ok(page)
     });
     let mut state = camera.state();
     state.page_problem = served.as_ref().err().map(|super::Failure(e)| e.to_string());
     if let Some(problem) = state.page_problem.clone() {
-        state.port = None;
+        state.listen = None;
         log::error!("the page cannot be served: {problem}");
     }
     served
