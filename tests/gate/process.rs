@@ -9,12 +9,14 @@ use std::time::Duration;
 use mi360d::web::backend::{self, BackendConfig, Door};
 use mi360d::web::gate::Limits;
 
-use crate::rig::{Latch, get, handle, start_gate, until_within};
+use crate::rig::{Latch, get, handle, start_gate, turn, until_within};
 
 /// Set in the environment of the process that serves.
 const SERVES: &str = "MI360D_TEST_SERVES";
 /// What the daemon's memory may grow by at its peak, what tiny_http needs included.
-const GROWTH_KIB: u64 = 2 * 1024;
+/// The gate itself stays below 2 MiB; tiny_http has as many threads as requests were ever served at
+/// once, and on a busy PC those are more than on a quiet one.
+const GROWTH_KIB: u64 = 4 * 1024;
 
 /// Not a test: what the others start. It serves until its standard input ends, then stops gate and
 /// server, and reports whether all threads and descriptors were given back.
@@ -108,7 +110,9 @@ fn crowd(addr: std::net::SocketAddr, clients: usize, bytes: &[u8]) -> Vec<TcpStr
 }
 
 #[test]
-fn no_crowd_makes_the_memory_grow_by_two_mebibytes() {
+fn no_crowd_makes_the_memory_grow_by_four_mebibytes() {
+    // Its hundreds of sockets are this process's, and another test may take descriptors away.
+    let _turn = turn();
     let served = Served::start();
     for _ in 0..20 {
         assert_eq!(get(served.addr, "/peer").status, 200);

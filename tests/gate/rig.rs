@@ -135,10 +135,15 @@ pub struct Rig {
     _turn: MutexGuard<'static, ()>,
 }
 
+/// Waits until no other test of this process opens descriptors, counts them or takes them away.
+pub fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Rig {
     pub fn new(limits: Limits) -> Self {
         static FIRST: OnceLock<Census> = OnceLock::new();
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = turn();
         let server = server();
         server.latch.close();
         let gate = start_gate(server.door.clone(), limits);
