@@ -20,6 +20,7 @@ mod routes;
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use nix::sys::socket::{Backlog, listen};
 use thiserror::Error;
 
 use self::backend::{BackendConfig, BackendError, BackendHandle, Door};
@@ -27,6 +28,9 @@ use self::gate::{Gate, GateConfig, GateError, GateHandle, Limits};
 use crate::camera::Camera;
 use crate::card::log::Recent;
 use crate::error::Explain;
+
+/// Connections that the kernel holds until the gate accepts them; it may allow fewer.
+const BACKLOG: i32 = 1024;
 
 /// Why there is no page.
 #[derive(Debug, Error)]
@@ -96,6 +100,10 @@ pub fn start(
     let backend = backend::start(&BackendConfig::new(door.clone()), move |request| {
         routes::answer(&context, request);
     })?;
+    // std asks for 128: a flood beyond that costs the owner's next connection a second.
+    if let Err(e) = Backlog::new(BACKLOG).and_then(|backlog| listen(&listener, backlog)) {
+        log::warn!("the queue of connections stays short: {e}");
+    }
     let gate = Gate::start(GateConfig { listener, door, hosts, limits: Limits::default() })?;
     Ok(Page { gate, backend })
 }
