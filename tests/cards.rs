@@ -113,6 +113,25 @@ fn old_logs_make_room_for_the_identity() {
 }
 
 #[test]
+fn an_unfinished_backup_makes_room_for_the_identity_but_not_one_that_is_being_made() {
+    for (lock, stays) in [("", false), ("exec 9<sdcard/mi360d/backups; flock 9;", true)] {
+        let sim = Sim::small();
+        sim.poke(0xF_0000, &factory(78));
+        let script = format!(
+            "d=sdcard/mi360d/backups/0001-00000000; mkdir -p $d; : > $d/UNFINISHED; \
+             head -c 540000 /dev/zero > $d/BOOT.bin; {lock} run_backup"
+        );
+        let ran = on_card(&sim, "size=600k", &script);
+        let left = sim.path().join("after/mi360d/backups/0001-00000000/BOOT.bin").exists();
+        assert_eq!(left, stays, "{ran:?}");
+        let id = mi360d::identity::fingerprint(&factory(78));
+        let saved = sim.path().join("after/mi360d/identity").join(&id).join("FACTORY.bin");
+        assert!(stays || saved.exists(), "{ran:?}");
+        let _ = fs::remove_dir_all(Path::new("/tmp/mi360d-identity").join(id));
+    }
+}
+
+#[test]
 fn a_read_only_card_is_said_and_the_identity_is_kept_in_memory() {
     let sim = Sim::small();
     sim.poke(0xF_0000, &factory(77));

@@ -11,7 +11,8 @@ use super::set::{self, SetState};
 use super::sums::{self, SHA256SUMS, Sums};
 use super::{BackupError, Digest, room};
 use crate::card::file::{
-    make_dir, make_private_dir, read_bounded, replace, sync_dir, wait_lock_dir, write_proven,
+    lock_dir, make_dir, make_private_dir, read_bounded, replace, sync_dir, wait_lock_dir,
+    write_proven,
 };
 use crate::card::{Card, CardError, Fault};
 use crate::chip::{Chip, Partition, Role};
@@ -183,6 +184,8 @@ fn make_room(card: &Card) {
             log::warn!("the card is full: {} removed for the identity", path.display());
         }
     }
+    // What another process is making now is unfinished too, and not ours to take.
+    let Ok(_lock) = lock_dir(&card.backups()) else { return };
     for set in set::list(&card.backups()) {
         if set.state == SetState::Unfinished && set.name.digits.is_some() {
             room::abandon(&set.path);
