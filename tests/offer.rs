@@ -99,11 +99,13 @@ fn another_cameras_set_is_told() {
 }
 
 #[test]
-fn a_set_of_another_map_offers_nothing() {
+fn a_set_of_another_map_is_refused_whatever_is_chosen() {
     let (_other, set, identity) = camera();
     let small = Sim::small();
     let slices = take(&small, &set, &identity).unwrap();
-    assert!(slices.slices.is_empty());
-    assert!(slices.blockers.iter().all(|f| f.code == "wrong-map"));
-    assert_eq!(slices.blockers_of(&[]).count(), 6);
+    // CONFIG and FACTORY would fit.
+    let config = vec![slices.by_role(Role::Config).unwrap()];
+    let codes: Vec<_> = slices.blockers_of(&config).map(|f| f.code).collect();
+    assert_eq!(codes, ["wrong-map"; 4]);
+    assert!(slices.firmware().is_empty());
 }
