@@ -42,7 +42,9 @@ pub enum ChipError {
         source: io::Error,
     },
     /// Protection could not be lifted or put back.
-    #[error("the write protection of {partition} at {offset:#x}, {length:#x} bytes, cannot be changed")]
+    #[error(
+        "the write protection of {partition} at {offset:#x}, {length:#x} bytes, cannot be changed"
+    )]
     Protect {
         /// The partition's name.
         partition: String,

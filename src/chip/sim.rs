@@ -131,7 +131,13 @@ impl SimChip {
             return Err(bad_map("camera.toml names no partition".into()));
         }
         let map = FlashMap::conclude(&raw);
-        let state = Mutex::new(State { bytes, faults, operations: 0, spent: Spent::default(), dead: false });
+        let state = Mutex::new(State {
+            bytes,
+            faults,
+            operations: 0,
+            spent: Spent::default(),
+            dead: false,
+        });
         Ok(SimChip { map, camera, on_cut, state })
     }
 
