@@ -245,11 +245,8 @@ impl Jobs {
                 }
                 _ => break job,
             };
-            inner = self
-                .changed
-                .wait_timeout(inner, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            inner =
+                self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
         };
         inner.waiters -= usize::from(may_wait);
         found

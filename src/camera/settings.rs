@@ -41,10 +41,17 @@ pub struct Field {
 #[allow(missing_docs)]
 pub enum FieldKind {
     Bool,
-    Integer { min: i64, max: i64 },
-    Choice { choices: &'static [&'static str] },
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    Choice {
+        choices: &'static [&'static str],
+    },
     /// An empty one is the same as none.
-    Text { optional: bool },
+    Text {
+        optional: bool,
+    },
     List,
 }
 
@@ -213,8 +220,9 @@ fn apply(
 ) -> Result<Changed, SettingsError> {
     let path = camera.settings_path();
     let text = current(&path)?;
-    let mut document: DocumentMut =
-        text.parse().map_err(|e: toml_edit::TomlError| SettingsError::Broken(e.message().into()))?;
+    let mut document: DocumentMut = text
+        .parse()
+        .map_err(|e: toml_edit::TomlError| SettingsError::Broken(e.message().into()))?;
     let before = json!(config::parse(text.as_bytes()).map_err(SettingsError::Broken)?);
     let mut done = Changed::default();
     for (name, new) in leaves(wanted) {
@@ -317,8 +325,9 @@ fn set(document: &mut DocumentMut, name: &str, new: &Value) -> Result<(), String
         let item = table.entry(section).or_insert_with(|| Item::Table(Table::new()));
         table = item.as_table_like_mut().ok_or("expected a section")?;
     }
-    let optional =
-        FIELDS.iter().any(|f| f.name == name && matches!(f.kind, FieldKind::Text { optional: true }));
+    let optional = FIELDS
+        .iter()
+        .any(|f| f.name == name && matches!(f.kind, FieldKind::Text { optional: true }));
     if new.is_null() || (optional && new.as_str() == Some("")) {
         table.remove(key);
         return Ok(());
@@ -399,13 +408,17 @@ mod tests {
 
     #[test]
     fn comments_and_order_stay_when_a_value_changes() {
-        let text = "# mine\n[backup] # sets\n# how many\nkeep = 5  # not less\n\n[log]\nlevel = 'info'\n";
+        let text =
+            "# mine\n[backup] # sets\n# how many\nkeep = 5  # not less\n\n[log]\nlevel = 'info'\n";
         assert_eq!(
             with(text, "backup.keep", &json!(9)),
             "# mine\n[backup] # sets\n# how many\nkeep = 9  # not less\n\n[log]\nlevel = 'info'\n"
         );
         let added = with(text, "web.host_names", &json!(["a.lan"]));
-        assert!(added.starts_with(text) && added.contains("[web]\nhost_names = [\"a.lan\"]"), "{added}");
+        assert!(
+            added.starts_with(text) && added.contains("[web]\nhost_names = [\"a.lan\"]"),
+            "{added}"
+        );
         let gone = with("[web]\n# where\nlisten = \"0.0.0.0:81\"\n", "web.listen", &json!(""));
         assert!(!gone.contains("81"), "{gone}");
     }
@@ -420,9 +433,12 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_wherever_they_stand() {
-        let mut document = json!({"mqtt": {"password": "hunter2", "host": "h", "user": {"api_token": "x"}}});
+        let mut document =
+            json!({"mqtt": {"password": "hunter2", "host": "h", "user": {"api_token": "x"}}});
         mask(&mut document);
-        assert!(!document.to_string().contains("hunter2") && !document.to_string().contains("\"x\""));
+        assert!(
+            !document.to_string().contains("hunter2") && !document.to_string().contains("\"x\"")
+        );
         assert_eq!(document["mqtt"]["host"], "h");
     }
 }

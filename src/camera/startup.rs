@@ -28,7 +28,8 @@ pub fn before_serving(camera: &Camera, config_path: &std::path::Path) {
 pub fn beside_serving(camera: &Camera) {
     sys::process::lower_priority();
     status_txt::write(camera);
-    let (at_start, keep) = (camera.state().settings.config.backup.at_start, sets::keep(camera));
+    let keep = sets::keep(camera);
+    let at_start = camera.state().settings.config.backup.at_start;
     if at_start {
         match camera.jobs().begin(Kind::Backup) {
             Ok(job) => sets::back_up(camera, keep, job),

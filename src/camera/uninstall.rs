@@ -110,7 +110,8 @@ pub fn run(camera: &Camera, confirm: &str) -> Result<Vec<Change>, UninstallError
     let done = list(camera);
     for (path, _, fate) in known(camera) {
         if fate == Fate::Removed && path.exists() {
-            let gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            let gone =
+                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             gone.map_err(|e| CardError::new("cannot remove", &path, e))?;
         }
     }

@@ -36,6 +36,7 @@ pub enum Command {
     Backups,
     Verify { set: String },
     Inspect { file: PathBuf },
+    Passwd,
 }
 
 impl Default for Command {
@@ -171,6 +172,7 @@ impl Words {
             "backups" => Command::Backups,
             "verify" => Command::Verify { set: text(need(next(), "a backup's id or folder")?) },
             "inspect" => Command::Inspect { file: need(next(), "a file")?.into() },
+            "passwd" => Command::Passwd,
             other => return Err(format!("'{other}' is no command")),
         };
         match next() {

@@ -9,6 +9,7 @@ mod help;
 mod inspect;
 mod map;
 mod out;
+mod passwd;
 mod sim;
 mod verify;
 
@@ -62,6 +63,7 @@ fn dispatch(args: &Args) -> Result {
         Command::Backups => backups::list(args),
         Command::Verify { set } => verify::verify(args, set),
         Command::Inspect { file } => inspect::inspect(args, file),
+        Command::Passwd => passwd::passwd(args),
     }
 }
 

@@ -114,15 +114,31 @@ mod tests {
     #[test]
     fn the_vectors_of_rfc_7914_and_of_its_kin_come_out() {
         let cases: [(&str, &str, u32, &str); 3] = [
-            ("passwd", "salt", 1, "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"),
-            ("Password", "NaCl", 80_000, "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56"),
-            ("password", "salt", 4096, "c5e478d59288c841aa530db6845c4c8d962893a001ce4e11a4963873aa98134a"),
+            (
+                "passwd",
+                "salt",
+                1,
+                "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc",
+            ),
+            (
+                "Password",
+                "NaCl",
+                80_000,
+                "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56",
+            ),
+            (
+                "password",
+                "salt",
+                4096,
+                "c5e478d59288c841aa530db6845c4c8d962893a001ce4e11a4963873aa98134a",
+            ),
         ];
         for (password, salt, rounds, wanted) in cases {
             assert_eq!(hex(&pbkdf2(password.as_bytes(), salt.as_bytes(), rounds)), wanted);
         }
         // A key longer than a block is hashed first (RFC 4231, case 6).
-        let long = Hmac::new(&[0xaa; 131]).of(&[b"Test Using Larger Than Block-Size Key - Hash Key First"]);
+        let long = Hmac::new(&[0xaa; 131])
+            .of(&[b"Test Using Larger Than Block-Size Key - Hash Key First"]);
         assert_eq!(hex(&long), "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
     }
 

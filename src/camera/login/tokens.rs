@@ -106,11 +106,8 @@ impl Tokens {
 
     /// All of them.
     pub fn list(&self) -> Vec<TokenView> {
-        let view = |t: &Token| TokenView {
-            id: t.id.clone(),
-            name: t.name.clone(),
-            made: t.made.clone(),
-        };
+        let view =
+            |t: &Token| TokenView { id: t.id.clone(), name: t.name.clone(), made: t.made.clone() };
         self.0.iter().map(view).collect()
     }
 }
