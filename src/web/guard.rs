@@ -95,6 +95,14 @@ pub(super) fn not_logged_in(login: &Login) -> Problem {
         let hint = "Log in on the page, or send a token.";
         return Problem::new(401, "login-needed", "This needs a login.", hint);
     }
+    if login.setup_code().is_none() {
+        return Problem::new(
+            401,
+            "no-setup-code",
+            "No password can be set: the card is missing, full or read-only.",
+            "Put in a card that can be written, FAT32, and restart the camera.",
+        );
+    }
     Problem::new(
         401,
         "setup-needed",
