@@ -34,6 +34,21 @@ pub struct Web {
     pub listen: Option<std::net::SocketAddr>,
     /// Names under which the page may be asked for, beside addresses and `*.local`.
     pub host_names: Vec<HostName>,
+    /// The page's language.
+    pub language: Language,
+}
+
+/// A language that the page speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// What the browser prefers.
+    #[default]
+    Auto,
+    /// English.
+    En,
+    /// Portuguese.
+    Pt,
 }
 
 /// `[backup]`.

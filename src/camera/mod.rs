@@ -8,7 +8,12 @@
 //! | `notice` | what the owner must be told, from what is known |
 //! | `status`, `flash_view`, `set_view` | the documents of page, API and command line |
 //! | `status_txt` | `STATUS.txt`, for who cannot reach the page |
-//! | `config` | `config.toml`, checked |
+//! | `config`, `settings` | `config.toml`, checked; and changed from outside |
+//! | `login` | who may come in |
+//! | `jobs` | what is being done, for whoever watches |
+//! | `images`, `downloads` | what comes to the card, and what leaves it |
+//! | `sets` | backups made, read again and deleted by their owner |
+//! | `power`, `uninstall` | the restart, and the way back to stock |
 //! | `boots` | the count of starts, and the safe mode |
 //! | `host` | the machine around the chip, as far as it is only asked |
 //! | `machine` | the same for a flash: what is stopped, released, fed, restarted |
@@ -17,18 +22,26 @@
 
 pub mod boots;
 pub mod config;
+pub mod downloads;
 pub mod flash_view;
 pub mod flashing;
 pub mod host;
+pub mod images;
+pub mod jobs;
+pub mod login;
 pub mod machine;
 pub mod notice;
+pub mod power;
 pub mod set_view;
+pub mod sets;
+pub mod settings;
 pub mod simulate;
 pub mod startup;
 pub mod state;
 pub mod status;
 pub mod status_txt;
 pub mod synthetic;
+pub mod uninstall;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -51,6 +64,10 @@ pub struct Camera {
     source: Source,
     machine: Box<dyn Machine>,
     state: Mutex<State>,
+    login: login::Login,
+    jobs: jobs::Jobs,
+    tickets: downloads::Tickets,
+    arrivals: images::Arrivals,
 }
 
 /// Where a camera is.
@@ -91,7 +108,18 @@ impl Camera {
             Source::Device => Box::new(machine::Device::default()),
             Source::Simulated { dir, .. } => Box::new(machine::Simulated::new(dir)),
         };
-        Camera { chip, card, source, machine, state: Mutex::new(State::default()) }
+        let login = login::Login::new(card.clone());
+        Camera {
+            chip,
+            card,
+            source,
+            machine,
+            state: Mutex::default(),
+            login,
+            jobs: jobs::Jobs::default(),
+            tickets: downloads::Tickets::default(),
+            arrivals: images::Arrivals::default(),
+        }
     }
 
     /// Its chip.
@@ -112,6 +140,29 @@ impl Camera {
     /// Where it is.
     pub fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// Who may come in.
+    pub fn login(&self) -> &login::Login {
+        &self.login
+    }
+
+    /// What is being done.
+    pub fn jobs(&self) -> &jobs::Jobs {
+        &self.jobs
+    }
+
+    fn tickets(&self) -> &downloads::Tickets {
+        &self.tickets
+    }
+
+    fn arrivals(&self) -> &images::Arrivals {
+        &self.arrivals
+    }
+
+    /// The file with the settings in force.
+    pub fn settings_path(&self) -> PathBuf {
+        self.state().settings_path.clone().unwrap_or_else(|| self.card.config())
     }
 
     /// What is known so far.

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use super::jobs::Job;
 use super::notice::{self, Notice};
 use super::state::BackupState;
-use super::{Camera, host, set_view};
+use super::{Camera, downloads, host, set_view};
 use crate::backup::vault::Kept;
 use crate::card::CardState;
 use crate::identity::{Identity, Masked};
@@ -34,6 +35,8 @@ pub struct Status {
     pub backup: BackupState,
     /// The newest set that counts.
     pub newest_backup: Option<set_view::SetView>,
+    /// The job that runs, else the newest one.
+    pub job: Option<Job>,
     /// Hacks; none yet.
     pub services: Vec<()>,
     /// Starts on this card.
@@ -53,6 +56,9 @@ pub struct IdentityStatus {
     pub fingerprint: Option<String>,
     /// `card`, `memory` (until power goes), `nowhere`, or `none` where there is none.
     pub saved: &'static str,
+    /// Whether a backup that holds it has ever been downloaded: until then, the only copy is on
+    /// this card.
+    pub downloaded: bool,
     /// The fields, masked.
     pub fields: Vec<Masked>,
 }
@@ -68,6 +74,7 @@ pub fn of(camera: &Camera) -> Status {
                 health: "missing",
                 fingerprint: None,
                 saved: "nowhere",
+                downloaded: false,
                 fields: Vec::new(),
             },
             "unknown".to_owned(),
@@ -84,6 +91,9 @@ pub fn of(camera: &Camera) -> Status {
                 health: judgement.health.name(),
                 fingerprint: judgement.mark().map(str::to_owned),
                 saved,
+                downloaded: judgement
+                    .mark()
+                    .is_some_and(|mark| downloads::is_downloaded(camera.card(), mark)),
                 fields: judgement.identity.as_ref().map(Identity::masked).unwrap_or_default(),
             };
             (identity, camera.model(judgement))
@@ -101,6 +111,7 @@ pub fn of(camera: &Camera) -> Status {
         identity,
         backup: state.backup.clone(),
         newest_backup,
+        job: camera.jobs().newest(),
         services: Vec::new(),
         boot_count: state.boot_count,
         safe_mode: state.safe_mode,

@@ -36,6 +36,7 @@ pub enum Command {
     Backups,
     Verify { set: String },
     Inspect { file: PathBuf },
+    Passwd,
     Plan { source: String, only: Option<Vec<String>>, did: Option<String> },
     Flash { file: PathBuf, choice: Choice },
     Restore { set: String, choice: Choice },
@@ -206,6 +207,7 @@ impl Words {
                 Command::Restore { set: text(need(next(), "a backup's id or folder")?), choice }
             }
             "resume" => Command::Resume,
+            "passwd" => Command::Passwd,
             other => return Err(format!("'{other}' is no command")),
         };
         match next() {

@@ -21,6 +21,7 @@ On the camera, or with --sim on a simulated one:
   flash FILE        writes firmware, block by block, and proves it
   restore ID|DIR    the same from a backup
   resume            goes on with an interrupted flash
+  passwd            sets the page's password, from standard input
 
 On a PC:
   demo [DIR]        a whole simulated camera with its page, in one command
@@ -59,8 +60,8 @@ Ends in good order on TERM and INT.
         "\
 mi360d demo [DIR] [--listen ADDRESS:PORT]
 
-The daemon on a simulated camera on this PC. Needs no root and nothing
-installed. DIR is made if it is not there; without it, it is mi360d-demo in
+The daemon on a simulated camera on this PC; prints the page's address and the
+setup code with which its password is set. Needs no root and nothing installed. DIR is made if it is not there; without it, it is mi360d-demo in
 the system's temporary folder.
 
   --listen ADDRESS  127.0.0.1:8360 by default
@@ -187,6 +188,17 @@ Says what a file is: a firmware image for the card (tf_recovery.img,
 tf_update.img), a full dump of a chip, one partition, or something else; what
 of it is alive, what is gone, whether a camera's identity is in it, and what to
 do next. Shows no secrets. Exit status 4 if something is damaged.
+",
+    ),
+    (
+        "passwd",
+        "\
+mi360d passwd
+
+Sets the page's password: one line from standard input, any characters. It
+counts at once, and ends every session. Needs no old password: who can run this
+owns the card. Without a password the page asks for the code that is in
+mi360d/setup-code.txt on the card.
 ",
     ),
 ];

@@ -10,6 +10,7 @@ mod help;
 mod inspect;
 mod map;
 mod out;
+mod passwd;
 mod sim;
 mod verify;
 
@@ -69,6 +70,7 @@ fn dispatch(args: &Args) -> Result {
         Command::Flash { file, choice } => flash::flash(args, file, choice),
         Command::Restore { set, choice } => flash::restore(args, set, choice),
         Command::Resume => flash::resume(args),
+        Command::Passwd => passwd::passwd(args),
     }
 }
 
