@@ -9,6 +9,7 @@ pub mod inspect;
 pub mod slices;
 pub mod source;
 mod text;
+pub mod uboot_key;
 
 pub use content::{Content, ContentCheck, Health};
 pub use finding::{Finding, Severity};

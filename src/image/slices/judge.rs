@@ -7,7 +7,7 @@ use super::{SharedSource, Slice, Slices, Target, TrailerNote, against};
 use crate::chip::Role;
 use crate::formats::tf;
 use crate::image::finding::{Finding, Severity};
-use crate::image::genuine;
+use crate::image::genuine::{self, Genuineness, How};
 use crate::image::inspect::{InspectError, Kind};
 use crate::image::source::peek;
 
@@ -66,7 +66,7 @@ pub(super) fn file(
     contents(&mut out);
     against::conclude(&mut out, target);
     if genuine::known(&passed.sha256).is_some() {
-        out.set_genuine();
+        out.set_genuine(Genuineness::Genuine(How::Hash));
     }
     Ok(out)
 }

@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use super::content::Content;
 use super::finding::Finding;
+use super::genuine::{self, Genuineness};
 use super::inspect::{InspectError, Kind, Model};
 use super::source::Source;
 use crate::chip::{FlashMap, Role, WINDOW};
@@ -107,8 +108,8 @@ pub struct Slices {
     pub version: Option<Version>,
     /// The trailer of a tf image.
     pub trailer: Option<TrailerNote>,
-    /// Whether the vendor made it as it is, by its hash or its signature.
-    pub is_genuine: bool,
+    /// Whether the vendor made it as it is, as far as that was checked.
+    pub genuine: Option<Genuineness>,
     sources: Vec<SharedSource>,
 }
 
@@ -138,7 +139,7 @@ impl Slices {
             model: None,
             version: None,
             trailer: None,
-            is_genuine: false,
+            genuine: None,
             sources: Vec::new(),
         }
     }
@@ -202,12 +203,33 @@ impl Slices {
         self.sources.first().filter(|_| self.kind != Kind::Set)
     }
 
-    /// The vendor's signature was checked, and holds: what no checksum covers
-    /// is proven by it.
-    pub fn set_genuine(&mut self) {
-        self.is_genuine = true;
-        self.warnings.retain(|f| !matches!(f.code, UNPROVABLE | UNCHECKED | UNSIGNED));
-        self.notes.retain(|f| f.code != UNPROVABLE);
+    /// Checks whether a tf image is the vendor's own, against the key in this
+    /// camera's BOOT; says so in the findings in place of that it was not
+    /// checked. Reads all of the image, unless its hash is known. Of other
+    /// files there is nothing to check.
+    ///
+    /// # Errors
+    /// Where the image or BOOT cannot be read.
+    pub fn check_genuine(&mut self, boot: Option<&dyn Source>) -> io::Result<()> {
+        let (Some(_), Some(sha256), Some(file)) = (self.trailer, self.sha256, self.file()) else {
+            return Ok(());
+        };
+        let genuine = genuine::check(file.as_ref(), &sha256, boot)?;
+        self.set_genuine(genuine);
+        Ok(())
+    }
+
+    fn set_genuine(&mut self, genuine: Genuineness) {
+        // That there is no signature is said already, and better.
+        if genuine.is_genuine() || self.trailer.is_some_and(|t| t.is_signed) {
+            self.warnings.retain(|f| f.code != UNCHECKED && f.code != UNSIGNED);
+            self.add(genuine.finding());
+        }
+        if genuine.is_genuine() {
+            self.warnings.retain(|f| f.code != UNPROVABLE);
+            self.notes.retain(|f| f.code != UNPROVABLE);
+        }
+        self.genuine = Some(genuine);
     }
 
     /// What is said of a partition that cannot even be taken from the file
