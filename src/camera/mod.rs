@@ -17,12 +17,14 @@
 //! | `boots` | the count of starts, and the safe mode |
 //! | `host` | the machine around the chip, as far as it is only asked |
 //! | `machine` | the same for a flash: what is stopped, released, fed, restarted |
+//! | `flash_jobs` | plans and flashes as the page asks for them |
 //! | `flashing` | a flash from its plan to its proof, and after a power cut |
 //! | `simulate`, `synthetic` | making a simulated camera |
 
 pub mod boots;
 pub mod config;
 pub mod downloads;
+pub mod flash_jobs;
 pub mod flash_view;
 pub mod flashing;
 pub mod host;
@@ -66,6 +68,7 @@ pub struct Camera {
     state: Mutex<State>,
     login: login::Login,
     jobs: jobs::Jobs,
+    plans: flash_jobs::Plans,
     tickets: downloads::Tickets,
     arrivals: images::Arrivals,
 }
@@ -117,6 +120,7 @@ impl Camera {
             state: Mutex::default(),
             login,
             jobs: jobs::Jobs::default(),
+            plans: flash_jobs::Plans::default(),
             tickets: downloads::Tickets::default(),
             arrivals: images::Arrivals::default(),
         }
@@ -130,6 +134,11 @@ impl Camera {
     /// Its card.
     pub fn card(&self) -> &Card {
         &self.card
+    }
+
+    /// Plans that were made.
+    pub fn plans(&self) -> &flash_jobs::Plans {
+        &self.plans
     }
 
     /// The machine around its chip.

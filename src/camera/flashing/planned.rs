@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::request::{Opened, PlanRequest, PlanSource};
+use super::request::{OnChip, Opened, PlanRequest, PlanSource};
 use super::{FlashingError, conditions, lawful, rescue};
 use crate::backup::{Progress, Reading, hex};
 use crate::camera::Camera;
@@ -104,7 +104,9 @@ pub(super) fn plan_with(
         identity: Some(&identity),
         firmware: None,
     };
-    let opened = Opened::open(&request.source, &target)?;
+    let boot = map.by_role(Role::Boot).map(|part| OnChip { chip: camera.chip(), part });
+    let boot = boot.as_ref().map(|boot| boot as &dyn crate::image::Source);
+    let opened = Opened::open(&request.source, &target, boot)?;
     let slices = Arc::clone(&opened.slices);
     let whole_set = matches!(request.source, PlanSource::Set(_)) && request.only.is_none();
     let chosen: Vec<&Slice> = match &request.only {
@@ -236,8 +238,10 @@ fn carry(
 fn agree(camera: &Camera, opened: &Opened, planned: &mut Planned) {
     let roles: Vec<Role> = planned.changing().iter().map(|p| p.part.role).collect();
     let is_rescue = rescue::is_possible(opened, &planned.parts);
+    let is_genuine =
+        opened.slices.genuine.as_ref().is_some_and(crate::image::genuine::Genuineness::is_genuine);
     planned.rescue = is_rescue.then(|| rescue::name(family(camera, &planned.reading)));
-    planned.heals = Heals::of(&roles, is_rescue && opened.slices.is_genuine);
+    planned.heals = Heals::of(&roles, is_rescue && is_genuine);
     let names: Vec<&str> = planned.changing().iter().map(|p| p.part.name.as_str()).collect();
     planned.confirm = heal::phrase(&names, planned.heals);
     if planned.heals == Heals::NeedsPc && planned.confirm.is_some() {

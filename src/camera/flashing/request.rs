@@ -8,8 +8,10 @@ use crate::backup::set::SetFolder;
 use crate::backup::unhex;
 use crate::card::CardError;
 use crate::card::file::open_past_cache;
+use crate::chip::{Chip, Partition};
 use crate::flash::NewContent;
 use crate::identity::{self, Judgement};
+use crate::image::Source;
 use crate::image::inspect::InspectError;
 use crate::image::slices::{SetFile, SharedSource, Slice, Slices, Target};
 
@@ -59,11 +61,16 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens a source, and reads it once.
+    /// Opens a source, and reads it once. With this camera's BOOT, whether a tf
+    /// image is genuine is looked into too.
     ///
     /// # Errors
     /// [`FlashingError`] where it cannot be read.
-    pub fn open(source: &PlanSource, target: &Target<'_>) -> Result<Opened, FlashingError> {
+    pub fn open(
+        source: &PlanSource,
+        target: &Target<'_>,
+        boot: Option<&dyn Source>,
+    ) -> Result<Opened, FlashingError> {
         match source {
             PlanSource::Image(path) => {
                 let missing = |e: CardError| FlashingError::Open { path: path.clone(), source: e };
@@ -72,7 +79,12 @@ impl Opened {
                     return Err(missing(CardError::new("cannot read", path, e)));
                 }
                 let file: SharedSource = Arc::new(open_past_cache(path).map_err(missing)?);
-                let slices = Slices::of_file(file, target).map_err(|e| unread(path, e))?;
+                let mut slices = Slices::of_file(file, target).map_err(|e| unread(path, e))?;
+                if boot.is_some() && slices.trailer.is_some() && slices.blockers.is_empty() {
+                    slices
+                        .check_genuine(boot)
+                        .map_err(|source| unread(path, InspectError::Read { offset: 0, source }))?;
+                }
                 Ok(Opened { slices: Arc::new(slices), factory: None })
             }
             PlanSource::Set(path) => Opened::open_set(path, target),
@@ -116,6 +128,25 @@ impl Opened {
 
 fn unread(path: &Path, source: InspectError) -> FlashingError {
     FlashingError::Inspect { path: path.to_owned(), source }
+}
+
+/// A partition of the chip, to be read like a file.
+pub struct OnChip<'a> {
+    /// The chip.
+    pub chip: &'a dyn Chip,
+    /// The partition.
+    pub part: &'a Partition,
+}
+
+impl Source for OnChip<'_> {
+    fn len(&self) -> u64 {
+        self.part.size.into()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
+        let offset = u32::try_from(offset).map_err(std::io::Error::other)?;
+        self.chip.read(self.part, offset, buf).map_err(std::io::Error::other)
+    }
 }
 
 /// New content out of a slice.
