@@ -11,6 +11,7 @@
 //! | [`card`] | the SD card: room, honest writes, small state |
 //! | [`image`] | what a file is, and what is wrong with it |
 //! | [`backup`] | sets, manifests, proof |
+//! | [`flash`] | what has to change, the writer, and the proof |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
 //! | [`web`] | requests become calls of [`camera`], answers become JSON |
 //! | [`cli`] | the same for a terminal |
@@ -23,6 +24,7 @@ pub mod card;
 pub mod chip;
 pub mod cli;
 pub mod error;
+pub mod flash;
 pub mod formats;
 pub mod identity;
 pub mod image;

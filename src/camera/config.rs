@@ -19,6 +19,8 @@ pub struct Config {
     pub web: Web,
     /// Backups.
     pub backup: Backup,
+    /// Flashing.
+    pub flash: Flash,
     /// The log.
     pub log: Log,
 }
@@ -62,6 +64,38 @@ pub struct Backup {
 impl Default for Backup {
     fn default() -> Backup {
         Backup { at_start: true, keep: Keep(5) }
+    }
+}
+
+/// `[flash]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Flash {
+    /// Partitions that may be written from elsewhere than this camera's own
+    /// backups: BOOT, CONFIG, FACTORY (that one with its own identity only).
+    pub unlock: Vec<Unlocked>,
+    /// Whether the WiFi settings are carried over when DATA is flashed.
+    pub carry_wifi: bool,
+}
+
+impl Default for Flash {
+    fn default() -> Flash {
+        Flash { unlock: Vec::new(), carry_wifi: true }
+    }
+}
+
+/// The name of a partition that can be unlocked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Unlocked(pub String);
+
+impl TryFrom<String> for Unlocked {
+    type Error = String;
+    fn try_from(name: String) -> Result<Unlocked, String> {
+        if matches!(name.as_str(), "BOOT" | "CONFIG" | "FACTORY") {
+            return Ok(Unlocked(name));
+        }
+        Err("expected BOOT, CONFIG or FACTORY".to_owned())
     }
 }
 

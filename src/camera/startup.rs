@@ -1,10 +1,12 @@
 //! The order of a start: the identity before anything else, then, beside the
 //! page, the backup and the proof of what is on the card.
 
+use std::sync::Arc;
+
 use super::boots::Boots;
 use super::jobs::Kind;
 use super::state::BackupState;
-use super::{Camera, config, notice, sets, status_txt};
+use super::{Camera, config, flash_jobs, notice, sets, status_txt};
 use crate::backup::retention::{Standing, standings};
 use crate::backup::vault::Kept;
 use crate::backup::{room, set, verify};
@@ -25,9 +27,13 @@ pub fn before_serving(camera: &Camera, config_path: &std::path::Path) {
 }
 
 /// What runs beside the page, on a thread of its own, below everything else.
-pub fn beside_serving(camera: &Camera) {
-    sys::process::lower_priority();
+pub fn beside_serving(camera: &Arc<Camera>) {
     status_txt::write(camera);
+    // Before the priority is lowered: a half-written camera is in a hurry.
+    if flash_jobs::resume_at_start(camera) {
+        return; // the camera restarts
+    }
+    sys::process::lower_priority();
     let keep = sets::keep(camera);
     let at_start = camera.state().settings.config.backup.at_start;
     if at_start {
@@ -51,7 +57,7 @@ pub fn beside_serving(camera: &Camera) {
 
 /// Looks whether what was saved is still there: a card can be changed while the
 /// camera runs. If not, everything is saved again.
-pub fn look_again(camera: &Camera) {
+pub fn look_again(camera: &Arc<Camera>) {
     let gone = {
         let state = camera.state();
         let identity = match state.vaulted.as_ref().map(|v| &v.kept) {

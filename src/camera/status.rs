@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::flashing::Interrupted;
 use super::jobs::Job;
 use super::notice::{self, Notice};
 use super::state::BackupState;
@@ -37,6 +38,8 @@ pub struct Status {
     pub newest_backup: Option<set_view::SetView>,
     /// The job that runs, else the newest one.
     pub job: Option<Job>,
+    /// A flash that was cut short; null where none was.
+    pub interrupted: Option<Interrupted>,
     /// Hacks; none yet.
     pub services: Vec<()>,
     /// Starts on this card.
@@ -112,6 +115,7 @@ pub fn of(camera: &Camera) -> Status {
         backup: state.backup.clone(),
         newest_backup,
         job: camera.jobs().newest(),
+        interrupted: camera.interrupted(),
         services: Vec::new(),
         boot_count: state.boot_count,
         safe_mode: state.safe_mode,

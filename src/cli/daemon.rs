@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::args::{Args, Command};
 use crate::camera::boots::Boots;
+use crate::camera::jobs::Kind;
 use crate::camera::{Camera, simulate, startup};
 use crate::card::log::{LogFile, Recent};
 use crate::error::{Exit, Explain};
@@ -133,7 +134,7 @@ fn serve(
     if let Some(address) = listening {
         ready(&camera, address.port());
     }
-    spawn("work", &camera, |camera| startup::beside_serving(camera));
+    spawn("work", &camera, startup::beside_serving);
     spawn("watch", &camera, |camera| {
         std::thread::sleep(LASTED);
         Boots::lasted(camera.card());
@@ -158,6 +159,7 @@ fn serve(
         match signals.wait() {
             Ok(Signal::SIGHUP) => log::info!("HUP: nothing to do"),
             Ok(signal) => {
+                wait_for_flash(&camera);
                 log::info!("{signal}: ends in good order");
                 break;
             }
@@ -192,6 +194,18 @@ fn serve_page(
         log::error!("the page cannot be served: {problem}");
     }
     served
+}
+
+/// A flash is never ended in its middle: who wants the daemon to end waits.
+fn wait_for_flash(camera: &Camera) {
+    let mut said = false;
+    while camera.jobs().running().is_some_and(|job| matches!(job.kind, Kind::Flash | Kind::Restore))
+    {
+        if !std::mem::replace(&mut said, true) {
+            log::warn!("the end waits for the flash that is under way");
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// Starts a thread on the camera; its panic is said and ends nothing else.

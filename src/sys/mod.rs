@@ -7,5 +7,6 @@ pub mod mmap;
 pub mod mtd;
 pub mod process;
 mod stacks;
+pub mod watchdog;
 
 pub use stacks::{DEFAULT_STACK, set_default_stack};
