@@ -285,7 +285,13 @@ function bar() {
   return whole;
 }
 
+/** A step in this language; "writing KERNEL" is a step and a name. */
+function stepName(step) {
+  const [, words, part] = /^(.*?)( [A-Z]+)?$/.exec(step);
+  return (T["step." + words] ?? sentence(words).slice(0, -1)) + (part ?? "");
+}
+
 function stepWords(job) {
-  const step = T["step." + job.step] ?? job.step;
+  const step = stepName(job.step);
   return job.blocks ? `${step}, ${Math.floor(100 * job.block / job.blocks)} %` : step;
 }

@@ -149,7 +149,7 @@ async function planStep(steps, source, name, signal) {
 
   function show(plan) {
     const states = chipNow(view).map(() => "outside");
-    for (const part of plan.partitions) {
+    for (const part of plan.partitions.filter((one) => one.offset !== null)) {
       planCells(part).forEach((state, i) => { states[part.offset / CELL + i] = state; });
     }
     const map = new ChipMap(view.partitions, states, t("plan.alt", { words: inWords(states) }));
@@ -160,6 +160,7 @@ async function planStep(steps, source, name, signal) {
         plan.blockers.map((blocker) => noteOf({ severity: "blocker", ...blocker }))),
       plan.warnings.length > 0 && h("div", null, h("h3", null, t("plan.warnings")),
         plan.warnings.map((warning) => noteOf({ severity: "warning", ...warning }))),
+      (plan.notes ?? []).map((note) => noteOf({ severity: "note", ...note })),
       healsNote(plan),
       plan.blockers.length === 0 && confirmForm(plan));
   }
@@ -208,17 +209,20 @@ function healsNote(plan) {
 function resumeThing(interrupted) {
   const [go, said] = doing(t("resume"), async () => {
     await api("POST", "/resume");
-    location.hash = "#/flash";
-    route();
+    if (location.hash.startsWith("#/flash")) await route();
+    else location.hash = "#/flash";
   });
   return h("section.next", null,
     h("div", null, h("h2", null, t("resume.title")),
-      h("p", null, t("resume.why", { step: interrupted.step ?? "" }))), go, said);
+      h("p", null, interrupted.damage ? sentence(interrupted.damage)
+        : t("resume.why", { names: interrupted.partitions.join(", "), before: interrupted.before }))),
+    !interrupted.damage && go, said);
 }
 
 /** A flash that runs, drawn live; also after a reload, and from a second browser. */
 async function watchFlash(steps, job, signal) {
   const view = await api("GET", "/flash", undefined, { signal });
+  const before = await api("GET", "/status", undefined, { signal });
   const empty = chipNow(view).map(() => "outside");
   const states = (cells) => empty.map((state, i) => JOB_STATES[cells[i]] ?? state);
   const map = new ChipMap(view.partitions, states(job.cells), t("flash.live"));
@@ -233,58 +237,67 @@ async function watchFlash(steps, job, signal) {
   fill(steps, sheet);
   let step = "";
   job = await follow(job, (news) => {
-    words.textContent = T["step." + news.step] ?? sentence(news.step);
+    words.textContent = stepName(news.step);
     count.textContent = news.blocks ? t("flash.blocks", { block: news.block, blocks: news.blocks }) : "";
     if (news.blocks) progress.value = news.block / news.blocks;
     map.update(states(news.cells));
     if (news.step !== step) say(words.textContent);
     step = news.step;
   }, signal);
-  sheet.classList.remove("live");
-  sheet.prepend(ending(job));
-  say(endWords(job).title);
+  const restarts = job.outcome === "done" && job.state === "done" && job.what_is_where.length > 0;
+  sheet.prepend(ending(job, restarts));
+  sheet.querySelector("h2").focus({ preventScroll: true });
+  say(t("end." + endOf(job).key));
+  if (restarts) await comeBack(before, sheet.querySelector(".count"), job);
 }
 
-function endWords(job) {
-  if (job.state === "interrupted") return { mark: "look", key: "interrupted" };
+/** How it ended: the mark, and which words. */
+function endOf(job) {
+  if (job.state === "interrupted") return { mark: "bad", key: "partly" };
   const key = job.outcome ?? (job.state === "done" ? "done" : "unchanged");
-  return { mark: { done: "good", unchanged: "look", partly: "bad" }[key], key, title: t("end." + key) };
+  return { mark: { done: "good", unchanged: "look", partly: "bad" }[key], key };
 }
 
 /** The three honest ends. */
-function ending(job) {
-  const { mark, key } = endWords(job);
-  const restart = key === "done" && h("div.buttons", null,
-    h("button.main", { type: "button", onclick: () => reboot() }, t("end.reboot")));
+function ending(job, restarts) {
+  const { mark, key } = endOf(job);
   return h(`div.end.${mark}`, null, icon(mark === "good" ? "good" : "look"), h("div", null,
     h("h2", { tabindex: "-1" }, t("end." + key)), h("p", null, t(`end.${key}.why`)),
     job.error && trouble(new Refused(409, job.error)),
-    job.what_is_where.length > 0 && h("ul", null, job.what_is_where.map((line) => h("li", null, line))),
-    restart));
+    job.what_is_where.length > 0 && h("ul.facts", null, job.what_is_where.map((line) => h("li", null, sentence(line)))),
+    restarts && h("p", null, t("end.restarts")),
+    key === "partly" && h("div.buttons", null, ...doing(t("resume"), async () => {
+      await api("POST", "/resume");
+      await route();
+    }, { class: "main" }))),
+  restarts && h("p.count", { "aria-hidden": "true" }));
 }
 
-/** Restarts the camera, waits for it, and remembers what ran before. */
+/** Restarts the camera, and comes back with it. */
 async function reboot() {
-  const status = await api("GET", "/status");
-  const { program, model, kernel, firmware, boot_count } = status;
+  const before = await api("GET", "/status");
   await api("POST", "/reboot");
-  sessionStorage.setItem("before", JSON.stringify({ program, model, kernel, firmware, boot_count }));
-  const left = h("p.count", { "aria-hidden": "true" }, "90");
-  const words = h("p", null, t("reboot.waiting"));
-  const waiting = dialog(t("reboot.title"), left, words);
+  const left = h("p.count", { "aria-hidden": "true" });
+  const waiting = dialog(t("reboot.title"), left, h("p", null, t("reboot.waiting")));
   waiting.addEventListener("cancel", (event) => event.preventDefault());
+  await comeBack(before, left);
+}
+
+/** Waits until the camera has restarted, and keeps what ran before for the comparison. */
+async function comeBack(before, left, job) {
+  const { program, model, kernel, firmware, boot_count } = before;
+  sessionStorage.setItem("before", JSON.stringify({ program, model, kernel, firmware, boot_count,
+    outcome: job ? endOf(job).key : null }));
   const began = Date.now();
-  let gone = false;
   for (;;) {
     await pause(1000);
     const seconds = Math.round((Date.now() - began) / 1000);
     left.textContent = String(Math.max(0, 90 - seconds));
-    const alive = await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(1500) })
-      .then((answer) => answer.ok, () => false);
-    gone ||= !alive;
-    // A simulated camera is back before anybody saw it go.
-    if (alive && (gone || seconds > 4)) break;
-    if (seconds === 90) fill(words, t("reboot.long"));
+    // This session lives in the memory of the camera that goes: when it is unknown, the new one is there.
+    const status = await fetch("/api/v1/status", { cache: "no-store", signal: AbortSignal.timeout(3000) })
+      .then((answer) => answer.status, () => 0);
+    if (status === 401) break;
+    if (seconds === 90) left.replaceWith(h("p", { role: "status" }, t("reboot.long")));
   }
   location.hash = "#/home";
   location.reload();

@@ -43,7 +43,7 @@ function backupAnswer({ backup, newest_backup: newest }) {
   switch (backup.state) {
     case "waiting": return answer(title, "wait", t("underway"), t("backup.waiting"));
     case "running": return answer(title, "wait", t("underway"),
-      `${T["step." + backup.step] ?? backup.step}, ${backup.total
+      `${stepName(backup.step)}, ${backup.total
         ? Math.floor(100 * backup.done / backup.total) : 0} %`);
     case "failed": return answer(title, "bad", t("none"), sentence(told(backup.code, backup.message)));
     case "off": return answer(title, "wait", t("off"), t("backup.off"));
@@ -123,6 +123,7 @@ function cameBack(before, status) {
   const same = (key) => before[key] === status[key];
   return h("section.sheet", null,
     h("h2", null, t("back.title")),
+    before.outcome && h("p.answer.good", null, h("span.word", null, icon("good"), t("end." + before.outcome))),
     h("div.scroll", null, h("table", null,
       h("thead", null, h("tr", null, h("th", null, h("span.unseen", null, t("back.what"))),
         h("th", null, t("back.before")), h("th", null, t("back.now")))),

@@ -80,7 +80,8 @@ async function settingsView(main, signal) {
   // A setting that nobody described is drawn by its value.
   const all = [...fields, ...Object.keys(flat).filter((name) => !fields.some((f) => f.name === name))
     .map((name) => ({ name, type: typeOf(flat[name]), help: "" }))]
-    .filter((spec) => !["services", "hacks"].includes(spec.name.split(".")[0]));
+    // What unlocks a partition stands on the card alone.
+    .filter((spec) => !["services", "hacks"].includes(spec.name.split(".")[0]) && spec.name !== "flash.unlock");
   const sections = [...new Set(all.map((spec) => spec.name.split(".")[0]))];
   for (const section of sections) {
     const own = all.filter((spec) => spec.name.split(".")[0] === section)
