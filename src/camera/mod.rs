@@ -11,9 +11,11 @@
 //! | `config` | `config.toml`, checked |
 //! | `boots` | the count of starts, and the safe mode |
 //! | `host` | the machine around the chip |
+//! | `brick` | for a camera in pieces, on a PC: assemble and redact |
 //! | `simulate`, `synthetic` | making a simulated camera |
 
 pub mod boots;
+pub mod brick;
 pub mod config;
 pub mod flash_view;
 pub mod host;

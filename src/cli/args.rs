@@ -36,6 +36,8 @@ pub enum Command {
     Backups,
     Verify { set: String },
     Inspect { file: PathBuf },
+    Assemble { own: PathBuf, donor: PathBuf, out: PathBuf, damaged_factory: bool },
+    Redact { dump: PathBuf, out: PathBuf },
 }
 
 impl Default for Command {
@@ -87,6 +89,10 @@ struct Words {
     listen: Option<SocketAddr>,
     model: Option<String>,
     from: Option<PathBuf>,
+    own: Option<PathBuf>,
+    donor: Option<PathBuf>,
+    out: Option<PathBuf>,
+    damaged_factory: bool,
     help: bool,
     version: bool,
 }
@@ -128,6 +134,10 @@ impl Words {
                 Long("listen") => self.listen = Some(parser.value()?.parse()?),
                 Long("model") => self.model = Some(parser.value()?.string()?),
                 Long("from") => self.from = Some(parser.value()?.into()),
+                Long("own") => self.own = Some(parser.value()?.into()),
+                Long("donor") => self.donor = Some(parser.value()?.into()),
+                Long("out") => self.out = Some(parser.value()?.into()),
+                Long("damaged-factory") => self.damaged_factory = true,
                 Value(value) if self.name.is_none() => self.name = Some(value.string()?),
                 Value(value) => self.values.push(value),
                 other => return Err(other.unexpected()),
@@ -138,12 +148,17 @@ impl Words {
 
     fn into_args(self) -> Result<Args, String> {
         let Words { args, name, values, config, listen, model, from, .. } = self;
+        let Words { own, donor, out, damaged_factory, .. } = self;
         let name = name.unwrap_or_else(|| "help".to_owned());
         let allowed: &[(&str, bool)] = &[
             ("--config", config.is_some() && name != "run"),
             ("--listen", listen.is_some() && name != "run" && name != "demo"),
             ("--model", model.is_some() && name != "sim"),
             ("--from", from.is_some() && name != "sim"),
+            ("--own", own.is_some() && name != "assemble"),
+            ("--donor", donor.is_some() && name != "assemble"),
+            ("--damaged-factory", damaged_factory && name != "assemble"),
+            ("--out", out.is_some() && name != "assemble" && name != "redact"),
         ];
         if let Some((option, _)) = allowed.iter().find(|(_, wrong)| *wrong) {
             return Err(format!("{option} does not go with '{name}'"));
@@ -152,6 +167,9 @@ impl Words {
         let mut next = || values.next();
         let text = |value: OsString| value.to_string_lossy().into_owned();
         let need = |value: Option<OsString>, what: &str| {
+            value.ok_or_else(|| format!("'{name}' needs {what}"))
+        };
+        let option = |value: Option<PathBuf>, what: &str| {
             value.ok_or_else(|| format!("'{name}' needs {what}"))
         };
         let command = match name.as_str() {
@@ -171,6 +189,16 @@ impl Words {
             "backups" => Command::Backups,
             "verify" => Command::Verify { set: text(need(next(), "a backup's id or folder")?) },
             "inspect" => Command::Inspect { file: need(next(), "a file")?.into() },
+            "assemble" => Command::Assemble {
+                own: option(own, "--own SET_OR_DUMP")?,
+                donor: option(donor, "--donor FILE_OR_SET")?,
+                out: option(out, "--out FILE")?,
+                damaged_factory,
+            },
+            "redact" => Command::Redact {
+                dump: need(next(), "a dump or a backup's folder")?.into(),
+                out: option(out, "--out FILE")?,
+            },
             other => return Err(format!("'{other}' is no command")),
         };
         match next() {
@@ -208,6 +236,10 @@ mod tests {
             ("--nonsense", "--nonsense"),
             ("sim destroy x", "destroy"),
             ("sim create", "folder"),
+            ("assemble --own A --donor B", "--out"),
+            ("redact A", "--out"),
+            ("map --out A", "--out"),
+            ("inspect A --damaged-factory", "--damaged-factory"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.to_string().contains(word), "{line}: {error}");

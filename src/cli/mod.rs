@@ -4,6 +4,7 @@
 mod args;
 mod backups;
 mod bar;
+mod brick;
 mod daemon;
 mod help;
 mod inspect;
@@ -62,6 +63,10 @@ fn dispatch(args: &Args) -> Result {
         Command::Backups => backups::list(args),
         Command::Verify { set } => verify::verify(args, set),
         Command::Inspect { file } => inspect::inspect(args, file),
+        Command::Assemble { own, donor, out, damaged_factory } => {
+            brick::assemble(args, own, donor, out, *damaged_factory)
+        }
+        Command::Redact { dump, out } => brick::redact(args, dump, out),
     }
 }
 
