@@ -141,7 +141,6 @@ pub fn assemble(
     donor_slices
         .check_genuine(boot.as_ref().map(|boot| boot as &dyn Source))
         .map_err(|source| BrickError::File { path: donor.to_owned(), source })?;
-    drop(boot);
     let mixture = Mixture::of(own_slices, donor_slices, &facts.map, damaged_factory)?;
     let fresh = Fresh::create(out)?;
     let digest = fresh.write(|file| mixture.write(file))?;
