@@ -19,9 +19,11 @@
 //! | `machine` | the same for a flash: what is stopped, released, fed, restarted |
 //! | `flash_jobs` | plans and flashes as the page asks for them |
 //! | `flashing` | a flash from its plan to its proof, and after a power cut |
+//! | `brick` | for a camera in pieces, on a PC: assemble and redact |
 //! | `simulate`, `synthetic` | making a simulated camera |
 
 pub mod boots;
+pub mod brick;
 pub mod config;
 pub mod downloads;
 pub mod flash_jobs;

@@ -36,6 +36,8 @@ pub enum Command {
     Backups,
     Verify { set: String },
     Inspect { file: PathBuf },
+    Assemble { own: PathBuf, donor: PathBuf, out: PathBuf, damaged_factory: bool },
+    Redact { dump: PathBuf, out: PathBuf },
     Passwd,
     Plan { source: String, only: Option<Vec<String>>, did: Option<String> },
     Flash { file: PathBuf, choice: Choice },
@@ -104,6 +106,10 @@ struct Words {
     model: Option<String>,
     from: Option<PathBuf>,
     choice: Choice,
+    own: Option<PathBuf>,
+    donor: Option<PathBuf>,
+    out: Option<PathBuf>,
+    damaged_factory: bool,
     help: bool,
     version: bool,
 }
@@ -151,6 +157,10 @@ impl Words {
                 Long("confirm") => self.choice.confirm = Some(parser.value()?.string()?),
                 Long("did") => self.choice.did = Some(parser.value()?.string()?),
                 Long("from") => self.from = Some(parser.value()?.into()),
+                Long("own") => self.own = Some(parser.value()?.into()),
+                Long("donor") => self.donor = Some(parser.value()?.into()),
+                Long("out") => self.out = Some(parser.value()?.into()),
+                Long("damaged-factory") => self.damaged_factory = true,
                 Value(value) if self.name.is_none() => self.name = Some(value.string()?),
                 Value(value) => self.values.push(value),
                 other => return Err(other.unexpected()),
@@ -161,6 +171,7 @@ impl Words {
 
     fn into_args(self) -> Result<Args, String> {
         let Words { args, name, values, config, listen, model, from, choice, .. } = self;
+        let Words { own, donor, out, damaged_factory, .. } = self;
         let name = name.unwrap_or_else(|| "help".to_owned());
         let allowed: &[(&str, bool)] = &[
             ("--config", config.is_some() && name != "run"),
@@ -170,6 +181,10 @@ impl Words {
             ("--only", choice.only.is_some() && !["plan", "flash", "restore"].contains(&&*name)),
             ("--did", choice.did.is_some() && !["plan", "flash", "restore"].contains(&&*name)),
             ("--confirm", choice.confirm.is_some() && !["flash", "restore"].contains(&&*name)),
+            ("--own", own.is_some() && name != "assemble"),
+            ("--donor", donor.is_some() && name != "assemble"),
+            ("--damaged-factory", damaged_factory && name != "assemble"),
+            ("--out", out.is_some() && name != "assemble" && name != "redact"),
         ];
         if let Some((option, _)) = allowed.iter().find(|(_, wrong)| *wrong) {
             return Err(format!("{option} does not go with '{name}'"));
@@ -178,6 +193,9 @@ impl Words {
         let mut next = || values.next();
         let text = |value: OsString| value.to_string_lossy().into_owned();
         let need = |value: Option<OsString>, what: &str| {
+            value.ok_or_else(|| format!("'{name}' needs {what}"))
+        };
+        let option = |value: Option<PathBuf>, what: &str| {
             value.ok_or_else(|| format!("'{name}' needs {what}"))
         };
         let command = match name.as_str() {
@@ -208,6 +226,16 @@ impl Words {
             }
             "resume" => Command::Resume,
             "passwd" => Command::Passwd,
+            "assemble" => Command::Assemble {
+                own: option(own, "--own SET_OR_DUMP")?,
+                donor: option(donor, "--donor FILE_OR_SET")?,
+                out: option(out, "--out FILE")?,
+                damaged_factory,
+            },
+            "redact" => Command::Redact {
+                dump: need(next(), "a dump or a backup's folder")?.into(),
+                out: option(out, "--out FILE")?,
+            },
             other => return Err(format!("'{other}' is no command")),
         };
         match next() {
@@ -245,6 +273,10 @@ mod tests {
             ("--nonsense", "--nonsense"),
             ("sim destroy x", "destroy"),
             ("sim create", "folder"),
+            ("assemble --own A --donor B", "--out"),
+            ("redact A", "--out"),
+            ("map --out A", "--out"),
+            ("inspect A --damaged-factory", "--damaged-factory"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.to_string().contains(word), "{line}: {error}");

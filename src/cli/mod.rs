@@ -4,6 +4,7 @@
 mod args;
 mod backups;
 mod bar;
+mod brick;
 mod daemon;
 mod flash;
 mod help;
@@ -71,6 +72,10 @@ fn dispatch(args: &Args) -> Result {
         Command::Restore { set, choice } => flash::restore(args, set, choice),
         Command::Resume => flash::resume(args),
         Command::Passwd => passwd::passwd(args),
+        Command::Assemble { own, donor, out, damaged_factory } => {
+            brick::assemble(args, own, donor, out, *damaged_factory)
+        }
+        Command::Redact { dump, out } => brick::redact(args, dump, out),
     }
 }
 
