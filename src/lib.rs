@@ -11,6 +11,7 @@
 //! | [`card`] | the SD card: room, honest writes, small state |
 //! | [`image`] | what a file is, and what is wrong with it |
 //! | [`backup`] | sets, manifests, proof |
+//! | [`services`] | the hacks: found, supervised, configured, shown |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
 //! | [`web`] | requests become calls of [`camera`], answers become JSON |
 //! | [`cli`] | the same for a terminal |
@@ -26,5 +27,6 @@ pub mod error;
 pub mod formats;
 pub mod identity;
 pub mod image;
+pub mod services;
 pub mod sys;
 pub mod web;

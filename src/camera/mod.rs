@@ -11,6 +11,7 @@
 //! | `config` | `config.toml`, checked |
 //! | `boots` | the count of starts, and the safe mode |
 //! | `host` | the machine around the chip |
+//! | `services` | the hacks: started, ended, and their documents |
 //! | `simulate`, `synthetic` | making a simulated camera |
 
 pub mod boots;
@@ -18,6 +19,7 @@ pub mod config;
 pub mod flash_view;
 pub mod host;
 pub mod notice;
+pub mod services;
 pub mod set_view;
 pub mod simulate;
 pub mod startup;
@@ -27,7 +29,7 @@ pub mod status_txt;
 pub mod synthetic;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::backup::{self, BackupError, Facts, Outcome, Progress, Reading, Request, vault};
 use crate::card::Card;
@@ -44,6 +46,7 @@ pub struct Camera {
     card: Card,
     source: Source,
     state: Mutex<State>,
+    services: OnceLock<crate::services::Services>,
 }
 
 /// Where a camera is.
@@ -80,7 +83,7 @@ impl Camera {
 
     /// A camera of these parts.
     pub fn new(chip: Box<dyn Chip>, card: Card, source: Source) -> Camera {
-        Camera { chip, card, source, state: Mutex::new(State::default()) }
+        Camera { chip, card, source, state: Mutex::default(), services: OnceLock::new() }
     }
 
     /// Its chip.

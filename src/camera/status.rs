@@ -34,8 +34,8 @@ pub struct Status {
     pub backup: BackupState,
     /// The newest set that counts.
     pub newest_backup: Option<set_view::SetView>,
-    /// Hacks; none yet.
-    pub services: Vec<()>,
+    /// The hacks of the card.
+    pub services: Vec<crate::services::ServiceBrief>,
     /// Starts on this card.
     pub boot_count: u64,
     /// Whether this is the safe mode.
@@ -61,6 +61,7 @@ pub struct IdentityStatus {
 pub fn of(camera: &Camera) -> Status {
     let notices = notice::all(camera);
     let newest_backup = set_view::newest(camera);
+    let services = super::services::brief(camera);
     let state = camera.state();
     let (identity, model) = match &state.vaulted {
         None => (
@@ -101,7 +102,7 @@ pub fn of(camera: &Camera) -> Status {
         identity,
         backup: state.backup.clone(),
         newest_backup,
-        services: Vec::new(),
+        services,
         boot_count: state.boot_count,
         safe_mode: state.safe_mode,
         notices,

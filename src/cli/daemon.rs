@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::args::{Args, Command};
 use crate::camera::boots::Boots;
-use crate::camera::{Camera, simulate, startup};
+use crate::camera::{Camera, services, simulate, startup};
 use crate::card::log::{LogFile, Recent};
 use crate::error::{Exit, Explain};
 use crate::web;
@@ -123,6 +123,11 @@ fn serve(
     if let Some(address) = listening {
         ready(address.port());
     }
+    if camera.state().safe_mode {
+        log::warn!("safe mode: no hack is started");
+    } else {
+        services::start(&camera, config);
+    }
     spawn("work", &camera, |camera| startup::beside_serving(camera));
     spawn("watch", &camera, |camera| {
         std::thread::sleep(LASTED);
@@ -146,7 +151,10 @@ fn serve(
     }
     loop {
         match signals.wait() {
-            Ok(Signal::SIGHUP) => log::info!("HUP: nothing to do"),
+            Ok(Signal::SIGHUP) => {
+                log::info!("HUP: hacks and their settings are read again");
+                services::reload(&camera);
+            }
             Ok(signal) => {
                 log::info!("{signal}: ends in good order");
                 break;
@@ -154,6 +162,7 @@ fn serve(
             Err(e) => log::warn!("waiting for signals: {e}"),
         }
     }
+    services::stop(&camera);
     if let Some(page) = page {
         page.stop();
     }
