@@ -136,12 +136,16 @@ fn table<'a>(within: &'a mut Table, name: &str, implicit: bool) -> Option<&'a mu
 }
 
 /// Changes a value, and leaves the comment behind it.
-fn put(table: &mut Table, name: &str, value: toml_edit::Value) {
-    let mut value = value;
-    if let Some(old) = table.get(name).and_then(Item::as_value) {
+fn put(table: &mut Table, name: &str, mut value: toml_edit::Value) {
+    let Some(item) = table.get_mut(name) else {
+        table.insert(name, Item::Value(value));
+        return;
+    };
+    if let Some(old) = item.as_value() {
         *value.decor_mut() = old.decor().clone();
     }
-    table.insert(name, Item::Value(value));
+    // The key stays, with the comment above it.
+    *item = Item::Value(value);
 }
 
 fn written(value: &Value) -> toml_edit::Value {

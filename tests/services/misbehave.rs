@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::Duration;
 
-use mi360d::services::State;
+use mi360d::services::{State, Values};
 
 use crate::rig::{Card, lives, text_of, wait};
 
@@ -35,7 +35,7 @@ fn a_program_that_hangs_on_term_is_killed_with_all_of_its_group() {
     );
     let running = card.start();
     let pids = text_of(&card.run("deaf").join("pids"));
-    running.services.put("deaf", Some(false), &Default::default()).unwrap();
+    running.services.put("deaf", Some(false), &Values::new()).unwrap();
     running.state("deaf", State::Stopping);
     running.state("deaf", State::Off);
     for pid in pids.split_whitespace() {
@@ -147,7 +147,7 @@ fn a_thousand_restarts_leave_no_zombie_no_descriptor_and_no_folder() {
     starts(50);
     let before = (descriptors(), threads());
     starts(1050);
-    running.services.put("short", Some(false), &Default::default()).unwrap();
+    running.services.put("short", Some(false), &Values::new()).unwrap();
     running.state("short", State::Off);
     let after = (descriptors(), threads());
     assert!(after.0 <= before.0 + 2 && after.1 <= before.1 + 2, "{before:?}, then {after:?}");

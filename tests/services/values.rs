@@ -81,7 +81,7 @@ fn each_broken_hack_toml_is_named_with_its_line_and_a_hint() {
         assert_eq!(fault.line, Some(line), "{text}\n{fault}");
         assert!(fault.message.contains(word) && !fault.hint.is_empty(), "{text}\n{fault:?}");
     }
-    for bytes in [&b"id = \"\xff\""[..], &[b'#'; 0x1_0001]] {
+    for bytes in [&b"id = \"\xff\""[..], &vec![b'#'; 0x1_0001]] {
         parse(bytes, Path::new("/hacks/cam")).unwrap_err();
     }
     assert!(parse(b"# \xff", Path::new("/hacks/cam")).unwrap_err().line == Some(1));

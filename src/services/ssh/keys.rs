@@ -111,9 +111,10 @@ fn check(line: &str) -> Result<Option<Key>, String> {
                 .into()
         });
     }
-    let bytes = base64::decode(blob).ok_or("the key is cut short or mistyped")?;
+    let bytes = base64::decode(blob).filter(|bytes| !bytes.is_empty());
+    let bytes = bytes.ok_or("the key is cut short or mistyped")?;
     let parts = strings(&bytes).ok_or("the key is cut short or mistyped")?;
-    if parts.first() != Some(&kind.as_bytes()) {
+    if parts.first().is_some_and(|first| *first != kind.as_bytes()) {
         return Err("the key is of another type than the line says".into());
     }
     let lengths: Vec<usize> = parts[1..].iter().map(|part| part.len()).collect();
