@@ -12,6 +12,7 @@
 //! | [`image`] | what a file is, and what is wrong with it |
 //! | [`backup`] | sets, manifests, proof |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
+//! | [`rtsp`] | the RTSP server, a process of its own |
 //! | [`web`] | requests become calls of [`camera`], answers become JSON |
 //! | [`cli`] | the same for a terminal |
 //!
@@ -26,5 +27,6 @@ pub mod error;
 pub mod formats;
 pub mod identity;
 pub mod image;
+pub mod rtsp;
 pub mod sys;
 pub mod web;

@@ -36,6 +36,22 @@ pub enum Command {
     Backups,
     Verify { set: String },
     Inspect { file: PathBuf },
+    Rtsp(RtspArgs),
+}
+
+/// What `rtsp` is told.
+#[derive(Debug, Default)]
+pub struct RtspArgs {
+    /// `--stream NAME=PATH`, in order.
+    pub streams: Vec<(String, String)>,
+    /// `--listen ADDRESS:PORT`.
+    pub listen: Option<SocketAddr>,
+    /// `--password-file FILE`.
+    pub password_file: Option<PathBuf>,
+    /// `--basic`.
+    pub basic: bool,
+    /// `--viewers N`.
+    pub viewers: Option<usize>,
 }
 
 impl Default for Command {
@@ -87,6 +103,7 @@ struct Words {
     listen: Option<SocketAddr>,
     model: Option<String>,
     from: Option<PathBuf>,
+    rtsp: RtspArgs,
     help: bool,
     version: bool,
 }
@@ -128,6 +145,16 @@ impl Words {
                 Long("listen") => self.listen = Some(parser.value()?.parse()?),
                 Long("model") => self.model = Some(parser.value()?.string()?),
                 Long("from") => self.from = Some(parser.value()?.into()),
+                Long("stream") => {
+                    let word = parser.value()?.string()?;
+                    let (name, path) = word
+                        .split_once('=')
+                        .ok_or_else(|| format!("--stream '{word}' is not NAME=PATH"))?;
+                    self.rtsp.streams.push((name.to_owned(), path.to_owned()));
+                }
+                Long("password-file") => self.rtsp.password_file = Some(parser.value()?.into()),
+                Long("basic") => self.rtsp.basic = true,
+                Long("viewers") => self.rtsp.viewers = Some(parser.value()?.parse()?),
                 Value(value) if self.name.is_none() => self.name = Some(value.string()?),
                 Value(value) => self.values.push(value),
                 other => return Err(other.unexpected()),
@@ -137,13 +164,17 @@ impl Words {
     }
 
     fn into_args(self) -> Result<Args, String> {
-        let Words { args, name, values, config, listen, model, from, .. } = self;
+        let Words { args, name, values, config, listen, model, from, rtsp, .. } = self;
         let name = name.unwrap_or_else(|| "help".to_owned());
         let allowed: &[(&str, bool)] = &[
             ("--config", config.is_some() && name != "run"),
-            ("--listen", listen.is_some() && name != "run" && name != "demo"),
+            ("--listen", listen.is_some() && !matches!(name.as_str(), "run" | "demo" | "rtsp")),
             ("--model", model.is_some() && name != "sim"),
             ("--from", from.is_some() && name != "sim"),
+            ("--stream", !rtsp.streams.is_empty() && name != "rtsp"),
+            ("--password-file", rtsp.password_file.is_some() && name != "rtsp"),
+            ("--basic", rtsp.basic && name != "rtsp"),
+            ("--viewers", rtsp.viewers.is_some() && name != "rtsp"),
         ];
         if let Some((option, _)) = allowed.iter().find(|(_, wrong)| *wrong) {
             return Err(format!("{option} does not go with '{name}'"));
@@ -171,6 +202,10 @@ impl Words {
             "backups" => Command::Backups,
             "verify" => Command::Verify { set: text(need(next(), "a backup's id or folder")?) },
             "inspect" => Command::Inspect { file: need(next(), "a file")?.into() },
+            "rtsp" if rtsp.streams.is_empty() => {
+                return Err("'rtsp' needs --stream NAME=PATH".to_owned());
+            }
+            "rtsp" => Command::Rtsp(RtspArgs { listen, ..rtsp }),
             other => return Err(format!("'{other}' is no command")),
         };
         match next() {
@@ -208,6 +243,9 @@ mod tests {
             ("--nonsense", "--nonsense"),
             ("sim destroy x", "destroy"),
             ("sim create", "folder"),
+            ("rtsp", "--stream"),
+            ("rtsp --stream main", "NAME=PATH"),
+            ("map --stream a=b", "--stream"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.to_string().contains(word), "{line}: {error}");

@@ -17,6 +17,7 @@ On the camera, or with --sim on a simulated one:
   backup            one backup now; prints its id
   backups           the backups on the card, and what each is good for
   verify ID|DIR     reads a backup again, all of it
+  rtsp              the RTSP server
 
 On a PC:
   demo [DIR]        a whole simulated camera with its page, in one command
@@ -129,6 +130,28 @@ Says what a file is: a firmware image for the card (tf_recovery.img,
 tf_update.img), a full dump of a chip, one partition, or something else; what
 of it is alive, what is gone, whether a camera's identity is in it, and what to
 do next. Shows no secrets. Exit status 4 if something is damaged.
+",
+    ),
+    (
+        "rtsp",
+        "\
+mi360d rtsp --stream NAME=PATH ... [--listen ADDRESS:PORT]
+            [--password-file FILE] [--basic] [--viewers N]
+
+Serves streams of H.264 or H.265 to rtsp://ADDRESS:8554/NAME. A picture that
+was damaged on its way here is never shown: viewers go on at the next key frame.
+
+  --stream NAME=PATH    an Annex-B stream: a FIFO, read for ever; a file, played
+                        again and again; - for standard input; scene: for a
+                        made-up scene
+  --listen ADDRESS      0.0.0.0:8554 by default, 127.0.0.1:8554 without a password
+  --password-file FILE  its first line is the password of the user admin; a
+                        change counts at once. Without it only this machine
+                        may watch
+  --basic               let viewers send the password readable, too
+  --viewers N           at once; 10 by default
+
+Ends in good order on TERM and INT.
 ",
     ),
 ];

@@ -9,6 +9,7 @@ mod help;
 mod inspect;
 mod map;
 mod out;
+mod rtsp;
 mod sim;
 mod verify;
 
@@ -46,8 +47,11 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(args: &Args) -> Result {
-    if !matches!(args.command, Command::Run { .. } | Command::Demo { .. }) {
-        daemon::log_to_terminal(args.verbose);
+    match args.command {
+        Command::Run { .. } | Command::Demo { .. } => {}
+        // A server tells what happens to it; the supervisor keeps the last lines.
+        Command::Rtsp(_) => daemon::log_to_terminal(args.verbose, log::LevelFilter::Info),
+        _ => daemon::log_to_terminal(args.verbose, log::LevelFilter::Warn),
     }
     match &args.command {
         Command::Help(topic) => help::show(args, topic.as_deref()),
@@ -62,6 +66,7 @@ fn dispatch(args: &Args) -> Result {
         Command::Backups => backups::list(args),
         Command::Verify { set } => verify::verify(args, set),
         Command::Inspect { file } => inspect::inspect(args, file),
+        Command::Rtsp(words) => rtsp::rtsp(args, words),
     }
 }
 
