@@ -49,9 +49,9 @@ impl Explain for ListenError {
     }
 }
 
-/// Messages of a one-off command: to standard error.
-pub fn log_to_terminal(verbose: bool) {
-    let level = if verbose { LevelFilter::Debug } else { LevelFilter::Warn };
+/// Messages of a command in a terminal: to standard error, from `usual` upwards.
+pub fn log_to_terminal(verbose: bool, usual: LevelFilter) {
+    let level = if verbose { LevelFilter::Debug } else { usual };
     // A second logger is refused; the first goes on.
     let _ = simplelog::WriteLogger::init(level, log_config(), std::io::stderr());
 }

@@ -22,6 +22,7 @@ On the camera, or with --sim on a simulated one:
   restore ID|DIR    the same from a backup
   resume            goes on with an interrupted flash
   passwd            sets the page's password, from standard input
+  rtsp              the RTSP server
 
 On a PC:
   demo [DIR]        a whole simulated camera with its page, in one command
@@ -233,6 +234,28 @@ and serials replaced by zeros; its checksum is renewed only if it was right.
 What stands behind the kernel and the root file system is blanked, and what is
 known of the identity and the settings is looked for in all the rest. The copy
 is read again before it gets its name. Nothing is overwritten.
+",
+    ),
+    (
+        "rtsp",
+        "\
+mi360d rtsp --stream NAME=PATH ... [--listen ADDRESS:PORT]
+            [--password-file FILE] [--basic] [--viewers N]
+
+Serves streams of H.264 or H.265 to rtsp://ADDRESS:8554/NAME. A picture that
+was damaged on its way here is never shown: viewers go on at the next key frame.
+
+  --stream NAME=PATH    an Annex-B stream: a FIFO, read for ever; a file, played
+                        again and again; - for standard input; scene: for a
+                        made-up scene
+  --listen ADDRESS      0.0.0.0:8554 by default, 127.0.0.1:8554 without a password
+  --password-file FILE  its first line is the password of the user admin; a
+                        change counts at once. Without it only this machine
+                        may watch
+  --basic               let viewers send the password readable, too
+  --viewers N           at once; 10 by default
+
+Ends in good order on TERM and INT.
 ",
     ),
 ];

@@ -5,6 +5,7 @@
 pub mod file;
 pub mod mmap;
 pub mod mtd;
+pub mod pipe;
 pub mod process;
 pub mod spawn;
 mod stacks;
