@@ -7,7 +7,7 @@ use super::planned::{self, Planned};
 use super::request::{PlanRequest, PlanSource};
 use super::{FlashingError, conditions, rescue, writing};
 use crate::backup::{Progress, hex, unhex};
-use crate::camera::{Camera, Source, config, synthetic};
+use crate::camera::{Camera, Source, synthetic};
 use crate::card::CardError;
 use crate::card::file::{make_dir, write_proven};
 use crate::flash::journal::{self, Job, JobPart, JobSource, Journal};
@@ -85,9 +85,8 @@ fn save(
     data: bool,
     progress: &dyn Progress,
 ) -> Result<String, FlashingError> {
-    let settings = config::load(&camera.card().config());
-    // A default that stands in for a broken file deletes nothing.
-    let keep = settings.problem.is_none().then_some(settings.config.backup.keep.0);
+    // Nothing is removed now: it may be the very set that is being restored.
+    let keep = None;
     let was_live = data && matches!(camera.source(), Source::Device);
     let first = (!was_live).then(|| planned.reading.clone());
     let outcome = camera.save(keep, true, first, progress)?;
