@@ -12,6 +12,7 @@
 //! | [`image`] | what a file is, and what is wrong with it |
 //! | [`backup`] | sets, manifests, proof |
 //! | [`services`] | the hacks: found, supervised, configured, shown |
+//! | [`flash`] | what has to change, the writer, and the proof |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
 //! | [`web`] | requests become calls of [`camera`], answers become JSON |
 //! | [`cli`] | the same for a terminal |
@@ -24,6 +25,7 @@ pub mod card;
 pub mod chip;
 pub mod cli;
 pub mod error;
+pub mod flash;
 pub mod formats;
 pub mod identity;
 pub mod image;

@@ -175,6 +175,9 @@ impl Chip for Restless {
     fn program(&self, part: &Partition, offset: u32, data: &[u8]) -> Result<(), ChipError> {
         self.chip.program(part, offset, data)
     }
+    fn is_writable(&self, part: &Partition) -> bool {
+        self.chip.is_writable(part)
+    }
 }
 
 #[test]

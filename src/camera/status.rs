@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
+use super::flashing::Interrupted;
+use super::jobs::Job;
 use super::notice::{self, Notice};
 use super::state::BackupState;
-use super::{Camera, host, set_view};
+use super::{Camera, downloads, host, set_view};
 use crate::backup::vault::Kept;
 use crate::card::CardState;
 use crate::identity::{Identity, Masked};
@@ -36,6 +38,10 @@ pub struct Status {
     pub newest_backup: Option<set_view::SetView>,
     /// The hacks of the card.
     pub services: Vec<crate::services::ServiceBrief>,
+    /// The job that runs, else the newest one.
+    pub job: Option<Job>,
+    /// A flash that was cut short; null where none was.
+    pub interrupted: Option<Interrupted>,
     /// Starts on this card.
     pub boot_count: u64,
     /// Whether this is the safe mode.
@@ -53,6 +59,9 @@ pub struct IdentityStatus {
     pub fingerprint: Option<String>,
     /// `card`, `memory` (until power goes), `nowhere`, or `none` where there is none.
     pub saved: &'static str,
+    /// Whether a backup that holds it has ever been downloaded: until then, the only copy is on
+    /// this card.
+    pub downloaded: bool,
     /// The fields, masked.
     pub fields: Vec<Masked>,
 }
@@ -69,6 +78,7 @@ pub fn of(camera: &Camera) -> Status {
                 health: "missing",
                 fingerprint: None,
                 saved: "nowhere",
+                downloaded: false,
                 fields: Vec::new(),
             },
             "unknown".to_owned(),
@@ -85,6 +95,9 @@ pub fn of(camera: &Camera) -> Status {
                 health: judgement.health.name(),
                 fingerprint: judgement.mark().map(str::to_owned),
                 saved,
+                downloaded: judgement
+                    .mark()
+                    .is_some_and(|mark| downloads::is_downloaded(camera.card(), mark)),
                 fields: judgement.identity.as_ref().map(Identity::masked).unwrap_or_default(),
             };
             (identity, camera.model(judgement))
@@ -103,6 +116,8 @@ pub fn of(camera: &Camera) -> Status {
         backup: state.backup.clone(),
         newest_backup,
         services,
+        job: camera.jobs().newest(),
+        interrupted: camera.interrupted(),
         boot_count: state.boot_count,
         safe_mode: state.safe_mode,
         notices,

@@ -36,6 +36,22 @@ pub enum Command {
     Backups,
     Verify { set: String },
     Inspect { file: PathBuf },
+    Passwd,
+    Plan { source: String, only: Option<Vec<String>>, did: Option<String> },
+    Flash { file: PathBuf, choice: Choice },
+    Restore { set: String, choice: Choice },
+    Resume,
+}
+
+/// What `flash` and `restore` are told beside their source.
+#[derive(Debug, Default)]
+pub struct Choice {
+    /// `--only`, taken apart.
+    pub only: Option<Vec<String>>,
+    /// `--confirm`.
+    pub confirm: Option<String>,
+    /// `--did`.
+    pub did: Option<String>,
 }
 
 impl Default for Command {
@@ -87,6 +103,7 @@ struct Words {
     listen: Option<SocketAddr>,
     model: Option<String>,
     from: Option<PathBuf>,
+    choice: Choice,
     help: bool,
     version: bool,
 }
@@ -127,6 +144,12 @@ impl Words {
                 Long("config") => self.config = Some(parser.value()?.into()),
                 Long("listen") => self.listen = Some(parser.value()?.parse()?),
                 Long("model") => self.model = Some(parser.value()?.string()?),
+                Long("only") => {
+                    let names = parser.value()?.string()?;
+                    self.choice.only = Some(names.split(',').map(str::to_owned).collect());
+                }
+                Long("confirm") => self.choice.confirm = Some(parser.value()?.string()?),
+                Long("did") => self.choice.did = Some(parser.value()?.string()?),
                 Long("from") => self.from = Some(parser.value()?.into()),
                 Value(value) if self.name.is_none() => self.name = Some(value.string()?),
                 Value(value) => self.values.push(value),
@@ -137,13 +160,16 @@ impl Words {
     }
 
     fn into_args(self) -> Result<Args, String> {
-        let Words { args, name, values, config, listen, model, from, .. } = self;
+        let Words { args, name, values, config, listen, model, from, choice, .. } = self;
         let name = name.unwrap_or_else(|| "help".to_owned());
         let allowed: &[(&str, bool)] = &[
             ("--config", config.is_some() && name != "run"),
             ("--listen", listen.is_some() && name != "run" && name != "demo"),
             ("--model", model.is_some() && name != "sim"),
             ("--from", from.is_some() && name != "sim"),
+            ("--only", choice.only.is_some() && !["plan", "flash", "restore"].contains(&&*name)),
+            ("--did", choice.did.is_some() && !["plan", "flash", "restore"].contains(&&*name)),
+            ("--confirm", choice.confirm.is_some() && !["flash", "restore"].contains(&&*name)),
         ];
         if let Some((option, _)) = allowed.iter().find(|(_, wrong)| *wrong) {
             return Err(format!("{option} does not go with '{name}'"));
@@ -171,6 +197,17 @@ impl Words {
             "backups" => Command::Backups,
             "verify" => Command::Verify { set: text(need(next(), "a backup's id or folder")?) },
             "inspect" => Command::Inspect { file: need(next(), "a file")?.into() },
+            "plan" => Command::Plan {
+                source: text(need(next(), "a file, or a backup's id or folder")?),
+                only: choice.only,
+                did: choice.did,
+            },
+            "flash" => Command::Flash { file: need(next(), "a file")?.into(), choice },
+            "restore" => {
+                Command::Restore { set: text(need(next(), "a backup's id or folder")?), choice }
+            }
+            "resume" => Command::Resume,
+            "passwd" => Command::Passwd,
             other => return Err(format!("'{other}' is no command")),
         };
         match next() {

@@ -5,10 +5,12 @@ mod args;
 mod backups;
 mod bar;
 mod daemon;
+mod flash;
 mod help;
 mod inspect;
 mod map;
 mod out;
+mod passwd;
 mod sim;
 mod verify;
 
@@ -62,6 +64,13 @@ fn dispatch(args: &Args) -> Result {
         Command::Backups => backups::list(args),
         Command::Verify { set } => verify::verify(args, set),
         Command::Inspect { file } => inspect::inspect(args, file),
+        Command::Plan { source, only, did } => {
+            flash::plan(args, source, only.as_ref(), did.as_ref())
+        }
+        Command::Flash { file, choice } => flash::flash(args, file, choice),
+        Command::Restore { set, choice } => flash::restore(args, set, choice),
+        Command::Resume => flash::resume(args),
+        Command::Passwd => passwd::passwd(args),
     }
 }
 

@@ -4,11 +4,15 @@
 
 pub mod content;
 pub mod finding;
+pub mod genuine;
 pub mod inspect;
+pub mod slices;
 pub mod source;
 mod text;
+pub mod uboot_key;
 
 pub use content::{Content, ContentCheck, Health};
 pub use finding::{Finding, Severity};
 pub use inspect::{InspectError, Report, inspect};
+pub use slices::{Slice, Slices, Target};
 pub use source::Source;

@@ -8,5 +8,6 @@ pub mod mtd;
 pub mod process;
 pub mod spawn;
 mod stacks;
+pub mod watchdog;
 
 pub use stacks::{DEFAULT_STACK, set_default_stack};

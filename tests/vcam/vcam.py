@@ -10,6 +10,7 @@ kill() is a power cut: the chip and the card are then what they were.
 
 import base64
 import http.client
+import json
 import re
 import socket
 import subprocess
@@ -275,6 +276,19 @@ class VirtualCamera:
             return answer.status, dict(answer.getheaders()), answer.read()
         finally:
             connection.close()
+
+    def log_in(self, password):
+        """The headers of a session: by the code on the card first, then by the password."""
+        code = self.run("head -n 1 /mnt/sdcard/mi360d/setup-code.txt", check=False)
+        path, wish = "/api/v1/login", {"password": password}
+        if code.status == 0 and code.text.strip():
+            path, wish["code"] = "/api/v1/setup", code.text.strip()
+        status, headers, body = self.http(path, "POST", json.dumps(wish).encode(), seconds=60)
+        assert status == 200, (path, status, body)
+        return {
+            "Cookie": headers["Set-Cookie"].split(";")[0],
+            "X-CSRF-Token": json.loads(body)["csrf"],
+        }
 
     def wait_http(self, path="/healthz", seconds=60):
         """Waits until a page answers 200."""
