@@ -11,6 +11,7 @@
 //! | [`card`] | the SD card: room, honest writes, small state |
 //! | [`image`] | what a file is, and what is wrong with it |
 //! | [`backup`] | sets, manifests, proof |
+//! | [`citizen`] | the camera on its network: clock, name, the vendor's cloud |
 //! | [`services`] | the hacks: found, supervised, configured, shown |
 //! | [`flash`] | what has to change, the writer, and the proof |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
@@ -23,6 +24,7 @@ pub mod backup;
 pub mod camera;
 pub mod card;
 pub mod chip;
+pub mod citizen;
 pub mod cli;
 pub mod error;
 pub mod flash;

@@ -36,6 +36,8 @@ pub struct Status {
     pub backup: BackupState,
     /// The newest set that counts.
     pub newest_backup: Option<set_view::SetView>,
+    /// The camera on its network.
+    pub network: super::citizen::Network,
     /// The hacks of the card.
     pub services: Vec<crate::services::ServiceBrief>,
     /// The job that runs, else the newest one.
@@ -115,6 +117,7 @@ pub fn of(camera: &Camera) -> Status {
         identity,
         backup: state.backup.clone(),
         newest_backup,
+        network: state.network.clone(),
         services,
         job: camera.jobs().newest(),
         interrupted: camera.interrupted(),

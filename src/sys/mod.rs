@@ -6,6 +6,7 @@ pub mod file;
 pub mod mmap;
 pub mod mtd;
 pub mod process;
+pub mod route;
 pub mod spawn;
 mod stacks;
 pub mod watchdog;
