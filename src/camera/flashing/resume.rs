@@ -13,8 +13,8 @@ use super::request::{Opened, PlanSource};
 use super::{FlashingError, rescue, writing};
 use crate::backup::set::{self, SetFolder};
 use crate::backup::{Progress, hex, unhex, verify};
-use crate::camera::Camera;
 use crate::camera::machine::Needs;
+use crate::camera::{Camera, services};
 use crate::card::file::read_bounded;
 use crate::chip::Role;
 use crate::flash::journal::{self, Found, Job, JobPart, JobSource, Stage};
@@ -103,6 +103,7 @@ pub fn resume(
     check_identity(camera, &job, &source)?;
     watch.step(Step::Preparing, None);
     let data = job.partitions.iter().any(|part| part.name == Role::Data.name());
+    let hacks = services::hold(camera);
     let ready = camera.machine().prepare(Needs { data })?;
     let map = camera.chip().map();
     let mut parts = Vec::with_capacity(job.partitions.len());
@@ -126,7 +127,9 @@ pub fn resume(
     if let Err(e) = journal.note(Stage::Resumed(journal.resumed.saturating_add(1))) {
         log::warn!("the journal: {e}");
     }
-    Ok(Some(writing::write(camera, &job, &parts, journal, ready, &lifted, watch)))
+    let done = writing::write(camera, &job, &parts, journal, ready, &lifted, watch);
+    hacks.for_good(camera);
+    Ok(Some(done))
 }
 
 /// A card may have been carried to another camera in the middle.

@@ -7,7 +7,7 @@ use super::planned::{self, Planned};
 use super::request::{PlanRequest, PlanSource};
 use super::{FlashingError, conditions, rescue, writing};
 use crate::backup::{Progress, hex, unhex};
-use crate::camera::{Camera, Source, synthetic};
+use crate::camera::{Camera, Source, services, synthetic};
 use crate::card::CardError;
 use crate::card::file::{make_dir, write_proven};
 use crate::flash::journal::{self, Job, JobPart, JobSource, Journal};
@@ -55,6 +55,7 @@ fn begin(
     let id = random_id();
     let (source, image) = keep_source(camera, &planned, &id)?;
     let needs = conditions::needs(&planned);
+    let hacks = services::hold(camera);
     let ready = camera.machine().prepare(needs)?;
     watch.step(Step::Saving, None);
     let before = save(camera, &mut planned, needs.data, progress)?;
@@ -68,7 +69,9 @@ fn begin(
     let opened = open(camera, &planned, &parts, source, image.as_deref(), &id, before);
     match opened {
         Ok((job, journal)) => {
-            Ok(writing::write(camera, &job, &parts, journal, ready, &lifted, watch))
+            let done = writing::write(camera, &job, &parts, journal, ready, &lifted, watch);
+            hacks.for_good(camera);
+            Ok(done)
         }
         Err(e) => {
             lifted.put_back(camera.chip())?;
