@@ -35,7 +35,7 @@ pub mod verify;
 pub use error::BackupError;
 pub use manifest::Manifest;
 pub use reading::{PartReading, Reading};
-pub use request::{Facts, Outcome, Request};
+pub use request::{Facts, Outcome, ProvenBackup, Request};
 pub use set::{SetFolder, SetName, SetState};
 pub use verify::{Damage, Verdict};
 

@@ -19,8 +19,25 @@ pub struct Config {
     pub web: Web,
     /// Backups.
     pub backup: Backup,
+    /// Flashing.
+    pub flash: Flash,
     /// The log.
     pub log: Log,
+    /// `[hacks.ID]`: [`crate::services::config`] reads it, since only the hacks know
+    /// their settings. Never shown with the rest: there are secrets in it.
+    #[serde(skip_serializing)]
+    pub hacks: Hacks,
+}
+
+/// A part of the file that is checked elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hacks;
+
+impl<'de> Deserialize<'de> for Hacks {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Hacks, D::Error> {
+        let table = std::collections::BTreeMap::<String, serde::de::IgnoredAny>::deserialize;
+        table(deserializer).map(|_| Hacks)
+    }
 }
 
 /// `[web]`.
@@ -32,6 +49,21 @@ pub struct Web {
     pub listen: Option<std::net::SocketAddr>,
     /// Names under which the page may be asked for, beside addresses and `*.local`.
     pub host_names: Vec<HostName>,
+    /// The page's language.
+    pub language: Language,
+}
+
+/// A language that the page speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// What the browser prefers.
+    #[default]
+    Auto,
+    /// English.
+    En,
+    /// Portuguese.
+    Pt,
 }
 
 /// `[backup]`.
@@ -47,6 +79,38 @@ pub struct Backup {
 impl Default for Backup {
     fn default() -> Backup {
         Backup { at_start: true, keep: Keep(5) }
+    }
+}
+
+/// `[flash]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Flash {
+    /// Partitions that may be written from elsewhere than this camera's own
+    /// backups: BOOT, CONFIG, FACTORY (that one with its own identity only).
+    pub unlock: Vec<Unlocked>,
+    /// Whether the WiFi settings are carried over when DATA is flashed.
+    pub carry_wifi: bool,
+}
+
+impl Default for Flash {
+    fn default() -> Flash {
+        Flash { unlock: Vec::new(), carry_wifi: true }
+    }
+}
+
+/// The name of a partition that can be unlocked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Unlocked(pub String);
+
+impl TryFrom<String> for Unlocked {
+    type Error = String;
+    fn try_from(name: String) -> Result<Unlocked, String> {
+        if matches!(name.as_str(), "BOOT" | "CONFIG" | "FACTORY") {
+            return Ok(Unlocked(name));
+        }
+        Err("expected BOOT, CONFIG or FACTORY".to_owned())
     }
 }
 

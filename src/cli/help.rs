@@ -17,6 +17,12 @@ On the camera, or with --sim on a simulated one:
   backup            one backup now; prints its id
   backups           the backups on the card, and what each is good for
   verify ID|DIR     reads a backup again, all of it
+  plan FILE|ID|DIR  what flashing it would do; changes nothing
+  flash FILE        writes firmware, block by block, and proves it
+  restore ID|DIR    the same from a backup
+  resume            goes on with an interrupted flash
+  passwd            sets the page's password, from standard input
+  rtsp              the RTSP server
 
 On a PC:
   demo [DIR]        a whole simulated camera with its page, in one command
@@ -57,8 +63,8 @@ Ends in good order on TERM and INT.
         "\
 mi360d demo [DIR] [--listen ADDRESS:PORT]
 
-The daemon on a simulated camera on this PC. Needs no root and nothing
-installed. DIR is made if it is not there; without it, it is mi360d-demo in
+The daemon on a simulated camera on this PC; prints the page's address and the
+setup code with which its password is set. Needs no root and nothing installed. DIR is made if it is not there; without it, it is mi360d-demo in
 the system's temporary folder.
 
   --listen ADDRESS  127.0.0.1:8360 by default
@@ -123,6 +129,60 @@ where its files hold: exit status 0, and what is missing in it is named. With
 ",
     ),
     (
+        "plan",
+        "\
+mi360d plan FILE|ID|DIR [--only NAMES] [--did DID]
+
+Says what flashing a file, or restoring a backup, would do to this camera:
+which blocks stay, which are programmed, which are erased first; what speaks
+against it; what a power cut in the middle would cost; and the phrase that
+agrees to it. Changes nothing. Exit status 3 if something forbids it.
+
+  --only NAMES      these partitions only: --only KERNEL,ROOTFS
+  --did DID         this camera's did, where FACTORY is blank and nothing else
+                    tells whose identity a backup holds
+",
+    ),
+    (
+        "flash",
+        "\
+mi360d flash FILE [--only NAMES] [--confirm PHRASE] [--did DID]
+
+Writes firmware: KERNEL, ROOTFS and DATA of a tf image or a full dump, or the
+partition that the file is. Without the phrase it shows the plan and exits with
+status 3; the plan gives the phrase.
+
+Before the first erase everything is checked, and what will be overwritten is
+saved as a backup and proven. Each block is read back; at the end each partition
+is hashed from the chip. A camera restarts after success.
+
+BOOT, CONFIG and FACTORY are written only from this camera's own backups
+(`restore`), or where config.toml unlocks them. Another camera's identity is
+never written. Exit status 3 refused and nothing changed, 4 the chip does not
+keep what is written, 5 interrupted: `resume` goes on.
+",
+    ),
+    (
+        "restore",
+        "\
+mi360d restore ID|DIR [--only NAMES] [--confirm PHRASE] [--did DID]
+
+The same as `flash`, from a backup set: all of it, or the named partitions. ID
+is a backup's name or number. A backup of another camera is refused, but for
+its KERNEL, ROOTFS and DATA where --only names them.
+",
+    ),
+    (
+        "resume",
+        "\
+mi360d resume
+
+Goes on with a flash that was interrupted; the daemon does that by itself at
+its start. Where the image is gone, a backup that holds the same takes its
+place, or the one that was made before the flash. Nothing to do is success.
+",
+    ),
+    (
         "inspect",
         "\
 mi360d inspect FILE
@@ -131,6 +191,17 @@ Says what a file is: a firmware image for the card (tf_recovery.img,
 tf_update.img), a full dump of a chip, one partition, or something else; what
 of it is alive, what is gone, whether a camera's identity is in it, and what to
 do next. Shows no secrets. Exit status 4 if something is damaged.
+",
+    ),
+    (
+        "passwd",
+        "\
+mi360d passwd
+
+Sets the page's password: one line from standard input, any characters. It
+counts at once, and ends every session. Needs no old password: who can run this
+owns the card. Without a password the page asks for the code that is in
+mi360d/setup-code.txt on the card.
 ",
     ),
     (
@@ -163,6 +234,28 @@ and serials replaced by zeros; its checksum is renewed only if it was right.
 What stands behind the kernel and the root file system is blanked, and what is
 known of the identity and the settings is looked for in all the rest. The copy
 is read again before it gets its name. Nothing is overwritten.
+",
+    ),
+    (
+        "rtsp",
+        "\
+mi360d rtsp --stream NAME=PATH ... [--listen ADDRESS:PORT]
+            [--password-file FILE] [--basic] [--viewers N]
+
+Serves streams of H.264 or H.265 to rtsp://ADDRESS:8554/NAME. A picture that
+was damaged on its way here is never shown: viewers go on at the next key frame.
+
+  --stream NAME=PATH    an Annex-B stream: a FIFO, read for ever; a file, played
+                        again and again; - for standard input; scene: for a
+                        made-up scene
+  --listen ADDRESS      0.0.0.0:8554 by default, 127.0.0.1:8554 without a password
+  --password-file FILE  its first line is the password of the user admin; a
+                        change counts at once. Without it only this machine
+                        may watch
+  --basic               let viewers send the password readable, too
+  --viewers N           at once; 10 by default
+
+Ends in good order on TERM and INT.
 ",
     ),
 ];

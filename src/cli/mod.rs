@@ -6,10 +6,13 @@ mod backups;
 mod bar;
 mod brick;
 mod daemon;
+mod flash;
 mod help;
 mod inspect;
 mod map;
 mod out;
+mod passwd;
+mod rtsp;
 mod sim;
 mod verify;
 
@@ -47,8 +50,11 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(args: &Args) -> Result {
-    if !matches!(args.command, Command::Run { .. } | Command::Demo { .. }) {
-        daemon::log_to_terminal(args.verbose);
+    match args.command {
+        Command::Run { .. } | Command::Demo { .. } => {}
+        // A server tells what happens to it; the supervisor keeps the last lines.
+        Command::Rtsp(_) => daemon::log_to_terminal(args.verbose, log::LevelFilter::Info),
+        _ => daemon::log_to_terminal(args.verbose, log::LevelFilter::Warn),
     }
     match &args.command {
         Command::Help(topic) => help::show(args, topic.as_deref()),
@@ -63,10 +69,18 @@ fn dispatch(args: &Args) -> Result {
         Command::Backups => backups::list(args),
         Command::Verify { set } => verify::verify(args, set),
         Command::Inspect { file } => inspect::inspect(args, file),
+        Command::Plan { source, only, did } => {
+            flash::plan(args, source, only.as_ref(), did.as_ref())
+        }
+        Command::Flash { file, choice } => flash::flash(args, file, choice),
+        Command::Restore { set, choice } => flash::restore(args, set, choice),
+        Command::Resume => flash::resume(args),
+        Command::Passwd => passwd::passwd(args),
         Command::Assemble { own, donor, out, damaged_factory } => {
             brick::assemble(args, own, donor, out, *damaged_factory)
         }
         Command::Redact { dump, out } => brick::redact(args, dump, out),
+        Command::Rtsp(words) => rtsp::rtsp(args, words),
     }
 }
 
