@@ -42,12 +42,6 @@ fn reasons(findings: &[Finding]) -> String {
     text.join(" ")
 }
 
-impl AssembleError {
-    fn one(finding: Finding) -> AssembleError {
-        AssembleError::Refused(vec![finding])
-    }
-}
-
 impl Explain for AssembleError {
     fn code(&self) -> &'static str {
         match self {
@@ -63,8 +57,12 @@ impl Explain for AssembleError {
                     .to_owned()
             }
             AssembleError::Refused(findings) => {
-                let hints: Vec<&str> =
-                    findings.iter().map(|f| f.hint.as_str()).filter(|h| !h.is_empty()).collect();
+                let mut hints: Vec<&str> = Vec::new();
+                for hint in findings.iter().map(|f| f.hint.as_str()) {
+                    if !hint.is_empty() && !hints.contains(&hint) {
+                        hints.push(hint);
+                    }
+                }
                 hints.join(" ")
             }
         }
@@ -280,9 +278,8 @@ fn lacks(from: Side, name: &str) -> Finding {
     Finding::blocker("incomplete", what).of(name).hint(hint)
 }
 
-/// A FACTORY that is not the own one is refused here and nowhere else.
 impl From<Finding> for AssembleError {
     fn from(finding: Finding) -> AssembleError {
-        AssembleError::one(finding)
+        AssembleError::Refused(vec![finding])
     }
 }
