@@ -5,6 +5,7 @@
 mod card;
 mod chip;
 mod cuts;
+mod hostile;
 mod laws;
 mod process;
 mod restore;
