@@ -15,6 +15,7 @@
 //! | `sets` | backups made, read again and deleted by their owner |
 //! | `power`, `uninstall` | the restart, and the way back to stock |
 //! | `boots` | the count of starts, and the safe mode |
+//! | `citizen` | the camera on its network: clock, name, cloud |
 //! | `host` | the machine around the chip, as far as it is only asked |
 //! | `machine` | the same for a flash: what is stopped, released, fed, restarted |
 //! | `flash_jobs` | plans and flashes as the page asks for them |
@@ -25,6 +26,7 @@
 
 pub mod boots;
 pub mod brick;
+pub mod citizen;
 pub mod config;
 pub mod downloads;
 pub mod flash_jobs;

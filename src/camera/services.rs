@@ -2,6 +2,7 @@
 //! `/api/v1/services` and `/api/v1/ssh/keys`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,7 @@ pub fn start(camera: &Camera, config: &Path) {
         run: absolute(&run),
         program: std::env::current_exe().unwrap_or_default(),
         model,
+        time_zone: camera.state().settings.config.camera.time_zone.0.clone(),
         pace: Pace::default(),
     };
     match Services::start(world) {
@@ -77,6 +79,41 @@ pub fn start(camera: &Camera, config: &Path) {
             }
         }
         Err(e) => log::error!("the hacks cannot be looked after: {e}"),
+    }
+}
+
+/// How long a hack has to end before a flash.
+const BEFORE_A_FLASH: Duration = Duration::from_secs(70);
+
+/// The hacks, held back while a flash runs: they use the ROOTFS that it rewrites.
+pub struct Held<'a> {
+    services: Option<&'a Services>,
+}
+
+/// Ends all hacks for a flash. They run again once the value is gone, unless the
+/// flash has begun to write: then the next start brings them back.
+pub fn hold<'a>(camera: &'a Camera) -> Held<'a> {
+    let services = camera.services.get();
+    if services.is_some_and(|services| !services.hold("a flash is running", BEFORE_A_FLASH)) {
+        log::warn!("not every hack has ended before the flash");
+    }
+    Held { services }
+}
+
+impl Held<'_> {
+    /// The flash writes: on a camera nothing is started any more until it restarts.
+    pub fn for_good(mut self, camera: &Camera) {
+        if matches!(camera.source(), Source::Device) {
+            self.services = None;
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Some(services) = self.services {
+            services.release();
+        }
     }
 }
 

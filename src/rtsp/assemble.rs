@@ -166,11 +166,9 @@ impl Assembler {
         self.cut_at = Some(self.buffer.len());
     }
 
-    /// The writer is gone: what is not whole never will be.
+    /// The writer is gone: what is not whole never will be. That its last picture is whole cannot
+    /// be known, so it goes with it, and is no loss of the pipe's.
     pub fn writer_gone(&mut self) {
-        if self.building.has_slice || self.open.is_some() {
-            self.count_break();
-        }
         self.forget_input();
     }
 

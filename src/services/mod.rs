@@ -57,6 +57,8 @@ pub struct World {
     pub program: PathBuf,
     /// The camera's model, `ipc009` for example.
     pub model: String,
+    /// The time zone that hacks are told, as POSIX writes it.
+    pub time_zone: String,
     /// How long things are waited for.
     pub pace: Pace,
 }

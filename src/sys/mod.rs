@@ -7,6 +7,7 @@ pub mod mmap;
 pub mod mtd;
 pub mod pipe;
 pub mod process;
+pub mod route;
 pub mod spawn;
 mod stacks;
 pub mod watchdog;
