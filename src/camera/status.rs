@@ -36,12 +36,14 @@ pub struct Status {
     pub backup: BackupState,
     /// The newest set that counts.
     pub newest_backup: Option<set_view::SetView>,
+    /// The camera on its network.
+    pub network: super::citizen::Network,
     /// The job that runs, else the newest one.
     pub job: Option<Job>,
     /// A flash that was cut short; null where none was.
     pub interrupted: Option<Interrupted>,
-    /// Hacks; none yet.
-    pub services: Vec<()>,
+    /// The hacks of the card.
+    pub services: Vec<crate::services::ServiceBrief>,
     /// Starts on this card.
     pub boot_count: u64,
     /// Whether this is the safe mode.
@@ -70,6 +72,7 @@ pub struct IdentityStatus {
 pub fn of(camera: &Camera) -> Status {
     let notices = notice::all(camera);
     let newest_backup = set_view::newest(camera);
+    let services = super::services::brief(camera);
     let state = camera.state();
     let (identity, model) = match &state.vaulted {
         None => (
@@ -114,9 +117,10 @@ pub fn of(camera: &Camera) -> Status {
         identity,
         backup: state.backup.clone(),
         newest_backup,
+        network: state.network.clone(),
+        services,
         job: camera.jobs().newest(),
         interrupted: camera.interrupted(),
-        services: Vec::new(),
         boot_count: state.boot_count,
         safe_mode: state.safe_mode,
         notices,

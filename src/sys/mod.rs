@@ -5,7 +5,10 @@
 pub mod file;
 pub mod mmap;
 pub mod mtd;
+pub mod pipe;
 pub mod process;
+pub mod route;
+pub mod spawn;
 mod stacks;
 pub mod watchdog;
 

@@ -87,7 +87,7 @@ fn status(code: &str, exit: Exit) -> u16 {
         "image-too-large" => 413,
         "upload-broke-off" => 400,
         "empty-password" | "long-password" | "token-name" | "setting" | "settings-file"
-        | "not-confirmed" => 422,
+        | "not-confirmed" | "ssh-key" => 422,
         "too-many-tries" => 429,
         "card-full" => 507,
         "card-missing" | "card-read-only" | "card-gone" => 503,

@@ -7,7 +7,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::de::DeserializeOwned;
 use tiny_http::Request;
 
-use super::api::{backups, config, downloads, flash, images, jobs, session, system, tokens};
+use super::api::{
+    backups, config, downloads, flash, images, jobs, services, session, system, tokens,
+};
 use super::guard::{self, Access, Asking};
 use super::problem::Problem;
 use super::reply::{self, Reply};
@@ -173,6 +175,13 @@ pub(super) const ROUTES: &[Route] = &[
     change("POST", "/api/v1/resume", Login, None, JOB, flash::resume, "Goes on with an interrupted flash"),
     get("/api/v1/jobs", Login, ok("Jobs"), jobs::list, "What is done, and was done since the start"),
     asks(get("/api/v1/jobs/{id}", Login, ok("Job"), jobs::one, "One job; waits for news of it"), &[("wait", "integer"), ("since", "integer")]),
+    get("/api/v1/services", Login, ok("Services"), services::list, "The hacks of the card"),
+    get("/api/v1/services/{id}", Login, ok("Service"), services::one, "One hack"),
+    change("PUT", "/api/v1/services/{id}", Login, Some("PutService"), ok("Service"), services::change, "Switches a hack, and sets its settings"),
+    change("POST", "/api/v1/services/{id}/restart", Login, None, ok("Service"), services::restart, "Starts a hack anew"),
+    get("/api/v1/services/{id}/log", Login, ok("ServiceLog"), services::log, "The last lines that a hack printed"),
+    get("/api/v1/ssh/keys", Login, ok("SshKeys"), services::ssh_keys, "Who may log in by SSH"),
+    change("PUT", "/api/v1/ssh/keys", Owner, Some("PutSshKeys"), ok("SshKeys"), services::put_ssh_keys, "Says who may log in by SSH"),
     get("/api/v1/config", Login, ok("Config"), config::show, "The settings"),
     change("PUT", "/api/v1/config", Login, Some("Config"), ok("Changed"), config::change, "Changes the settings that are named"),
     get("/api/v1/config/fields", Login, ok("Fields"), config::fields, "What each setting takes"),

@@ -13,14 +13,15 @@ use super::request::{Opened, PlanSource};
 use super::{FlashingError, rescue, writing};
 use crate::backup::set::{self, SetFolder};
 use crate::backup::{Progress, hex, unhex, verify};
-use crate::camera::Camera;
 use crate::camera::machine::Needs;
+use crate::camera::{Camera, services};
 use crate::card::file::read_bounded;
 use crate::chip::Role;
 use crate::flash::journal::{self, Found, Job, JobPart, JobSource, Stage};
 use crate::flash::plan::compare;
 use crate::flash::protection::Lifted;
 use crate::flash::{Bytes, Heals, NewContent, PartPlan, Step, Watch};
+use crate::identity::{self, Health};
 use crate::image::slices::Target;
 
 /// How often a start goes on by itself before it waits for the owner.
@@ -89,14 +90,20 @@ pub fn resume(
         camera.secure_identity();
     }
     check_camera(camera, &job)?;
+    if !camera.chip().map().is_known() {
+        let what = "this camera's flash map is not known".to_owned();
+        return Err(FlashingError::SourceGone { what });
+    }
     if by_itself && journal.resumed >= BY_ITSELF {
         let what = format!("{} starts went on with it, and none ended it", journal.resumed);
         return Err(FlashingError::SourceGone { what });
     }
     watch.step(Step::Checking, None);
     let source = find_source(camera, &job, by_itself, progress)?;
+    check_identity(camera, &job, &source)?;
     watch.step(Step::Preparing, None);
     let data = job.partitions.iter().any(|part| part.name == Role::Data.name());
+    let hacks = services::hold(camera);
     let ready = camera.machine().prepare(Needs { data })?;
     let map = camera.chip().map();
     let mut parts = Vec::with_capacity(job.partitions.len());
@@ -120,12 +127,14 @@ pub fn resume(
     if let Err(e) = journal.note(Stage::Resumed(journal.resumed.saturating_add(1))) {
         log::warn!("the journal: {e}");
     }
-    Ok(Some(writing::write(camera, &job, &parts, journal, ready, &lifted, watch)))
+    let done = writing::write(camera, &job, &parts, journal, ready, &lifted, watch);
+    hacks.for_good(camera);
+    Ok(Some(done))
 }
 
 /// A card may have been carried to another camera in the middle.
 fn check_camera(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
-    // Where FACTORY itself was being written, it tells nothing.
+    // Where FACTORY itself was being written, its bytes tell nothing: `check_identity` looks.
     if job.partitions.iter().any(|part| part.name == Role::Factory.name()) {
         return Ok(());
     }
@@ -134,6 +143,35 @@ fn check_camera(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
     } else {
         Err(FlashingError::OtherCamera)
     }
+}
+
+/// FACTORY that was being written is written on only where it can be this
+/// camera's: a healthy live one is the same, a torn one does not contradict the WiFi.
+fn check_identity(camera: &Camera, job: &Job, source: &FoundSource) -> Result<(), FlashingError> {
+    let is_factory = |part: &JobPart| part.name == Role::Factory.name();
+    let Some(at) = job.partitions.iter().position(is_factory) else { return Ok(()) };
+    let (Some(part), Some(content)) =
+        (camera.chip().map().by_role(Role::Factory), source.contents.get(at))
+    else {
+        return Err(FlashingError::OtherCamera);
+    };
+    let mut bytes = vec![0; part.size as usize];
+    content.read(0, &mut bytes)?;
+    let wanted = identity::judge(&bytes);
+    let live = camera.judge_identity();
+    if live.mark() == wanted.mark() {
+        return Ok(());
+    }
+    let Some(new) = wanted.identity.filter(|_| wanted.health.is_healthy()) else {
+        return Err(FlashingError::OtherCamera);
+    };
+    let is_own = match (&live.health, &live.identity, camera.machine().wifi_mac()) {
+        (Health::Healthy, Some(now), _) => new.same_as(now),
+        (_, _, Some(mac)) => new.mac_matches(&mac),
+        // Agreed to at the beginning, by the only identity saved here or by the did.
+        (_, _, None) => true,
+    };
+    if is_own { Ok(()) } else { Err(FlashingError::OtherCamera) }
 }
 
 /// New content for each of a job's partitions, in their order.

@@ -7,7 +7,7 @@ use super::planned::{self, Planned};
 use super::request::{PlanRequest, PlanSource};
 use super::{FlashingError, conditions, rescue, writing};
 use crate::backup::{Progress, hex, unhex};
-use crate::camera::{Camera, Source, config, synthetic};
+use crate::camera::{Camera, Source, services, synthetic};
 use crate::card::CardError;
 use crate::card::file::{make_dir, write_proven};
 use crate::flash::journal::{self, Job, JobPart, JobSource, Journal};
@@ -55,6 +55,7 @@ fn begin(
     let id = random_id();
     let (source, image) = keep_source(camera, &planned, &id)?;
     let needs = conditions::needs(&planned);
+    let hacks = services::hold(camera);
     let ready = camera.machine().prepare(needs)?;
     watch.step(Step::Saving, None);
     let before = save(camera, &mut planned, needs.data, progress)?;
@@ -68,7 +69,9 @@ fn begin(
     let opened = open(camera, &planned, &parts, source, image.as_deref(), &id, before);
     match opened {
         Ok((job, journal)) => {
-            Ok(writing::write(camera, &job, &parts, journal, ready, &lifted, watch))
+            let done = writing::write(camera, &job, &parts, journal, ready, &lifted, watch);
+            hacks.for_good(camera);
+            Ok(done)
         }
         Err(e) => {
             lifted.put_back(camera.chip())?;
@@ -85,9 +88,8 @@ fn save(
     data: bool,
     progress: &dyn Progress,
 ) -> Result<String, FlashingError> {
-    let settings = config::load(&camera.card().config());
-    // A default that stands in for a broken file deletes nothing.
-    let keep = settings.problem.is_none().then_some(settings.config.backup.keep.0);
+    // Nothing is removed now: it may be the very set that is being restored.
+    let keep = None;
     let was_live = data && matches!(camera.source(), Source::Device);
     let first = (!was_live).then(|| planned.reading.clone());
     let outcome = camera.save(keep, true, first, progress)?;
