@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::Camera;
+use super::brick::{self, BrickError};
 use crate::backup::set::{self, CHIP, SetFolder};
 use crate::backup::sums::is_plain_name;
 use crate::backup::{BackupError, hex};
@@ -137,6 +138,28 @@ pub fn redeem(camera: &Camera, ticket: &str) -> Result<Wanted, DownloadError> {
     tickets.retain(|(_, _, made)| made.elapsed() < LIFETIME);
     let at = tickets.iter().position(|(known, ..)| known == ticket);
     Ok(tickets.remove(at.ok_or(DownloadError::NoTicket)?).1)
+}
+
+/// The chip of a set without identity and secrets: made on the card, proven there, and gone from
+/// it when it has been read.
+///
+/// # Errors
+/// [`BrickError`].
+pub fn redacted(camera: &Camera, set: &SetFolder) -> Result<File, BrickError> {
+    let place = camera.card().state_dir().join(REDACTED);
+    let file_error = |source| BrickError::File { path: place.clone(), source };
+    make_dir(&camera.card().state_dir()).map_err(|e| file_error(e.source))?;
+    // What a power cut left; one that is being made by somebody else is said.
+    for left in [place.clone(), place.with_file_name(format!("{REDACTED}.new"))] {
+        if left.exists() {
+            std::fs::remove_file(&left).map_err(file_error)?;
+        }
+    }
+    brick::redact(&set.path, &place)?;
+    let file = File::open(&place).map_err(file_error);
+    // Linux keeps an open file's bytes until it is closed.
+    std::fs::remove_file(&place).map_err(file_error)?;
+    file
 }
 
 /// A download has gone out whole: an identity in it is no longer on the card alone.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::on_a_thread;
 use crate::camera::Camera;
-use crate::camera::downloads::{self, Wanted, ZIP};
+use crate::camera::downloads::{self, REDACTED, Wanted, ZIP};
 use crate::camera::login::{Caller, LoginError};
 use crate::card::file::open_past_cache;
 use crate::web::problem::Problem;
@@ -57,6 +58,12 @@ pub(in crate::web) fn file(asked: &Asked<'_>) -> Answer {
             let zip = zip.map_err(gone)?;
             let length = zip.length();
             (Box::new(zip), length)
+        }
+        REDACTED => {
+            let (mine, set) = (Arc::clone(camera), wanted.set.clone());
+            let file = on_a_thread(move || downloads::redacted(&mine, &set))??;
+            let length = file.metadata().map_err(gone)?.len();
+            (Box::new(file), length)
         }
         name => {
             let file: File = open_past_cache(&wanted.set.path.join(name))?;

@@ -65,7 +65,7 @@ function backupAnswer({ backup, newest_backup: newest }) {
 
 function runsAnswer(status) {
   const services = status.services.filter((service) => service.enabled);
-  const ill = services.filter((service) => !["running", "ready", "waiting", "starting", "stopped"].includes(service.state));
+  const ill = services.filter((service) => ["pausing", "broken", "unavailable"].includes(service.state));
   const words = services.length
     ? services.map((service) => service.name ?? service.id).join(", ") : t("runs.stock");
   if (status.safe_mode) return answer(t("runs"), "look", t("safemode"), t("runs.safemode"));
