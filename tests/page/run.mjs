@@ -3,10 +3,11 @@
 import { budgets } from "./budgets.mjs";
 import { journeys } from "./journeys.mjs";
 import { browser } from "./rig.mjs";
+import { schema } from "./schema.mjs";
 import { views } from "./views.mjs";
 
 const word = process.argv[2] ?? "";
-const tests = Object.entries({ ...budgets, ...journeys, ...views }).filter(([name]) => name.includes(word));
+const tests = Object.entries({ ...budgets, ...schema, ...journeys, ...views }).filter(([name]) => name.includes(word));
 const chrome = await browser();
 let passed = 0;
 let failed = 0;
