@@ -209,7 +209,7 @@ impl Assembler {
     fn look_at_cut(&mut self, sink: &mut dyn FnMut(&Picture<'_>)) {
         let Some(at) = self.cut_at else { return };
         match begins_with_start_code(self.buffer.get(at..).unwrap_or_default()) {
-            None => return,
+            None => {}
             // The writer waited for room, and went on where it had stopped.
             Some(false) => self.cut_at = None,
             Some(true) => {
@@ -308,8 +308,12 @@ impl Assembler {
         match codec {
             None if set264 || set265 => return Kind::Set,
             None => return Kind::Drop,
-            Some(Codec::H264) if set265 => return if whole { self.foreign(nal) } else { Kind::Unknown },
-            Some(Codec::H265) if set264 => return if whole { self.foreign(nal) } else { Kind::Unknown },
+            Some(Codec::H264) if set265 => {
+                return if whole { self.foreign(nal) } else { Kind::Unknown };
+            }
+            Some(Codec::H265) if set264 => {
+                return if whole { self.foreign(nal) } else { Kind::Unknown };
+            }
             _ => {}
         }
         if header & 0x80 != 0 {
@@ -410,12 +414,8 @@ impl Assembler {
         let from = self.building.next_from.unwrap_or(self.building.units.len());
         let rest = self.building.units.split_off(from.min(self.building.units.len()));
         let next_arrived = self.building.next_arrived;
-        let next = Building {
-            units: rest,
-            arrived: next_arrived,
-            next_arrived,
-            ..Building::default()
-        };
+        let next =
+            Building { units: rest, arrived: next_arrived, next_arrived, ..Building::default() };
         let done = std::mem::replace(&mut self.building, next);
         if !done.has_slice {
             return;

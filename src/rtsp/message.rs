@@ -97,12 +97,11 @@ impl<'a> Request<'a> {
 /// Looks at the front of what has come.
 pub fn item(bytes: &[u8]) -> Item<'_> {
     match bytes {
-        [] => return Item::More,
         [b'$', channel, high, low, ..] => {
             let length = usize::from(u16::from_be_bytes([*high, *low]));
             return Item::Interleaved { channel: *channel, length };
         }
-        [b'$', ..] => return Item::More,
+        [] | [b'$', ..] => return Item::More,
         _ => {}
     }
     let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
@@ -296,7 +295,10 @@ mod tests {
         assert_eq!(bad("PLAY * RTSP/1.0\r\nContent-Length: 4294967296\r\n\r\n"), Fault::Body);
         assert_eq!(bad("PLAY * RTSP/1.0\r\nContent-Length: -1\r\n\r\n"), Fault::NotRtsp);
         assert_eq!(bad(&format!("PLAY {}", "x".repeat(HEAD))), Fault::TooLong);
-        assert_eq!(bad(&format!("PLAY * RTSP/1.0\r\n{}\r\n", "a: b\r\n".repeat(49))), Fault::TooLong);
+        assert_eq!(
+            bad(&format!("PLAY * RTSP/1.0\r\n{}\r\n", "a: b\r\n".repeat(49))),
+            Fault::TooLong
+        );
     }
 
     #[test]

@@ -129,11 +129,7 @@ impl Server {
         Ok(server)
     }
 
-    fn spawn(
-        &mut self,
-        name: &str,
-        body: impl FnOnce() + Send + 'static,
-    ) -> Result<(), RtspError> {
+    fn spawn(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), RtspError> {
         let thread = thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(body);
         match thread {
             Ok(thread) => {

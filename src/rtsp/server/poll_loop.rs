@@ -296,8 +296,7 @@ impl PollLoop {
 
     fn wait(&mut self, now: Instant) -> Result<Vec<Owner>, Errno> {
         // One more millisecond: poll rounds down, and would wake just too early.
-        let sleep =
-            self.deadline(now).saturating_duration_since(now) + Duration::from_millis(1);
+        let sleep = self.deadline(now).saturating_duration_since(now) + Duration::from_millis(1);
         let mut fds = vec![PollFd::new(self.wake.fd(), PollFlags::POLLIN)];
         let mut owners = vec![Owner::Wake];
         if self.rests_until.is_none() {
@@ -463,9 +462,11 @@ impl PollLoop {
     /// Whoever has waited longest without a viewer is the least likely to become one.
     fn drop_oldest(&mut self) {
         let sessions = &self.sessions;
-        let without = self.conns.iter().enumerate().filter(|(_, conn)| {
-            !sessions.iter().any(|session| session.conn == Some(conn.id))
-        });
+        let without = self
+            .conns
+            .iter()
+            .enumerate()
+            .filter(|(_, conn)| !sessions.iter().any(|session| session.conn == Some(conn.id)));
         if let Some((index, _)) = without.min_by_key(|(_, conn)| (conn.authorised, conn.heard)) {
             self.conns.swap_remove(index);
         }
