@@ -210,7 +210,9 @@ fn h265_pictures_that_are_missing_are_noticed_by_their_order() {
         let mut out = Vec::new();
         for order in orders {
             if *order == 0 {
-                SETS265.iter().for_each(|set| code(&mut out, set));
+                for set in SETS265 {
+                    code(&mut out, set);
+                }
             }
             code(&mut out, &slice(*order));
         }
