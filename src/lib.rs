@@ -11,6 +11,9 @@
 //! | [`card`] | the SD card: room, honest writes, small state |
 //! | [`image`] | what a file is, and what is wrong with it |
 //! | [`backup`] | sets, manifests, proof |
+//! | [`flash`] | what has to change, the writer, and the proof |
+//! | [`citizen`] | the camera on its network: clock, name, the vendor's cloud |
+//! | [`services`] | the hacks: found, supervised, configured, shown |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
 //! | [`rtsp`] | the RTSP server, a process of its own |
 //! | [`web`] | requests become calls of [`camera`], answers become JSON |
@@ -22,11 +25,14 @@ pub mod backup;
 pub mod camera;
 pub mod card;
 pub mod chip;
+pub mod citizen;
 pub mod cli;
 pub mod error;
+pub mod flash;
 pub mod formats;
 pub mod identity;
 pub mod image;
 pub mod rtsp;
+pub mod services;
 pub mod sys;
 pub mod web;

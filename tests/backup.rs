@@ -193,6 +193,9 @@ impl mi360d::chip::Chip for Delayed {
     ) -> Result<(), mi360d::chip::ChipError> {
         self.chip.program(part, offset, data)
     }
+    fn is_writable(&self, part: &mi360d::chip::Partition) -> bool {
+        self.chip.is_writable(part)
+    }
 }
 
 fn sha256(bytes: &[u8]) -> String {

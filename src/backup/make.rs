@@ -28,7 +28,10 @@ const TRIES_IN_DOUBT: u32 = 5;
 /// [`BackupError`]; what was begun is removed again, as far as the card lets.
 pub fn backup(request: &Request<'_>) -> Result<Outcome, BackupError> {
     let backups = request.card.backups();
-    let mut reading = read_chip(request.chip, request.progress)?;
+    let mut reading = match &request.first {
+        Some(reading) => reading.clone(),
+        None => read_chip(request.chip, request.progress)?,
+    };
     let mut proofs = Vec::new();
     if let Some(set) = holder(request, &reading, &mut proofs)? {
         if request.card.require_writable().is_ok()
@@ -106,7 +109,7 @@ fn holder(
             && set.owner().is_some_and(|owner| owner == me)
     });
     let Some(set) = newest else { return Ok(None) };
-    if !set.manifest().is_some_and(|m| holds(m, request.chip, reading)) {
+    if !set.manifest().is_some_and(|m| holds(m, request.chip, reading, request.exact)) {
         return Ok(None);
     }
     let verdict = verify::verify(&set.path, request.progress)?;
@@ -118,8 +121,8 @@ fn holder(
     Ok(whole.then_some(set))
 }
 
-/// Whether a manifest describes the same chip, DATA aside.
-fn holds(manifest: &Manifest, chip: &dyn Chip, reading: &Reading) -> bool {
+/// Whether a manifest describes the same chip, DATA aside unless it is to be exact.
+pub fn holds(manifest: &Manifest, chip: &dyn Chip, reading: &Reading, exact: bool) -> bool {
     let parts = in_order(chip);
     parts.len() == manifest.partitions.len()
         && parts.iter().all(|part| {
@@ -129,7 +132,8 @@ fn holds(manifest: &Manifest, chip: &dyn Chip, reading: &Reading) -> bool {
                 let now = reading.of(part);
                 same_place
                     && now.is_some_and(|now| {
-                        now.gaps == note.gaps && (is_live(part) || hex(&now.sha256) == note.sha256)
+                        now.gaps == note.gaps
+                            && ((is_live(part) && !exact) || hex(&now.sha256) == note.sha256)
                     })
             })
         })

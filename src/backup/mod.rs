@@ -9,6 +9,7 @@
 //! | `request` | what is asked of it, and what came of it |
 //! | `second`, `proving` | the second reading, and the proof close behind it |
 //! | `describe` | what a set says of itself |
+//! | `offer` | the partitions of a set, for one camera to write |
 //! | `verify` | a set, read again; which byte is wrong |
 //! | `set`, `manifest`, `sums` | what lies in a set's folder |
 //! | `retention`, `room` | which sets stay (pure); and what goes |
@@ -18,6 +19,7 @@ mod describe;
 pub mod error;
 pub mod make;
 pub mod manifest;
+pub mod offer;
 mod proving;
 pub mod reading;
 pub mod recovery;
@@ -33,7 +35,7 @@ pub mod verify;
 pub use error::BackupError;
 pub use manifest::Manifest;
 pub use reading::{PartReading, Reading};
-pub use request::{Facts, Outcome, Request};
+pub use request::{Facts, Outcome, ProvenBackup, Request};
 pub use set::{SetFolder, SetName, SetState};
 pub use verify::{Damage, Verdict};
 

@@ -32,6 +32,11 @@ pub struct Request<'a> {
     pub facts: &'a Facts,
     /// Sets to keep beside the pristine one; `None` removes nothing.
     pub keep: Option<usize>,
+    /// Whether a set holds the chip only if it holds DATA as it is now too:
+    /// before DATA is overwritten.
+    pub exact: bool,
+    /// A first reading made just before, by whom nothing was written since.
+    pub first: Option<Reading>,
     /// Who watches.
     pub progress: &'a dyn Progress,
 }
@@ -47,4 +52,30 @@ pub struct Outcome {
     pub reading: Reading,
     /// Sets that were read again on the way, the one that holds the chip among them.
     pub proofs: Vec<(SetName, Verdict)>,
+}
+
+/// A set that holds what certain partitions hold now, proven by reading it
+/// again from the card: only a verification gives one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvenBackup(String);
+
+impl ProvenBackup {
+    /// The set's name.
+    pub fn set(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Outcome {
+    /// The proof that the set holds these partitions; `None` where it was not
+    /// read again as a whole, or where one of them could not be read.
+    pub fn proven(&self, partitions: &[&str]) -> Option<ProvenBackup> {
+        let manifest = self.set.manifest()?;
+        let is_proven =
+            self.proofs.iter().any(|(name, verdict)| *name == self.set.name && verdict.is_whole());
+        let holds = |name: &&str| {
+            manifest.partitions.iter().any(|note| note.name == **name && note.gaps.is_empty())
+        };
+        (is_proven && partitions.iter().all(holds)).then(|| ProvenBackup(self.set.name.to_string()))
+    }
 }

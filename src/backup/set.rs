@@ -104,6 +104,14 @@ impl SetFolder {
         Some(SetFolder { name, path: path.to_owned(), state })
     }
 
+    /// The same for a set that lies in a folder of any name, on a PC.
+    pub fn anywhere(path: &Path) -> SetFolder {
+        let name = path.file_name().and_then(|name| SetName::parse(name.to_str()?));
+        let name = name.unwrap_or(SetName { number: 0, digits: Some("00000000".to_owned()) });
+        let state = read_state(path, &name);
+        SetFolder { name, path: path.to_owned(), state }
+    }
+
     /// Its manifest, if it is closed.
     pub fn closed(&self) -> Option<&Manifest> {
         match &self.state {

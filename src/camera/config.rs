@@ -19,8 +19,101 @@ pub struct Config {
     pub web: Web,
     /// Backups.
     pub backup: Backup,
+    /// Flashing.
+    pub flash: Flash,
     /// The log.
     pub log: Log,
+    /// The camera on its network.
+    pub camera: OnNetwork,
+    /// `[hacks.ID]`: [`crate::services::config`] reads it, since only the hacks know
+    /// their settings. Never shown with the rest: there are secrets in it.
+    #[serde(skip_serializing)]
+    pub hacks: Hacks,
+}
+
+/// `[camera]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OnNetwork {
+    /// Its name on the network; by default `mi360-` and the end of the WiFi's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Label>,
+    /// Whether `NAME.local` is answered to.
+    pub mdns: bool,
+    /// Whether the clock is set by a time server.
+    pub set_clock: bool,
+    /// The servers that are asked for the time.
+    pub time_servers: Vec<HostName>,
+    /// The time zone that hacks are told, as POSIX writes it: `WET0WEST,M3.5.0/1,M10.5.0`.
+    pub time_zone: TimeZone,
+    /// Whether the vendor's hosts get null routes: then his app no longer works.
+    pub block_cloud: bool,
+}
+
+impl Default for OnNetwork {
+    fn default() -> OnNetwork {
+        OnNetwork {
+            name: None,
+            mdns: true,
+            set_clock: true,
+            time_servers: ["0.pool.ntp.org", "1.pool.ntp.org"].map(|s| HostName(s.into())).into(),
+            time_zone: TimeZone("UTC0".into()),
+            block_cloud: false,
+        }
+    }
+}
+
+impl OnNetwork {
+    /// Whom to ask for the time; nobody where that is switched off.
+    pub fn time_servers(&self) -> Vec<String> {
+        let servers = self.time_servers.iter().take(8).map(|name| name.0.clone());
+        if self.set_clock { servers.collect() } else { Vec::new() }
+    }
+}
+
+/// One part of a host's name, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Label(pub String);
+
+impl TryFrom<String> for Label {
+    type Error = String;
+    fn try_from(name: String) -> Result<Label, String> {
+        let good = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        let edge = name.starts_with('-') || name.ends_with('-');
+        if name.is_empty() || name.len() > 40 || edge || !name.bytes().all(good) {
+            return Err("expected 1 to 40 letters, digits and '-'".to_owned());
+        }
+        Ok(Label(name.to_ascii_lowercase()))
+    }
+}
+
+/// A time zone as POSIX writes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TimeZone(pub String);
+
+impl TryFrom<String> for TimeZone {
+    type Error = String;
+    fn try_from(zone: String) -> Result<TimeZone, String> {
+        let good = |b: u8| b.is_ascii_alphanumeric() || b"<>+-,.:/".contains(&b);
+        let long = zone.bytes().take_while(u8::is_ascii_alphabetic).count() >= 3;
+        if zone.len() > 60 || !(long || zone.starts_with('<')) || !zone.bytes().all(good) {
+            return Err("expected a time zone such as CET-1CEST,M3.5.0,M10.5.0/3".to_owned());
+        }
+        Ok(TimeZone(zone))
+    }
+}
+
+/// A part of the file that is checked elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hacks;
+
+impl<'de> Deserialize<'de> for Hacks {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Hacks, D::Error> {
+        let table = std::collections::BTreeMap::<String, serde::de::IgnoredAny>::deserialize;
+        table(deserializer).map(|_| Hacks)
+    }
 }
 
 /// `[web]`.
@@ -32,6 +125,21 @@ pub struct Web {
     pub listen: Option<std::net::SocketAddr>,
     /// Names under which the page may be asked for, beside addresses and `*.local`.
     pub host_names: Vec<HostName>,
+    /// The page's language.
+    pub language: Language,
+}
+
+/// A language that the page speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// What the browser prefers.
+    #[default]
+    Auto,
+    /// English.
+    En,
+    /// Portuguese.
+    Pt,
 }
 
 /// `[backup]`.
@@ -47,6 +155,38 @@ pub struct Backup {
 impl Default for Backup {
     fn default() -> Backup {
         Backup { at_start: true, keep: Keep(5) }
+    }
+}
+
+/// `[flash]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Flash {
+    /// Partitions that may be written from elsewhere than this camera's own
+    /// backups: BOOT, CONFIG, FACTORY (that one with its own identity only).
+    pub unlock: Vec<Unlocked>,
+    /// Whether the WiFi settings are carried over when DATA is flashed.
+    pub carry_wifi: bool,
+}
+
+impl Default for Flash {
+    fn default() -> Flash {
+        Flash { unlock: Vec::new(), carry_wifi: true }
+    }
+}
+
+/// The name of a partition that can be unlocked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Unlocked(pub String);
+
+impl TryFrom<String> for Unlocked {
+    type Error = String;
+    fn try_from(name: String) -> Result<Unlocked, String> {
+        if matches!(name.as_str(), "BOOT" | "CONFIG" | "FACTORY") {
+            return Ok(Unlocked(name));
+        }
+        Err("expected BOOT, CONFIG or FACTORY".to_owned())
     }
 }
 

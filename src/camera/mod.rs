@@ -8,34 +8,61 @@
 //! | `notice` | what the owner must be told, from what is known |
 //! | `status`, `flash_view`, `set_view` | the documents of page, API and command line |
 //! | `status_txt` | `STATUS.txt`, for who cannot reach the page |
-//! | `config` | `config.toml`, checked |
+//! | `config`, `settings` | `config.toml`, checked; and changed from outside |
+//! | `login` | who may come in |
+//! | `jobs` | what is being done, for whoever watches |
+//! | `images`, `downloads` | what comes to the card, and what leaves it |
+//! | `sets` | backups made, read again and deleted by their owner |
+//! | `power`, `uninstall` | the restart, and the way back to stock |
 //! | `boots` | the count of starts, and the safe mode |
-//! | `host` | the machine around the chip |
+//! | `citizen` | the camera on its network: clock, name, cloud |
+//! | `host` | the machine around the chip, as far as it is only asked |
+//! | `machine` | the same for a flash: what is stopped, released, fed, restarted |
+//! | `flash_jobs` | plans and flashes as the page asks for them |
+//! | `flashing` | a flash from its plan to its proof, and after a power cut |
+//! | `brick` | for a camera in pieces, on a PC: assemble and redact |
+//! | `services` | the hacks: started, ended, and their documents |
 //! | `simulate`, `synthetic` | making a simulated camera |
 
 pub mod boots;
+pub mod brick;
+pub mod citizen;
 pub mod config;
+pub mod downloads;
+pub mod flash_jobs;
 pub mod flash_view;
+pub mod flashing;
 pub mod host;
+pub mod images;
+pub mod jobs;
+pub mod login;
+pub mod machine;
 pub mod notice;
+pub mod power;
+pub mod services;
 pub mod set_view;
+pub mod sets;
+pub mod settings;
 pub mod simulate;
 pub mod startup;
 pub mod state;
 pub mod status;
 pub mod status_txt;
 pub mod synthetic;
+pub mod uninstall;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::backup::{self, BackupError, Facts, Outcome, Progress, Reading, Request, vault};
-use crate::card::Card;
+use crate::card::file::{self, Lock};
+use crate::card::{Card, CardError, Fault};
 use crate::chip::sim::OnCut;
 use crate::chip::{Chip, ChipError, Faults, MtdChip, Role, SimChip};
 use crate::identity::{self, Judgement};
 
 pub use config::Config;
+use machine::Machine;
 pub use state::State;
 
 /// One camera, real or simulated.
@@ -43,7 +70,14 @@ pub struct Camera {
     chip: Box<dyn Chip>,
     card: Card,
     source: Source,
+    machine: Box<dyn Machine>,
     state: Mutex<State>,
+    login: login::Login,
+    jobs: jobs::Jobs,
+    plans: flash_jobs::Plans,
+    tickets: downloads::Tickets,
+    arrivals: images::Arrivals,
+    services: OnceLock<crate::services::Services>,
 }
 
 /// Where a camera is.
@@ -80,7 +114,24 @@ impl Camera {
 
     /// A camera of these parts.
     pub fn new(chip: Box<dyn Chip>, card: Card, source: Source) -> Camera {
-        Camera { chip, card, source, state: Mutex::new(State::default()) }
+        let machine: Box<dyn Machine> = match &source {
+            Source::Device => Box::new(machine::Device::default()),
+            Source::Simulated { dir, .. } => Box::new(machine::Simulated::new(dir)),
+        };
+        let login = login::Login::new(card.clone());
+        Camera {
+            chip,
+            card,
+            source,
+            machine,
+            state: Mutex::default(),
+            login,
+            jobs: jobs::Jobs::default(),
+            plans: flash_jobs::Plans::default(),
+            tickets: downloads::Tickets::default(),
+            arrivals: images::Arrivals::default(),
+            services: OnceLock::new(),
+        }
     }
 
     /// Its chip.
@@ -93,9 +144,42 @@ impl Camera {
         &self.card
     }
 
+    /// Plans that were made.
+    pub fn plans(&self) -> &flash_jobs::Plans {
+        &self.plans
+    }
+
+    /// The machine around its chip.
+    pub fn machine(&self) -> &dyn Machine {
+        self.machine.as_ref()
+    }
+
     /// Where it is.
     pub fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// Who may come in.
+    pub fn login(&self) -> &login::Login {
+        &self.login
+    }
+
+    /// What is being done.
+    pub fn jobs(&self) -> &jobs::Jobs {
+        &self.jobs
+    }
+
+    fn tickets(&self) -> &downloads::Tickets {
+        &self.tickets
+    }
+
+    fn arrivals(&self) -> &images::Arrivals {
+        &self.arrivals
+    }
+
+    /// The file with the settings in force.
+    pub fn settings_path(&self) -> PathBuf {
+        self.state().settings_path.clone().unwrap_or_else(|| self.card.config())
     }
 
     /// What is known so far.
@@ -138,6 +222,19 @@ impl Camera {
         keep: Option<usize>,
         progress: &dyn Progress,
     ) -> Result<Outcome, BackupError> {
+        // A chip that is being flashed is no moment to save.
+        let _writer = self.writer_lock()?;
+        self.save(keep, false, None, progress)
+    }
+
+    /// The same for whoever holds the writer's lock.
+    fn save(
+        &self,
+        keep: Option<usize>,
+        exact: bool,
+        first: Option<Reading>,
+        progress: &dyn Progress,
+    ) -> Result<Outcome, BackupError> {
         let known = self.state().vaulted.as_ref().map(|v| v.judgement.clone());
         let judgement = known.unwrap_or_else(|| self.judge_identity());
         let facts = Facts {
@@ -152,8 +249,26 @@ impl Camera {
             identity: &judgement,
             facts: &facts,
             keep,
+            exact,
+            first,
             progress,
         })
+    }
+
+    /// The lock of whoever writes to the chip, or saves it; `None` on a card
+    /// that takes none, where nothing can be flashed either.
+    ///
+    /// # Errors
+    /// [`CardError`] of kind [`Fault::Busy`](crate::card::Fault::Busy) where
+    /// another process or job holds it.
+    pub fn writer_lock(&self) -> Result<Option<Lock>, CardError> {
+        let dir = self.card.state_dir();
+        let ready = self.card.require_writable().and_then(|()| file::make_dir(&dir));
+        match ready.and_then(|()| file::lock_dir(&dir)) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(e) if e.fault() == Fault::Busy => Err(e),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Reads and judges the whole chip; changes nothing.

@@ -66,6 +66,7 @@ pub fn all(camera: &Camera) -> Vec<Notice> {
     found.extend(of_proofs(&state));
     found.extend(of_page(&state));
     drop(state);
+    found.extend(of_interruption(camera));
     found.extend(of_folders(camera));
     found.sort_by_key(|n| n.severity);
     found
@@ -125,6 +126,21 @@ fn of_keeping(kept: &Kept) -> Option<Notice> {
             hint: reason.hint(),
         }),
     }
+}
+
+/// A flash that was cut short, unless it is being ended just now.
+fn of_interruption(camera: &Camera) -> Option<Notice> {
+    let interrupted = camera.interrupted()?;
+    if camera.jobs().running().is_some() {
+        return None;
+    }
+    Some(notice(
+        Severity::Danger,
+        "flash-interrupted",
+        super::flash_jobs::words(&interrupted),
+        "Keep the camera powered and go on with it: on the page, or by `mi360d resume`. If the \
+         image is gone, the backup can take its place.",
+    ))
 }
 
 fn of_card(state: CardState) -> Option<Notice> {

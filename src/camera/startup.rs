@@ -1,12 +1,15 @@
 //! The order of a start: the identity before anything else, then, beside the
 //! page, the backup and the proof of what is on the card.
 
+use std::sync::Arc;
+
 use super::boots::Boots;
+use super::jobs::Kind;
 use super::state::BackupState;
-use super::{Camera, config, notice, status_txt};
+use super::{Camera, config, flash_jobs, notice, sets, status_txt};
 use crate::backup::retention::{Standing, standings};
 use crate::backup::vault::Kept;
-use crate::backup::{Progress, room, set, verify};
+use crate::backup::{room, set, verify};
 use crate::card::CardState;
 use crate::sys;
 
@@ -15,24 +18,29 @@ pub fn before_serving(camera: &Camera, config_path: &std::path::Path) {
     camera.secure_identity();
     let settings = config::load(config_path);
     let boots = Boots::count_start(camera.card());
+    camera.login().start();
     let mut state = camera.state();
     state.settings = settings;
+    state.settings_path = Some(config_path.to_owned());
     state.boot_count = boots.count;
     state.safe_mode = boots.is_safe_mode();
 }
 
 /// What runs beside the page, on a thread of its own, below everything else.
-pub fn beside_serving(camera: &Camera) {
-    sys::process::lower_priority();
+pub fn beside_serving(camera: &Arc<Camera>) {
     status_txt::write(camera);
-    let (at_start, keep) = {
-        let state = camera.state();
-        let backup = &state.settings.config.backup;
-        // A default that stands in for a broken file deletes nothing.
-        (backup.at_start, state.settings.problem.is_none().then_some(backup.keep.0))
-    };
+    // Before the priority is lowered: a half-written camera is in a hurry.
+    if flash_jobs::resume_at_start(camera) {
+        return; // the camera restarts
+    }
+    sys::process::lower_priority();
+    let keep = sets::keep(camera);
+    let at_start = camera.state().settings.config.backup.at_start;
     if at_start {
-        backup(camera, keep);
+        match camera.jobs().begin(Kind::Backup) {
+            Ok(job) => sets::back_up(camera, keep, job),
+            Err(e) => log::info!("no backup at this start: {e}"),
+        }
     } else {
         camera.state().backup = BackupState::Off;
     }
@@ -49,7 +57,7 @@ pub fn beside_serving(camera: &Camera) {
 
 /// Looks whether what was saved is still there: a card can be changed while the
 /// camera runs. If not, everything is saved again.
-pub fn look_again(camera: &Camera) {
+pub fn look_again(camera: &Arc<Camera>) {
     let gone = {
         let state = camera.state();
         let identity = match state.vaulted.as_ref().map(|v| &v.kept) {
@@ -80,40 +88,6 @@ pub fn work_panicked(camera: &Camera) {
         hint: "Restart the camera; if it happens again, report it with mi360d/logs.".to_owned(),
     };
     status_txt::write(camera);
-}
-
-/// Shows a backup's progress to whoever asks for the state.
-struct Shown<'a>(&'a Camera);
-
-impl Progress for Shown<'_> {
-    fn at(&self, step: &str, done: u64, total: u64) {
-        self.0.state().backup = BackupState::Running { step: step.to_owned(), done, total };
-    }
-}
-
-fn backup(camera: &Camera, keep: Option<usize>) {
-    let result = camera.backup(keep, &Shown(camera));
-    match &result {
-        Ok(outcome) if outcome.made => log::info!("backup {} made and proven", outcome.set.name),
-        Ok(outcome) => log::info!("backup {} holds the chip, and is proven", outcome.set.name),
-        Err(e) => log::error!("no backup could be made: {e}"),
-    }
-    let mut state = camera.state();
-    match result {
-        Ok(outcome) => {
-            state.backup = BackupState::done(&outcome);
-            state.reading = Some(outcome.reading);
-            state.proofs.extend(outcome.proofs);
-        }
-        Err(e) => {
-            state.backup = BackupState::failed(&e);
-            drop(state);
-            // The page still shows what the chip holds.
-            if let Ok(reading) = camera.read(&crate::backup::Silent) {
-                camera.state().reading = Some(reading);
-            }
-        }
-    }
 }
 
 /// Reads the newest and the pristine set of every identity again, whole.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -17,6 +18,8 @@ pub struct State {
     pub vaulted: Option<Vaulted>,
     /// The settings in force, and what is wrong with their file.
     pub settings: Loaded,
+    /// Where they are from, where that is not the card's own file.
+    pub settings_path: Option<PathBuf>,
     /// The last reading of the whole chip.
     pub reading: Option<Reading>,
     /// What became of the backup at this start.
@@ -29,6 +32,8 @@ pub struct State {
     pub safe_mode: bool,
     /// Why `STATUS.txt` could not be written the last time.
     pub status_txt_failure: Option<String>,
+    /// What was done on the network.
+    pub network: super::citizen::Network,
     /// Why there is no page.
     pub page_problem: Option<String>,
     /// Where the page listens.

@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
+use super::flashing::Interrupted;
+use super::jobs::Job;
 use super::notice::{self, Notice};
 use super::state::BackupState;
-use super::{Camera, host, set_view};
+use super::{Camera, downloads, host, set_view};
 use crate::backup::vault::Kept;
 use crate::card::CardState;
 use crate::identity::{Identity, Masked};
@@ -34,8 +36,14 @@ pub struct Status {
     pub backup: BackupState,
     /// The newest set that counts.
     pub newest_backup: Option<set_view::SetView>,
-    /// Hacks; none yet.
-    pub services: Vec<()>,
+    /// The camera on its network.
+    pub network: super::citizen::Network,
+    /// The job that runs, else the newest one.
+    pub job: Option<Job>,
+    /// A flash that was cut short; null where none was.
+    pub interrupted: Option<Interrupted>,
+    /// The hacks of the card.
+    pub services: Vec<crate::services::ServiceBrief>,
     /// Starts on this card.
     pub boot_count: u64,
     /// Whether this is the safe mode.
@@ -53,6 +61,9 @@ pub struct IdentityStatus {
     pub fingerprint: Option<String>,
     /// `card`, `memory` (until power goes), `nowhere`, or `none` where there is none.
     pub saved: &'static str,
+    /// Whether a backup that holds it has ever been downloaded: until then, the only copy is on
+    /// this card.
+    pub downloaded: bool,
     /// The fields, masked.
     pub fields: Vec<Masked>,
 }
@@ -61,6 +72,7 @@ pub struct IdentityStatus {
 pub fn of(camera: &Camera) -> Status {
     let notices = notice::all(camera);
     let newest_backup = set_view::newest(camera);
+    let services = super::services::brief(camera);
     let state = camera.state();
     let (identity, model) = match &state.vaulted {
         None => (
@@ -68,6 +80,7 @@ pub fn of(camera: &Camera) -> Status {
                 health: "missing",
                 fingerprint: None,
                 saved: "nowhere",
+                downloaded: false,
                 fields: Vec::new(),
             },
             "unknown".to_owned(),
@@ -84,6 +97,9 @@ pub fn of(camera: &Camera) -> Status {
                 health: judgement.health.name(),
                 fingerprint: judgement.mark().map(str::to_owned),
                 saved,
+                downloaded: judgement
+                    .mark()
+                    .is_some_and(|mark| downloads::is_downloaded(camera.card(), mark)),
                 fields: judgement.identity.as_ref().map(Identity::masked).unwrap_or_default(),
             };
             (identity, camera.model(judgement))
@@ -101,7 +117,10 @@ pub fn of(camera: &Camera) -> Status {
         identity,
         backup: state.backup.clone(),
         newest_backup,
-        services: Vec::new(),
+        network: state.network.clone(),
+        services,
+        job: camera.jobs().newest(),
+        interrupted: camera.interrupted(),
         boot_count: state.boot_count,
         safe_mode: state.safe_mode,
         notices,

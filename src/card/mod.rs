@@ -110,6 +110,11 @@ impl Card {
         self.home().join("logs")
     }
 
+    /// `mi360d/images/`.
+    pub fn images(&self) -> PathBuf {
+        self.home().join("images")
+    }
+
     /// What state it is in now.
     #[allow(clippy::unnecessary_cast)] // these are 32 bits wide on the camera
     pub fn state(&self) -> CardState {

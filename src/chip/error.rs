@@ -41,6 +41,20 @@ pub enum ChipError {
         /// The driver's reason.
         source: io::Error,
     },
+    /// Protection could not be lifted or put back.
+    #[error(
+        "the write protection of {partition} at {offset:#x}, {length:#x} bytes, cannot be changed"
+    )]
+    Protect {
+        /// The partition's name.
+        partition: String,
+        /// Bytes from its start.
+        offset: u32,
+        /// Bytes.
+        length: u32,
+        /// The driver's reason.
+        source: io::Error,
+    },
     /// An access beyond the partition.
     #[error("{partition} has {size:#x} bytes; {offset:#x} with {length:#x} more is beyond its end")]
     OutOfRange {
@@ -88,6 +102,7 @@ impl Explain for ChipError {
             ChipError::Read { .. } => "chip-read",
             ChipError::Erase { .. } => "chip-erase",
             ChipError::Program { .. } => "chip-program",
+            ChipError::Protect { .. } => "chip-protect",
             ChipError::OutOfRange { .. } => "chip-range",
             ChipError::Map { .. } => "no-flash-map",
             ChipError::Sim { .. } => "bad-simulated-camera",
@@ -112,6 +127,9 @@ impl Explain for ChipError {
             }
             ChipError::Erase { .. } | ChipError::Program { .. } => {
                 "The chip may be write-protected; nothing more was written.".into()
+            }
+            ChipError::Protect { .. } => {
+                "Nothing was written. A programmer can change the chip's protection.".into()
             }
             ChipError::OutOfRange { .. } => "This is a mistake of the program: report it.".into(),
             ChipError::PowerCut => "Start again: the state on the card says how to go on.".into(),

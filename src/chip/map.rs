@@ -258,6 +258,15 @@ impl FlashMap {
         parts
     }
 
+    /// Whether both have the same roles at the same places; erase blocks do
+    /// not matter.
+    pub fn places_like(&self, other: &FlashMap) -> bool {
+        let places = |map: &FlashMap| -> Vec<(Role, Option<u32>, u32)> {
+            map.covering().into_iter().map(|p| (p.role, p.offset, p.size)).collect()
+        };
+        places(self) == places(other)
+    }
+
     /// The map of a model's stock firmware; `None` for a model it is not known of.
     pub fn stock(model: &str) -> Option<FlashMap> {
         let kernel = match model {

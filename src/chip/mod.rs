@@ -6,12 +6,14 @@ pub mod faults;
 pub mod map;
 pub mod mtd;
 pub mod sim;
+pub mod time;
 
 pub use error::ChipError;
 pub use faults::Faults;
 pub use map::{EraseBlock, FlashMap, Layout, Partition, RawPartition, Role, WINDOW};
 pub use mtd::MtdChip;
 pub use sim::SimChip;
+pub use time::Spent;
 
 /// A NOR flash chip, by its partitions.
 ///
@@ -41,4 +43,35 @@ pub trait Chip: Send + Sync {
     /// # Errors
     /// [`ChipError::Program`] where the driver says no; silence proves nothing.
     fn program(&self, part: &Partition, offset: u32, data: &[u8]) -> Result<(), ChipError>;
+
+    /// Whether the driver lets the partition be written at all. Opens what
+    /// writing needs, so that nothing has to be found once it has begun.
+    fn is_writable(&self, part: &Partition) -> bool;
+
+    /// Whether a block is write-protected; `None` where the driver does not tell.
+    fn is_locked(&self, _block: &EraseBlock<'_>) -> Option<bool> {
+        None
+    }
+
+    /// Lifts or puts back the protection of `length` bytes from `offset` on.
+    ///
+    /// # Errors
+    /// [`ChipError::Protect`] where the driver says no: many chips can protect
+    /// only certain ranges.
+    fn set_locked(
+        &self,
+        part: &Partition,
+        offset: u32,
+        length: u32,
+        _locked: bool,
+    ) -> Result<(), ChipError> {
+        let source = std::io::Error::from(std::io::ErrorKind::Unsupported);
+        Err(ChipError::Protect { partition: part.name.clone(), offset, length, source })
+    }
+
+    /// The time a real chip would have taken so far; `None` for a real one,
+    /// where clocks tell.
+    fn spent(&self) -> Option<Spent> {
+        None
+    }
 }

@@ -5,17 +5,30 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::{Chip, ChipError, EraseBlock, FlashMap, Partition, RawPartition};
 use crate::sys;
 
 /// MTD_NORFLASH of mtd-abi.h.
 const KIND_NOR: u8 = 3;
+/// MTD_WRITEABLE of mtd-abi.h.
+const FLAG_WRITEABLE: u32 = 0x400;
 
 /// The chip behind `/dev/mtdN`.
 pub struct MtdChip {
     map: FlashMap,
-    devices: Vec<(u32, PathBuf, File)>,
+    devices: Vec<Device>,
+}
+
+/// One `/dev/mtdN`.
+struct Device {
+    index: u32,
+    path: PathBuf,
+    reads: File,
+    /// Opened once, before the first erase: `/dev` may be gone after it.
+    writes: OnceLock<File>,
+    flags: u32,
 }
 
 impl MtdChip {
@@ -42,8 +55,10 @@ impl MtdChip {
                     continue;
                 }
             };
+            let mut flags = 0;
             match sys::mtd::info(&file) {
                 Ok(info) => {
+                    flags = info.flags;
                     if info.kind != KIND_NOR {
                         log::warn!("{} is flash of kind {}, not NOR", p.name, info.kind);
                     }
@@ -53,7 +68,8 @@ impl MtdChip {
                 }
                 Err(e) => log::warn!("{} does not tell its size: {e}", device.display()),
             }
-            devices.push((p.index, device, file));
+            let writes = OnceLock::new();
+            devices.push(Device { index: p.index, path: device, reads: file, writes, flags });
         }
         // sysfs numbers count only where every partition has one.
         if raw.iter().any(|p| p.offset.is_none()) {
@@ -64,15 +80,20 @@ impl MtdChip {
         Ok(MtdChip { map: FlashMap::conclude(&raw), devices })
     }
 
-    fn device(&self, part: &Partition) -> io::Result<&(u32, PathBuf, File)> {
+    fn device(&self, part: &Partition) -> io::Result<&Device> {
         self.devices
             .iter()
-            .find(|(index, ..)| *index == part.index)
+            .find(|device| device.index == part.index)
             .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 
-    fn writable(&self, part: &Partition) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).open(&self.device(part)?.1)
+    fn writable(&self, part: &Partition) -> io::Result<&File> {
+        let device = self.device(part)?;
+        if let Some(file) = device.writes.get() {
+            return Ok(file);
+        }
+        let file = OpenOptions::new().read(true).write(true).open(&device.path)?;
+        Ok(device.writes.get_or_init(|| file))
     }
 }
 
@@ -84,14 +105,14 @@ impl Chip for MtdChip {
     fn read(&self, part: &Partition, offset: u32, buf: &mut [u8]) -> Result<(), ChipError> {
         part.check_range(offset, buf.len())?;
         self.device(part)
-            .and_then(|(_, _, file)| file.read_exact_at(buf, u64::from(offset)))
+            .and_then(|device| device.reads.read_exact_at(buf, u64::from(offset)))
             .map_err(|source| ChipError::Read { partition: part.name.clone(), offset, source })
     }
 
     fn erase(&self, block: &EraseBlock<'_>) -> Result<(), ChipError> {
         let part = block.partition();
         self.writable(part)
-            .and_then(|file| sys::mtd::erase(&file, block.start(), block.length()))
+            .and_then(|file| sys::mtd::erase(file, block.start(), block.length()))
             .map_err(|source| ChipError::Erase {
                 partition: part.name.clone(),
                 offset: block.start(),
@@ -104,6 +125,34 @@ impl Chip for MtdChip {
         self.writable(part)
             .and_then(|file| file.write_all_at(data, u64::from(offset)))
             .map_err(|source| ChipError::Program { partition: part.name.clone(), offset, source })
+    }
+
+    fn is_writable(&self, part: &Partition) -> bool {
+        self.device(part).is_ok_and(|device| device.flags & FLAG_WRITEABLE != 0)
+            && self.writable(part).is_ok()
+    }
+
+    fn is_locked(&self, block: &EraseBlock<'_>) -> Option<bool> {
+        let device = self.device(block.partition()).ok()?;
+        // Drivers without it answer EOPNOTSUPP, ENOTSUPP or EINVAL: they do not know.
+        sys::mtd::is_locked(&device.reads, block.start(), block.length()).ok()
+    }
+
+    fn set_locked(
+        &self,
+        part: &Partition,
+        offset: u32,
+        length: u32,
+        locked: bool,
+    ) -> Result<(), ChipError> {
+        self.writable(part)
+            .and_then(|file| sys::mtd::set_locked(file, offset, length, locked))
+            .map_err(|source| ChipError::Protect {
+                partition: part.name.clone(),
+                offset,
+                length,
+                source,
+            })
     }
 }
 

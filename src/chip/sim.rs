@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use memmap2::MmapMut;
 use serde::{Deserialize, Serialize};
 
-use super::{Chip, ChipError, EraseBlock, Faults, FlashMap, Partition, RawPartition};
+use super::{Chip, ChipError, EraseBlock, Faults, FlashMap, Partition, RawPartition, Spent};
 use crate::sys;
 
 /// What `camera.toml` of a simulated camera says.
@@ -68,6 +68,7 @@ struct State {
     bytes: MmapMut,
     faults: Faults,
     operations: u64,
+    spent: Spent,
     dead: bool,
 }
 
@@ -130,8 +131,19 @@ impl SimChip {
             return Err(bad_map("camera.toml names no partition".into()));
         }
         let map = FlashMap::conclude(&raw);
-        let state = Mutex::new(State { bytes, faults, operations: 0, dead: false });
+        let state = Mutex::new(State {
+            bytes,
+            faults,
+            operations: 0,
+            spent: Spent::default(),
+            dead: false,
+        });
         Ok(SimChip { map, camera, on_cut, state })
+    }
+
+    /// Operations (erases and page programs) so far: what `cut@N` counts.
+    pub fn operations(&self) -> u64 {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).operations
     }
 
     /// What `camera.toml` says.
@@ -164,6 +176,7 @@ impl Chip for SimChip {
         let mut state = self.lock()?;
         let start = self.base(part) + offset;
         let range = start..start + buf.len() as u32;
+        state.spent.add_read(buf.len() as u64);
         if state.faults.eio.iter().any(|at| range.contains(at)) {
             return Err(ChipError::Read {
                 partition: part.name.clone(),
@@ -187,6 +200,7 @@ impl Chip for SimChip {
         let start = self.base(block.partition()) + block.start();
         let range = start..start + block.length();
         let inert = |list: &[u32]| list.iter().any(|at| range.contains(at));
+        state.spent.add_erase(block.length());
         let does_nothing = inert(&state.faults.stuck) || inert(&state.faults.wp);
         let cut = state.count();
         if !does_nothing {
@@ -210,6 +224,7 @@ impl Chip for SimChip {
             let length = ((page - at % page) as usize).min(data.len());
             let (now, rest) = data.split_at(length);
             let cut = state.count();
+            state.spent.add_page();
             // A torn page is a prefix: bytes go in one after the other.
             let length = if cut { length / 2 } else { length };
             let erase_size = part.erase_size.max(1);
@@ -225,6 +240,14 @@ impl Chip for SimChip {
             data = rest;
         }
         Ok(())
+    }
+
+    fn is_writable(&self, _part: &Partition) -> bool {
+        true
+    }
+
+    fn spent(&self) -> Option<Spent> {
+        self.lock().ok().map(|state| state.spent)
     }
 }
 

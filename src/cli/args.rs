@@ -37,6 +37,24 @@ pub enum Command {
     Verify { set: String },
     Inspect { file: PathBuf },
     Rtsp(RtspArgs),
+    Assemble { own: PathBuf, donor: PathBuf, out: PathBuf, damaged_factory: bool },
+    Redact { dump: PathBuf, out: PathBuf },
+    Passwd,
+    Plan { source: String, only: Option<Vec<String>>, did: Option<String> },
+    Flash { file: PathBuf, choice: Choice },
+    Restore { set: String, choice: Choice },
+    Resume,
+}
+
+/// What `flash` and `restore` are told beside their source.
+#[derive(Debug, Default)]
+pub struct Choice {
+    /// `--only`, taken apart.
+    pub only: Option<Vec<String>>,
+    /// `--confirm`.
+    pub confirm: Option<String>,
+    /// `--did`.
+    pub did: Option<String>,
 }
 
 /// What `rtsp` is told.
@@ -103,6 +121,11 @@ struct Words {
     listen: Option<SocketAddr>,
     model: Option<String>,
     from: Option<PathBuf>,
+    choice: Choice,
+    own: Option<PathBuf>,
+    donor: Option<PathBuf>,
+    out: Option<PathBuf>,
+    damaged_factory: bool,
     rtsp: RtspArgs,
     help: bool,
     version: bool,
@@ -144,7 +167,17 @@ impl Words {
                 Long("config") => self.config = Some(parser.value()?.into()),
                 Long("listen") => self.listen = Some(parser.value()?.parse()?),
                 Long("model") => self.model = Some(parser.value()?.string()?),
+                Long("only") => {
+                    let names = parser.value()?.string()?;
+                    self.choice.only = Some(names.split(',').map(str::to_owned).collect());
+                }
+                Long("confirm") => self.choice.confirm = Some(parser.value()?.string()?),
+                Long("did") => self.choice.did = Some(parser.value()?.string()?),
                 Long("from") => self.from = Some(parser.value()?.into()),
+                Long("own") => self.own = Some(parser.value()?.into()),
+                Long("donor") => self.donor = Some(parser.value()?.into()),
+                Long("out") => self.out = Some(parser.value()?.into()),
+                Long("damaged-factory") => self.damaged_factory = true,
                 Long("stream") => {
                     let word = parser.value()?.string()?;
                     let (name, path) = word
@@ -164,13 +197,21 @@ impl Words {
     }
 
     fn into_args(self) -> Result<Args, String> {
-        let Words { args, name, values, config, listen, model, from, rtsp, .. } = self;
+        let Words { args, name, values, config, listen, model, from, choice, rtsp, .. } = self;
+        let Words { own, donor, out, damaged_factory, .. } = self;
         let name = name.unwrap_or_else(|| "help".to_owned());
         let allowed: &[(&str, bool)] = &[
             ("--config", config.is_some() && name != "run"),
             ("--listen", listen.is_some() && !matches!(name.as_str(), "run" | "demo" | "rtsp")),
             ("--model", model.is_some() && name != "sim"),
             ("--from", from.is_some() && name != "sim"),
+            ("--only", choice.only.is_some() && !["plan", "flash", "restore"].contains(&&*name)),
+            ("--did", choice.did.is_some() && !["plan", "flash", "restore"].contains(&&*name)),
+            ("--confirm", choice.confirm.is_some() && !["flash", "restore"].contains(&&*name)),
+            ("--own", own.is_some() && name != "assemble"),
+            ("--donor", donor.is_some() && name != "assemble"),
+            ("--damaged-factory", damaged_factory && name != "assemble"),
+            ("--out", out.is_some() && name != "assemble" && name != "redact"),
             ("--stream", !rtsp.streams.is_empty() && name != "rtsp"),
             ("--password-file", rtsp.password_file.is_some() && name != "rtsp"),
             ("--basic", rtsp.basic && name != "rtsp"),
@@ -183,6 +224,9 @@ impl Words {
         let mut next = || values.next();
         let text = |value: OsString| value.to_string_lossy().into_owned();
         let need = |value: Option<OsString>, what: &str| {
+            value.ok_or_else(|| format!("'{name}' needs {what}"))
+        };
+        let option = |value: Option<PathBuf>, what: &str| {
             value.ok_or_else(|| format!("'{name}' needs {what}"))
         };
         let command = match name.as_str() {
@@ -202,6 +246,27 @@ impl Words {
             "backups" => Command::Backups,
             "verify" => Command::Verify { set: text(need(next(), "a backup's id or folder")?) },
             "inspect" => Command::Inspect { file: need(next(), "a file")?.into() },
+            "plan" => Command::Plan {
+                source: text(need(next(), "a file, or a backup's id or folder")?),
+                only: choice.only,
+                did: choice.did,
+            },
+            "flash" => Command::Flash { file: need(next(), "a file")?.into(), choice },
+            "restore" => {
+                Command::Restore { set: text(need(next(), "a backup's id or folder")?), choice }
+            }
+            "resume" => Command::Resume,
+            "passwd" => Command::Passwd,
+            "assemble" => Command::Assemble {
+                own: option(own, "--own SET_OR_DUMP")?,
+                donor: option(donor, "--donor FILE_OR_SET")?,
+                out: option(out, "--out FILE")?,
+                damaged_factory,
+            },
+            "redact" => Command::Redact {
+                dump: need(next(), "a dump or a backup's folder")?.into(),
+                out: option(out, "--out FILE")?,
+            },
             "rtsp" if rtsp.streams.is_empty() => {
                 return Err("'rtsp' needs --stream NAME=PATH".to_owned());
             }
@@ -243,6 +308,10 @@ mod tests {
             ("--nonsense", "--nonsense"),
             ("sim destroy x", "destroy"),
             ("sim create", "folder"),
+            ("assemble --own A --donor B", "--out"),
+            ("redact A", "--out"),
+            ("map --out A", "--out"),
+            ("inspect A --damaged-factory", "--damaged-factory"),
             ("rtsp", "--stream"),
             ("rtsp --stream main", "NAME=PATH"),
             ("map --stream a=b", "--stream"),

@@ -6,13 +6,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::backup::Progress;
+use crate::chip::Partition;
+use crate::flash::{BlockState, Step, Watch};
 
 /// Columns of the bar.
 const WIDTH: u64 = 30;
 /// How often it is drawn.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// A bar; it clears itself when it is dropped.
+/// A bar for reading and for flashing; it clears itself when it is dropped.
 pub struct Bar {
     terminal: bool,
     now: Mutex<Shown>,
@@ -54,6 +56,23 @@ impl Progress for Bar {
         let bar = "#".repeat(full as usize) + &"-".repeat((WIDTH - full) as usize);
         let percent = (done * 100).checked_div(total).unwrap_or(0);
         let _ = write!(io::stderr(), "\r\x1b[K[{bar}] {percent:3} %  {step}");
+    }
+}
+
+impl Watch for Bar {
+    fn step(&self, step: Step, partition: Option<&Partition>) {
+        match partition {
+            // Blocks of all partitions are one bar: the step is named by the first.
+            Some(_) if step == Step::Writing => {}
+            Some(part) => self.at(&format!("{} {}", step.words(), part.name), 0, 1),
+            None => self.at(step.words(), 0, 1),
+        }
+    }
+
+    fn block(&self, _partition: &Partition, _number: u32, _state: BlockState) {}
+
+    fn progress(&self, done: u32, total: u32) {
+        self.at(Step::Writing.words(), done.into(), total.into());
     }
 }
 

@@ -1,5 +1,6 @@
 //! `run` and `demo`: the daemon, from its first step to its orderly end.
 
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,8 @@ use thiserror::Error;
 
 use super::args::{Args, Command};
 use crate::camera::boots::Boots;
-use crate::camera::{Camera, simulate, startup};
+use crate::camera::jobs::Kind;
+use crate::camera::{Camera, citizen, services, simulate, startup};
 use crate::card::log::{LogFile, Recent};
 use crate::error::{Exit, Explain};
 use crate::web;
@@ -54,6 +56,11 @@ pub fn log_to_terminal(verbose: bool, usual: LevelFilter) {
     let _ = simplelog::WriteLogger::init(level, log_config(), std::io::stderr());
 }
 
+/// Words to standard output, which may be closed: the daemon goes on.
+fn tell(words: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stdout(), "{words}");
+}
+
 fn log_config() -> simplelog::Config {
     // There is no clock to trust: lines carry none.
     ConfigBuilder::new()
@@ -72,9 +79,13 @@ pub fn demo(args: &Args, dir: Option<&Path>, listen: Option<SocketAddr>) -> supe
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8360)));
     let camera = Camera::open(Some(&dir))?;
     let config = camera.card().config();
-    serve(args, camera, &config, &[listen], &mut |port| {
-        println!("A simulated camera runs in {}", dir.display());
-        println!("Open  http://{}:{port}/  in a browser; Ctrl-C ends it.", listen.ip());
+    serve(args, camera, &config, &[listen], &mut |camera, port| {
+        tell(format_args!("A simulated camera runs in {}", dir.display()));
+        tell(format_args!("Open  http://{}:{port}/  in a browser; Ctrl-C ends it.", listen.ip()));
+        match camera.login().setup_code() {
+            Some(code) => tell(format_args!("Setup code: {code}")),
+            None => tell(format_args!("Log in with the password that was set.")),
+        }
     })
 }
 
@@ -82,7 +93,7 @@ pub fn run(args: &Args, config: Option<&Path>, listen: Option<SocketAddr>) -> su
     let camera = Camera::open(args.sim.as_deref())?;
     let config = config.map_or_else(|| camera.card().config(), Path::to_owned);
     let wanted: Vec<SocketAddr> = listen.into_iter().collect();
-    serve(args, camera, &config, &wanted, &mut |_| {})
+    serve(args, camera, &config, &wanted, &mut |_, _| {})
 }
 
 fn serve(
@@ -90,7 +101,7 @@ fn serve(
     camera: Camera,
     config: &Path,
     wanted: &[SocketAddr],
-    ready: &mut dyn FnMut(u16),
+    ready: &mut dyn FnMut(&Camera, u16),
 ) -> super::Result {
     let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
     // Blocked before the first thread starts, so that none of them is ended by one.
@@ -121,9 +132,17 @@ fn serve(
     }
     let listening = camera.state().listen;
     if let Some(address) = listening {
-        ready(address.port());
+        ready(&camera, address.port());
     }
-    spawn("work", &camera, |camera| startup::beside_serving(camera));
+    if camera.state().safe_mode {
+        log::warn!("safe mode: no hack is started");
+    } else if camera.interrupted().is_some() {
+        log::warn!("no hack is started before the interrupted flash has ended");
+    } else {
+        services::start(&camera, config);
+        citizen::start(&camera);
+    }
+    spawn("work", &camera, startup::beside_serving);
     spawn("watch", &camera, |camera| {
         std::thread::sleep(LASTED);
         Boots::lasted(camera.card());
@@ -146,14 +165,19 @@ fn serve(
     }
     loop {
         match signals.wait() {
-            Ok(Signal::SIGHUP) => log::info!("HUP: nothing to do"),
+            Ok(Signal::SIGHUP) => {
+                log::info!("HUP: hacks and their settings are read again");
+                services::reload(&camera);
+            }
             Ok(signal) => {
+                wait_for_flash(&camera);
                 log::info!("{signal}: ends in good order");
                 break;
             }
             Err(e) => log::warn!("waiting for signals: {e}"),
         }
     }
+    services::stop(&camera);
     if let Some(page) = page {
         page.stop();
     }
@@ -182,6 +206,18 @@ fn serve_page(
         log::error!("the page cannot be served: {problem}");
     }
     served
+}
+
+/// A flash is never ended in its middle: who wants the daemon to end waits.
+fn wait_for_flash(camera: &Camera) {
+    let mut said = false;
+    while camera.jobs().running().is_some_and(|job| matches!(job.kind, Kind::Flash | Kind::Restore))
+    {
+        if !std::mem::replace(&mut said, true) {
+            log::warn!("the end waits for the flash that is under way");
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// Starts a thread on the camera; its panic is said and ends nothing else.

@@ -17,12 +17,19 @@ On the camera, or with --sim on a simulated one:
   backup            one backup now; prints its id
   backups           the backups on the card, and what each is good for
   verify ID|DIR     reads a backup again, all of it
+  plan FILE|ID|DIR  what flashing it would do; changes nothing
+  flash FILE        writes firmware, block by block, and proves it
+  restore ID|DIR    the same from a backup
+  resume            goes on with an interrupted flash
+  passwd            sets the page's password, from standard input
   rtsp              the RTSP server
 
 On a PC:
   demo [DIR]        a whole simulated camera with its page, in one command
   sim create DIR    makes a simulated camera
   inspect FILE      what a file is, what in it is alive, and what to do next
+  assemble          an image for a programmer, out of a brick and a donor
+  redact DUMP|DIR   a copy without identity and secrets, safe to post
 
   help COMMAND      more about a command
   version           the version
@@ -56,8 +63,8 @@ Ends in good order on TERM and INT.
         "\
 mi360d demo [DIR] [--listen ADDRESS:PORT]
 
-The daemon on a simulated camera on this PC. Needs no root and nothing
-installed. DIR is made if it is not there; without it, it is mi360d-demo in
+The daemon on a simulated camera on this PC; prints the page's address and the
+setup code with which its password is set. Needs no root and nothing installed. DIR is made if it is not there; without it, it is mi360d-demo in
 the system's temporary folder.
 
   --listen ADDRESS  127.0.0.1:8360 by default
@@ -122,6 +129,60 @@ where its files hold: exit status 0, and what is missing in it is named. With
 ",
     ),
     (
+        "plan",
+        "\
+mi360d plan FILE|ID|DIR [--only NAMES] [--did DID]
+
+Says what flashing a file, or restoring a backup, would do to this camera:
+which blocks stay, which are programmed, which are erased first; what speaks
+against it; what a power cut in the middle would cost; and the phrase that
+agrees to it. Changes nothing. Exit status 3 if something forbids it.
+
+  --only NAMES      these partitions only: --only KERNEL,ROOTFS
+  --did DID         this camera's did, where FACTORY is blank and nothing else
+                    tells whose identity a backup holds
+",
+    ),
+    (
+        "flash",
+        "\
+mi360d flash FILE [--only NAMES] [--confirm PHRASE] [--did DID]
+
+Writes firmware: KERNEL, ROOTFS and DATA of a tf image or a full dump, or the
+partition that the file is. Without the phrase it shows the plan and exits with
+status 3; the plan gives the phrase.
+
+Before the first erase everything is checked, and what will be overwritten is
+saved as a backup and proven. Each block is read back; at the end each partition
+is hashed from the chip. A camera restarts after success.
+
+BOOT, CONFIG and FACTORY are written only from this camera's own backups
+(`restore`), or where config.toml unlocks them. Another camera's identity is
+never written. Exit status 3 refused and nothing changed, 4 the chip does not
+keep what is written, 5 interrupted: `resume` goes on.
+",
+    ),
+    (
+        "restore",
+        "\
+mi360d restore ID|DIR [--only NAMES] [--confirm PHRASE] [--did DID]
+
+The same as `flash`, from a backup set: all of it, or the named partitions. ID
+is a backup's name or number. A backup of another camera is refused, but for
+its KERNEL, ROOTFS and DATA where --only names them.
+",
+    ),
+    (
+        "resume",
+        "\
+mi360d resume
+
+Goes on with a flash that was interrupted; the daemon does that by itself at
+its start. Where the image is gone, a backup that holds the same takes its
+place, or the one that was made before the flash. Nothing to do is success.
+",
+    ),
+    (
         "inspect",
         "\
 mi360d inspect FILE
@@ -130,6 +191,49 @@ Says what a file is: a firmware image for the card (tf_recovery.img,
 tf_update.img), a full dump of a chip, one partition, or something else; what
 of it is alive, what is gone, whether a camera's identity is in it, and what to
 do next. Shows no secrets. Exit status 4 if something is damaged.
+",
+    ),
+    (
+        "passwd",
+        "\
+mi360d passwd
+
+Sets the page's password: one line from standard input, any characters. It
+counts at once, and ends every session. Needs no old password: who can run this
+owns the card. Without a password the page asks for the code that is in
+mi360d/setup-code.txt on the card.
+",
+    ),
+    (
+        "assemble",
+        "\
+mi360d assemble --own SET_OR_DUMP --donor FILE_OR_SET --out CHIP.bin
+
+Makes the image of a whole chip for a flash programmer. BOOT, CONFIG and
+FACTORY are taken from `own`: a dump of this very camera, dead or alive, or one
+of its backups. KERNEL, ROOTFS and DATA are taken from `donor`: a tf image, a
+dump of a camera of the same model, or a backup. Says what it took from where,
+and inspects what it wrote. Nothing is overwritten.
+
+  --damaged-factory  takes a FACTORY that is erased or damaged as it is: the
+                     camera then runs without the vendor's cloud
+
+Refused, exit status 3, are parts that are damaged, for another model, map or
+processor, and firmware 4.0.9 or later on an older BOOT. A donor's FACTORY is
+never taken.
+",
+    ),
+    (
+        "redact",
+        "\
+mi360d redact DUMP|DIR --out FILE
+
+Makes a copy of a dump of the whole chip, or of a backup, that is safe to post:
+FACTORY, CONFIG and DATA are erased. U-Boot's environment stays, its addresses
+and serials replaced by zeros; its checksum is renewed only if it was right.
+What stands behind the kernel and the root file system is blanked, and what is
+known of the identity and the settings is looked for in all the rest. The copy
+is read again before it gets its name. Nothing is overwritten.
 ",
     ),
     (

@@ -4,11 +4,14 @@
 mod args;
 mod backups;
 mod bar;
+mod brick;
 mod daemon;
+mod flash;
 mod help;
 mod inspect;
 mod map;
 mod out;
+mod passwd;
 mod rtsp;
 mod sim;
 mod verify;
@@ -66,6 +69,17 @@ fn dispatch(args: &Args) -> Result {
         Command::Backups => backups::list(args),
         Command::Verify { set } => verify::verify(args, set),
         Command::Inspect { file } => inspect::inspect(args, file),
+        Command::Plan { source, only, did } => {
+            flash::plan(args, source, only.as_ref(), did.as_ref())
+        }
+        Command::Flash { file, choice } => flash::flash(args, file, choice),
+        Command::Restore { set, choice } => flash::restore(args, set, choice),
+        Command::Resume => flash::resume(args),
+        Command::Passwd => passwd::passwd(args),
+        Command::Assemble { own, donor, out, damaged_factory } => {
+            brick::assemble(args, own, donor, out, *damaged_factory)
+        }
+        Command::Redact { dump, out } => brick::redact(args, dump, out),
         Command::Rtsp(words) => rtsp::rtsp(args, words),
     }
 }

@@ -12,6 +12,7 @@ pub mod tf;
 pub mod uboot_env;
 pub mod uimage;
 pub mod version;
+pub mod xz;
 
 /// Whether all bytes are `value`; true for none at all.
 pub fn is_filled(bytes: &[u8], value: u8) -> bool {
@@ -27,7 +28,8 @@ fn le16(bytes: &[u8], at: usize) -> Option<u16> {
     array(bytes, at).map(u16::from_le_bytes)
 }
 
-fn le32(bytes: &[u8], at: usize) -> Option<u32> {
+/// A little-endian number at `at`, where it is there.
+pub(crate) fn le32(bytes: &[u8], at: usize) -> Option<u32> {
     array(bytes, at).map(u32::from_le_bytes)
 }
 
@@ -35,7 +37,8 @@ fn le64(bytes: &[u8], at: usize) -> Option<u64> {
     array(bytes, at).map(u64::from_le_bytes)
 }
 
-fn be32(bytes: &[u8], at: usize) -> Option<u32> {
+/// A big-endian number at `at`, where it is there.
+pub(crate) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
     array(bytes, at).map(u32::from_be_bytes)
 }
 

@@ -2,13 +2,19 @@
 //! meaning is in [`crate::formats`]; nothing here reads or writes a card or a
 //! chip.
 
+pub mod assemble;
 pub mod content;
 pub mod finding;
+pub mod genuine;
 pub mod inspect;
+pub mod redact;
+pub mod slices;
 pub mod source;
 mod text;
+pub mod uboot_key;
 
 pub use content::{Content, ContentCheck, Health};
 pub use finding::{Finding, Severity};
 pub use inspect::{InspectError, Report, inspect};
+pub use slices::{Slice, Slices, Target};
 pub use source::Source;

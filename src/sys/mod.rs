@@ -8,6 +8,9 @@ pub mod mmap;
 pub mod mtd;
 pub mod pipe;
 pub mod process;
+pub mod route;
+pub mod spawn;
 mod stacks;
+pub mod watchdog;
 
 pub use stacks::{DEFAULT_STACK, set_default_stack};

@@ -40,6 +40,10 @@ mod raw {
     use super::{EraseInfo, MtdInfo};
     nix::ioctl_read!(memgetinfo, b'M', 1, MtdInfo);
     nix::ioctl_write_ptr!(memerase, b'M', 2, EraseInfo);
+    nix::ioctl_write_ptr!(memlock, b'M', 5, EraseInfo);
+    nix::ioctl_write_ptr!(memunlock, b'M', 6, EraseInfo);
+    // The kernel reads the range as well, and answers by the return value.
+    nix::ioctl_read!(memislocked, b'M', 23, EraseInfo);
 }
 
 /// MEMGETINFO.
@@ -58,6 +62,29 @@ pub fn erase(device: &File, start: u32, length: u32) -> io::Result<()> {
     // SAFETY: the pointer is to a live `EraseInfo`, which the kernel only reads.
     unsafe { raw::memerase(device.as_raw_fd(), &raw const request) }?;
     Ok(())
+}
+
+/// MEMLOCK or MEMUNLOCK of `length` bytes at `start`.
+pub fn set_locked(device: &File, start: u32, length: u32, locked: bool) -> io::Result<()> {
+    let request = EraseInfo { start, length };
+    let fd = device.as_raw_fd();
+    // SAFETY: the pointer is to a live `EraseInfo`, which the kernel only reads.
+    unsafe {
+        if locked {
+            raw::memlock(fd, &raw const request)
+        } else {
+            raw::memunlock(fd, &raw const request)
+        }
+    }?;
+    Ok(())
+}
+
+/// MEMISLOCKED: whether all of `length` bytes at `start` are protected.
+pub fn is_locked(device: &File, start: u32, length: u32) -> io::Result<bool> {
+    let mut request = EraseInfo { start, length };
+    // SAFETY: the pointer is to a live, writable `EraseInfo`, which the kernel reads.
+    let answer = unsafe { raw::memislocked(device.as_raw_fd(), &raw mut request) }?;
+    Ok(answer > 0)
 }
 
 #[cfg(test)]

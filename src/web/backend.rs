@@ -18,7 +18,7 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::socket::{
     AddressFamily, Shutdown, SockFlag, SockType, UnixAddr, connect, getsockname, shutdown, socket,
@@ -31,6 +31,13 @@ use crate::web::gate::forward::{KEY, PEER};
 /// The first pause before tiny_http is built again after a failure, and the longest; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How often a server that was given up is asked for requests that its threads had not read yet,
+/// and for how long: longer than the gate waits for an answer.
+const STRAGGLER_PAUSE: Duration = Duration::from_millis(200);
+const STRAGGLER_TIME: Duration = Duration::from_secs(150);
+/// More than there are handlers to wake.
+const MOST_WAKES: usize = 64;
 
 /// Where tiny_http listens, and what proves that a request came through the gate. Clones are the
 /// same door.
@@ -110,6 +117,12 @@ impl Door {
 
     fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a change, but not for long.
+    fn wait_briefly<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let waited = self.0.changed.wait_timeout(state, STRAGGLER_PAUSE);
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn is_at(&self, server: &Arc<Bound>) -> bool {
@@ -258,11 +271,20 @@ fn close(server: &Bound, door: &Door) {
 
 /// Wakes all who wait for requests of this server, and answers those that came too late.
 fn retire(server: &Bound, waiting: usize) {
-    while let Ok(Some(late)) = server.server.try_recv() {
-        drop(late); // answers 500
-    }
+    answer_late(server);
     for _ in 0..waiting {
         server.server.unblock();
+    }
+}
+
+/// Answers 500 to what lies in the queue of a server that nobody serves any more. A request left
+/// there would hold its connection for ever.
+fn answer_late(server: &Bound) {
+    // A wake that nobody needed looks like an empty queue: requests may lie behind it.
+    for _ in 0..MOST_WAKES {
+        if let Ok(Some(late)) = server.server.try_recv() {
+            drop(late); // answers 500
+        }
     }
 }
 
@@ -309,11 +331,20 @@ fn handle(door: &Door, request: Request, handler: &(dyn Fn(Request) + Send + Syn
 fn keep_alive(door: &Door, handlers: usize) {
     let mut pause = FIRST_PAUSE;
     let mut last: Option<Arc<Bound>> = door.state().server.clone();
+    let mut given_up: Vec<(Arc<Bound>, Instant)> = Vec::new();
     loop {
         {
             let mut state = door.state();
             while !state.stop && !state.reported && state.server.is_some() {
-                state = door.wait(state);
+                if given_up.is_empty() {
+                    state = door.wait(state);
+                    continue;
+                }
+                state = door.wait_briefly(state);
+                given_up.retain(|(old, since)| {
+                    answer_late(old);
+                    since.elapsed() < STRAGGLER_TIME
+                });
             }
             if state.stop {
                 return;
@@ -330,6 +361,7 @@ fn keep_alive(door: &Door, handlers: usize) {
         if let Some(old) = last.take() {
             close(&old, door);
             retire(&old, handlers);
+            given_up.push((old, Instant::now()));
         }
         match door.bind() {
             Ok(bound) => {

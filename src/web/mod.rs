@@ -6,25 +6,34 @@
 //! | `gate` | what strangers can reach: limits, deadlines, Host |
 //! | `backend` | tiny_http behind it |
 //! | `routes` | the one table of what can be asked for, and by whom |
-//! | `api` | the JSON documents, and files of a set |
+//! | `guard` | the check of login, origin and CSRF, for every request |
+//! | `api` | the JSON documents, one file for each kind of thing |
+//! | `openapi` | the table as a document |
+//! | `upload` | files on their way to the card |
 //! | `page` | the page |
-//! | `reply` | answers, with their headers |
+//! | `reply`, `problem`, `zip` | answers, errors and archives on their way out |
 
 mod api;
 pub mod backend;
 pub mod gate;
+mod guard;
+mod openapi;
 mod page;
+mod problem;
 mod reply;
 mod routes;
+mod upload;
+mod zip;
 
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use nix::sys::socket::{Backlog, listen};
 use thiserror::Error;
 
 use self::backend::{BackendConfig, BackendError, BackendHandle, Door};
-use self::gate::{Gate, GateConfig, GateError, GateHandle, Limits};
+use self::gate::{Gate, GateConfig, GateError, GateHandle, Hosts, Limits};
+use self::upload::Uploads;
 use crate::camera::Camera;
 use crate::card::log::Recent;
 use crate::error::Explain;
@@ -83,6 +92,21 @@ impl Page {
 pub(crate) struct Context {
     camera: Arc<Camera>,
     recent: Recent,
+    /// The gate's names, once there is a gate.
+    hosts: Arc<OnceLock<Hosts>>,
+}
+
+impl Context {
+    /// What the gate must know of new settings.
+    fn settings_changed(&self) {
+        if let Some(hosts) = self.hosts.get() {
+            hosts.set(host_names(&self.camera));
+        }
+    }
+}
+
+fn host_names(camera: &Camera) -> Vec<String> {
+    camera.state().settings.config.web.host_names.iter().map(|h| h.0.clone()).collect()
 }
 
 /// Serves the page of a camera.
@@ -95,8 +119,8 @@ pub fn start(
     recent: Recent,
 ) -> Result<Page, WebError> {
     let door = Door::new(&format!("mi360d-{}", std::process::id())).map_err(WebError::Door)?;
-    let hosts = camera.state().settings.config.web.host_names.iter().map(|h| h.0.clone()).collect();
-    let context = Context { camera: Arc::clone(camera), recent };
+    let hosts = Arc::new(OnceLock::new());
+    let context = Context { camera: Arc::clone(camera), recent, hosts: Arc::clone(&hosts) };
     let backend = backend::start(&BackendConfig::new(door.clone()), move |request| {
         routes::answer(&context, request);
     })?;
@@ -104,6 +128,14 @@ pub fn start(
     if let Err(e) = Backlog::new(BACKLOG).and_then(|backlog| listen(&listener, backlog)) {
         log::warn!("the queue of connections stays short: {e}");
     }
-    let gate = Gate::start(GateConfig { listener, door, hosts, limits: Limits::default() })?;
+    let gate = Gate::start(GateConfig {
+        listener,
+        door,
+        hosts: host_names(camera),
+        limits: Limits::default(),
+        uploads: Some(Arc::new(Uploads::new(camera))),
+    })?;
+    // It was empty until now.
+    let _ = hosts.set(gate.hosts());
     Ok(Page { gate, backend })
 }

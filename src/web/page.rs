@@ -1,138 +1,109 @@
-//! The first page: how the camera is, in words. Every visitor of the network
-//! may see it, so it holds no secret; what it shows is text, always escaped.
+//! The page: assets of the binary, and the texts in the language that the owner reads.
 
-use std::fmt::Write as _;
+use crc32fast::hash;
 
-use super::reply::{self, Reply};
-use super::routes::Asked;
-use crate::camera::state::BackupState;
-use crate::camera::status::{self, Status};
-use crate::camera::{flash_view, status_txt};
+use super::reply;
+use super::routes::{Answer, Asked};
+use crate::camera::config::Language;
 
-const STYLE: &str = include_str!("page.css");
+pub(super) const CSS: &str = "text/css; charset=utf-8";
+pub(super) const JS: &str = "text/javascript; charset=utf-8";
 
-pub(super) fn style(_: &Asked<'_>) -> Reply {
-    reply::text("text/css; charset=utf-8", STYLE.to_owned())
+const STYLE: &str = include_str!("page/page.css");
+/// Classic scripts share one scope: the parts are one script.
+const SCRIPT: &str = concat!(
+    "\"use strict\";\n",
+    include_str!("page/core.js"),
+    include_str!("page/map.js"),
+    include_str!("page/home.js"),
+    include_str!("page/chip.js"),
+    include_str!("page/flash.js"),
+    include_str!("page/backups.js"),
+    include_str!("page/services.js"),
+    include_str!("page/settings.js"),
+    include_str!("page/start.js"),
+);
+const SHELL: &str = include_str!("page/index.html");
+const ENGLISH: &str = include_str!("page/texts/en.json");
+const PORTUGUESE: &str = include_str!("page/texts/pt.json");
+
+pub(super) fn style(asked: &Asked<'_>) -> Answer {
+    Ok(asset(CSS, STYLE, asked))
 }
 
-pub(super) fn page(asked: &Asked<'_>) -> Reply {
-    let camera = &asked.context.camera;
-    let status = status::of(camera);
-    let mut html = String::with_capacity(8 << 10);
-    head(&mut html, &status);
-    answers(&mut html, &status);
-    notices(&mut html, &status);
-    if asked.is_loopback {
-        let reading = camera.state().reading.clone();
-        chip(&mut html, &flash_view::of(camera, reading.as_ref()));
-    }
-    html.push_str("</main></body></html>\n");
-    reply::text("text/html; charset=utf-8", html)
+pub(super) fn script(asked: &Asked<'_>) -> Answer {
+    Ok(asset(JS, SCRIPT, asked))
 }
 
-fn head(html: &mut String, status: &Status) {
-    let busy = matches!(status.backup, BackupState::Waiting | BackupState::Running { .. });
-    let refresh = if busy { "<meta http-equiv=\"refresh\" content=\"2\">" } else { "" };
-    let model = escape(&status.model);
-    let _ = write!(
-        html,
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">{refresh}\
-         <title>{model}: mi360d</title><link rel=\"icon\" href=\"data:,\">\
-         <link rel=\"stylesheet\" href=\"/mi360d.css\"></head><body><header>\
-         <h1>mi360d</h1><p>{model}, version {}</p></header><main>",
-        status.program
-    );
+fn asset(kind: &str, text: &'static str, asked: &Asked<'_>) -> reply::Reply {
+    let tag = format!("{:08x}", hash(text.as_bytes()));
+    reply::asset(kind, text.as_bytes(), &tag, asked.etag)
 }
 
-fn answers(html: &mut String, status: &Status) {
-    let (mark, word, identity) = match (status.identity.health, status.identity.saved) {
-        ("healthy", "card") => ("good", "Safe", "Your camera's identity is healthy and saved."),
-        (_, "card") => ("bad", "Look", "FACTORY is saved as it is, but it is not healthy."),
-        (_, "none") => ("bad", "Look", "This chip has no partition named FACTORY."),
-        _ => ("bad", "Not safe", "Your camera's identity is not saved on the card."),
+/// The shell with the texts as data in it: one request less, and no script of its own.
+pub(super) fn page(asked: &Asked<'_>) -> Answer {
+    let wanted = asked.context.camera.state().settings.config.web.language;
+    let (code, texts) = match language(wanted, asked.language.unwrap_or_default()) {
+        Language::Pt => ("pt", PORTUGUESE),
+        _ => ("en", ENGLISH),
     };
-    answer(html, "Identity", mark, word, identity);
-    let (mark, word) = match &status.backup {
-        BackupState::Done { complete: true, .. } => ("good", "Proven"),
-        BackupState::Waiting | BackupState::Running { .. } => ("wait", "Under way"),
-        BackupState::Off => ("wait", "Off"),
-        BackupState::Done { .. } | BackupState::Failed { .. } => ("bad", "Look"),
+    let html = SHELL.replacen("{language}", code, 1).replacen("{texts}", texts, 1);
+    let answer = reply::bytes(200, "text/html; charset=utf-8", html.into_bytes());
+    Ok(reply::with(answer, "Vary", "Accept-Language"))
+}
+
+/// The first language of the browser's list that the page speaks.
+fn language(wanted: Language, accepted: &str) -> Language {
+    if wanted != Language::Auto {
+        return wanted;
+    }
+    let speaks = |tag: &str| match tag.trim().get(..2).map(str::to_ascii_lowercase).as_deref() {
+        Some("pt") => Some(Language::Pt),
+        Some("en") => Some(Language::En),
+        _ => None,
     };
-    let mut words = status_txt::backup_words(&status.backup);
-    if let BackupState::Running { step, done, total } = &status.backup {
-        let percent = (done * 100).checked_div(*total).unwrap_or(0);
-        words = format!("{step}, {percent} %");
-    }
-    answer(html, "Backup", mark, word, &words);
-    let ready = matches!(status.card, crate::card::CardState::Ready { .. });
-    let (mark, word) = if ready { ("good", "Ready") } else { ("bad", "Look") };
-    answer(html, "Card", mark, word, &status.card.words());
-}
-
-fn answer(html: &mut String, name: &str, mark: &str, word: &str, text: &str) {
-    let _ = write!(
-        html,
-        "<section class=\"{mark}\"><h2>{name}</h2><p><strong>{word}</strong> {}</p></section>",
-        escape(text)
-    );
-}
-
-fn notices(html: &mut String, status: &Status) {
-    if status.notices.is_empty() {
-        return;
-    }
-    html.push_str("<h2>What to do next</h2><ol class=\"notices\">");
-    for n in &status.notices {
-        let _ = write!(
-            html,
-            "<li><strong>{}:</strong> {}.<br>{}</li>",
-            n.severity.word(),
-            escape(&n.message),
-            escape(&n.hint)
-        );
-    }
-    html.push_str("</ol>");
-}
-
-fn chip(html: &mut String, view: &flash_view::FlashView) {
-    html.push_str(
-        "<h2>The flash chip</h2><table><thead><tr><th>Partition</th><th>What it is</th>\
-         <th>Health</th><th>What it holds</th></tr></thead><tbody>",
-    );
-    for part in &view.partitions {
-        let _ = write!(
-            html,
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
-            escape(&part.name),
-            part.meaning,
-            part.health,
-            escape(&part.content)
-        );
-    }
-    html.push_str("</tbody></table>");
-}
-
-/// Text that stays text in HTML, in an attribute as well.
-fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
+    accepted.split(',').find_map(speaks).unwrap_or(Language::En)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
-    fn what_is_shown_is_text() {
-        assert_eq!(super::escape("<a href=\"x\">'&"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;");
+    fn the_browser_chooses_unless_the_owner_did() {
+        for (wanted, accepted, spoken) in [
+            (Language::Auto, "", Language::En),
+            (Language::Auto, "de-DE,de;q=0.9,pt-BR;q=0.8,en;q=0.7", Language::Pt),
+            (Language::Auto, "en-US,en;q=0.9,pt;q=0.8", Language::En),
+            (Language::Auto, "\u{e9}", Language::En),
+            (Language::En, "pt", Language::En),
+            (Language::Pt, "en", Language::Pt),
+        ] {
+            assert_eq!(language(wanted, accepted), spoken, "{accepted}");
+        }
+    }
+
+    #[test]
+    fn every_text_of_the_page_is_there_in_both_languages() {
+        let read = |text: &str| -> serde_json::Map<String, serde_json::Value> {
+            serde_json::from_str(text).unwrap()
+        };
+        let (english, portuguese) = (read(ENGLISH), read(PORTUGUESE));
+        for key in english.keys() {
+            assert!(portuguese.contains_key(key), "{key} is not translated");
+        }
+        // Beyond that a language may have its own words for what the camera says, by its code.
+        for key in portuguese.keys().filter(|key| !english.contains_key(*key)) {
+            assert!(key.starts_with("say."), "{key} is nowhere in English");
+        }
+        for (at, _) in SCRIPT.match_indices(" t(\"").chain(SCRIPT.match_indices("(t(\"")) {
+            let key = SCRIPT[at + 4..].split('"').next().unwrap();
+            let is_beginning = key.ends_with('.');
+            assert!(is_beginning || english.contains_key(key), "{key} has no text");
+        }
+        // Data in a page ends at the first end of a script.
+        for text in [ENGLISH, PORTUGUESE] {
+            assert!(!text.contains("</") && !text.contains("<!--"));
+        }
     }
 }

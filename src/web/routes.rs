@@ -1,88 +1,295 @@
-//! The one table of what can be asked for, and by whom. Until there is a
-//! login, the network gets the page and `/healthz` (which the gate answers);
-//! all that tells more is for this machine alone.
+//! The one table of what can be asked for, by whom, and with what: the check of every request and
+//! the OpenAPI document both come from it, so no route can forget either.
 
-use tiny_http::{Method, Request};
+use std::io::Read as _;
+use std::net::{IpAddr, Ipv4Addr};
 
+use serde::de::DeserializeOwned;
+use tiny_http::Request;
+
+use super::api::{
+    backups, config, downloads, flash, images, jobs, services, session, system, tokens,
+};
+use super::guard::{self, Access, Asking};
+use super::problem::Problem;
 use super::reply::{self, Reply};
-use super::{Context, api, backend, page};
+use super::{Context, backend, openapi, page};
+use crate::camera::login::Caller;
 
-/// Who may ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Access {
-    /// Anybody.
-    Open,
-    /// Programs on this machine.
-    Loopback,
-}
+use Access::{Login, Open, Owner};
 
-/// What a handler gets: the context, who asks, and the parts of the path that stand for `*`.
+/// Bytes of a body that are read; the gate lets no more through.
+const BODY_LIMIT: u64 = 64 * 1024;
+
+/// What a handler gets.
 pub(super) struct Asked<'a> {
     pub context: &'a Context,
-    pub is_loopback: bool,
+    /// The parts of the path that stand for `{...}`.
     pub parts: Vec<&'a str>,
+    pub query: &'a str,
+    pub body: &'a [u8],
+    pub asking: Asking<'a>,
+    pub caller: &'a Caller,
+    /// Of the browser: the language it prefers, and what it has.
+    pub language: Option<&'a str>,
+    pub etag: Option<&'a str>,
 }
 
-type Handler = fn(&Asked<'_>) -> Reply;
+impl Asked<'_> {
+    /// The part of the path that stands for the first `{...}`.
+    pub fn id(&self) -> &str {
+        self.parts.first().copied().unwrap_or_default()
+    }
 
-/// Every route; `*` stands for one part of a path. All are GET: nothing changes anything yet.
-const ROUTES: &[(&str, Access, Handler)] = &[
-    ("/", Access::Open, page::page),
-    ("/mi360d.css", Access::Open, page::style),
-    ("/api/v1/status", Access::Loopback, api::status),
-    ("/api/v1/flash", Access::Loopback, api::flash),
-    ("/api/v1/log", Access::Loopback, api::log),
-    ("/api/v1/backups", Access::Loopback, api::backups),
-    ("/api/v1/backups/*", Access::Loopback, api::backup),
-    ("/api/v1/backups/*/files/*", Access::Loopback, api::file),
+    /// The body, of exactly this form.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        serde_json::from_slice(self.body).map_err(|e| {
+            let (status, code) = if e.is_data() { (422, "bad-body") } else { (400, "bad-json") };
+            let hint = "/api/v1/openapi.json tells what this call takes.";
+            // What serde quotes is a name or a kind, and a value it does not expect: not that.
+            let words = e.to_string();
+            let words = match words.split_once(": ") {
+                Some((kind, rest)) if kind.starts_with("invalid") => {
+                    let wanted = rest.split_once("expected").map_or("", |(_, wanted)| wanted);
+                    format!("{kind}, expected{wanted}")
+                }
+                _ => words,
+            };
+            Problem::new(status, code, &format!("The body is not understood: {words}"), hint)
+        })
+    }
+
+    /// A number of the query.
+    pub fn number(&self, name: &str) -> Result<Option<u64>, Problem> {
+        let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
+        match pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).next() {
+            None => Ok(None),
+            Some(value) if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) => {
+                Ok(Some(value.parse().unwrap_or(u64::MAX)))
+            }
+            Some(_) => {
+                let message = format!("'{name}' must be a number.");
+                Err(Problem::new(400, "bad-query", &message, "Correct the address."))
+            }
+        }
+    }
+
+    /// A word of the query.
+    pub fn word(&self, name: &str) -> Option<&str> {
+        let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).next()
+    }
+}
+
+pub(super) type Answer = Result<Reply, Problem>;
+type Handler = fn(&Asked<'_>) -> Answer;
+
+/// What a route answers with when all is well.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Gives {
+    /// A document: status, and its schema's name.
+    Json(u16, &'static str),
+    /// Bytes of this kind.
+    Bytes(&'static str),
+}
+
+/// One route.
+pub(super) struct Route {
+    pub method: &'static str,
+    /// `{name}` stands for one part of a path.
+    pub path: &'static str,
+    pub access: Access,
+    /// The schema of the body, where it takes one.
+    pub takes: Option<&'static str>,
+    pub gives: Gives,
+    /// Names and kinds of what may stand behind a `?`.
+    pub query: &'static [(&'static str, &'static str)],
+    pub summary: &'static str,
+    handler: Handler,
+}
+
+const fn get(
+    path: &'static str,
+    access: Access,
+    gives: Gives,
+    handler: Handler,
+    summary: &'static str,
+) -> Route {
+    Route { method: "GET", path, access, takes: None, gives, query: &[], summary, handler }
+}
+
+const fn change(
+    method: &'static str,
+    path: &'static str,
+    access: Access,
+    takes: Option<&'static str>,
+    gives: Gives,
+    handler: Handler,
+    summary: &'static str,
+) -> Route {
+    Route { method, path, access, takes, gives, query: &[], summary, handler }
+}
+
+const fn asks(route: Route, query: &'static [(&'static str, &'static str)]) -> Route {
+    Route { query, ..route }
+}
+
+const fn ok(schema: &'static str) -> Gives {
+    Gives::Json(200, schema)
+}
+
+const HTML: Gives = Gives::Bytes("text/html; charset=utf-8");
+const BYTES: Gives = Gives::Bytes("application/octet-stream");
+const JOB: Gives = Gives::Json(202, "Job");
+
+/// Every route. An upload is judged by its row too, and taken by the gate.
+#[rustfmt::skip]
+pub(super) const ROUTES: &[Route] = &[
+    get("/", Open, HTML, page::page, "The page"),
+    get("/mi360d.css", Open, Gives::Bytes(page::CSS), page::style, "Its looks"),
+    get("/mi360d.js", Open, Gives::Bytes(page::JS), page::script, "Its program"),
+    get("/healthz", Open, Gives::Bytes("text/plain; charset=utf-8"), system::health, "That the server lives"),
+    change("POST", "/api/v1/setup", Open, Some("Setup"), ok("Session"), session::setup, "The first password, with the code from the card"),
+    change("POST", "/api/v1/login", Open, Some("Login"), ok("Session"), session::login, "A session, by the password"),
+    change("POST", "/api/v1/logout", Login, None, ok("Empty"), session::logout, "Ends the session"),
+    get("/api/v1/session", Owner, ok("Session"), session::session, "The session's CSRF token, again"),
+    change("POST", "/api/v1/password", Owner, Some("NewPassword"), ok("Session"), session::password, "A new password; ends all sessions"),
+    get("/api/v1/tokens", Owner, ok("Tokens"), tokens::list, "The tokens of scripts"),
+    change("POST", "/api/v1/tokens", Owner, Some("NewToken"), Gives::Json(201, "MadeToken"), tokens::make, "A new token, shown this once"),
+    change("DELETE", "/api/v1/tokens/{id}", Owner, None, ok("Empty"), tokens::revoke, "Ends a token"),
+    get("/api/v1/openapi.json", Login, ok("Any"), openapi::document, "This document"),
+    get("/api/v1/status", Login, ok("Status"), system::status, "How the camera is, at a glance"),
+    get("/api/v1/flash", Login, ok("Flash"), flash::map, "The chip: partitions and blocks"),
+    get("/api/v1/backups", Login, ok("Backups"), backups::list, "The backups on the card"),
+    change("POST", "/api/v1/backups", Login, None, JOB, backups::make, "Makes a backup"),
+    get("/api/v1/backups/{id}", Login, ok("Backup"), backups::one, "One backup"),
+    change("DELETE", "/api/v1/backups/{id}", Login, None, ok("Empty"), backups::delete, "Deletes a backup that is not protected"),
+    change("POST", "/api/v1/backups/{id}/verify", Login, None, JOB, backups::verify, "Reads a backup again, whole"),
+    change("POST", "/api/v1/backups/{id}/download", Login, Some("Download"), ok("Ticket"), downloads::ticket, "A ticket for one download within a minute"),
+    get("/api/v1/downloads/{ticket}", Login, BYTES, downloads::file, "The file of a ticket"),
+    get("/api/v1/images", Login, ok("Images"), images::list, "Uploaded images"),
+    change("POST", "/api/v1/images", Login, Some("File"), Gives::Json(201, "Image"), images::without_length, "Takes an image, and says what it is"),
+    change("DELETE", "/api/v1/images/{id}", Login, None, ok("Empty"), images::delete, "Deletes an image"),
+    change("POST", "/api/v1/plans", Login, Some("NewPlan"), ok("Plan"), flash::plan, "What flashing an image or a backup would do; changes nothing"),
+    change("POST", "/api/v1/jobs", Login, Some("Agreed"), JOB, flash::begin, "Flashes a plan, by its phrase"),
+    change("POST", "/api/v1/resume", Login, None, JOB, flash::resume, "Goes on with an interrupted flash"),
+    get("/api/v1/jobs", Login, ok("Jobs"), jobs::list, "What is done, and was done since the start"),
+    asks(get("/api/v1/jobs/{id}", Login, ok("Job"), jobs::one, "One job; waits for news of it"), &[("wait", "integer"), ("since", "integer")]),
+    get("/api/v1/services", Login, ok("Services"), services::list, "The hacks of the card"),
+    get("/api/v1/services/{id}", Login, ok("Service"), services::one, "One hack"),
+    change("PUT", "/api/v1/services/{id}", Login, Some("PutService"), ok("Service"), services::change, "Switches a hack, and sets its settings"),
+    change("POST", "/api/v1/services/{id}/restart", Login, None, ok("Service"), services::restart, "Starts a hack anew"),
+    get("/api/v1/services/{id}/log", Login, ok("ServiceLog"), services::log, "The last lines that a hack printed"),
+    get("/api/v1/ssh/keys", Login, ok("SshKeys"), services::ssh_keys, "Who may log in by SSH"),
+    change("PUT", "/api/v1/ssh/keys", Owner, Some("PutSshKeys"), ok("SshKeys"), services::put_ssh_keys, "Says who may log in by SSH"),
+    get("/api/v1/config", Login, ok("Config"), config::show, "The settings"),
+    change("PUT", "/api/v1/config", Login, Some("Config"), ok("Changed"), config::change, "Changes the settings that are named"),
+    get("/api/v1/config/fields", Login, ok("Fields"), config::fields, "What each setting takes"),
+    get("/api/v1/settings-file", Login, ok("SettingsFile"), config::export, "All settings in one file, secrets aside"),
+    change("POST", "/api/v1/settings-file", Login, Some("SettingsFile"), ok("Changed"), config::import, "Takes such a file"),
+    asks(get("/api/v1/log", Login, ok("Log"), system::log, "The last lines of the log"), &[("lines", "integer"), ("level", "string")]),
+    change("POST", "/api/v1/reboot", Login, None, Gives::Json(202, "Empty"), system::reboot, "Restarts the camera"),
+    get("/api/v1/uninstall", Login, ok("Uninstall"), system::uninstall_list, "All that mi360d made on this camera and card"),
+    change("POST", "/api/v1/uninstall", Owner, Some("Confirm"), ok("Uninstall"), system::uninstall, "Undoes it"),
 ];
 
 /// Answers a request.
-pub(super) fn answer(context: &Context, request: Request) {
-    let reply = reply_to(context, &request);
+pub(super) fn answer(context: &Context, mut request: Request) {
+    let mut body = Vec::new();
+    // The gate has the whole of it already.
+    let read = request.as_reader().take(BODY_LIMIT + 1).read_to_end(&mut body);
+    let reply = match read {
+        Ok(_) => reply_to(context, &request, &body).unwrap_or_else(Problem::into_reply),
+        Err(_) => {
+            Problem::new(400, "bad-request", "The body broke off.", "Send it again.").into_reply()
+        }
+    };
     if let Err(e) = request.respond(reply) {
         log::debug!("a client went away: {e}");
     }
 }
 
-fn reply_to(context: &Context, request: &Request) -> Reply {
-    let path = request.url().split(['?', '#']).next().unwrap_or_default();
-    let is_loopback = backend::peer(request).is_some_and(|ip| ip.is_loopback());
-    let found = find(path);
-    let open = matches!(found, Some((Access::Open, ..)));
-    // Also where there is nothing: a stranger does not learn what there is.
-    if !open && !is_loopback {
-        return reply::error(
-            401,
-            "login-needed",
-            "This needs a login, and there is none yet.",
-            "Until there is, ask from the camera itself, over 127.0.0.1.",
-        );
-    }
-    let Some((_, handler, parts)) = found else {
-        return reply::error(404, "not-found", "There is nothing here.", "The page is at /.");
+fn reply_to(context: &Context, request: &Request, body: &[u8]) -> Answer {
+    let (path, query) = split(request.url());
+    let header = |name: &str| backend::header(request, name);
+    let method = request.method().to_string();
+    let asking = Asking {
+        method: &method,
+        host: header("Host"),
+        origin: header("Origin"),
+        fetch_site: header("Sec-Fetch-Site"),
+        cookie: header("Cookie"),
+        authorization: header("Authorization"),
+        csrf: header("X-CSRF-Token"),
+        peer: backend::peer(request).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
     };
-    if !matches!(request.method(), Method::Get | Method::Head) {
-        let hint = "Nothing can be changed over HTTP yet.";
-        return reply::error(405, "method", "Only GET and HEAD are answered here.", hint);
-    }
-    handler(&Asked { context, is_loopback, parts })
+    let login = context.camera.login();
+    let Some((route, parts)) = find(&method, path) else {
+        // Also where there is nothing: a stranger does not learn what there is.
+        if !is_open(path) {
+            guard::check(login, Login, &Asking { method: "GET", ..asking })?;
+        }
+        return Err(no_route(path));
+    };
+    let caller = guard::check(login, route.access, &asking)?;
+    let answer = (route.handler)(&Asked {
+        context,
+        parts,
+        query,
+        body,
+        asking,
+        caller: &caller,
+        language: header("Accept-Language"),
+        etag: header("If-None-Match"),
+    })?;
+    // After a reload the page needs it again, and has no request to spare. Other sites read none.
+    Ok(match &caller {
+        Caller::Session { csrf } if !asking.changes() => reply::with(answer, "X-CSRF-Token", csrf),
+        _ => answer,
+    })
 }
 
-fn find(path: &str) -> Option<(Access, Handler, Vec<&str>)> {
-    ROUTES.iter().find_map(|(pattern, access, handler)| {
-        let mut parts = Vec::new();
-        let mut asked = path.split('/');
-        for wanted in pattern.split('/') {
-            let part = asked.next()?;
-            match wanted {
-                "*" => parts.push(part),
-                _ if wanted == part => {}
-                _ => return None,
-            }
+/// Path and query of a target.
+pub(super) fn split(target: &str) -> (&str, &str) {
+    target.split_once('?').unwrap_or((target, ""))
+}
+
+/// The route of a method and a path, and what stands for its `{...}`.
+pub(super) fn find<'a>(method: &str, path: &'a str) -> Option<(&'static Route, Vec<&'a str>)> {
+    let wanted = if method == "HEAD" { "GET" } else { method };
+    let routes = ROUTES.iter().filter(|route| route.method == wanted);
+    routes.filter_map(|route| Some((route, parts(route.path, path)?))).next()
+}
+
+fn parts<'a>(pattern: &str, path: &'a str) -> Option<Vec<&'a str>> {
+    let mut parts = Vec::new();
+    let mut asked = path.split('/');
+    for wanted in pattern.split('/') {
+        let part = asked.next()?;
+        if wanted.starts_with('{') && !part.is_empty() {
+            parts.push(part);
+        } else if wanted != part {
+            return None;
         }
-        asked.next().is_none().then_some((*access, *handler, parts))
-    })
+    }
+    asked.next().is_none().then_some(parts)
+}
+
+fn is_open(path: &str) -> bool {
+    ROUTES.iter().any(|route| route.access == Open && parts(route.path, path).is_some())
+}
+
+fn no_route(path: &str) -> Problem {
+    let known = ROUTES.iter().any(|route| parts(route.path, path).is_some());
+    if !known {
+        return Problem::not_found();
+    }
+    Problem::new(
+        405,
+        "method-not-allowed",
+        "This method is not answered here.",
+        "/api/v1/openapi.json tells what is.",
+    )
 }
 
 #[cfg(test)]
@@ -90,17 +297,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_page_is_open_to_the_network() {
-        let open: Vec<&str> = ROUTES.iter().filter(|r| r.1 == Access::Open).map(|r| r.0).collect();
-        assert_eq!(open, ["/", "/mi360d.css"]);
+    fn only_the_page_the_health_and_the_way_in_are_open() {
+        let open: Vec<&str> = ROUTES.iter().filter(|r| r.access == Open).map(|r| r.path).collect();
+        let wanted =
+            ["/", "/mi360d.css", "/mi360d.js", "/healthz", "/api/v1/setup", "/api/v1/login"];
+        assert_eq!(open, wanted);
     }
 
     #[test]
-    fn a_part_of_a_path_never_holds_a_slash() {
-        let (_, _, parts) = find("/api/v1/backups/0001-00000000/files/BOOT.bin").unwrap();
-        assert_eq!(parts, ["0001-00000000", "BOOT.bin"]);
-        for path in ["", "/x", "//", "/api/v1/backups/a/files/b/c", "/api/v1/status/"] {
-            assert!(find(path).is_none(), "{path}");
+    fn a_part_of_a_path_is_never_empty_and_never_holds_a_slash() {
+        let (route, parts) = find("POST", "/api/v1/backups/0001-00000000/verify").unwrap();
+        assert_eq!((route.takes, parts), (None, vec!["0001-00000000"]));
+        for path in
+            ["", "/x", "//", "/api/v1/backups/a/b/verify", "/api/v1/status/", "/api/v1/backups/"]
+        {
+            assert!(find("GET", path).is_none(), "{path}");
+        }
+        assert!(find("HEAD", "/api/v1/status").is_some());
+        assert!(find("POST", "/api/v1/status").is_none());
+    }
+
+    #[test]
+    fn nothing_that_is_read_changes_and_no_row_stands_twice() {
+        for (i, route) in ROUTES.iter().enumerate() {
+            assert!(["GET", "POST", "PUT", "DELETE"].contains(&route.method));
+            assert!(route.method != "GET" || route.takes.is_none(), "{}", route.path);
+            let same = |other: &Route| (other.method, other.path) == (route.method, route.path);
+            assert!(!ROUTES[i + 1..].iter().any(same), "{}", route.path);
         }
     }
 }

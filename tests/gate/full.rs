@@ -1,8 +1,10 @@
 //! No place, no descriptor, no tiny_http.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use mi360d::web::gate::Limits;
@@ -87,6 +89,25 @@ fn tiny_http_is_built_anew_when_it_stops_accepting() {
         shutdown(listening(rig.door_name), nix::sys::socket::Shutdown::Both).unwrap();
         assert_eq!(rig.get("/peer").status, 200, "the request waits for the new one");
     }
+    rig.end();
+}
+
+#[test]
+fn a_request_that_reaches_a_server_already_given_up_is_answered() {
+    let rig = Rig::new(Limits::default());
+    let address = std::os::unix::net::SocketAddr::from_abstract_name(rig.door_name).unwrap();
+    let mut early = UnixStream::connect_addr(&address).unwrap();
+    early.set_read_timeout(Some(SOON * 2)).unwrap();
+    // Its thread has the connection; the request comes when nobody waits for it any more.
+    early.write_all(b"GET /peer HTTP/1.1\r\nHost: local").unwrap();
+    assert_eq!(rig.get("/peer").status, 200, "accepted in order, so the early one is too");
+    shutdown(listening(rig.door_name), nix::sys::socket::Shutdown::Both).unwrap();
+    assert_eq!(rig.get("/peer").status, 200, "a new one serves");
+    early.write_all(b"host\r\n\r\n").unwrap();
+    early.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    early.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 500"), "{answer:?}");
     rig.end();
 }
 

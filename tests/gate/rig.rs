@@ -108,6 +108,7 @@ pub fn start_gate(door: Door, limits: Limits) -> GateHandle {
         door,
         hosts: vec!["cam.example".to_owned()],
         limits,
+        uploads: None,
     })
     .unwrap()
 }

@@ -134,7 +134,7 @@ fn own_host_names_count_and_can_change() {
         |name: &str| rig.send(format!("GET /peer HTTP/1.1\r\nHost: {name}\r\n\r\n")).status;
     assert_eq!(status("CAM.example:80"), 200);
     assert_eq!(status("door.example"), 403);
-    rig.gate.as_ref().unwrap().set_hosts(vec!["door.example".to_owned()]);
+    rig.gate.as_ref().unwrap().hosts().set(vec!["door.example".to_owned()]);
     assert_eq!(status("door.example"), 200);
     assert_eq!(status("cam.example"), 403);
     rig.end();

@@ -152,10 +152,15 @@ class BackupTest(DaemonTest):
             self.assertIn(status, (401, 403), path)
             for secret in secrets:
                 self.assertNotIn(secret, body)
-        inside = camera.run("wget -q -O - http://127.0.0.1/api/v1/status").data
-        self.assertTrue(inside.startswith(b"{"), inside[:80])
-        for secret in secrets:
-            self.assertNotIn(secret, inside)
+        inside = camera.run("wget -q -O - http://127.0.0.1/api/v1/status", check=False)
+        self.assertNotEqual(inside.status, 0, "who is on the camera needs a login, too")
+        session = camera.log_in("a p\u00e4ssword")
+        for path in ("/api/v1/status", "/api/v1/flash", "/api/v1/backups", "/api/v1/config"):
+            status, _, body = camera.http(path, headers=session)
+            self.assertEqual(status, 200, path)
+            self.assertTrue(body.startswith(b"{"), body[:80])
+            for secret in secrets:
+                self.assertNotIn(secret, body)
 
     def test_a_blank_and_a_damaged_identity_are_saved_and_called_so(self):
         for state, word in (("blank", r"blank"), ("bad-crc", r"(?i)damaged|crc")):

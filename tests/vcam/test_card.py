@@ -10,14 +10,22 @@ from base import damage, sets
 from test_backup import BY_HAND, DaemonTest, wait_idle, wait_set
 
 PROGRAM = "/tmp/mi360d"
+PASSWORD = "at the gate"
 
 
 def status(camera):
-    return json.loads(camera.run("wget -q -O - http://127.0.0.1/api/v1/status").data)
+    """What the page knows; logs in the first time."""
+    if getattr(camera, "session", None) is None:
+        camera.session = camera.log_in(PASSWORD)
+    return json.loads(camera.http("/api/v1/status", headers=camera.session)[2])
+
+
+def notices(camera):
+    return {notice["code"]: notice["message"] for notice in status(camera)["notices"]}
 
 
 def codes(camera):
-    return {notice["code"] for notice in status(camera)["notices"]}
+    return set(notices(camera))
 
 
 def fingerprint(camera):
@@ -29,7 +37,7 @@ class CardTest(DaemonTest):
         """A camera whose card went through `before`, and then its daemon, by hand."""
         camera = self.by_hand()
         camera.start()
-        camera.run(f"cp /mnt/sdcard/{BY_HAND} {PROGRAM}; {before}")
+        camera.run(f"cp /mnt/sdcard/{BY_HAND} {PROGRAM}; echo {PASSWORD} | {PROGRAM} passwd; {before}")
         camera.run(f"setsid {PROGRAM} run >/dev/null 2>/tmp/said </dev/null &")
         camera.wait_http()
         return camera
@@ -40,8 +48,7 @@ class CardTest(DaemonTest):
         camera.wait_http()
         camera.wait_for(lambda: status(camera)["backup"]["state"] == "failed", 120, "a refusal")
         self.assertIn("card-full", codes(camera))
-        page = camera.http("/")[2].decode()
-        self.assertIn("no backup could be made", page)
+        self.assertIn("no backup could be made", str(notices(camera)))
         wait_idle(camera)
         camera.kill()
         card = self.extracted(camera)
@@ -54,7 +61,7 @@ class CardTest(DaemonTest):
         camera = self.started("mount -o remount,ro /mnt/sdcard")
         camera.wait_for(lambda: status(camera)["backup"]["state"] == "failed", 120, "a refusal")
         self.assertLessEqual({"card-read-only", "identity-not-on-card"}, codes(camera))
-        self.assertIn("read-only", camera.http("/")[2].decode())
+        self.assertIn("read-only", str(notices(camera)))
         name = f"/tmp/mi360d-identity/{fingerprint(camera)}/FACTORY.bin"
         kept = camera.run(f"sha256sum {name}").text.split()[0]
         self.assertEqual(kept[:8], fingerprint(camera))
@@ -75,7 +82,7 @@ class CardTest(DaemonTest):
         camera.wait_for(lambda: status(camera)["backup"]["state"] == "failed", 120, "a failure")
         self.assertIn("card-missing", codes(camera))
         self.assertEqual(camera.http("/healthz")[0], 200)
-        self.assertIn("there is no card", camera.http("/")[2].decode())
+        self.assertIn("there is no card", str(notices(camera)))
         camera.kill()
         self.assertEqual(sets(self.extracted(camera, "pulled")), [])
 

@@ -10,6 +10,7 @@ kill() is a power cut: the chip and the card are then what they were.
 
 import base64
 import http.client
+import json
 import re
 import socket
 import subprocess
@@ -70,6 +71,8 @@ class VirtualCamera:
         self.card = Card(card, 0) if isinstance(card, (str, Path)) else card
         self.guest_port = guest_port
         self.port = None
+        # Further ports of the camera: {its port: this PC's}.
+        self.more_ports = {}
         self.rescued = False
         self._qemu = None
         self._commands = 0
@@ -101,7 +104,9 @@ class VirtualCamera:
             "-dtb", parts.dtbs[self.flash_map],
             "-append", f"console=ttyS4,115200n8 loglevel=4 panic=1 {append}",
             "-drive", f"file={self.flash},if=mtd,format=raw,index=0,id=chip,cache={CACHE}",
-            "-nic", f"user,hostfwd=tcp:127.0.0.1:{self.port}-:{self.guest_port}",
+            "-nic", "user" + "".join(
+                f",hostfwd=tcp:127.0.0.1:{here}-:{there}"
+                for there, here in {self.guest_port: self.port, **self.more_ports}.items()),
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
         ]
         if card is not None:
@@ -271,6 +276,19 @@ class VirtualCamera:
             return answer.status, dict(answer.getheaders()), answer.read()
         finally:
             connection.close()
+
+    def log_in(self, password):
+        """The headers of a session: by the code on the card first, then by the password."""
+        code = self.run("head -n 1 /mnt/sdcard/mi360d/setup-code.txt", check=False)
+        path, wish = "/api/v1/login", {"password": password}
+        if code.status == 0 and code.text.strip():
+            path, wish["code"] = "/api/v1/setup", code.text.strip()
+        status, headers, body = self.http(path, "POST", json.dumps(wish).encode(), seconds=60)
+        assert status == 200, (path, status, body)
+        return {
+            "Cookie": headers["Set-Cookie"].split(";")[0],
+            "X-CSRF-Token": json.loads(body)["csrf"],
+        }
 
     def wait_http(self, path="/healthz", seconds=60):
         """Waits until a page answers 200."""

@@ -11,27 +11,7 @@ use crate::formats::version::Version;
 use crate::identity::{self, Judgement};
 use crate::image::content::Health;
 use crate::image::finding::Finding;
-
-/// A vendor's image that is told by its hash alone.
-struct KnownImage {
-    sha256: &'static str,
-    version: Version,
-    model: &'static str,
-}
-
-/// Published recovery images (docs/formats.md, Versions).
-const KNOWN_IMAGES: [KnownImage; 1] = [KnownImage {
-    sha256: "53271c2d932d1b8f278f0ee815837ea52b838e1afe3d2150587daa7f94ee2e72",
-    version: Version { release: [3, 4, 2], build: 62 },
-    model: "ipc009",
-}];
-
-impl KnownImage {
-    fn model(&self) -> Model {
-        let how = "the vendor's image of this hash is for it".to_owned();
-        Model { id: self.model.to_owned(), certain: true, how }
-    }
-}
+use crate::image::genuine;
 
 /// Draws the conclusions.
 pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
@@ -92,7 +72,7 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
         );
     }
     let identity = identity_report(kind, expected, judgement, elsewhere);
-    let known = KNOWN_IMAGES.iter().find(|k| k.sha256 == passed.sha256);
+    let known = genuine::known(&passed.digest);
     let firmware = known.map(|k| k.version).or(passed.version);
     let mut report = Report {
         kind,
@@ -109,7 +89,7 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
         gone: Vec::new(),
         next: Vec::new(),
     };
-    report.model = known.map(KnownImage::model).or_else(|| model(&report));
+    report.model = known.map(genuine::KnownImage::model).or_else(|| model(&report));
     let mut contradictions = contradictions(&report);
     report.findings.append(&mut contradictions);
     if firmware.is_some_and(Version::is_one_way) {

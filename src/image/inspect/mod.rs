@@ -8,7 +8,7 @@ mod elsewhere;
 mod foreign;
 mod next;
 mod pass;
-mod sniff;
+pub(in crate::image) mod sniff;
 
 use std::io;
 
@@ -53,6 +53,8 @@ pub enum Kind {
     Erased,
     /// Something that is not from a flash chip: an archive, a program, a text.
     Foreign,
+    /// A backup set: a folder with a file for each partition.
+    Set,
     /// None of these.
     Unknown,
 }

@@ -13,6 +13,8 @@ use crate::image::finding::Finding;
 /// What the pass found.
 pub(super) struct Passed {
     pub(super) sha256: String,
+    /// The same in bytes.
+    pub(super) digest: [u8; 32],
     /// Whether all of the file is 0xFF, or all of it is 0.
     pub(super) erased: bool,
     pub(super) zeros: bool,
@@ -69,7 +71,8 @@ pub(super) fn pass(source: &dyn Source, pieces: &[Piece]) -> Result<Passed, Insp
         at += there as u64;
     }
     Ok(Passed {
-        sha256: hex(hash),
+        sha256: hex(hash.clone()),
+        digest: hash.finalize().into(),
         erased: erased && len > 0,
         zeros: zeros && len > 0,
         contents: checks.into_iter().map(Check::finish).collect(),

@@ -18,25 +18,25 @@ const BOOT: u64 = 0x5_0000;
 const DATA: u64 = 0x63_0000;
 const FACTORY: u64 = 0x1_0000;
 /// One model of each known map; the first is the likelier.
-const MODELS: [&str; 2] = ["ipc009", "ipc019"];
+pub(in crate::image) const MODELS: [&str; 2] = ["ipc009", "ipc019"];
 
 /// A partition's place in the file.
 #[derive(Clone, Debug)]
-pub(super) struct Piece {
-    pub(super) name: String,
-    pub(super) role: Role,
+pub(in crate::image) struct Piece {
+    pub(in crate::image) name: String,
+    pub(in crate::image) role: Role,
     /// In bytes; below 0 where the file lacks its beginning.
-    pub(super) start: i64,
-    pub(super) size: u32,
+    pub(in crate::image) start: i64,
+    pub(in crate::image) size: u32,
 }
 
 /// What a file is, and where its parts are.
-pub(super) struct Sniffed {
-    pub(super) kind: Kind,
-    pub(super) what: String,
-    pub(super) map_source: Option<String>,
-    pub(super) pieces: Vec<Piece>,
-    pub(super) findings: Vec<Finding>,
+pub(in crate::image) struct Sniffed {
+    pub(in crate::image) kind: Kind,
+    pub(in crate::image) what: String,
+    pub(in crate::image) map_source: Option<String>,
+    pub(in crate::image) pieces: Vec<Piece>,
+    pub(in crate::image) findings: Vec<Finding>,
 }
 
 impl Sniffed {
@@ -64,7 +64,7 @@ impl Sniffed {
 }
 
 /// Says what a file is.
-pub(super) fn sniff(source: &dyn Source) -> io::Result<Sniffed> {
+pub(in crate::image) fn sniff(source: &dyn Source) -> io::Result<Sniffed> {
     let len = source.len();
     if len == 0 {
         return Ok(Sniffed::new(Kind::Unknown, "An empty file").with(
@@ -125,7 +125,7 @@ fn hits(source: &dyn Source, map: &FlashMap, base: u32) -> io::Result<u32> {
 }
 
 /// Whether a partition of this role begins like this.
-fn begins_like(role: Role, head: &[u8]) -> bool {
+pub(in crate::image) fn begins_like(role: Role, head: &[u8]) -> bool {
     match role {
         Role::Boot => head.get(4..8) == Some(b"IPL_"),
         Role::Kernel => head.starts_with(&uimage::MAGIC.to_be_bytes()),

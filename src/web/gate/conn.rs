@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::web::gate::answer::{self, Refusal};
 use crate::web::gate::head::{self, Head, HeadBuffer, Version};
 use crate::web::gate::relay::{Relay, Step, is_later};
+use crate::web::gate::spool::Verdict;
 use crate::web::gate::table::{Seat, Stage};
 use crate::web::gate::{Limits, Shared, count, forward, host};
 
@@ -46,8 +47,7 @@ pub(super) enum Phase {
     Closed,
 }
 
-/// Where a request belongs. A body that is to be streamed to the card, not held, would be a third
-/// answer of [`route`].
+/// Where a request belongs that is no upload.
 enum Route {
     /// The gate answers itself.
     Health,
@@ -260,6 +260,23 @@ impl Conn {
             }
             self.answer(answer::healthy(self.head_only), around);
             return Ok(());
+        }
+        match around.shared.uploads.as_ref().map(|uploads| uploads.judge(&head, self.peer)) {
+            None | Some(Verdict::NotMine) => {}
+            Some(Verdict::Refused(answer)) => {
+                count(&around.shared.refused);
+                self.answer(answer, around);
+                return Ok(());
+            }
+            Some(Verdict::Taken(takes)) => {
+                // The gate's own descriptor goes with this row.
+                match self.stream.try_clone() {
+                    Ok(stream) => takes(stream, rest.to_vec()),
+                    Err(error) => log::warn!("an upload finds no descriptor: {error}"),
+                }
+                self.phase = Phase::Closed;
+                return Ok(());
+            }
         }
         let length = usize::try_from(length)
             .ok()

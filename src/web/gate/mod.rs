@@ -18,6 +18,7 @@
 //! | [`table`] | who has to go when it is full; pure |
 //! | [`answer`] | what the gate says itself; pure |
 //! | [`forward`] | heads rewritten on their way through; pure |
+//! | [`spool`] | bodies that leave for the card |
 //! | `conn` | one client, from its first byte to its end |
 //! | `relay` | one request with tiny_http, and its answer on the way back |
 //! | `poll_loop` | the thread |
@@ -29,6 +30,7 @@ pub mod head;
 pub mod host;
 mod poll_loop;
 mod relay;
+pub mod spool;
 pub mod table;
 
 use std::io::{self, Write};
@@ -126,6 +128,8 @@ pub struct GateConfig {
     pub hosts: Vec<String>,
     /// What is allowed.
     pub limits: Limits,
+    /// Who takes bodies that are too large to be held.
+    pub uploads: Option<Arc<dyn spool::Spool>>,
 }
 
 /// Why the gate did not start.
@@ -184,6 +188,7 @@ pub struct Counters {
 struct Shared {
     stop: AtomicBool,
     hosts: Mutex<Vec<String>>,
+    uploads: Option<Arc<dyn spool::Spool>>,
     accepted: AtomicU64,
     dropped: AtomicU64,
     refused: AtomicU64,
@@ -214,7 +219,11 @@ impl Gate {
         let (wake, woken) = UnixStream::pair().map_err(GateError::Wake)?;
         wake.set_nonblocking(true).map_err(GateError::Wake)?;
         woken.set_nonblocking(true).map_err(GateError::Wake)?;
-        let shared = Arc::new(Shared { hosts: Mutex::new(config.hosts), ..Shared::default() });
+        let shared = Arc::new(Shared {
+            hosts: Mutex::new(config.hosts),
+            uploads: config.uploads,
+            ..Shared::default()
+        });
         let gate = poll_loop::PollLoop::new(
             config.listener,
             woken,
@@ -228,6 +237,17 @@ impl Gate {
             .spawn(move || gate.run())
             .map_err(GateError::Thread)?;
         Ok(GateHandle { shared, address, wake, thread })
+    }
+}
+
+/// The host names of a gate, changed from elsewhere.
+#[derive(Clone, Debug)]
+pub struct Hosts(Arc<Shared>);
+
+impl Hosts {
+    /// Replaces the names; the next request is judged by these.
+    pub fn set(&self, hosts: Vec<String>) {
+        *self.0.hosts() = hosts;
     }
 }
 
@@ -259,9 +279,9 @@ impl GateHandle {
         }
     }
 
-    /// Replaces the host names given at the start; the next request is judged by these.
-    pub fn set_hosts(&self, hosts: Vec<String>) {
-        *self.shared.hosts() = hosts;
+    /// Its host names.
+    pub fn hosts(&self) -> Hosts {
+        Hosts(Arc::clone(&self.shared))
     }
 
     /// Closes the listener and every connection, and waits for the thread.

@@ -1,0 +1,174 @@
+//! What leaves the camera: tickets for files of a set, each for one download within a minute, and
+//! the memory of whether the identity has ever been brought to safety.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use super::Camera;
+use crate::backup::set::{self, CHIP, SetFolder};
+use crate::backup::sums::is_plain_name;
+use crate::backup::{BackupError, hex};
+use crate::card::Card;
+use crate::card::file::{make_dir, read_bounded, replace};
+use crate::error::{Exit, Explain};
+
+/// How long a ticket counts.
+const LIFETIME: Duration = Duration::from_secs(60);
+/// Tickets at once; the oldest goes.
+const MOST: usize = 16;
+/// All files of a set in one.
+pub const ZIP: &str = "set.zip";
+/// The chip without identity and secrets; it alone needs no password.
+pub const REDACTED: &str = "redacted.bin";
+/// Fingerprints that are remembered; nobody has so many cameras on one card.
+const MOST_MARKS: usize = 64;
+
+/// What a ticket is for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The set.
+    pub set: SetFolder,
+    /// A file of it, or one of the names above.
+    pub name: String,
+}
+
+impl Wanted {
+    /// Whether the identity is in it.
+    fn holds_identity(&self) -> bool {
+        [ZIP, CHIP, "FACTORY.bin"].contains(&self.name.as_str())
+            && self.set.manifest().is_some_and(crate::backup::Manifest::is_healthy)
+    }
+}
+
+/// All tickets that count.
+#[derive(Default)]
+pub struct Tickets(Mutex<Vec<(String, Wanted, Instant)>>);
+
+/// Why there is no download.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DownloadError {
+    /// No such file.
+    #[error("that backup has no such file")]
+    NoSuchFile,
+    /// The ticket is used, too old, or none.
+    #[error("this download has been used, or took too long to begin")]
+    NoTicket,
+    /// No random bytes.
+    #[error("the system gives no random numbers: {0}")]
+    Random(#[source] std::io::Error),
+    /// The set.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+}
+
+impl Explain for DownloadError {
+    fn code(&self) -> &'static str {
+        match self {
+            DownloadError::NoSuchFile => "no-such-file",
+            DownloadError::NoTicket => "no-ticket",
+            DownloadError::Random(_) => "no-random",
+            DownloadError::Backup(e) => e.code(),
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            DownloadError::NoSuchFile => "The backup's `files` name them.".to_owned(),
+            DownloadError::NoTicket => "Ask for the download again.".to_owned(),
+            DownloadError::Random(_) => "Restart the camera.".to_owned(),
+            DownloadError::Backup(e) => e.hint(),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            DownloadError::Backup(e) => e.exit(),
+            _ => Exit::Refused,
+        }
+    }
+}
+
+/// Whether a name needs the password.
+pub fn is_secret(name: &str) -> bool {
+    name != REDACTED
+}
+
+/// A ticket for a file of a set.
+///
+/// # Errors
+/// [`DownloadError`].
+pub fn ticket(camera: &Camera, id: &str, name: &str) -> Result<String, DownloadError> {
+    let set = set::find(&camera.card().backups(), id)?;
+    let is_file = is_plain_name(name) && set.path.join(name).is_file();
+    let is_made = match name {
+        ZIP => set.manifest().is_some(),
+        REDACTED => set.path.join(CHIP).is_file(),
+        _ => false,
+    };
+    if !is_file && !is_made {
+        return Err(DownloadError::NoSuchFile);
+    }
+    let mut bytes = [0; 16];
+    File::open("/dev/urandom")
+        .and_then(|mut random| random.read_exact(&mut bytes))
+        .map_err(DownloadError::Random)?;
+    let ticket = hex(&bytes);
+    let mut tickets = camera.tickets().0.lock().unwrap_or_else(PoisonError::into_inner);
+    if tickets.len() >= MOST {
+        tickets.remove(0);
+    }
+    tickets.push((ticket.clone(), Wanted { set, name: name.to_owned() }, Instant::now()));
+    Ok(ticket)
+}
+
+/// What a ticket is for; it is used up.
+///
+/// # Errors
+/// [`DownloadError::NoTicket`].
+pub fn redeem(camera: &Camera, ticket: &str) -> Result<Wanted, DownloadError> {
+    let mut tickets = camera.tickets().0.lock().unwrap_or_else(PoisonError::into_inner);
+    tickets.retain(|(_, _, made)| made.elapsed() < LIFETIME);
+    let at = tickets.iter().position(|(known, ..)| known == ticket);
+    Ok(tickets.remove(at.ok_or(DownloadError::NoTicket)?).1)
+}
+
+/// A download has gone out whole: an identity in it is no longer on the card alone.
+pub fn went_out(camera: &Camera, wanted: &Wanted) {
+    let Some(mark) = wanted.set.fingerprint().filter(|_| wanted.holds_identity()) else { return };
+    log::info!("the identity {mark} was downloaded with {} of {}", wanted.name, wanted.set.name);
+    let mut marks = marks(camera.card());
+    if marks.contains(mark) || marks.len() >= MOST_MARKS {
+        return;
+    }
+    marks.insert(mark.to_owned());
+    let text: String = marks.iter().map(|mark| format!("{mark}\n")).collect();
+    let stored = camera
+        .card()
+        .require_writable()
+        .and_then(|()| make_dir(&camera.card().state_dir()))
+        .and_then(|()| replace(&path(camera.card()), text.as_bytes()));
+    if let Err(e) = stored {
+        log::warn!("it is not remembered that the identity was downloaded: {e}");
+    }
+}
+
+/// Whether the identity of this fingerprint has been downloaded.
+pub fn is_downloaded(card: &Card, fingerprint: &str) -> bool {
+    marks(card).contains(fingerprint)
+}
+
+fn marks(card: &Card) -> BTreeSet<String> {
+    let text = read_bounded(&path(card), 4096).unwrap_or_default();
+    String::from_utf8_lossy(&text).lines().map(str::to_owned).filter(|l| l.len() == 8).collect()
+}
+
+fn path(card: &Card) -> PathBuf {
+    card.state_dir().join("downloaded")
+}

@@ -1,0 +1,345 @@
+//! Plans and flashes as the page asks for them: plans are kept for a while, a
+//! flash is a job that anybody may watch, and one that was interrupted is gone
+//! on with at the next start. What a flash does is in `flashing`.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::flashing::{
+    Flashed, FlashingError, Interrupted, PlanDocument, PlanRequest, PlanSource, WhatCame,
+};
+use super::jobs::{self, Busy, CELL, Job, JobError, JobOutcome, JobState, Kind, Running};
+use super::{Camera, Source, power, status_txt};
+use crate::backup::{Progress, Silent, hex};
+use crate::chip::Partition;
+use crate::error::{Exit, Explain};
+use crate::flash::{BlockState, Step, Watch};
+
+/// Plans that are remembered.
+const REMEMBERED: usize = 8;
+/// How long whoever watches has to see the end, before the camera restarts.
+const LAST_NEWS: Duration = Duration::from_secs(2);
+
+/// Plans that were made and may be agreed to.
+#[derive(Default)]
+pub struct Plans(Mutex<VecDeque<KnownPlan>>);
+
+#[derive(Clone)]
+struct KnownPlan {
+    id: String,
+    request: PlanRequest,
+    confirm: Option<String>,
+    is_blocked: bool,
+}
+
+/// Why a flash is not begun.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BeginError {
+    /// Another job runs.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// The plan is not known any more.
+    #[error("this plan is not known any more")]
+    NoSuchPlan,
+    /// The plan has blockers.
+    #[error("this plan is refused")]
+    Blocked,
+    /// The phrase is another one.
+    #[error("the phrase is not the right one; it is: {phrase}")]
+    WrongPhrase {
+        /// The right one.
+        phrase: String,
+    },
+    /// Nothing would change.
+    #[error("nothing to do: the chip holds it already")]
+    NothingToDo,
+    /// Nothing was interrupted.
+    #[error("no flash was interrupted")]
+    NothingToResume,
+}
+
+impl Explain for BeginError {
+    fn code(&self) -> &'static str {
+        match self {
+            BeginError::Busy(e) => e.code(),
+            BeginError::NoSuchPlan => "no-such-plan",
+            BeginError::Blocked => "plan-blocked",
+            BeginError::WrongPhrase { .. } => "wrong-phrase",
+            BeginError::NothingToDo => "nothing-to-do",
+            BeginError::NothingToResume => "nothing-to-resume",
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            BeginError::Busy(e) => return e.hint(),
+            BeginError::NoSuchPlan => "Make the plan again, and read it before you agree.",
+            BeginError::Blocked => "Its blockers say why, and what to do.",
+            BeginError::WrongPhrase { .. } => "Nothing was written. Type the phrase as it stands.",
+            BeginError::NothingToDo | BeginError::NothingToResume => "There is nothing to do.",
+        }
+        .to_owned()
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Refused
+    }
+}
+
+/// Makes a plan and remembers it; changes nothing on chip or card.
+///
+/// # Errors
+/// [`FlashingError`].
+pub fn plan(
+    camera: &Camera,
+    request: PlanRequest,
+) -> Result<(String, PlanDocument), FlashingError> {
+    let planned = camera.plan(&request, &Silent)?;
+    let document = planned.document(camera);
+    let mut bytes = [0; 8];
+    let _ = super::synthetic::random(&mut bytes);
+    let id = hex(&bytes);
+    let known = KnownPlan {
+        id: id.clone(),
+        request,
+        confirm: planned.confirm.clone(),
+        is_blocked: !planned.blockers.is_empty(),
+    };
+    let mut plans = camera.plans().0.lock().unwrap_or_else(PoisonError::into_inner);
+    if plans.len() >= REMEMBERED {
+        plans.pop_front();
+    }
+    plans.push_back(known);
+    Ok((id, document))
+}
+
+/// Begins the flash of a plan.
+///
+/// # Errors
+/// [`BeginError`]; what stands in the way later is the job's error.
+pub fn begin(camera: &Arc<Camera>, plan: &str, phrase: &str) -> Result<Job, BeginError> {
+    let known = {
+        let plans = camera.plans().0.lock().unwrap_or_else(PoisonError::into_inner);
+        plans.iter().find(|known| known.id == plan).cloned().ok_or(BeginError::NoSuchPlan)?
+    };
+    if known.is_blocked {
+        return Err(BeginError::Blocked);
+    }
+    let right = known.confirm.clone().ok_or(BeginError::NothingToDo)?;
+    if phrase.trim() != right {
+        return Err(BeginError::WrongPhrase { phrase: right });
+    }
+    let kind = match known.request.source {
+        PlanSource::Image(_) => Kind::Flash,
+        PlanSource::Set(_) => Kind::Restore,
+    };
+    let owner = Arc::clone(camera);
+    let job = jobs::spawn(camera, kind, move |camera, job| {
+        let result = {
+            let watch = OnJob::new(camera, &job);
+            camera.flash(&known.request, Some(&right), &watch, &job)
+        };
+        end(&owner, job, result.map(Some));
+    })?;
+    Ok(job)
+}
+
+/// Begins to go on with what was interrupted.
+///
+/// # Errors
+/// [`BeginError`].
+pub fn begin_resume(camera: &Arc<Camera>) -> Result<Job, BeginError> {
+    if camera.interrupted().is_none() {
+        return Err(BeginError::NothingToResume);
+    }
+    let owner = Arc::clone(camera);
+    let job = jobs::spawn(camera, Kind::Flash, move |camera, job| {
+        let result = {
+            let watch = OnJob::new(camera, &job);
+            camera.resume(false, &watch, &job)
+        };
+        end(&owner, job, result);
+    })?;
+    Ok(job)
+}
+
+/// At a start: goes on by itself with what was interrupted, before anything
+/// else is done with the chip. Whether the camera restarts now.
+pub fn resume_at_start(camera: &Arc<Camera>) -> bool {
+    let Some(interrupted) = camera.interrupted() else { return false };
+    log::warn!("a flash of {} was interrupted: going on", interrupted.partitions.join(", "));
+    let Ok(job) = camera.jobs().begin(Kind::Flash) else { return false };
+    let result = {
+        let watch = OnJob::new(camera, &job);
+        camera.resume(true, &watch, &job)
+    };
+    end(camera, job, result)
+}
+
+/// Tells what came of it, and restarts the camera where that is due.
+fn end(
+    camera: &Arc<Camera>,
+    job: Running<'_>,
+    result: Result<Option<Flashed>, FlashingError>,
+) -> bool {
+    let flashed = match result {
+        Ok(Some(flashed)) => flashed,
+        Ok(None) => Flashed::unchanged(),
+        Err(e) => {
+            log::error!("nothing was written: {e}");
+            job.change(|job| job.outcome = Some(JobOutcome::Unchanged));
+            job.end(Err(JobError::of(&e)));
+            return false;
+        }
+    };
+    for warning in &flashed.warnings {
+        log::warn!("{warning}");
+    }
+    let changed = flashed.outcome != WhatCame::Unchanged;
+    job.change(|job| {
+        job.outcome = Some(match flashed.outcome {
+            WhatCame::Unchanged => JobOutcome::Unchanged,
+            WhatCame::Done => JobOutcome::Done,
+            WhatCame::Partly => JobOutcome::Partly,
+        });
+        job.backup.clone_from(&flashed.before);
+        job.what_is_where =
+            flashed.partitions.iter().map(super::flashing::PartFate::words).collect();
+        job.what_is_where.extend(flashed.warnings.iter().cloned());
+        match &flashed.error {
+            None => job.state = JobState::Done,
+            Some(e) => {
+                job.state = if flashed.outcome == WhatCame::Partly {
+                    JobState::Interrupted
+                } else {
+                    JobState::Failed
+                };
+                job.error = Some(JobError::of(e));
+            }
+        }
+    });
+    drop(job);
+    status_txt::write(camera);
+    let is_done = flashed.outcome == WhatCame::Done;
+    let restarts = flashed.restarts();
+    if restarts {
+        log::info!("flashed and proven: the camera restarts");
+        super::boots::Boots::lasted(camera.card());
+        std::thread::sleep(LAST_NEWS);
+    }
+    flashed.conclude(true);
+    if changed && !restarts {
+        // What is known of the chip is old.
+        camera.state().reading = camera.read(&Silent).ok();
+    }
+    if is_done && changed && matches!(camera.source(), Source::Simulated { .. }) {
+        // A simulated camera restarts as a real one would.
+        std::thread::sleep(LAST_NEWS);
+        if let Err(e) = power::restart(camera) {
+            log::warn!("the simulated camera does not restart: {e}");
+        }
+    }
+    restarts
+}
+
+/// Shows a flash on its job, block by block.
+struct OnJob<'a> {
+    job: &'a Running<'a>,
+    cells: Mutex<Cells>,
+}
+
+/// The state of every block, and which cell it is drawn in.
+struct Cells {
+    letters: Vec<u8>,
+    blocks: Vec<(u32, Vec<BlockState>)>,
+}
+
+impl<'a> OnJob<'a> {
+    fn new(camera: &Camera, job: &'a Running<'a>) -> OnJob<'a> {
+        let cells = camera.chip().map().chip_size.unwrap_or(0) / CELL;
+        let cells = Cells { letters: vec![b'-'; cells as usize], blocks: Vec::new() };
+        OnJob { job, cells: Mutex::new(cells) }
+    }
+}
+
+impl Cells {
+    /// Notes a block; whether a drawn cell changed by it.
+    fn note(&mut self, part: &Partition, number: u32, state: BlockState) -> bool {
+        let Some(offset) = part.offset else { return false };
+        let known = self.blocks.iter().position(|(index, _)| *index == part.index);
+        let at = known.unwrap_or_else(|| {
+            self.blocks.push((part.index, vec![BlockState::Same; part.blocks() as usize]));
+            self.blocks.len() - 1
+        });
+        let states = &mut self.blocks[at].1;
+        let Some(block) = states.get_mut(number as usize) else { return false };
+        *block = state;
+        let in_cell = (CELL / part.erase_size.max(1)).max(1);
+        let first = number / in_cell * in_cell;
+        let mine = states.iter().skip(first as usize).take(in_cell as usize);
+        let letter = mine.map(|state| rank(*state)).max().map_or(b'-', |(_, letter)| letter);
+        let cell = (offset + first * part.erase_size) / CELL;
+        let Some(drawn) = self.letters.get_mut(cell as usize) else { return false };
+        let changed = *drawn != letter;
+        *drawn = letter;
+        changed
+    }
+}
+
+/// Of a cell's blocks the one with the highest rank is drawn.
+fn rank(state: BlockState) -> (u8, u8) {
+    match state {
+        BlockState::Same => (0, b's'),
+        BlockState::Written => (1, b'd'),
+        BlockState::Waiting => (2, b'w'),
+        BlockState::Active => (3, b'a'),
+        BlockState::Failed => (4, b'x'),
+    }
+}
+
+impl Watch for OnJob<'_> {
+    fn step(&self, step: Step, partition: Option<&Partition>) {
+        let words = match partition {
+            Some(part) => format!("{} {}", step.words(), part.name),
+            None => step.words().to_owned(),
+        };
+        self.job.change(|job| job.step = words);
+    }
+
+    fn block(&self, partition: &Partition, number: u32, state: BlockState) {
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        if cells.note(partition, number, state) {
+            let text = String::from_utf8_lossy(&cells.letters).into_owned();
+            self.job.change(|job| job.cells = text);
+        }
+    }
+
+    fn progress(&self, done: u32, total: u32) {
+        self.job.change(|job| {
+            job.block = done.into();
+            job.blocks = total.into();
+        });
+    }
+}
+
+impl Progress for OnJob<'_> {
+    fn at(&self, step: &str, done: u64, total: u64) {
+        self.job.at(step, done, total);
+    }
+}
+
+/// What the owner must be told of an interrupted flash.
+pub fn words(interrupted: &Interrupted) -> String {
+    match &interrupted.damage {
+        Some(reason) => format!("a flash was interrupted, and its journal is damaged: {reason}"),
+        None => format!(
+            "a flash of {} was interrupted; what was there before is in backup {}",
+            interrupted.partitions.join(", "),
+            interrupted.before
+        ),
+    }
+}

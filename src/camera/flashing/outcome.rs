@@ -1,0 +1,148 @@
+//! What came of a flash: three honest ends, and what is where.
+
+use serde::Serialize;
+
+use crate::camera::machine::Prepared;
+use crate::chip::Spent;
+use crate::error::{Exit, Explain};
+use crate::flash::FlashError;
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhatCame {
+    /// The chip is as it was.
+    Unchanged,
+    /// The chip holds what was chosen: read back, and proven.
+    Done,
+    /// Some of it was written.
+    Partly,
+}
+
+/// What one partition holds now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PartFate {
+    /// Its name.
+    pub name: String,
+    /// `as-before`, `new` or `partly`.
+    pub holds: &'static str,
+}
+
+impl PartFate {
+    /// In words.
+    pub fn words(&self) -> String {
+        let words = match self.holds {
+            "new" => "holds the new content, proven by reading it back",
+            "partly" => "is partly written",
+            _ => "is as it was",
+        };
+        format!("{} {words}", self.name)
+    }
+}
+
+/// All that came of it.
+pub struct Flashed {
+    /// How it ended.
+    pub outcome: WhatCame,
+    /// What is where, in the order of writing.
+    pub partitions: Vec<PartFate>,
+    /// Why it did not end well.
+    pub error: Option<FlashError>,
+    /// What else the owner must know.
+    pub warnings: Vec<String>,
+    /// The backup that holds what was there before.
+    pub before: Option<String>,
+    /// Blocks written.
+    pub blocks: u32,
+    /// What a simulated chip took before the first erase.
+    pub chip_time_before: Option<Spent>,
+    /// What it took from the first erase to the last read-back.
+    pub chip_time: Option<Spent>,
+    /// Seconds from the first erase to the last read-back.
+    pub seconds: f64,
+    /// The machine, to be restarted, or held where something failed.
+    pub ready: Option<Box<dyn Prepared>>,
+}
+
+impl Flashed {
+    /// Nothing was to be done.
+    pub fn unchanged() -> Flashed {
+        Flashed {
+            outcome: WhatCame::Unchanged,
+            partitions: Vec::new(),
+            error: None,
+            warnings: Vec::new(),
+            before: None,
+            blocks: 0,
+            chip_time_before: None,
+            chip_time: None,
+            seconds: 0.0,
+            ready: None,
+        }
+    }
+
+    /// The exit status of it.
+    pub fn exit(&self) -> Exit {
+        match &self.error {
+            None => Exit::Done,
+            Some(e) if self.outcome == WhatCame::Partly && e.is_of_card() => Exit::Interrupted,
+            Some(e) => e.exit(),
+        }
+    }
+
+    /// Whether the machine restarts now.
+    pub fn restarts(&self) -> bool {
+        self.error.is_none()
+            && self.outcome == WhatCame::Done
+            && self.ready.as_ref().is_some_and(|ready| ready.restarts())
+    }
+
+    /// Restarts the machine, where it is to be; holds the watchdog where the
+    /// process lives on after a failure.
+    pub fn conclude(mut self, lives_on: bool) {
+        let restarts = self.restarts();
+        if let Some(ready) = self.ready.take() {
+            if restarts {
+                ready.reboot();
+                // It did not: the watchdog has to, so it is neither fed nor disarmed.
+                std::mem::forget(ready);
+            } else if lives_on && self.outcome == WhatCame::Partly {
+                ready.hold();
+            }
+        }
+    }
+
+    /// As it is shown.
+    pub fn document(&self) -> serde_json::Value {
+        let error = self
+            .error
+            .as_ref()
+            .map(|e| serde_json::json!({ "code": e.code(), "message": full(e), "hint": e.hint() }));
+        serde_json::json!({
+            "outcome": self.outcome,
+            "partitions": self.partitions,
+            "error": error,
+            "warnings": self.warnings,
+            "before": self.before,
+            "blocks": self.blocks,
+            "chip_time_before": self.chip_time_before,
+            "chip_time": self.chip_time,
+            "seconds": self.seconds,
+            "restarts": self.restarts(),
+        })
+    }
+}
+
+/// An error with its causes.
+pub fn full(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,268 @@
+//! The plan of a flash: what would change, what it would cost, and whether it
+//! may be done. Making one changes nothing.
+
+use std::sync::Arc;
+
+use super::request::{OnChip, Opened, PlanRequest, PlanSource};
+use super::{FlashingError, conditions, lawful, rescue};
+use crate::backup::{Progress, Reading, hex};
+use crate::camera::Camera;
+use crate::chip::{Partition, Role};
+use crate::flash::plan::compare;
+use crate::flash::{Action, Bytes, Heals, PartPlan, heal};
+use crate::formats::flsh;
+use crate::formats::uimage::Family;
+use crate::identity::Judgement;
+use crate::image::Finding;
+use crate::image::slices::{Slice, Target};
+
+/// The plan.
+#[derive(Debug)]
+pub struct Planned {
+    /// What was asked for.
+    pub request: PlanRequest,
+    /// What the source is, in words.
+    pub what: String,
+    /// SHA-256 of the image, in hex; `None` for a set.
+    pub sha256: Option<String>,
+    /// The chosen partitions, in the chip's order.
+    pub parts: Vec<PartPlan>,
+    /// Partitions whose content is not from the source but carried over.
+    pub carried: Option<Vec<u8>>,
+    /// What forbids it.
+    pub blockers: Vec<Finding>,
+    /// What the owner must know before he agrees.
+    pub warnings: Vec<Finding>,
+    /// What is good to know.
+    pub notes: Vec<Finding>,
+    /// What a power cut in the middle would need.
+    pub heals: Heals,
+    /// The phrase that agrees to it; `None` where nothing would change.
+    pub confirm: Option<String>,
+    /// The image that can lie at the card's root meanwhile, for the boot loader.
+    pub rescue: Option<&'static str>,
+    /// The chip as it was read for the plan.
+    pub reading: Reading,
+    /// FACTORY, judged.
+    pub identity: Judgement,
+}
+
+impl Planned {
+    /// The partitions that will change, in the chip's order.
+    pub fn changing(&self) -> Vec<&PartPlan> {
+        self.parts.iter().filter(|plan| plan.changes()).collect()
+    }
+
+    /// Whether a partition's content is carried over.
+    pub fn is_carried(&self, part: &Partition) -> bool {
+        self.carried.is_some() && part.role == Role::Config
+    }
+
+    /// What the chip takes for it, in seconds, by the data sheet.
+    pub fn estimate_seconds(&self) -> f64 {
+        let micros: u64 = self.parts.iter().map(PartPlan::chip_micros).sum();
+        std::time::Duration::from_micros(micros).as_secs_f64()
+    }
+}
+
+/// The family of the processor, by the kernel on the chip, else by its U-Boot.
+pub(super) fn family(camera: &Camera, reading: &Reading) -> Option<Family> {
+    [Role::Kernel, Role::Boot].into_iter().find_map(|role| {
+        let part = camera.chip().map().by_role(role)?;
+        let family = reading.of(part)?.content.facts.uimage.as_ref()?.family;
+        (family != Family::Other).then_some(family)
+    })
+}
+
+/// Makes a plan; changes nothing.
+///
+/// # Errors
+/// [`FlashingError`] where source or chip cannot be read, or names mean nothing.
+pub fn plan(
+    camera: &Camera,
+    request: &PlanRequest,
+    progress: &dyn Progress,
+) -> Result<Planned, FlashingError> {
+    let reading = camera.read(progress)?;
+    plan_with(camera, request, reading, progress)
+}
+
+/// The same, with a reading of the chip that was made just now.
+pub(super) fn plan_with(
+    camera: &Camera,
+    request: &PlanRequest,
+    reading: Reading,
+    progress: &dyn Progress,
+) -> Result<Planned, FlashingError> {
+    let identity = camera.judge_identity();
+    let model = camera.model(&identity);
+    let map = camera.chip().map();
+    let target = Target {
+        map,
+        model: Some(model.as_str()).filter(|m| *m != "unknown"),
+        family: family(camera, &reading),
+        identity: Some(&identity),
+        firmware: None,
+    };
+    let boot = map.by_role(Role::Boot).map(|part| OnChip { chip: camera.chip(), part });
+    let boot = boot.as_ref().map(|boot| boot as &dyn crate::image::Source);
+    let opened = Opened::open(&request.source, &target, boot)?;
+    let slices = Arc::clone(&opened.slices);
+    let whole_set = matches!(request.source, PlanSource::Set(_)) && request.only.is_none();
+    let chosen: Vec<&Slice> = match &request.only {
+        Some(names) => slices.choose(names, map)?,
+        None if whole_set => slices.slices.iter().collect(),
+        None => slices.firmware(),
+    };
+    let mut planned = Planned {
+        request: request.clone(),
+        what: slices.what.clone(),
+        sha256: slices.sha256.map(|digest| hex(&digest)),
+        parts: Vec::new(),
+        carried: None,
+        blockers: slices.blockers_of(&chosen).cloned().collect(),
+        warnings: slices.warnings_of(&chosen).cloned().collect(),
+        notes: slices.notes.clone(),
+        heals: Heals::NeedsPc,
+        confirm: None,
+        rescue: None,
+        reading,
+        identity,
+    };
+    if chosen.is_empty() && planned.blockers.is_empty() {
+        planned.blockers.push(
+            Finding::blocker("nothing-to-flash", "there is nothing in it that can be flashed")
+                .hint("`mi360d inspect` says what it is; --only names partitions that it holds."),
+        );
+    }
+    let ownership = lawful::check(camera, &opened, &chosen, &mut planned);
+    for slice in &chosen {
+        let Some(part) = map.by_name(&slice.name) else { continue };
+        if part.erase_size == 0 || part.erase_size > crate::chip::WINDOW {
+            planned.blockers.push(conditions::odd_erase_size(part));
+            continue;
+        }
+        let content = opened.content(slice);
+        planned.parts.push(compare_part(camera, part, content, &planned.reading, progress)?);
+    }
+    carry(camera, ownership, &mut planned, progress)?;
+    planned.parts.sort_by_key(|plan| plan.part.offset);
+    agree(camera, &opened, &mut planned);
+    if planned.parts.iter().any(PartPlan::changes) {
+        conditions::check(camera, &mut planned);
+    }
+    Ok(planned)
+}
+
+fn compare_part(
+    camera: &Camera,
+    part: &Partition,
+    content: Arc<dyn crate::flash::NewContent>,
+    reading: &Reading,
+    progress: &dyn Progress,
+) -> Result<PartPlan, FlashingError> {
+    // Where a reading has gaps its sums are not the chip's.
+    let known = reading.of(part).filter(|read| read.gaps.is_empty());
+    match compare(camera.chip(), part, Arc::clone(&content), known, progress) {
+        // What cannot be read cannot be compared: the conditions name it.
+        Err(crate::flash::FlashError::Chip(crate::chip::ChipError::Read { .. })) => {
+            let blocks = vec![
+                crate::flash::plan::Block {
+                    action: Action::Erase,
+                    sha256: [0; 32],
+                    old_crc32: 0,
+                    pages: (part.erase_size / 256) as u16,
+                };
+                part.blocks() as usize
+            ];
+            Ok(PartPlan { part: part.clone(), blocks, sha256: [0; 32], content })
+        }
+        done => Ok(done?),
+    }
+}
+
+/// A DATA from elsewhere takes the WiFi settings with it: they go through
+/// CONFIG, as the stock updater lets them.
+fn carry(
+    camera: &Camera,
+    ownership: lawful::Ownership,
+    planned: &mut Planned,
+    progress: &dyn Progress,
+) -> Result<(), FlashingError> {
+    let data_changes = planned.parts.iter().any(|p| p.part.role == Role::Data && p.changes());
+    let config_chosen = planned.parts.iter().any(|p| p.part.role == Role::Config);
+    if !data_changes || config_chosen || ownership.is_own_set {
+        return Ok(());
+    }
+    let wanted = crate::camera::config::load(&camera.card().config()).config.flash.carry_wifi;
+    let lost = |why: &str| {
+        Finding::warning(
+            "wifi-not-carried",
+            format!(
+                "the WiFi settings are in DATA, and {why}: the camera will not be on the \
+                     network afterwards"
+            ),
+        )
+        .of("DATA")
+        .hint("Pair it again with the app, or put the settings on the card.")
+    };
+    if !wanted {
+        planned.warnings.push(lost("config.toml says not to carry them"));
+        return Ok(());
+    }
+    let Some(nvram) = camera.machine().nvram() else {
+        if matches!(camera.source(), crate::camera::Source::Device) {
+            planned.warnings.push(lost("they cannot be read"));
+        }
+        return Ok(());
+    };
+    let Some(config) = camera.chip().map().by_role(Role::Config) else { return Ok(()) };
+    if nvram.len() > config.size as usize || flsh::parse(&nvram).is_err() {
+        planned.warnings.push(lost("they are not in the form that CONFIG takes"));
+        return Ok(());
+    }
+    let content = Arc::new(Bytes(nvram.clone()));
+    planned.parts.push(compare_part(camera, config, content, &planned.reading, progress)?);
+    planned.carried = Some(nvram);
+    planned.notes.push(
+        Finding::note(
+            "wifi-carried",
+            "The WiFi settings in DATA are carried over in CONFIG, as the stock updater does.",
+        )
+        .of("CONFIG"),
+    );
+    Ok(())
+}
+
+/// What a power cut would cost, and the phrase.
+fn agree(camera: &Camera, opened: &Opened, planned: &mut Planned) {
+    let roles: Vec<Role> = planned.changing().iter().map(|p| p.part.role).collect();
+    let is_rescue = rescue::is_possible(opened, &planned.parts);
+    let is_genuine =
+        opened.slices.genuine.as_ref().is_some_and(crate::image::genuine::Genuineness::is_genuine);
+    planned.rescue = is_rescue.then(|| rescue::name(family(camera, &planned.reading)));
+    planned.heals = Heals::of(&roles, is_rescue && is_genuine);
+    let names: Vec<&str> = planned.changing().iter().map(|p| p.part.name.as_str()).collect();
+    planned.confirm = heal::phrase(&names, planned.heals);
+    if planned.heals == Heals::NeedsPc && planned.confirm.is_some() {
+        let why = if roles.contains(&Role::Boot) {
+            "nothing but a PC brings a half-written BOOT back"
+        } else if is_rescue {
+            "whether the boot loader takes this image could not be proven"
+        } else {
+            "the boot loader can write a whole vendor's image only, and this is none"
+        };
+        planned.warnings.push(
+            Finding::warning(
+                "without-rescue",
+                format!(
+                    "if the power fails in the middle, only a PC brings the camera back: {why}"
+                ),
+            )
+            .hint(
+                "Fetch a rescue image (the vendor's own tf image) and flash that instead, or make \
+                 sure of the power, and have a programmer at hand.",
+            ),
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! The vendor's image at the card's root, while all that the boot loader
+//! would write is being written: if the power fails, it writes that, and the
+//! flash goes on. Left behind it would be flashed at every power-up, so that
+//! it is gone is verified.
+
+use std::fs;
+use std::path::Path;
+
+use super::request::Opened;
+use crate::backup::{Digest, verify};
+use crate::card::file::{NewFile, sync_dir};
+use crate::card::{Card, CardError};
+use crate::chip::{Role, WINDOW};
+use crate::flash::PartPlan;
+use crate::formats::uimage::Family;
+use crate::image::inspect::Kind;
+
+/// The name that the boot loader reads, by the family of the processor.
+pub fn name(family: Option<Family>) -> &'static str {
+    match family {
+        Some(Family::I6) => "tf_update.img",
+        _ => "tf_recovery.img",
+    }
+}
+
+/// Whether this image may lie there: a tf image with its trailer, of which
+/// all three partitions are being written; the boot loader writes all of them.
+pub fn is_possible(opened: &Opened, parts: &[PartPlan]) -> bool {
+    let slices = &opened.slices;
+    let chosen = |role| parts.iter().any(|plan| plan.part.role == role);
+    slices.kind == Kind::TfImage
+        && slices.trailer.is_some()
+        && [Role::Kernel, Role::Rootfs, Role::Data].into_iter().all(chosen)
+}
+
+/// Copies a file, and proves the copy past the cache.
+///
+/// # Errors
+/// [`CardError`]; what was begun is removed.
+pub fn copy_proven(from: &Path, to: &Path, sha256: &Digest) -> Result<(), CardError> {
+    let copied = copy(from, to).and_then(|()| {
+        let read = verify::hash_file(to, &mut |_| {})?;
+        if read == *sha256 { Ok(()) } else { Err(CardError::lying(to)) }
+    });
+    if copied.is_err() {
+        let _ = fs::remove_file(to);
+    }
+    copied
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), CardError> {
+    use std::io::Read as _;
+    let mut file = fs::File::open(from).map_err(|e| CardError::new("cannot read", from, e))?;
+    let target = NewFile::create(to.to_owned())?;
+    let mut buf = vec![0; WINDOW as usize];
+    loop {
+        match file.read(&mut buf) {
+            Ok(0) => break,
+            Ok(count) => target.write(&buf[..count])?,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(CardError::new("cannot read", from, e)),
+        }
+    }
+    target.sync()?;
+    to.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Puts the image there, unless it is there already. Another image of that
+/// name is moved aside, never lost.
+///
+/// # Errors
+/// [`CardError`].
+pub fn place(card: &Card, name: &str, image: &Path, sha256: &Digest) -> Result<(), CardError> {
+    let at = card.root().join(name);
+    if at.exists() {
+        if verify::hash_file(&at, &mut |_| {}).is_ok_and(|now| now == *sha256) {
+            return Ok(());
+        }
+        let aside = card.root().join(format!("{name}.other"));
+        fs::rename(&at, &aside).map_err(|e| CardError::new("cannot rename", &at, e))?;
+        log::warn!("{name} on the card was another image: it is {name}.other now");
+    }
+    copy_proven(image, &at, sha256)
+}
+
+/// Takes it away, and makes sure that it is gone.
+///
+/// # Errors
+/// [`CardError`] where it is still there.
+pub fn remove(card: &Card, name: &str) -> Result<(), CardError> {
+    let at = card.root().join(name);
+    match fs::remove_file(&at) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(CardError::new("cannot remove", &at, e));
+        }
+        _ => {}
+    }
+    sync_dir(card.root())?;
+    let listed = fs::read_dir(card.root())
+        .map_err(|e| CardError::new("cannot read", card.root(), e))?
+        .flatten()
+        .any(|entry| entry.file_name().eq_ignore_ascii_case(name));
+    if listed { Err(CardError::lying(&at)) } else { Ok(()) }
+}

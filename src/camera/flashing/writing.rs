@@ -1,0 +1,191 @@
+//! The part that a flash and its resumption share: the partitions in their
+//! order, each written and proven, and what is where when that ends.
+
+use std::time::Instant;
+
+use super::outcome::{Flashed, PartFate, WhatCame, full};
+use super::rescue;
+use crate::camera::Camera;
+use crate::camera::machine::Prepared;
+use crate::card::CardError;
+use crate::chip::{ChipError, Partition, Role};
+use crate::flash::journal::{Job, JobSource, Journal, Stage};
+use crate::flash::protection::Lifted;
+use crate::flash::writer::{self, Tally};
+use crate::flash::{BlockState, FlashError, PartPlan, Step, Watch};
+
+/// The order of writing: what Linux starts without comes first, so that a
+/// power cut costs as little as it can for as long as it can.
+const ORDER: [Role; 6] =
+    [Role::Factory, Role::Config, Role::Data, Role::Rootfs, Role::Kernel, Role::Boot];
+
+/// Plans in the order of writing.
+pub fn in_order(mut parts: Vec<PartPlan>) -> Vec<PartPlan> {
+    parts.sort_by_key(|plan| ORDER.iter().position(|role| *role == plan.part.role));
+    parts
+}
+
+/// A watcher that feeds the watchdog too.
+struct Fed<'a> {
+    watch: &'a dyn Watch,
+    ready: &'a dyn Prepared,
+}
+
+impl Watch for Fed<'_> {
+    fn step(&self, step: Step, partition: Option<&Partition>) {
+        self.ready.beat();
+        self.watch.step(step, partition);
+    }
+
+    fn block(&self, partition: &Partition, number: u32, state: BlockState) {
+        self.watch.block(partition, number, state);
+    }
+
+    fn progress(&self, done: u32, total: u32) {
+        self.watch.progress(done, total);
+    }
+
+    fn beat(&self) {
+        self.ready.beat();
+        self.watch.beat();
+    }
+}
+
+/// Writes a job's partitions, which stand in the order of writing, and closes
+/// its journal if it ends.
+pub fn write(
+    camera: &Camera,
+    job: &Job,
+    parts: &[PartPlan],
+    mut journal: Journal,
+    ready: Box<dyn Prepared>,
+    lifted: &Lifted,
+    watch: &dyn Watch,
+) -> Flashed {
+    let chip = camera.chip();
+    let fed = Fed { watch, ready: ready.as_ref() };
+    let mut tally = Tally { total: parts.iter().map(PartPlan::writes).sum(), ..Tally::default() };
+    show(&fed, parts);
+    let before = chip.spent();
+    let begun = Instant::now();
+    let mut fates: Vec<PartFate> = Vec::new();
+    let mut error = None;
+    for (i, plan) in parts.iter().enumerate() {
+        let fate = |holds| PartFate { name: plan.part.name.clone(), holds };
+        if error.is_some() {
+            fates.push(fate("as-before"));
+            continue;
+        }
+        note(&mut journal, Stage::Writing(i as u8));
+        let touched_before = std::mem::take(&mut tally.touched);
+        let written = writer::write(chip, plan, &fed, &mut tally);
+        fates.push(match &written {
+            Ok(()) => fate("new"),
+            Err(_) if tally.touched => fate("partly"),
+            Err(_) => fate("as-before"),
+        });
+        tally.touched |= touched_before;
+        match written {
+            Ok(()) => note(&mut journal, Stage::Proven(i as u8)),
+            Err(e) => {
+                log::error!("{}", full(&e));
+                error = Some(e);
+            }
+        }
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let chip_time = chip.spent().zip(before).map(|(now, before)| now.since(before));
+    let outcome = match (&error, tally.touched) {
+        (None, _) => WhatCame::Done,
+        (Some(_), true) => WhatCame::Partly,
+        (Some(_), false) => WhatCame::Unchanged,
+    };
+    let mut warnings = Vec::new();
+    if !matches!(error, Some(FlashError::Chip(ChipError::PowerCut))) {
+        fed.step(Step::Closing, None);
+        if let Err(e) = lifted.put_back(chip) {
+            warnings.push(format!("{}. {}", full(&e), crate::error::Explain::hint(&e)));
+        }
+        if outcome != WhatCame::Partly {
+            close(camera, job, journal, outcome, &mut warnings);
+        }
+    }
+    Flashed {
+        outcome,
+        partitions: fates,
+        error,
+        warnings,
+        before: Some(job.before.clone()),
+        blocks: tally.done,
+        chip_time_before: before,
+        chip_time,
+        seconds,
+        ready: Some(ready),
+    }
+}
+
+/// The card may be gone: the chip still tells how far it is.
+fn note(journal: &mut Journal, stage: Stage) {
+    if let Err(e) = journal.note(stage) {
+        log::warn!("the journal: {e}");
+    }
+}
+
+/// Tells what each block waits for.
+fn show(watch: &dyn Watch, parts: &[PartPlan]) {
+    for plan in parts {
+        for (number, block) in plan.blocks.iter().enumerate() {
+            let first = number == 0 && plan.rewrites_first();
+            let state = if block.action == crate::flash::Action::Same && !first {
+                BlockState::Same
+            } else {
+                BlockState::Waiting
+            };
+            watch.block(&plan.part, number as u32, state);
+        }
+    }
+}
+
+/// Takes away what was only for the flash.
+fn close(
+    camera: &Camera,
+    job: &Job,
+    journal: Journal,
+    outcome: WhatCame,
+    warnings: &mut Vec<String>,
+) {
+    let card = camera.card();
+    if let Some(name) = &job.rescue
+        && let Err(e) = rescue::remove(card, name)
+    {
+        warnings.push(format!(
+            "{name} could not be removed from the card ({e}): remove it on a PC, or the boot \
+             loader flashes it at every start"
+        ));
+    }
+    if let Err(e) = journal.close(card) {
+        warnings.push(format!("the journal could not be closed ({e}): the next start does that"));
+        return;
+    }
+    if outcome == WhatCame::Done {
+        remove_copy(camera, job);
+    }
+}
+
+/// The copy of an image that was made for this job only.
+fn remove_copy(camera: &Camera, job: &Job) {
+    let JobSource::Image { path, .. } = &job.source else { return };
+    let at = camera.card().root().join(path);
+    let is_copy = at
+        .file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| name == copy_name(&job.id));
+    if is_copy && let Err(e) = std::fs::remove_file(&at) {
+        log::warn!("{}", CardError::new("cannot remove", &at, e));
+    }
+}
+
+/// The name of the copy that is made for a job.
+pub fn copy_name(id: &str) -> String {
+    format!("job-{id}.img")
+}

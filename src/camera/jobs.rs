@@ -1,0 +1,402 @@
+//! What is being done, for whoever watches: one job at a time, its steps and its end, and waiting
+//! for news of it. What a job does is in the module that does it.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use thiserror::Error;
+
+use super::Camera;
+use crate::backup::Progress;
+use crate::error::{Exit, Explain};
+
+/// Ended jobs that are remembered.
+const REMEMBERED: usize = 16;
+/// Who waits for news at once; the next is answered with what is known. Each holds one of the
+/// server's 12 threads.
+const MOST_WAITERS: usize = 6;
+/// The longest wait for news.
+const LONGEST_WAIT: Duration = Duration::from_secs(25);
+/// News within this time come as one.
+const GATHER: Duration = Duration::from_millis(150);
+/// Stack of a job's thread; measured for a backup, with room.
+const STACK: usize = 256 << 10;
+/// Bytes that one drawn cell stands for.
+pub const CELL: u32 = 0x1_0000;
+
+/// What a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The chip is written from an image.
+    Flash,
+    /// The chip is written from a backup.
+    Restore,
+    /// A backup is made.
+    Backup,
+    /// A backup is read again.
+    Verify,
+}
+
+/// How far a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobState {
+    /// Under way.
+    Running,
+    /// Ended well.
+    Done,
+    /// Ended, and not well.
+    Failed,
+    /// Cut off; it can go on.
+    Interrupted,
+}
+
+/// What a flash came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobOutcome {
+    /// The chip is as it was.
+    Unchanged,
+    /// The chip holds what was wanted.
+    Done,
+    /// Some of it: `what_is_where` tells.
+    Partly,
+}
+
+/// What went wrong, in the form of every error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct JobError {
+    /// A stable name.
+    pub code: String,
+    /// What is the case.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+impl JobError {
+    /// An error's words.
+    pub fn of(error: &dyn Explain) -> JobError {
+        JobError { code: error.code().into(), message: error.to_string(), hint: error.hint() }
+    }
+}
+
+/// One job.
+#[derive(Clone, Debug, Serialize)]
+pub struct Job {
+    /// By which it is asked for.
+    pub id: String,
+    /// What it is.
+    pub kind: Kind,
+    /// How far it is.
+    pub state: JobState,
+    /// What it came to; of a flash only.
+    pub outcome: Option<JobOutcome>,
+    /// What is being done, in a few words.
+    pub step: String,
+    /// Blocks of the step done.
+    pub block: u64,
+    /// Blocks of the step in all.
+    pub blocks: u64,
+    /// Grows with every change.
+    pub seq: u64,
+    /// Why it failed.
+    pub error: Option<JobError>,
+    /// One letter for each 64 KiB of the chip: `-` not part of it, `s` same, `w` waiting, `a`
+    /// being written, `d` proven, `x` failed. Empty where nothing is written.
+    pub cells: String,
+    /// After a flash that ended halfway: what the chip holds now, partition by partition.
+    pub what_is_where: Vec<String>,
+    /// The set that was made or read.
+    pub backup: Option<String>,
+    /// Damage that was found.
+    pub damage: Vec<String>,
+}
+
+/// Another job is under way.
+#[derive(Debug, Error)]
+#[error("another job is under way: {step}")]
+pub struct Busy {
+    /// What it does.
+    pub step: String,
+}
+
+impl Explain for Busy {
+    fn code(&self) -> &'static str {
+        "busy"
+    }
+
+    fn hint(&self) -> String {
+        "Wait until it has ended, then try again.".to_owned()
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Refused
+    }
+}
+
+/// All jobs of a camera.
+#[derive(Default)]
+pub struct Jobs {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Inner {
+    jobs: VecDeque<Job>,
+    made: u64,
+    /// Differs from start to start.
+    run: u32,
+    seq: u64,
+    waiters: usize,
+}
+
+/// A job that runs: ended with the value, as failed if nobody ended it before.
+pub struct Running<'a> {
+    jobs: &'a Jobs,
+    id: String,
+}
+
+impl Jobs {
+    /// Begins a job.
+    ///
+    /// # Errors
+    /// [`Busy`] while another runs.
+    pub fn begin(&self, kind: Kind) -> Result<Running<'_>, Busy> {
+        let mut inner = self.inner();
+        if let Some(job) = inner.jobs.iter().find(|job| job.state == JobState::Running) {
+            return Err(Busy { step: job.step.clone() });
+        }
+        inner.made += 1;
+        inner.seq += 1;
+        if inner.run == 0 {
+            inner.run = RandomState::new().build_hasher().finish() as u32 | 1;
+        }
+        // An id from before a restart is nobody's.
+        let id = format!("{:08x}-{}", inner.run, inner.made);
+        if inner.jobs.len() >= REMEMBERED {
+            inner.jobs.pop_front();
+        }
+        let seq = inner.seq;
+        inner.jobs.push_back(Job {
+            id: id.clone(),
+            kind,
+            state: JobState::Running,
+            outcome: None,
+            step: "begins".to_owned(),
+            block: 0,
+            blocks: 0,
+            seq,
+            error: None,
+            cells: String::new(),
+            what_is_where: Vec::new(),
+            backup: None,
+            damage: Vec::new(),
+        });
+        drop(inner);
+        self.changed.notify_all();
+        Ok(Running { jobs: self, id })
+    }
+
+    /// All that are remembered, the newest last.
+    pub fn all(&self) -> Vec<Job> {
+        self.inner().jobs.iter().cloned().collect()
+    }
+
+    /// The one that runs.
+    pub fn running(&self) -> Option<Job> {
+        self.inner().jobs.iter().find(|job| job.state == JobState::Running).cloned()
+    }
+
+    /// The newest of all.
+    pub fn newest(&self) -> Option<Job> {
+        self.inner().jobs.back().cloned()
+    }
+
+    /// One job; waits up to `wait` for news after `since`, as long as it runs.
+    pub fn get(&self, id: &str, since: Option<u64>, wait: Duration) -> Option<Job> {
+        let began = Instant::now();
+        let until = began + wait.min(LONGEST_WAIT);
+        let mut inner = self.inner();
+        let old = |job: &Job| {
+            job.state == JobState::Running && since.is_some_and(|since| job.seq <= since)
+        };
+        let may_wait = inner.waiters < MOST_WAITERS;
+        inner.waiters += usize::from(may_wait);
+        let found = loop {
+            let job = inner.jobs.iter().find(|job| job.id == id).cloned();
+            let now = Instant::now();
+            let left = match &job {
+                Some(job) if may_wait && old(job) && now < until => until - now,
+                // Many small steps are one piece of news.
+                Some(job)
+                    if may_wait
+                        && since.is_some()
+                        && job.state == JobState::Running
+                        && now < until.min(began + GATHER) =>
+                {
+                    until.min(began + GATHER) - now
+                }
+                _ => break job,
+            };
+            inner =
+                self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+        };
+        inner.waiters -= usize::from(may_wait);
+        found
+    }
+
+    fn change(&self, id: &str, change: impl FnOnce(&mut Job)) {
+        let mut inner = self.inner();
+        inner.seq += 1;
+        let seq = inner.seq;
+        if let Some(job) = inner.jobs.iter_mut().rev().find(|job| job.id == id) {
+            change(job);
+            job.seq = seq;
+        }
+        drop(inner);
+        self.changed.notify_all();
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running<'_> {
+    /// The job's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Changes what is known of it.
+    pub fn change(&self, change: impl FnOnce(&mut Job)) {
+        self.jobs.change(&self.id, change);
+    }
+
+    /// It ended.
+    pub fn end(self, result: Result<(), JobError>) {
+        self.change(|job| match result {
+            Ok(()) => job.state = JobState::Done,
+            Err(error) => {
+                job.state = JobState::Failed;
+                job.error = Some(error);
+            }
+        });
+    }
+}
+
+impl Progress for Running<'_> {
+    fn at(&self, step: &str, done: u64, total: u64) {
+        let unit = u64::from(CELL);
+        self.change(|job| {
+            step.clone_into(&mut job.step);
+            job.block = done / unit;
+            job.blocks = total.div_ceil(unit);
+        });
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.change(|job| {
+            if job.state == JobState::Running {
+                job.state = JobState::Failed;
+                job.error = Some(JobError {
+                    code: "internal".into(),
+                    message: "the program made a mistake".into(),
+                    hint: "Report this with the log.".into(),
+                });
+            }
+        });
+    }
+}
+
+/// Begins a job on a thread of its own; the job as it begins.
+///
+/// # Errors
+/// [`Busy`], also where no thread can be started.
+pub fn spawn(
+    camera: &Arc<Camera>,
+    kind: Kind,
+    work: impl FnOnce(&Camera, Running<'_>) + Send + 'static,
+) -> Result<Job, Busy> {
+    let running = camera.jobs().begin(kind)?;
+    let id = running.id.clone();
+    // The thread goes on with it.
+    std::mem::forget(running);
+    let job = camera.jobs().get(&id, None, Duration::ZERO);
+    let mine = Arc::clone(camera);
+    let body = move || {
+        let running = Running { jobs: mine.jobs(), id };
+        if catch_unwind(AssertUnwindSafe(|| work(&mine, running))).is_err() {
+            log::error!("a job ended by a mistake of the program");
+        }
+    };
+    let failed = |step: String| Busy { step };
+    let started = std::thread::Builder::new().name("job".into()).stack_size(STACK).spawn(body);
+    if let Err(e) = started {
+        let id = job.as_ref().map(|job| job.id.clone()).unwrap_or_default();
+        drop(Running { jobs: camera.jobs(), id });
+        return Err(failed(format!("no thread could be started: {e}")));
+    }
+    job.ok_or_else(|| failed("many jobs at once".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_job_at_a_time_and_one_that_nobody_ended_has_failed() {
+        let jobs = Jobs::default();
+        let first = jobs.begin(Kind::Backup).unwrap();
+        assert_eq!(jobs.begin(Kind::Verify).err().unwrap().code(), "busy");
+        let id = first.id().to_owned();
+        drop(first);
+        let job = jobs.get(&id, None, Duration::ZERO).unwrap();
+        assert_eq!((job.state, job.error.unwrap().code.as_str()), (JobState::Failed, "internal"));
+        jobs.begin(Kind::Verify).unwrap().end(Ok(()));
+        assert_eq!(jobs.newest().unwrap().state, JobState::Done);
+    }
+
+    #[test]
+    fn waiting_ends_with_news_and_only_so_many_wait() {
+        let jobs = Jobs::default();
+        let running = jobs.begin(Kind::Backup).unwrap();
+        let id = running.id().to_owned();
+        let seq = jobs.running().unwrap().seq;
+        std::thread::scope(|scope| {
+            let waiters: Vec<_> = (0..MOST_WAITERS)
+                .map(|_| scope.spawn(|| jobs.get(&id, Some(seq), LONGEST_WAIT).unwrap().seq))
+                .collect();
+            while jobs.inner().waiters < MOST_WAITERS {
+                std::thread::yield_now();
+            }
+            // One more is answered at once, with what is known.
+            assert_eq!(jobs.get(&id, Some(seq), LONGEST_WAIT).unwrap().seq, seq);
+            running.at("reading", 1 << 20, 2 << 20);
+            for waiter in waiters {
+                assert!(waiter.join().unwrap() > seq);
+            }
+        });
+        let job = jobs.running().unwrap();
+        assert_eq!((job.block, job.blocks, job.step.as_str()), (16, 32, "reading"));
+        assert!(jobs.get("none", Some(0), LONGEST_WAIT).is_none());
+    }
+
+    #[test]
+    fn only_the_last_ones_are_remembered() {
+        let jobs = Jobs::default();
+        for _ in 0..40 {
+            jobs.begin(Kind::Verify).unwrap().end(Ok(()));
+        }
+        assert_eq!(jobs.all().len(), REMEMBERED);
+    }
+}

@@ -1,0 +1,106 @@
+//! Why somebody does not come in.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::card::CardError;
+use crate::error::{Exit, Explain};
+
+/// An error of the login. None of them holds what was typed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LoginError {
+    /// There is no password yet.
+    #[error("no password is set yet")]
+    SetupNeeded,
+    /// There is one.
+    #[error("a password is set already")]
+    AlreadySetUp,
+    /// There is no code, because it could not be put on the card.
+    #[error("there is no setup code: the card cannot be written")]
+    NoCode,
+    /// Another code.
+    #[error("that is not the code on the card")]
+    WrongCode,
+    /// Another password.
+    #[error("that is not the password")]
+    WrongPassword,
+    /// Guesses cost time.
+    #[error("too many wrong tries: wait {seconds} s")]
+    TooMany {
+        /// How long.
+        seconds: u64,
+    },
+    /// Nothing.
+    #[error("an empty password is not taken")]
+    EmptyPassword,
+    /// Beyond 1024 bytes.
+    #[error("a password has at most 1024 bytes")]
+    LongPassword,
+    /// A token's name is wrong.
+    #[error("a token needs a name of 1 to 60 characters")]
+    TokenName,
+    /// There are too many.
+    #[error("there are 32 tokens already")]
+    TooManyTokens,
+    /// No such token.
+    #[error("there is no such token")]
+    NoSuchToken,
+    /// The card.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// The system gave no random bytes.
+    #[error("the system gives no random numbers: {0}")]
+    Random(#[source] io::Error),
+}
+
+impl Explain for LoginError {
+    fn code(&self) -> &'static str {
+        match self {
+            LoginError::SetupNeeded => "setup-needed",
+            LoginError::AlreadySetUp => "already-set-up",
+            LoginError::NoCode => "no-setup-code",
+            LoginError::WrongCode => "wrong-code",
+            LoginError::WrongPassword => "wrong-password",
+            LoginError::TooMany { .. } => "too-many-tries",
+            LoginError::EmptyPassword => "empty-password",
+            LoginError::LongPassword => "long-password",
+            LoginError::TokenName => "token-name",
+            LoginError::TooManyTokens => "too-many-tokens",
+            LoginError::NoSuchToken => "no-such-token",
+            LoginError::Card(e) => e.code(),
+            LoginError::Random(_) => "no-random",
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            LoginError::SetupNeeded | LoginError::WrongCode => {
+                "The code is in mi360d/setup-code.txt on the card."
+            }
+            LoginError::AlreadySetUp | LoginError::WrongPassword => {
+                "Forgotten? Put an empty file mi360d/reset-password on the card and restart."
+            }
+            LoginError::NoCode => "Put in a card that can be written, and restart.",
+            LoginError::TooMany { .. } => "Wait, then try once more. Nobody is locked out.",
+            LoginError::EmptyPassword => "Any characters will do, but there must be some.",
+            LoginError::LongPassword => "Take a shorter one.",
+            LoginError::TokenName => "Name it after what uses it, as in: Home Assistant.",
+            LoginError::TooManyTokens => "Revoke one that is no longer used.",
+            LoginError::NoSuchToken => "GET /api/v1/tokens lists them.",
+            LoginError::Card(e) => return e.hint(),
+            LoginError::Random(_) => "Restart the camera.",
+        }
+        .to_owned()
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            LoginError::Card(e) => e.exit(),
+            LoginError::Random(_) => Exit::Failed,
+            LoginError::EmptyPassword | LoginError::LongPassword => Exit::Usage,
+            _ => Exit::Refused,
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Who may come in: the first password, sessions, tokens. What each route wants is in
+//! [`crate::web`]; how much a wrong guess costs is in `throttle`.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `error` | why somebody does not come in |
+//! | `password` | PBKDF2, and the one file with its result |
+//! | `setup` | the code on the card, for the first password |
+//! | `sessions` | browsers, in memory |
+//! | `tokens` | scripts, by hash on the card |
+//! | `throttle` | wrong guesses cost time; pure |
+
+mod error;
+mod password;
+mod sessions;
+mod setup;
+mod throttle;
+mod tokens;
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::card::Card;
+
+pub use error::LoginError;
+pub use sessions::{LIFETIME, Opened};
+pub use setup::{RESET, SETUP_CODE};
+pub use tokens::{Made, TokenView};
+
+use password::Stored;
+use sessions::Sessions;
+use throttle::Throttle;
+use tokens::Tokens;
+
+/// The longest password in bytes: nobody types more, and every byte is hashed.
+const LONGEST: usize = 1024;
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Nobody that is known.
+    Nobody,
+    /// A browser with a session.
+    Session {
+        /// What changing calls must send back.
+        csrf: String,
+    },
+    /// A script with a token.
+    Token {
+        /// The token's id.
+        id: String,
+    },
+}
+
+/// The login of one camera.
+pub struct Login {
+    card: Card,
+    /// Hashing takes half a second on the camera, and only one guess at a time is judged.
+    guesses: Mutex<Throttle>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    stored: Option<Stored>,
+    code: Option<String>,
+    sessions: Sessions,
+    tokens: Tokens,
+}
+
+impl Login {
+    /// The login of the camera with this card; nothing is read yet.
+    pub fn new(card: Card) -> Login {
+        Login { card, guesses: Mutex::default(), inner: Mutex::default() }
+    }
+
+    /// Reads what is on the card, and makes a setup code where there is no password.
+    pub fn start(&self) {
+        let asked = setup::reset_asked(&self.card);
+        let stored = if asked { None } else { Stored::load(&self.card) };
+        let code = match &stored {
+            Some(_) => None,
+            None => setup::code(&self.card)
+                .inspect_err(|e| log::error!("no setup code could be made: {e}"))
+                .ok(),
+        };
+        if asked && code.is_some() {
+            // Last, so that a power cut in between asks for it again.
+            setup::reset_done(&self.card);
+        }
+        if stored.is_some() {
+            setup::remove_code(&self.card);
+        }
+        let mut inner = self.inner();
+        inner.tokens = Tokens::load(&self.card);
+        inner.stored = stored;
+        inner.code = code;
+    }
+
+    /// Whether a password is set. One set by `mi360d passwd` counts at once.
+    pub fn has_password(&self) -> bool {
+        self.look();
+        self.inner().stored.is_some()
+    }
+
+    /// The setup code, while it counts.
+    pub fn setup_code(&self) -> Option<String> {
+        let inner = self.inner();
+        inner.code.clone().filter(|_| inner.stored.is_none())
+    }
+
+    /// The first password.
+    ///
+    /// # Errors
+    /// [`LoginError`].
+    pub fn setup(&self, from: IpAddr, code: &str, new: &str) -> Result<Opened, LoginError> {
+        let mut guesses = self.guesses();
+        if self.has_password() {
+            return Err(LoginError::AlreadySetUp);
+        }
+        guesses.allow(from)?;
+        let wanted = self.setup_code().ok_or(LoginError::NoCode)?;
+        check_new(new)?;
+        if !same(setup::plain(code).as_bytes(), setup::plain(&wanted).as_bytes()) {
+            guesses.wrong(from, Instant::now());
+            return Err(LoginError::WrongCode);
+        }
+        guesses.right(from);
+        self.store(new)?;
+        setup::remove_code(&self.card);
+        self.inner().code = None;
+        self.open()
+    }
+
+    /// A session for who knows the password.
+    ///
+    /// # Errors
+    /// [`LoginError`].
+    pub fn login(&self, from: IpAddr, password: &str) -> Result<Opened, LoginError> {
+        self.check_password(from, password)?;
+        self.open()
+    }
+
+    /// Whether this is the password; for what needs it typed again.
+    ///
+    /// # Errors
+    /// [`LoginError`].
+    pub fn check_password(&self, from: IpAddr, password: &str) -> Result<(), LoginError> {
+        let mut guesses = self.guesses();
+        self.look();
+        let stored = self.inner().stored.clone().ok_or(LoginError::SetupNeeded)?;
+        guesses.allow(from)?;
+        if password.len() > LONGEST || !stored.matches(password) {
+            guesses.wrong(from, Instant::now());
+            return Err(LoginError::WrongPassword);
+        }
+        guesses.right(from);
+        Ok(())
+    }
+
+    /// A new password; ends every session, and opens one for who changed it.
+    ///
+    /// # Errors
+    /// [`LoginError`].
+    pub fn change(&self, from: IpAddr, old: &str, new: &str) -> Result<Opened, LoginError> {
+        self.check_password(from, old)?;
+        check_new(new)?;
+        self.store(new)?;
+        self.open()
+    }
+
+    /// Ends a session.
+    pub fn logout(&self, cookie: Option<&str>) {
+        if let Some(cookie) = cookie {
+            self.inner().sessions.close(cookie);
+        }
+    }
+
+    /// Who has this cookie or this token.
+    pub fn caller(&self, cookie: Option<&str>, bearer: Option<&str>) -> Caller {
+        self.look();
+        let mut inner = self.inner();
+        if inner.stored.is_none() {
+            return Caller::Nobody;
+        }
+        if let Some(token) = bearer {
+            return inner.tokens.find(token).map_or(Caller::Nobody, |id| Caller::Token { id });
+        }
+        let csrf = cookie.and_then(|cookie| inner.sessions.find(cookie, Instant::now()));
+        csrf.map_or(Caller::Nobody, |csrf| Caller::Session { csrf })
+    }
+
+    /// All tokens, without what they open.
+    pub fn tokens(&self) -> Vec<TokenView> {
+        self.inner().tokens.list()
+    }
+
+    /// A new token; this answer is the only one that shows it.
+    ///
+    /// # Errors
+    /// [`LoginError`].
+    pub fn make_token(&self, name: &str) -> Result<Made, LoginError> {
+        let mut inner = self.inner();
+        let mut tokens = inner.tokens.clone();
+        let made = tokens.make(name)?;
+        tokens.store(&self.card)?;
+        inner.tokens = tokens;
+        Ok(made)
+    }
+
+    /// Ends a token.
+    ///
+    /// # Errors
+    /// [`LoginError::NoSuchToken`], or the card's.
+    pub fn revoke_token(&self, id: &str) -> Result<(), LoginError> {
+        let mut inner = self.inner();
+        // It ends now, also where the card cannot be written; then that is said.
+        if !inner.tokens.revoke(id) {
+            return Err(LoginError::NoSuchToken);
+        }
+        Ok(inner.tokens.store(&self.card)?)
+    }
+
+    fn open(&self) -> Result<Opened, LoginError> {
+        self.inner().sessions.open(Instant::now()).map_err(LoginError::Random)
+    }
+
+    fn store(&self, new: &str) -> Result<(), LoginError> {
+        let stored = Stored::make(new).map_err(LoginError::Random)?;
+        stored.store(&self.card)?;
+        let mut inner = self.inner();
+        inner.stored = Some(stored);
+        inner.sessions = Sessions::default();
+        Ok(())
+    }
+
+    /// Takes over a password that another process set. A card that cannot be read changes nothing.
+    fn look(&self) {
+        let now = Stored::load(&self.card);
+        let mut inner = self.inner();
+        if now.is_some() && now != inner.stored {
+            inner.stored = now;
+            inner.sessions = Sessions::default();
+            inner.code = None;
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn guesses(&self) -> MutexGuard<'_, Throttle> {
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sets the password from the terminal: who is there needs no old one.
+///
+/// # Errors
+/// [`LoginError`].
+pub fn set_password(card: &Card, new: &str) -> Result<(), LoginError> {
+    check_new(new)?;
+    Stored::make(new).map_err(LoginError::Random)?.store(card)?;
+    setup::remove_code(card);
+    Ok(())
+}
+
+fn check_new(new: &str) -> Result<(), LoginError> {
+    match new.len() {
+        0 => Err(LoginError::EmptyPassword),
+        1..=LONGEST => Ok(()),
+        _ => Err(LoginError::LongPassword),
+    }
+}
+
+/// Compares in a time that tells only the length.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |bits, (x, y)| bits | (x ^ y)) == 0
+}
+
+/// Bytes that nobody can guess.
+fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}

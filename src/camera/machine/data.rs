@@ -1,0 +1,176 @@
+//! DATA: who uses it while it is mounted, and how it is released before it is
+//! overwritten. A file system that is mounted writes, and what it writes into
+//! a new image ruins it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::MachineError;
+
+/// Where the stock firmware mounts DATA.
+pub const MOUNT_POINT: &str = "/mnt/data";
+/// How long programs may take to end after TERM, and after KILL.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A running program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub id: u32,
+    /// Its name, as the kernel has it.
+    pub name: String,
+}
+
+impl Process {
+    /// Sends a signal; one that is gone needs none.
+    pub fn signal(&self, signal: Signal) {
+        if let Err(e) = kill(Pid::from_raw(self.id.cast_signed()), signal) {
+            log::debug!("{signal} to {} ({}): {e}", self.name, self.id);
+        }
+    }
+
+    fn folder(&self) -> std::path::PathBuf {
+        Path::new("/proc").join(self.id.to_string())
+    }
+
+    /// Whether it has a file open.
+    pub fn has_open(&self, path: &Path) -> bool {
+        let Ok(wanted) = fs::metadata(path) else { return false };
+        links(&self.folder().join("fd")).any(|fd| {
+            fs::metadata(&fd).is_ok_and(|m| m.dev() == wanted.dev() && m.ino() == wanted.ino())
+        })
+    }
+
+    /// Whether it runs from, stands in, maps or holds open something of this device.
+    fn uses(&self, device: u64) -> bool {
+        let folder = self.folder();
+        let on_it = |path: &Path| fs::metadata(path).is_ok_and(|m| m.dev() == device);
+        ["exe", "cwd", "root"].iter().any(|link| on_it(&folder.join(link)))
+            || links(&folder.join("fd")).any(|fd| on_it(&fd))
+            || maps(&folder, device)
+    }
+}
+
+fn links(folder: &Path) -> impl Iterator<Item = std::path::PathBuf> + use<> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+/// Whether something of a device is mapped: `MAJOR:MINOR` in hex in the maps.
+fn maps(folder: &Path, device: u64) -> bool {
+    let wanted =
+        format!(" {:02x}:{:02x} ", nix::sys::stat::major(device), nix::sys::stat::minor(device));
+    fs::read_to_string(folder.join("maps")).is_ok_and(|maps| maps.contains(&wanted))
+}
+
+/// The running programs of which something holds, this one aside.
+pub fn who(of: &dyn Fn(&Process) -> bool) -> Vec<Process> {
+    let own = std::process::id();
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| {
+            let id: u32 = entry.file_name().to_str()?.parse().ok()?;
+            let name = fs::read_to_string(entry.path().join("comm")).ok()?;
+            Some(Process { id, name: name.trim().to_owned() })
+        })
+        .filter(|process| process.id != own && of(process))
+        .collect()
+}
+
+/// The device number of what is mounted on DATA's place; `None` where nothing is.
+fn mounted() -> Option<u64> {
+    let here = fs::metadata(MOUNT_POINT).ok()?.dev();
+    let above = fs::metadata(Path::new(MOUNT_POINT).join("..")).ok()?.dev();
+    (here != above).then_some(here)
+}
+
+/// Why DATA could not be released, as far as that can be told beforehand:
+/// something is mounted within it, or this program itself is in it.
+pub fn obstacle() -> Option<String> {
+    let device = mounted()?;
+    let own = Process { id: std::process::id(), name: "mi360d".to_owned() };
+    if own.uses(device) {
+        return Some("this program itself runs from it or has a file in it open".to_owned());
+    }
+    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    let inner = format!("{MOUNT_POINT}/");
+    mounts
+        .lines()
+        .filter_map(|line| line.split(' ').nth(1))
+        .find(|point| point.starts_with(&inner))
+        .map(|point| format!("{point} is mounted within it"))
+}
+
+/// Ends every program that uses DATA, and unmounts it.
+///
+/// # Errors
+/// [`MachineError::DataBusy`], naming who holds it.
+pub fn release() -> Result<(), MachineError> {
+    let Some(device) = mounted() else { return Ok(()) };
+    if let Some(reason) = obstacle() {
+        return Err(MachineError::DataBusy { reason });
+    }
+    let users = || {
+        let mut users = who(&|process| process.id != 1 && process.uses(device));
+        // The supervisor first: it would start again what is ended before it.
+        users.sort_by_key(|process| !process.name.starts_with("perp"));
+        users
+    };
+    let begun = Instant::now();
+    loop {
+        if unmount() {
+            log::info!("DATA is unmounted");
+            return Ok(());
+        }
+        let signal = if begun.elapsed() < PATIENCE { Signal::SIGTERM } else { Signal::SIGKILL };
+        for process in users() {
+            log::info!("{signal} to {} ({}): it uses DATA", process.name, process.id);
+            process.signal(signal);
+        }
+        if begun.elapsed() > PATIENCE * 2 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // One that only reads it does no harm.
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    if mount(None::<&str>, MOUNT_POINT, None::<&str>, flags, None::<&str>).is_ok() {
+        log::warn!("DATA cannot be unmounted; it is read-only now");
+        return Ok(());
+    }
+    let names: Vec<String> = users().into_iter().map(|p| p.name).collect();
+    let reason = if names.is_empty() {
+        "the system holds it".to_owned()
+    } else {
+        format!("{} do not end", names.join(", "))
+    };
+    Err(MachineError::DataBusy { reason })
+}
+
+fn unmount() -> bool {
+    umount2(MOUNT_POINT, MntFlags::empty()).is_ok()
+}
+
+/// Ends every program of this name.
+pub fn end(name: &str) -> bool {
+    let begun = Instant::now();
+    loop {
+        let running = who(&|process| process.name == name);
+        if running.is_empty() {
+            return true;
+        }
+        if begun.elapsed() > PATIENCE * 2 {
+            return false;
+        }
+        let signal = if begun.elapsed() < PATIENCE { Signal::SIGTERM } else { Signal::SIGKILL };
+        for process in &running {
+            process.signal(signal);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

@@ -1,0 +1,122 @@
+//! The machine around the chip, as far as a flash has to do with it: what
+//! runs from the partitions that will change, what else writes to the chip,
+//! the watchdog, and the reboot.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `device` | the camera's own, through Linux |
+//! | `data` | who uses DATA, and how it is released |
+//! | `watchdog` | taken over and fed |
+//! | `simulated` | what plays it in a folder on a PC |
+
+mod data;
+mod device;
+mod simulated;
+mod watchdog;
+
+use thiserror::Error;
+
+use crate::error::{Exit, Explain};
+use crate::image::Finding;
+
+pub use device::Device;
+pub use simulated::Simulated;
+
+/// What a flash is about to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Needs {
+    /// DATA will be overwritten.
+    pub data: bool,
+}
+
+/// A machine that a flash runs on.
+pub trait Machine: Send + Sync {
+    /// The live settings that a flash of DATA would take away
+    /// (`.config.nvram`), as they stand; `None` where there are none.
+    fn nvram(&self) -> Option<Vec<u8>>;
+
+    /// The address of its own WiFi, in lower case.
+    fn wifi_mac(&self) -> Option<String>;
+
+    /// What would stand in the way; changes nothing.
+    fn obstacles(&self, needs: Needs) -> Vec<Finding>;
+
+    /// Stops what would disturb, releases DATA, takes the watchdog over, locks
+    /// the memory, holds signals back.
+    ///
+    /// # Errors
+    /// [`MachineError`]; nothing was written, but what was stopped stays so
+    /// until the camera restarts.
+    fn prepare(&self, needs: Needs) -> Result<Box<dyn Prepared>, MachineError>;
+}
+
+/// A machine that is ready to be flashed.
+pub trait Prepared: Send + Sync {
+    /// Feeds the watchdog.
+    fn beat(&self);
+
+    /// Restarts the machine, where it is one. Returns only if it is not, or cannot.
+    fn reboot(&self);
+
+    /// Whether it is one that restarts after a flash.
+    fn restarts(&self) -> bool;
+
+    /// Goes on feeding the watchdog from a thread: after a flash that failed,
+    /// a restart is the last thing that a camera needs.
+    fn hold(self: Box<Self>);
+}
+
+/// Why a machine cannot be made ready.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum MachineError {
+    /// DATA is in use.
+    #[error("DATA cannot be released: {reason}")]
+    DataBusy {
+        /// By whom, or why.
+        reason: String,
+    },
+    /// The watchdog is held by somebody else.
+    #[error("the watchdog cannot be taken over: {reason}")]
+    Watchdog {
+        /// Why.
+        reason: String,
+    },
+    /// Another program that writes the chip does not end.
+    #[error("{name} writes to the same chip and does not end")]
+    OtherWriter {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Explain for MachineError {
+    fn code(&self) -> &'static str {
+        match self {
+            MachineError::DataBusy { .. } => "data-busy",
+            MachineError::Watchdog { .. } => "watchdog",
+            MachineError::OtherWriter { .. } => "other-writer",
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            MachineError::DataBusy { .. } => {
+                "Nothing was written. Restart the camera and try again, or leave DATA out."
+            }
+            MachineError::Watchdog { .. } => {
+                "Nothing was written: without it the camera would restart in the middle. Restart \
+                 the camera and try again."
+            }
+            MachineError::OtherWriter { .. } => {
+                "Nothing was written. Restart the camera and try again before the vendor's update \
+                 begins."
+            }
+        }
+        .to_owned()
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Refused
+    }
+}

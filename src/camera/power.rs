@@ -1,0 +1,95 @@
+//! The reboot that an owner asks for.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::reboot::{RebootMode, reboot};
+use thiserror::Error;
+
+use super::boots::Boots;
+use super::{Camera, Source};
+use crate::error::{Exit, Explain};
+
+/// The answer should reach the owner first.
+const PAUSE: Duration = Duration::from_millis(700);
+
+/// Why there is none.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PowerError {
+    /// A job would be cut off.
+    #[error("{step}: a restart now would cut it off")]
+    Busy {
+        /// What is being done.
+        step: String,
+    },
+    /// No thread.
+    #[error("no thread could be started: {0}")]
+    Thread(#[source] std::io::Error),
+}
+
+impl Explain for PowerError {
+    fn code(&self) -> &'static str {
+        match self {
+            PowerError::Busy { .. } => "busy",
+            PowerError::Thread(_) => "no-thread",
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            PowerError::Busy { .. } => "Wait until it has ended, then try again.",
+            PowerError::Thread(_) => "Pull the power and put it in again.",
+        }
+        .to_owned()
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            PowerError::Busy { .. } => Exit::Refused,
+            PowerError::Thread(_) => Exit::Failed,
+        }
+    }
+}
+
+/// Restarts the camera in a moment; a simulated one starts its program anew.
+///
+/// # Errors
+/// [`PowerError`].
+pub fn restart(camera: &Arc<Camera>) -> Result<(), PowerError> {
+    if let Some(job) = camera.jobs().running() {
+        return Err(PowerError::Busy { step: job.step });
+    }
+    log::info!("a restart was asked for");
+    let camera = Arc::clone(camera);
+    std::thread::Builder::new()
+        .name("restart".into())
+        .stack_size(64 << 10)
+        .spawn(move || {
+            std::thread::sleep(PAUSE);
+            Boots::lasted(camera.card());
+            match camera.source() {
+                Source::Device => by_the_system(),
+                Source::Simulated { .. } => anew(),
+            }
+        })
+        .map(|_| ())
+        .map_err(PowerError::Thread)
+}
+
+fn by_the_system() {
+    nix::unistd::sync();
+    let Err(e) = reboot(RebootMode::RB_AUTOBOOT);
+    log::error!("the system does not restart: {e}");
+}
+
+/// The same process, from its beginning; its sockets close by themselves.
+fn anew() {
+    let Ok(program) = std::env::current_exe() else {
+        return log::error!("this program does not find itself");
+    };
+    let error = Command::new(program).args(std::env::args_os().skip(1)).exec();
+    log::error!("the program does not start anew: {error}");
+}

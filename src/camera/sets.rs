@@ -1,0 +1,215 @@
+//! Backups as an owner handles them: made now, read again, deleted. How a set is made is in
+//! [`crate::backup`].
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::jobs::{self, Busy, Job, JobError, Kind, Running};
+use super::state::BackupState;
+use super::{Camera, set_view, status_txt};
+use crate::backup::set::{self, UNFINISHED};
+use crate::backup::sums::SHA256SUMS;
+use crate::backup::{BackupError, Progress, Silent, verify};
+use crate::card::CardError;
+use crate::card::file;
+use crate::error::{Exit, Explain};
+
+/// Why a set is not deleted.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DeleteError {
+    /// The program refuses.
+    #[error("this backup is protected: {standing}")]
+    Protected {
+        /// What it is to the owner.
+        standing: &'static str,
+    },
+    /// A job may be reading it.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// There is none, or the card fails.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+}
+
+impl From<CardError> for DeleteError {
+    fn from(error: CardError) -> DeleteError {
+        DeleteError::Backup(error.into())
+    }
+}
+
+impl Explain for DeleteError {
+    fn code(&self) -> &'static str {
+        match self {
+            DeleteError::Protected { .. } => "backup-protected",
+            DeleteError::Busy(e) => e.code(),
+            DeleteError::Backup(e) => e.code(),
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            DeleteError::Protected { .. } => {
+                "It is the way back. Who must have the room moves it to a PC, card in hand.".into()
+            }
+            DeleteError::Busy(e) => e.hint(),
+            DeleteError::Backup(e) => e.hint(),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            DeleteError::Backup(e) => e.exit(),
+            _ => Exit::Refused,
+        }
+    }
+}
+
+/// How many sets to keep; `None` removes nothing, where the settings cannot be believed.
+pub fn keep(camera: &Camera) -> Option<usize> {
+    let state = camera.state();
+    state.settings.problem.is_none().then_some(state.settings.config.backup.keep.0)
+}
+
+/// Begins a backup.
+///
+/// # Errors
+/// [`Busy`].
+pub fn begin_backup(camera: &Arc<Camera>) -> Result<Job, Busy> {
+    jobs::spawn(camera, Kind::Backup, |camera, job| {
+        back_up(camera, keep(camera), job);
+        status_txt::write(camera);
+    })
+}
+
+/// Begins to read a set again.
+///
+/// # Errors
+/// [`VerifyError`].
+pub fn begin_verify(camera: &Arc<Camera>, id: &str) -> Result<Job, VerifyError> {
+    let set = set::find(&camera.card().backups(), id)?;
+    let job = jobs::spawn(camera, Kind::Verify, move |camera, job| {
+        job.change(|job| job.backup = Some(set.name.to_string()));
+        let verdict = match verify::verify(&set.path, &job) {
+            Ok(verdict) => verdict,
+            Err(e) => return job.end(Err(JobError::of(&e))),
+        };
+        let damage: Vec<String> = verdict.damage.iter().map(ToString::to_string).collect();
+        let whole = verdict.is_whole();
+        camera.state().proofs.insert(set.name.clone(), verdict);
+        status_txt::write(camera);
+        let first = damage.first().cloned().unwrap_or_default();
+        job.change(|job| job.damage = damage);
+        job.end(if whole {
+            Ok(())
+        } else {
+            Err(JobError {
+                code: "backup-damaged".into(),
+                message: format!("the backup no longer holds: {first}"),
+                hint: "Do not restore the damaged file. The card may be worn: copy what is on it \
+                       and use another."
+                    .into(),
+            })
+        });
+    })?;
+    Ok(job)
+}
+
+/// Why a set is not read again.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// A job runs.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// There is no such set.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+}
+
+impl Explain for VerifyError {
+    fn code(&self) -> &'static str {
+        match self {
+            VerifyError::Busy(e) => e.code(),
+            VerifyError::Backup(e) => e.code(),
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            VerifyError::Busy(e) => e.hint(),
+            VerifyError::Backup(e) => e.hint(),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            VerifyError::Busy(e) => e.exit(),
+            VerifyError::Backup(e) => e.exit(),
+        }
+    }
+}
+
+/// Deletes a set that is not protected.
+///
+/// # Errors
+/// [`DeleteError`].
+pub fn delete(camera: &Camera, id: &str) -> Result<(), DeleteError> {
+    if let Some(job) = camera.jobs().running() {
+        return Err(Busy { step: job.step }.into());
+    }
+    let set = set::find(&camera.card().backups(), id)?;
+    let view = set_view::all(camera).into_iter().find(|view| view.id == set.name.to_string());
+    if let Some(view) = view.filter(|view| view.protected) {
+        return Err(DeleteError::Protected { standing: view.standing });
+    }
+    camera.card().require_writable()?;
+    let _lock = file::lock_dir(&camera.card().backups())?;
+    file::remove_set_folder(&set.path, SHA256SUMS, UNFINISHED)?;
+    log::info!("backup {} was deleted by its owner", set.name);
+    camera.state().proofs.remove(&set.name);
+    Ok(())
+}
+
+/// Shows a backup's progress to whoever asks for the state, and to who watches the job.
+struct Shown<'a> {
+    camera: &'a Camera,
+    job: &'a Running<'a>,
+}
+
+impl Progress for Shown<'_> {
+    fn at(&self, step: &str, done: u64, total: u64) {
+        self.camera.state().backup = BackupState::Running { step: step.to_owned(), done, total };
+        self.job.at(step, done, total);
+    }
+}
+
+/// Makes a backup, and notes what came of it.
+pub fn back_up(camera: &Camera, keep: Option<usize>, job: Running<'_>) {
+    let result = camera.backup(keep, &Shown { camera, job: &job });
+    match &result {
+        Ok(outcome) if outcome.made => log::info!("backup {} made and proven", outcome.set.name),
+        Ok(outcome) => log::info!("backup {} holds the chip, and is proven", outcome.set.name),
+        Err(e) => log::error!("no backup could be made: {e}"),
+    }
+    match result {
+        Ok(outcome) => {
+            job.change(|job| job.backup = Some(outcome.set.name.to_string()));
+            let mut state = camera.state();
+            state.backup = BackupState::done(&outcome);
+            state.reading = Some(outcome.reading);
+            state.proofs.extend(outcome.proofs);
+            drop(state);
+            job.end(Ok(()));
+        }
+        Err(e) => {
+            camera.state().backup = BackupState::failed(&e);
+            // The page still shows what the chip holds.
+            if let Ok(reading) = camera.read(&Silent) {
+                camera.state().reading = Some(reading);
+            }
+            job.end(Err(JobError::of(&e)));
+        }
+    }
+}

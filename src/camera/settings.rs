@@ -1,0 +1,457 @@
+//! Settings changed from outside: fields of `config.toml`, named and typed; changed one by one
+//! with the owner's comments kept; saved to one file and restored from one.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use thiserror::Error;
+use toml_edit::{Array, DocumentMut, Item, Table, TableLike, value};
+
+use super::Camera;
+use super::config::{self, Config};
+use crate::card::CardError;
+use crate::card::file::{read_bounded, replace};
+use crate::error::{Exit, Explain};
+
+/// The longest file that is read or written, in bytes.
+const LIMIT: u64 = 0x1_0000;
+/// Stands for a secret that is set; sent back, it changes nothing.
+pub const MASK: &str = "********";
+/// What counts only if it stands on the card: whoever has the password has not the card.
+const CARD_ONLY: &[&str] = &["flash.unlock"];
+/// The format of a settings file.
+const FORMAT: u32 = 1;
+
+/// A field that the page draws with its own words.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Field {
+    /// `section.name`.
+    pub name: &'static str,
+    /// How it is drawn, and what it takes.
+    #[serde(flatten)]
+    pub kind: FieldKind,
+    /// Whether it counts only after a restart.
+    pub restart: bool,
+    /// What it is for.
+    pub help: &'static str,
+}
+
+/// What a field takes.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum FieldKind {
+    Bool,
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    Choice {
+        choices: &'static [&'static str],
+    },
+    /// An empty one is the same as none.
+    Text {
+        optional: bool,
+    },
+    List,
+}
+
+const fn field(name: &'static str, kind: FieldKind, restart: bool, help: &'static str) -> Field {
+    Field { name, kind, restart, help }
+}
+
+/// The fields whose type is known here; a field that is missing is drawn by its value's type.
+pub const FIELDS: &[Field] = &[
+    field(
+        "web.listen",
+        FieldKind::Text { optional: true },
+        true,
+        "Address and port of the page; empty: port 80, or 8080 where that is taken.",
+    ),
+    field(
+        "web.host_names",
+        FieldKind::List,
+        false,
+        "Names under which a browser may ask for the page, beside addresses and *.local.",
+    ),
+    field(
+        "web.language",
+        FieldKind::Choice { choices: &["auto", "en", "pt"] },
+        false,
+        "Language of the page; auto: what the browser prefers.",
+    ),
+    field(
+        "backup.at_start",
+        FieldKind::Bool,
+        false,
+        "Read the chip at each start, and save it if it changed.",
+    ),
+    field(
+        "backup.keep",
+        FieldKind::Integer { min: 1, max: 1000 },
+        false,
+        "Backups that stay beside the first one of each identity.",
+    ),
+    field(
+        "flash.carry_wifi",
+        FieldKind::Bool,
+        false,
+        "When DATA is flashed, carry the WiFi settings over.",
+    ),
+    field(
+        "log.level",
+        FieldKind::Choice { choices: &["error", "warn", "info", "debug"] },
+        false,
+        "How much is logged.",
+    ),
+    field(
+        "log.limit_kib",
+        FieldKind::Integer { min: 16, max: 16384 },
+        true,
+        "KiB of one log file on the card; there are two.",
+    ),
+];
+
+/// Settings that are not taken.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A field is unknown or wrong.
+    #[error("{field}: {reason}")]
+    Field {
+        /// `section.name`.
+        field: String,
+        /// Why.
+        reason: String,
+    },
+    /// It is no settings file.
+    #[error("this is not a settings file of mi360d: {0}")]
+    NotOurs(String),
+    /// The file on the card cannot be read as it is.
+    #[error("config.toml is broken: {0}")]
+    Broken(String),
+    /// The card.
+    #[error(transparent)]
+    Card(#[from] CardError),
+}
+
+impl SettingsError {
+    /// The field that is wrong.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            SettingsError::Field { field, .. } => Some(field),
+            _ => None,
+        }
+    }
+}
+
+impl Explain for SettingsError {
+    fn code(&self) -> &'static str {
+        match self {
+            SettingsError::Field { .. } => "setting",
+            SettingsError::NotOurs(_) => "settings-file",
+            SettingsError::Broken(_) => "config",
+            SettingsError::Card(e) => e.code(),
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            SettingsError::Field { .. } => "Nothing was changed: correct it, then send all again.",
+            SettingsError::NotOurs(_) => "Choose a file that this page has saved.",
+            SettingsError::Broken(_) => "Mend or remove mi360d/config.toml on the card.",
+            SettingsError::Card(e) => return e.hint(),
+        }
+        .to_owned()
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            SettingsError::Card(e) => e.exit(),
+            _ => Exit::Refused,
+        }
+    }
+}
+
+/// What came of a change.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Changed {
+    /// The fields that are different now.
+    pub changed: Vec<String>,
+    /// Of these, the ones that count after a restart.
+    pub restart: Vec<String>,
+    /// What was left out, and why; of a settings file only.
+    pub ignored: Vec<String>,
+}
+
+/// The settings in force; secrets are masked.
+pub fn shown(camera: &Camera) -> Value {
+    let mut document = json!(camera.state().settings.config);
+    mask(&mut document);
+    document
+}
+
+/// Changes the fields that are given, all or none; what is not named stays.
+///
+/// # Errors
+/// [`SettingsError`], naming the field.
+pub fn change(camera: &Camera, wanted: &Map<String, Value>) -> Result<Changed, SettingsError> {
+    apply(camera, wanted, false)
+}
+
+/// All settings as one file; secrets stay here.
+pub fn export(camera: &Camera) -> Value {
+    let mut document = json!(camera.state().settings.config);
+    without_secrets(&mut document);
+    json!({ "mi360d_settings": FORMAT, "program": env!("CARGO_PKG_VERSION"), "config": document })
+}
+
+/// Takes a file of [`export`], also another version's: what this one does not know or does not
+/// take is left out, and said.
+///
+/// # Errors
+/// [`SettingsError`] where it is no such file, or the card fails.
+pub fn import(camera: &Camera, file: &Value) -> Result<Changed, SettingsError> {
+    let not_ours = |why: &str| SettingsError::NotOurs(why.to_owned());
+    if !file.get("mi360d_settings").is_some_and(Value::is_u64) {
+        return Err(not_ours("it has no mi360d_settings"));
+    }
+    let config = file.get("config").and_then(Value::as_object);
+    apply(camera, config.ok_or_else(|| not_ours("it has no config"))?, true)
+}
+
+fn apply(
+    camera: &Camera,
+    wanted: &Map<String, Value>,
+    leave_out: bool,
+) -> Result<Changed, SettingsError> {
+    let path = camera.settings_path();
+    let text = current(&path)?;
+    let mut document: DocumentMut = text
+        .parse()
+        .map_err(|e: toml_edit::TomlError| SettingsError::Broken(e.message().into()))?;
+    let before = json!(config::parse(text.as_bytes()).map_err(SettingsError::Broken)?);
+    let mut done = Changed::default();
+    for (name, new) in leaves(wanted) {
+        if new == Value::String(MASK.to_owned()) || lookup(&before, &name) == Some(&new) {
+            continue;
+        }
+        let undo = document.clone();
+        let allowed = match CARD_ONLY.contains(&name.as_str()) {
+            true => Err("expected only in config.toml on the card, written by hand".to_owned()),
+            false => Ok(()),
+        };
+        let tried = allowed
+            .and_then(|()| set(&mut document, &name, &new))
+            .and_then(|()| config::parse(document.to_string().as_bytes()).map(|_| ()));
+        match tried {
+            Ok(()) => {}
+            Err(reason) if leave_out => {
+                done.ignored.push(format!("{name}: {}", plain(&reason)));
+                document = undo;
+            }
+            Err(reason) => {
+                return Err(SettingsError::Field { field: name, reason: plain(&reason) });
+            }
+        }
+    }
+    let text = document.to_string();
+    let config = config::parse(text.as_bytes()).map_err(SettingsError::Broken)?;
+    let after = json!(config);
+    for (name, new) in leaves(after.as_object().unwrap_or(&Map::new())) {
+        if lookup(&before, &name) != Some(&new) {
+            done.changed.push(name);
+        }
+    }
+    for (name, _) in leaves(before.as_object().unwrap_or(&Map::new())) {
+        if lookup(&after, &name).is_none() {
+            done.changed.push(name);
+        }
+    }
+    let restarts = |name: &&String| FIELDS.iter().any(|f| f.restart && f.name == name.as_str());
+    done.restart = done.changed.iter().filter(restarts).cloned().collect();
+    if !done.changed.is_empty() {
+        camera.card().require_writable()?;
+        replace(&path, text.as_bytes())?;
+        log::info!("settings changed: {}", done.changed.join(", "));
+        in_force(camera, config);
+    }
+    Ok(done)
+}
+
+/// The new settings count from now on, as far as they can without a restart.
+fn in_force(camera: &Camera, config: Config) {
+    log::set_max_level(config.log.level.into());
+    let mut state = camera.state();
+    state.settings.config = config;
+    state.settings.problem = None;
+}
+
+fn current(path: &Path) -> Result<String, SettingsError> {
+    let text = match read_bounded(path, LIMIT) {
+        Ok(text) => text,
+        Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(e) => return Err(e.into()),
+    };
+    let text = String::from_utf8(text).map_err(|e| SettingsError::Broken(e.to_string()))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).trim_end_matches('\0');
+    Ok(text.to_owned())
+}
+
+/// The words of [`config::parse`] without the line and field, which are named apart.
+fn plain(reason: &str) -> String {
+    match reason.split_once(": ") {
+        Some((place, words)) if place.starts_with("line ") => words.to_owned(),
+        _ => reason.to_owned(),
+    }
+}
+
+/// Every value that is no table, by its dotted name.
+fn leaves(map: &Map<String, Value>) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for (section, value) in map {
+        match value {
+            // An empty section is one that is known or unknown, and has a name.
+            Value::Object(inner) if !inner.is_empty() => found.extend(
+                leaves(inner).into_iter().map(|(name, value)| (format!("{section}.{name}"), value)),
+            ),
+            other => found.push((section.clone(), other.clone())),
+        }
+    }
+    found
+}
+
+fn lookup<'v>(document: &'v Value, name: &str) -> Option<&'v Value> {
+    name.split('.').try_fold(document, |at, key| at.get(key))
+}
+
+/// Sets one value and keeps what stands around it. `null`, and an empty text where that means
+/// nothing, takes the line away.
+fn set(document: &mut DocumentMut, name: &str, new: &Value) -> Result<(), String> {
+    let (path, key) = match name.rsplit_once('.') {
+        Some((path, key)) => (Some(path), key),
+        None => (None, name),
+    };
+    let mut table: &mut dyn TableLike = document.as_table_mut();
+    for section in path.into_iter().flat_map(|path| path.split('.')) {
+        let item = table.entry(section).or_insert_with(|| Item::Table(Table::new()));
+        table = item.as_table_like_mut().ok_or("expected a section")?;
+    }
+    let optional = FIELDS
+        .iter()
+        .any(|f| f.name == name && matches!(f.kind, FieldKind::Text { optional: true }));
+    if new.is_null() || (optional && new.as_str() == Some("")) {
+        table.remove(key);
+        return Ok(());
+    }
+    let mut item = to_toml(new).ok_or("expected a value")?;
+    match table.get_mut(key) {
+        Some(old) => {
+            if let (Some(old), Some(new)) = (old.as_value(), item.as_value_mut()) {
+                // The blank before it, and the comment behind it.
+                *new.decor_mut() = old.decor().clone();
+            }
+            *old = item;
+        }
+        None => {
+            table.insert(key, item);
+        }
+    }
+    Ok(())
+}
+
+fn to_toml(new: &Value) -> Option<Item> {
+    Some(match new {
+        Value::Bool(b) => value(*b),
+        Value::String(s) => value(s.as_str()),
+        Value::Number(n) => match n.as_i64() {
+            Some(whole) => value(whole),
+            None => value(n.as_f64()?),
+        },
+        Value::Array(items) => {
+            let mut array = Array::new();
+            for item in items {
+                array.push(to_toml(item)?.into_value().ok()?);
+            }
+            value(array)
+        }
+        Value::Object(map) if map.is_empty() => Item::Table(Table::new()),
+        Value::Object(_) | Value::Null => return None,
+    })
+}
+
+fn is_secret(key: &str) -> bool {
+    ["password", "secret", "token"].iter().any(|word| key.contains(word))
+}
+
+fn mask(document: &mut Value) {
+    each_secret(document, &mut |value| {
+        if value.as_str().is_some_and(|text| !text.is_empty()) {
+            *value = Value::String(MASK.to_owned());
+        }
+    });
+}
+
+fn without_secrets(document: &mut Value) {
+    each_secret(document, &mut |value| *value = Value::String(MASK.to_owned()));
+}
+
+fn each_secret(document: &mut Value, change: &mut dyn FnMut(&mut Value)) {
+    if let Some(map) = document.as_object_mut() {
+        for (key, value) in map {
+            if value.is_string() && is_secret(key) {
+                change(value);
+            } else {
+                each_secret(value, change);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(text: &str, name: &str, new: &Value) -> String {
+        let mut document: DocumentMut = text.parse().unwrap();
+        set(&mut document, name, new).unwrap();
+        document.to_string()
+    }
+
+    #[test]
+    fn comments_and_order_stay_when_a_value_changes() {
+        let text =
+            "# mine\n[backup] # sets\n# how many\nkeep = 5  # not less\n\n[log]\nlevel = 'info'\n";
+        assert_eq!(
+            with(text, "backup.keep", &json!(9)),
+            "# mine\n[backup] # sets\n# how many\nkeep = 9  # not less\n\n[log]\nlevel = 'info'\n"
+        );
+        let added = with(text, "web.host_names", &json!(["a.lan"]));
+        assert!(
+            added.starts_with(text) && added.contains("[web]\nhost_names = [\"a.lan\"]"),
+            "{added}"
+        );
+        let gone = with("[web]\n# where\nlisten = \"0.0.0.0:81\"\n", "web.listen", &json!(""));
+        assert!(!gone.contains("81"), "{gone}");
+    }
+
+    #[test]
+    fn every_field_named_here_is_one_of_the_settings() {
+        let defaults = json!(Config::default());
+        for field in FIELDS.iter().filter(|f| f.name != "web.listen") {
+            assert!(lookup(&defaults, field.name).is_some(), "{}", field.name);
+        }
+    }
+
+    #[test]
+    fn secrets_are_masked_wherever_they_stand() {
+        let mut document =
+            json!({"mqtt": {"password": "hunter2", "host": "h", "user": {"api_token": "x"}}});
+        mask(&mut document);
+        assert!(
+            !document.to_string().contains("hunter2") && !document.to_string().contains("\"x\"")
+        );
+        assert_eq!(document["mqtt"]["host"], "h");
+    }
+}

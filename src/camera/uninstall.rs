@@ -1,0 +1,159 @@
+//! All that mi360d put on this camera and its card, and the way back: the list is the truth, and
+//! the button does what the list says.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use thiserror::Error;
+
+use super::Camera;
+use super::status_txt::STATUS_TXT;
+use crate::card::CardError;
+use crate::card::file::{read_bounded, sync_dir};
+use crate::error::{Exit, Explain};
+
+/// What must be typed.
+pub const PHRASE: &str = "UNINSTALL";
+/// How much of a hook is looked at.
+const HOOK_LIMIT: u64 = 0x1_0000;
+
+/// What becomes of a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fate {
+    /// It goes.
+    Removed,
+    /// It stays, because it is the owner's.
+    Kept,
+}
+
+/// One thing that mi360d made.
+#[derive(Clone, Debug, Serialize)]
+pub struct Change {
+    /// Where it is, from the card's root.
+    pub path: String,
+    /// What it is.
+    pub what: &'static str,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+/// Why it is not done.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum UninstallError {
+    /// The word is missing.
+    #[error("the word {PHRASE} was not typed")]
+    NotConfirmed,
+    /// A job runs.
+    #[error("{step}: not while that goes on")]
+    Busy {
+        /// What is being done.
+        step: String,
+    },
+    /// The card.
+    #[error(transparent)]
+    Card(#[from] CardError),
+}
+
+impl Explain for UninstallError {
+    fn code(&self) -> &'static str {
+        match self {
+            UninstallError::NotConfirmed => "not-confirmed",
+            UninstallError::Busy { .. } => "busy",
+            UninstallError::Card(e) => e.code(),
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            UninstallError::NotConfirmed => format!("Type {PHRASE}. Nothing was changed."),
+            UninstallError::Busy { .. } => "Wait until it has ended.".to_owned(),
+            UninstallError::Card(e) => e.hint(),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            UninstallError::Card(e) => e.exit(),
+            _ => Exit::Refused,
+        }
+    }
+}
+
+/// Everything that is there; nothing was written to the chip for it.
+pub fn list(camera: &Camera) -> Vec<Change> {
+    known(camera)
+        .into_iter()
+        .filter(|(path, ..)| path.exists())
+        .map(|(path, what, fate)| Change {
+            path: path.strip_prefix(camera.card().root()).unwrap_or(&path).display().to_string(),
+            what,
+            fate,
+        })
+        .collect()
+}
+
+/// Removes what the list says goes; the next start is the stock firmware's own.
+///
+/// # Errors
+/// [`UninstallError`].
+pub fn run(camera: &Camera, confirm: &str) -> Result<Vec<Change>, UninstallError> {
+    if confirm != PHRASE {
+        return Err(UninstallError::NotConfirmed);
+    }
+    if let Some(job) = camera.jobs().running() {
+        return Err(UninstallError::Busy { step: job.step });
+    }
+    camera.card().require_writable()?;
+    let done = list(camera);
+    for (path, _, fate) in known(camera) {
+        if fate == Fate::Removed && path.exists() {
+            let gone =
+                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            gone.map_err(|e| CardError::new("cannot remove", &path, e))?;
+        }
+    }
+    let hooks = camera.card().root().join("manu_test");
+    if fs::read_dir(&hooks).is_ok_and(|mut entries| entries.next().is_none()) {
+        // An empty folder harms nobody where it stays.
+        let _ = fs::remove_dir(&hooks);
+    }
+    sync_dir(camera.card().root())?;
+    log::warn!("mi360d was uninstalled; backups and identity stay on the card");
+    Ok(done)
+}
+
+/// In the order of their removal: first what starts the program.
+fn known(camera: &Camera) -> Vec<(PathBuf, &'static str, Fate)> {
+    let (root, home) = (camera.card().root(), camera.card().home());
+    let hook = |name: &str| root.join("manu_test").join(name);
+    let mut found: Vec<(PathBuf, &'static str, Fate)> = [hook("manu.sh"), hook("entrypoint.sh")]
+        .into_iter()
+        // Another hack's hook is none of ours.
+        .filter(|path| names_us(path))
+        .map(|path| (path, "boot hook", Fate::Removed))
+        .collect();
+    let readme = root.join("README.txt");
+    if names_us(&readme) {
+        found.push((readme, "how to use the card", Fate::Removed));
+    }
+    found.extend([
+        (home.join("mi360d"), "the program", Fate::Removed),
+        (home.join("config.toml"), "settings", Fate::Removed),
+        (home.join("setup-code.txt"), "setup code", Fate::Removed),
+        (home.join("state"), "password, tokens, notes", Fate::Removed),
+        (home.join("images"), "uploaded images", Fate::Removed),
+        (home.join("logs"), "log", Fate::Removed),
+        (root.join(STATUS_TXT), "state of the camera, as text", Fate::Removed),
+        (camera.card().identities(), "your camera's identity", Fate::Kept),
+        (camera.card().backups(), "your backups", Fate::Kept),
+    ]);
+    found
+}
+
+fn names_us(path: &Path) -> bool {
+    read_bounded(path, HOOK_LIMIT)
+        .is_ok_and(|text| String::from_utf8_lossy(&text).contains("mi360d"))
+}

@@ -1,0 +1,229 @@
+//! `plan`, `flash`, `restore`, `resume`.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::args::{Args, Choice};
+use super::bar::Bar;
+use super::out::{complain, document, print, tell};
+use crate::backup::{BackupError, set};
+use crate::camera::flashing::{
+    Flashed, FlashingError, PlanDocument, PlanRequest, PlanSource, Planned, WhatCame,
+};
+use crate::camera::{Camera, config};
+use crate::chip::WINDOW;
+use crate::error::{Exit, Explain};
+use crate::image::Finding;
+
+pub fn plan(
+    args: &Args,
+    source: &str,
+    only: Option<&Vec<String>>,
+    did: Option<&String>,
+) -> super::Result {
+    let camera = open(args)?;
+    let path = Path::new(source);
+    let source = if path.is_file() {
+        PlanSource::Image(path.to_owned())
+    } else {
+        PlanSource::Set(find_set(&camera, source).or_else(|e| {
+            // A path that is not there is a file that is not there, not an unknown set.
+            if source.contains(['/', '.']) { Ok(path.to_owned()) } else { Err(e) }
+        })?)
+    };
+    let source = match source {
+        PlanSource::Set(path) if !path.is_dir() => PlanSource::Image(path),
+        source => source,
+    };
+    let request = PlanRequest { source, only: only.cloned(), did: did.cloned() };
+    let planned = {
+        let bar = Bar::new();
+        camera.plan(&request, &bar)?
+    };
+    show(args, &camera, &planned)?;
+    Ok(if planned.blockers.is_empty() { Exit::Done } else { Exit::Refused })
+}
+
+pub fn flash(args: &Args, file: &Path, choice: &Choice) -> super::Result {
+    let camera = open(args)?;
+    go(args, &camera, PlanSource::Image(file.to_owned()), choice)
+}
+
+pub fn restore(args: &Args, set: &str, choice: &Choice) -> super::Result {
+    let camera = open(args)?;
+    let path = find_set(&camera, set)?;
+    go(args, &camera, PlanSource::Set(path), choice)
+}
+
+pub fn resume(args: &Args) -> super::Result {
+    let camera = open(args)?;
+    let flashed = {
+        let bar = Bar::new();
+        camera.resume(false, &bar, &bar)?
+    };
+    let Some(flashed) = flashed else {
+        print(args, &json!({ "outcome": "unchanged" }), || "nothing to do\n".to_owned())?;
+        return Ok(Exit::Done);
+    };
+    end(args, flashed)
+}
+
+fn open(args: &Args) -> Result<Camera, crate::chip::ChipError> {
+    let camera = Camera::open(args.sim.as_deref())?;
+    camera.state().settings = config::load(&camera.card().config());
+    Ok(camera)
+}
+
+/// A set of the card by its id, or a folder that is one.
+fn find_set(camera: &Camera, wanted: &str) -> Result<PathBuf, BackupError> {
+    match set::find(&camera.card().backups(), wanted) {
+        Ok(set) => Ok(set.path),
+        Err(_) if Path::new(wanted).is_dir() => Ok(PathBuf::from(wanted)),
+        Err(e) => Err(e),
+    }
+}
+
+fn go(args: &Args, camera: &Camera, source: PlanSource, choice: &Choice) -> super::Result {
+    let request = PlanRequest { source, only: choice.only.clone(), did: choice.did.clone() };
+    let result = {
+        let bar = Bar::new();
+        camera.flash(&request, choice.confirm.as_deref(), &bar, &bar)
+    };
+    match result {
+        Ok(flashed) => end(args, flashed),
+        // The plan is the answer: what would be done, or why not.
+        Err(e @ (FlashingError::Blocked(_) | FlashingError::Phrase(..))) => {
+            let (FlashingError::Blocked(planned) | FlashingError::Phrase(planned, _)) = &e else {
+                return Err(e.into());
+            };
+            show(args, camera, planned)?;
+            complain(&e, &e.hint());
+            Ok(e.exit())
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Says what came of it, and restarts the camera where it is one.
+fn end(args: &Args, flashed: Flashed) -> super::Result {
+    let exit = flashed.exit();
+    let answer = flashed.document();
+    let printed = print(args, &answer, || ended(&flashed));
+    for warning in &flashed.warnings {
+        tell(format_args!("Warning: {warning}."));
+    }
+    if let Some(error) = &flashed.error {
+        let reason = answer["error"]["message"].as_str().unwrap_or_default().to_owned();
+        complain(&reason, &error.hint());
+    }
+    if flashed.restarts() {
+        tell(format_args!("The camera restarts."));
+    }
+    flashed.conclude(false);
+    printed?;
+    Ok(exit)
+}
+
+fn ended(flashed: &Flashed) -> String {
+    let mut text = String::new();
+    let headline = match flashed.outcome {
+        WhatCame::Done => "Done: the chip holds what was chosen, read back and proven.",
+        WhatCame::Unchanged if flashed.error.is_none() => "nothing to do",
+        WhatCame::Unchanged => "Nothing was changed.",
+        WhatCame::Partly => "Partly written. `mi360d resume` goes on with it.",
+    };
+    let _ = writeln!(text, "{headline}");
+    for fate in &flashed.partitions {
+        let _ = writeln!(text, "  {}", fate.words());
+    }
+    if let Some(spent) = &flashed.chip_time {
+        let _ = writeln!(
+            text,
+            "  a real chip would have taken {:.1} s from the first erase to the last read-back",
+            spent.seconds()
+        );
+    } else if flashed.blocks > 0 {
+        let _ = writeln!(text, "  {} blocks in {:.1} s", flashed.blocks, flashed.seconds);
+    }
+    if let Some(before) = &flashed.before {
+        let _ = writeln!(text, "  what was there before is in backup {before}");
+    }
+    text
+}
+
+fn show(args: &Args, camera: &Camera, planned: &Planned) -> Result<(), super::out::OutputError> {
+    let plan = planned.document(camera);
+    if args.json {
+        return document(&plan);
+    }
+    print(args, &plan, || describe(&plan))
+}
+
+/// The plan in words.
+fn describe(plan: &PlanDocument) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "{}: {}\n", plan.source.name, plan.source.what.trim_end_matches('.'));
+    for part in &plan.partitions {
+        let b = &part.blocks;
+        let _ = writeln!(
+            text,
+            "  {:<8} {:>3} of {:>3} blocks change: {} erased, {} only programmed{}",
+            part.name,
+            b.program + b.erase,
+            b.total,
+            b.erase,
+            b.program,
+            if part.carried { " (settings carried over)" } else { "" }
+        );
+        // With smaller blocks one letter stands for all within 64 KiB that change most.
+        let per_cell = (WINDOW / part.erase_size.max(1)).max(1) as usize;
+        let cells: Vec<char> = part
+            .cells
+            .as_bytes()
+            .chunks(per_cell)
+            .map(|blocks| match () {
+                () if blocks.contains(&b'e') => 'E',
+                () if blocks.contains(&b'p') => 'p',
+                () => '.',
+            })
+            .collect();
+        for row in cells.chunks(64) {
+            let _ = writeln!(text, "           {}", row.iter().collect::<String>());
+        }
+    }
+    if !plan.partitions.is_empty() {
+        text.push_str("           E erased and written   p only programmed   . stays as it is\n");
+    }
+    list(&mut text, "Refused", &plan.blockers);
+    list(&mut text, "Warning", &plan.warnings);
+    list(&mut text, "Note", &plan.notes);
+    if plan.blockers.is_empty() {
+        match &plan.confirm {
+            None => text.push_str("\nnothing to do\n"),
+            Some(phrase) => {
+                let held = match &plan.held_by {
+                    Some(set) => format!("Backup {set} holds what would be overwritten."),
+                    None => "What would be overwritten is saved as a backup first.".to_owned(),
+                };
+                let _ = writeln!(text, "\n{held}");
+                let _ = writeln!(text, "{}", plan.heals_words);
+                let _ = writeln!(text, "Writing takes about {:.0} s.", plan.estimate_s.ceil());
+                let _ = writeln!(text, "\nThe phrase is: {phrase}");
+            }
+        }
+    }
+    text
+}
+
+fn list(text: &mut String, what: &str, findings: &[Finding]) {
+    for finding in findings {
+        let of = finding.partition.as_ref().map(|p| format!("{p}: ")).unwrap_or_default();
+        let reason = finding.reason.trim_end_matches('.');
+        let _ = writeln!(text, "\n{what} ({}): {of}{reason}.", finding.code);
+        if !finding.hint.is_empty() {
+            let _ = writeln!(text, "  {}", finding.hint);
+        }
+    }
+}

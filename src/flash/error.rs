@@ -1,0 +1,166 @@
+//! What can go wrong with a flash, and what then is where.
+
+use thiserror::Error;
+
+use crate::backup::BackupError;
+use crate::card::{CardError, Fault};
+use crate::chip::ChipError;
+use crate::error::{Exit, Explain};
+
+/// An error of a flash.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FlashError {
+    /// The chip reports success and changes nothing.
+    #[error(
+        "{partition} is write-protected, or does not erase any more: the block at {offset:#x} \
+         keeps what it held"
+    )]
+    WriteProtected {
+        /// The partition's name.
+        partition: String,
+        /// Bytes from its start.
+        offset: u32,
+    },
+    /// A block does not erase.
+    #[error("{partition}: the block at {offset:#x} does not erase any more")]
+    Stuck {
+        /// The partition's name.
+        partition: String,
+        /// Bytes from its start.
+        offset: u32,
+    },
+    /// A block does not keep what is written.
+    #[error("{partition}: the block at {offset:#x} reads back wrong after {tries} tries")]
+    NotKept {
+        /// The partition's name.
+        partition: String,
+        /// Bytes from its start.
+        offset: u32,
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// A partition does not have the hash it must have, although each block did.
+    #[error("{partition} does not hold what it should: its hash is wrong")]
+    NotProven {
+        /// The partition's name.
+        partition: String,
+    },
+    /// New content reads differently than before.
+    #[error("the new content of {partition} at {offset:#x} is no longer what it was")]
+    ContentChanged {
+        /// The partition's name.
+        partition: String,
+        /// Bytes from its start.
+        offset: u32,
+    },
+    /// New content cannot be read.
+    #[error("the new content cannot be read: {0}")]
+    Content(#[source] CardError),
+    /// The card.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// The chip or its driver.
+    #[error(transparent)]
+    Chip(#[from] ChipError),
+    /// The backup before it.
+    #[error("what would be overwritten cannot be saved: {0}")]
+    Backup(#[from] BackupError),
+    /// Protection was found that cannot be lifted, or not put back.
+    #[error("{partition} is write-protected at {offset:#x}, and the chip's driver cannot {what}")]
+    Protection {
+        /// The partition's name.
+        partition: String,
+        /// Bytes from its start.
+        offset: u32,
+        /// What it cannot do.
+        what: &'static str,
+    },
+    /// A thread does not start.
+    #[error("a thread cannot be started: {0}")]
+    Thread(#[source] std::io::Error),
+    /// The reading thread is gone.
+    #[error("the reading of the new content was interrupted")]
+    Interrupted,
+}
+
+impl FlashError {
+    /// Whether it is the card's fault, and the same flash can go on with another try.
+    pub fn is_of_card(&self) -> bool {
+        matches!(
+            self,
+            FlashError::Content(_)
+                | FlashError::Card(_)
+                | FlashError::ContentChanged { .. }
+                | FlashError::Interrupted
+        )
+    }
+}
+
+impl Explain for FlashError {
+    fn code(&self) -> &'static str {
+        match self {
+            FlashError::WriteProtected { .. } => "write-protected",
+            FlashError::Stuck { .. } => "block-stuck",
+            FlashError::NotKept { .. } => "block-not-kept",
+            FlashError::NotProven { .. } => "not-proven",
+            FlashError::ContentChanged { .. } => "image-changed",
+            FlashError::Content(e) => match e.fault() {
+                Fault::Gone => "card-missing",
+                _ => "image-unreadable",
+            },
+            FlashError::Card(e) => e.code(),
+            FlashError::Chip(e) => e.code(),
+            FlashError::Backup(e) => e.code(),
+            FlashError::Protection { .. } => "protected-partition",
+            FlashError::Thread(_) => "no-thread",
+            FlashError::Interrupted => "interrupted",
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            FlashError::WriteProtected { .. } => {
+                "Nothing can be written there from Linux. A programmer that unprotects the chip \
+                 can: RECOVERY.txt in the newest backup tells how."
+            }
+            FlashError::Stuck { .. } | FlashError::NotKept { .. } => {
+                "The chip is worn at this place. Keep the camera powered, copy the newest backup \
+                 to a PC, and try `resume`; if it stays, only a new chip helps."
+            }
+            FlashError::NotProven { .. } => {
+                "Keep the camera powered and try `resume`; if it stays, restore the newest backup."
+            }
+            FlashError::ContentChanged { .. } => {
+                "The card, or the file on it, is failing or was exchanged. Keep the camera \
+                 powered, bring the same image back, then `resume`."
+            }
+            FlashError::Content(_) | FlashError::Interrupted => {
+                "Keep the camera powered, put a card with the same image in, then `resume`."
+            }
+            FlashError::Protection { .. } => {
+                "Nothing was written. A programmer that unprotects the chip can write it: \
+                 RECOVERY.txt in the newest backup tells how."
+            }
+            FlashError::Thread(_) => "Stop other programs to free memory, then try again.",
+            FlashError::Card(e) => return e.hint(),
+            FlashError::Chip(e) => return e.hint(),
+            FlashError::Backup(e) => return e.hint(),
+        }
+        .to_owned()
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            FlashError::WriteProtected { .. }
+            | FlashError::Stuck { .. }
+            | FlashError::NotKept { .. }
+            | FlashError::NotProven { .. } => Exit::Damaged,
+            FlashError::Protection { .. } => Exit::Refused,
+            FlashError::Card(e) => e.exit(),
+            FlashError::Chip(e) => e.exit(),
+            FlashError::Backup(e) => e.exit(),
+            _ => Exit::Failed,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What a power cut in the middle would cost, said before anything begins,
+//! and the phrase by which an owner agrees. Pure.
+
+use serde::{Deserialize, Serialize};
+
+use crate::chip::Role;
+
+/// What brings a camera back whose flash was cut short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Heals {
+    /// Linux still starts, and this program goes on.
+    Itself,
+    /// The boot loader flashes the vendor's image that lies on the card.
+    BootLoader,
+    /// Only a PC: U-Boot's console or a programmer.
+    NeedsPc,
+}
+
+impl Heals {
+    /// Which case a flash of these partitions is; `rescue` where an image that
+    /// the boot loader takes lies on the card meanwhile, for all that it writes.
+    pub fn of(changed: &[Role], rescue: bool) -> Heals {
+        let starts_without =
+            |role: &Role| matches!(role, Role::Data | Role::Config | Role::Factory);
+        if changed.iter().all(starts_without) {
+            Heals::Itself
+        } else if rescue && !changed.contains(&Role::Boot) {
+            Heals::BootLoader
+        } else {
+            Heals::NeedsPc
+        }
+    }
+
+    /// In words for the owner.
+    pub fn words(self) -> &'static str {
+        match self {
+            Heals::Itself => {
+                "If the power fails, the camera still starts, and the flash goes on by itself."
+            }
+            Heals::BootLoader => {
+                "If the power fails, leave the card in: the boot loader writes the vendor's image \
+                 from it at the next start, and the flash goes on from there."
+            }
+            Heals::NeedsPc => {
+                "If the power fails in the middle, the camera does not start again by itself: \
+                 then only a PC with a programmer or the serial console helps, as RECOVERY.txt in \
+                 the backup tells."
+            }
+        }
+    }
+}
+
+/// The phrase for these partitions, which stand in the chip's order; `None`
+/// where nothing would change.
+pub fn phrase(changed: &[&str], heals: Heals) -> Option<String> {
+    if changed.is_empty() {
+        return None;
+    }
+    let mut phrase = format!("FLASH {}", changed.join(" "));
+    if heals == Heals::NeedsPc {
+        phrase.push_str(" WITHOUT RESCUE");
+    }
+    Some(phrase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_starts_linux_needs_a_rescue_and_boot_has_none() {
+        use Role::{Boot, Config, Data, Factory, Kernel, Rootfs};
+        assert_eq!(Heals::of(&[Data, Config, Factory], false), Heals::Itself);
+        for role in [Kernel, Rootfs] {
+            assert_eq!(Heals::of(&[Data, role], true), Heals::BootLoader);
+            assert_eq!(Heals::of(&[Data, role], false), Heals::NeedsPc);
+        }
+        assert_eq!(Heals::of(&[Boot, Kernel], true), Heals::NeedsPc);
+    }
+
+    #[test]
+    fn there_is_one_phrase_and_it_says_what_it_costs() {
+        assert_eq!(phrase(&[], Heals::Itself), None);
+        assert_eq!(phrase(&["DATA"], Heals::Itself).unwrap(), "FLASH DATA");
+        assert_eq!(
+            phrase(&["KERNEL", "ROOTFS", "DATA"], Heals::BootLoader).unwrap(),
+            "FLASH KERNEL ROOTFS DATA"
+        );
+        assert_eq!(phrase(&["ROOTFS"], Heals::NeedsPc).unwrap(), "FLASH ROOTFS WITHOUT RESCUE");
+    }
+}

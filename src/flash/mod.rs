@@ -1,0 +1,31 @@
+//! Writing partitions: what has to change, in which order, and the proof that
+//! it did. Knows nothing of pages, services or where an image comes from.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `content` | new content: a part of a file, or bytes |
+//! | `plan` | block by block: same, program, erase; pure but for reading |
+//! | `heal` | what a power cut costs, and the phrase; pure |
+//! | `rules` | what may be written to BOOT, CONFIG and FACTORY; pure |
+//! | `protection` | the chip's own write protection, lifted and put back |
+//! | `block` | one block: erased, programmed, read back |
+//! | `writer` | a partition: first block first and last, then its hash |
+//! | `journal` | what a later start must know, on the card |
+//! | `watch` | who is told, and who keeps the watchdog fed |
+
+pub mod block;
+pub mod content;
+pub mod error;
+pub mod heal;
+pub mod journal;
+pub mod plan;
+pub mod protection;
+pub mod rules;
+pub mod watch;
+pub mod writer;
+
+pub use content::{Bytes, FilePart, NewContent};
+pub use error::FlashError;
+pub use heal::Heals;
+pub use plan::{Action, Counts, PartPlan};
+pub use watch::{BlockState, Step, Unwatched, Watch};

@@ -1,0 +1,105 @@
+//! The chip's own write protection: recorded before a write, lifted for it,
+//! put back after it. That it can be put back is tried before anything is
+//! erased: a camera left unprotected died on its second start.
+
+use super::error::FlashError;
+use crate::chip::{Chip, Partition};
+
+/// A protected range of a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protected {
+    /// The partition.
+    pub part: Partition,
+    /// Bytes from its start.
+    pub offset: u32,
+    /// Bytes.
+    pub length: u32,
+}
+
+/// The protected ranges of a partition, as far as the driver tells.
+pub fn scan(chip: &dyn Chip, part: &Partition) -> Vec<Protected> {
+    let mut found: Vec<Protected> = Vec::new();
+    for number in 0..part.blocks() {
+        let Some(block) = part.erase_block(number) else { break };
+        match chip.is_locked(&block) {
+            None => return Vec::new(),
+            Some(false) => {}
+            Some(true) => match found.last_mut() {
+                Some(last) if last.offset + last.length == block.start() => {
+                    last.length += block.length();
+                }
+                _ => found.push(Protected {
+                    part: part.clone(),
+                    offset: block.start(),
+                    length: block.length(),
+                }),
+            },
+        }
+    }
+    found
+}
+
+/// Protection that was lifted; put back by [`Lifted::put_back`].
+#[derive(Debug, Default)]
+pub struct Lifted(Vec<Protected>);
+
+impl Lifted {
+    /// Lifts the protection of these partitions, after trying that it can be
+    /// put back.
+    ///
+    /// # Errors
+    /// [`FlashError::Protection`]; then all is as it was, as far as the chip lets.
+    pub fn lift(chip: &dyn Chip, parts: &[&Partition]) -> Result<Lifted, FlashError> {
+        let ranges: Vec<Protected> = parts.iter().flat_map(|part| scan(chip, part)).collect();
+        let lifted = Lifted(ranges);
+        if lifted.0.is_empty() {
+            return Ok(lifted);
+        }
+        lifted.set(chip, false, "lift that")?;
+        if let Err(e) = lifted.set(chip, true, "put it back") {
+            let _ = lifted.set(chip, true, "put it back");
+            return Err(e);
+        }
+        lifted.set(chip, false, "lift that")?;
+        Ok(lifted)
+    }
+
+    /// Whether there was any.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Puts it back as it was.
+    ///
+    /// # Errors
+    /// [`FlashError::Protection`], naming the first range that stays unprotected.
+    pub fn put_back(&self, chip: &dyn Chip) -> Result<(), FlashError> {
+        self.set(chip, true, "put it back")
+    }
+
+    /// Sets every range, and asks the chip whether it is so.
+    fn set(&self, chip: &dyn Chip, locked: bool, what: &'static str) -> Result<(), FlashError> {
+        for range in &self.0 {
+            let failed = || FlashError::Protection {
+                partition: range.part.name.clone(),
+                offset: range.offset,
+                what,
+            };
+            if let Err(e) = chip.set_locked(&range.part, range.offset, range.length, locked) {
+                log::error!("{e}");
+                return Err(failed());
+            }
+            let now = scan(chip, &range.part);
+            let is_locked = now.iter().any(|p| {
+                p.offset <= range.offset && p.offset + p.length >= range.offset + range.length
+            });
+            let is_open = !now.iter().any(|p| {
+                p.offset < range.offset + range.length && p.offset + p.length > range.offset
+            });
+            if if locked { !is_locked } else { !is_open } {
+                return Err(failed());
+            }
+        }
+        Ok(())
+    }
+}

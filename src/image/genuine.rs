@@ -1,0 +1,235 @@
+//! Whether a tf image is the vendor's own: by its hash, or by its signature
+//! against a key that this camera's own boot loader holds. Which bytes of the
+//! boot loader may be a key is in [`super::uboot_key`].
+//!
+//! The signature is Ed25519ph (RFC 8032, with an empty context), as libsodium's
+//! multi-part API makes it, over all but the 80-byte trailer. Facts:
+//! docs/formats.md, "tf image".
+
+use std::io;
+
+use ed25519_dalek::{Signature, VerifyingKey};
+use sha2::{Digest as _, Sha512};
+
+use super::finding::Finding;
+use super::inspect::Model;
+use super::source::{Source, peek};
+use super::uboot_key::{self, Candidates};
+use crate::chip::WINDOW;
+use crate::formats::tf;
+use crate::formats::version::Version;
+
+/// A vendor's image that is told by its hash alone.
+pub struct KnownImage {
+    sha256: [u8; 32],
+    /// The firmware's version.
+    pub version: Version,
+    model: &'static str,
+}
+
+/// Published recovery images (docs/formats.md, Versions).
+const KNOWN_IMAGES: [KnownImage; 1] = [KnownImage {
+    sha256: digest(b"53271c2d932d1b8f278f0ee815837ea52b838e1afe3d2150587daa7f94ee2e72"),
+    version: Version { release: [3, 4, 2], build: 62 },
+    model: "ipc009",
+}];
+
+impl KnownImage {
+    /// The model that it is for.
+    pub fn model(&self) -> Model {
+        let how = "the vendor's image of this hash is for it".to_owned();
+        Model { id: self.model.to_owned(), certain: true, how }
+    }
+}
+
+/// The vendor's image of this SHA-256.
+pub fn known(sha256: &[u8; 32]) -> Option<&'static KnownImage> {
+    KNOWN_IMAGES.iter().find(|k| k.sha256 == *sha256)
+}
+
+/// What can be said about an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Genuineness {
+    /// The vendor made it, and no byte of it is another: the boot loader takes it.
+    Genuine(How),
+    /// Nothing proves it, and nothing speaks against it either.
+    NotProven(Why),
+    /// The boot loader refuses it, whatever its key is.
+    Bad(&'static str),
+}
+
+/// How an image is known to be genuine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// By the hash of a published image.
+    Hash,
+    /// By its signature, against the key at this place of the unpacked U-Boot.
+    Signature {
+        /// Bytes from the start of U-Boot.
+        key_at: usize,
+    },
+}
+
+/// Why an image is not known to be genuine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// There is no boot loader to look into.
+    NoBootLoader,
+    /// It is packed in a way that this program does not know, or damaged.
+    Packed,
+    /// The signature is by none of the keys that may be in it.
+    NoKey {
+        /// How many were tried.
+        tried: usize,
+    },
+}
+
+impl Genuineness {
+    /// Whether it is proven.
+    pub fn is_genuine(&self) -> bool {
+        matches!(self, Genuineness::Genuine(_))
+    }
+
+    /// What the owner is told.
+    pub fn finding(&self) -> Finding {
+        const NO_RESCUE: &str =
+            "Do not count on the boot loader's rescue from the card: have a programmer at hand.";
+        match self {
+            Genuineness::Genuine(How::Hash) => Finding::note(
+                "genuine",
+                "It is the vendor's own: its hash is that of a published image.",
+            ),
+            Genuineness::Genuine(How::Signature { .. }) => Finding::note(
+                "genuine",
+                "It is the vendor's own: its signature holds against the key in this camera's \
+                 boot loader.",
+            ),
+            Genuineness::NotProven(why) => {
+                let why = match why {
+                    Why::NoBootLoader => "there is no boot loader to look for the key in".into(),
+                    Why::Packed => {
+                        "the boot loader could not be unpacked to look for the key".into()
+                    }
+                    Why::NoKey { tried: 0 } => "no key was found in the boot loader".to_owned(),
+                    Why::NoKey { tried } => format!(
+                        "its signature is by none of the {tried} keys that may be in the boot loader"
+                    ),
+                };
+                Finding::warning("not-proven-genuine", format!("Whether it is genuine: {why}."))
+                    .at(tf::BODY)
+                    .hint(NO_RESCUE)
+            }
+            Genuineness::Bad(why) => {
+                Finding::warning("not-genuine", format!("The boot loader refuses it: {why}."))
+                    .at(tf::BODY)
+                    .hint(NO_RESCUE)
+            }
+        }
+    }
+}
+
+/// Says whether a tf image is genuine. `boot` is this camera's BOOT.
+///
+/// # Errors
+/// Where one of the two cannot be read.
+pub fn check(
+    image: &dyn Source,
+    sha256: &[u8; 32],
+    boot: Option<&dyn Source>,
+) -> io::Result<Genuineness> {
+    if known(sha256).is_some() {
+        return Ok(Genuineness::Genuine(How::Hash));
+    }
+    if image.len() != tf::SIZE {
+        return Ok(Genuineness::Bad("it has another length than a tf image"));
+    }
+    let Some(trailer) = tf::Trailer::parse(&peek(image, tf::BODY, tf::TRAILER)?) else {
+        return Ok(Genuineness::Bad("it has no trailer"));
+    };
+    if !trailer.is_plausible() {
+        return Ok(Genuineness::Bad("it carries no signature"));
+    }
+    // The second half of a signature is a number below the order of the curve.
+    let Some(signature) = Signature::from_slice(&trailer.signature).ok().filter(is_canonical)
+    else {
+        return Ok(Genuineness::Bad("what it carries is no signature"));
+    };
+    let Some(boot) = boot else { return Ok(Genuineness::NotProven(Why::NoBootLoader)) };
+    let candidates = match uboot_key::candidates(boot)? {
+        Ok(candidates) => candidates,
+        Err(why) => return Ok(Genuineness::NotProven(why)),
+    };
+    let body = body_hash(image)?;
+    Ok(match matching(&candidates, &body, &signature) {
+        (Some(key_at), _) => Genuineness::Genuine(How::Signature { key_at }),
+        (None, tried) => Genuineness::NotProven(Why::NoKey { tried }),
+    })
+}
+
+/// Whether the number in a signature is below the order of the curve,
+/// 2^252 + 27742317777372353535851937790883648493.
+fn is_canonical(signature: &Signature) -> bool {
+    const ORDER: [u8; 32] = [
+        0xED, 0xD3, 0xF5, 0x5C, 0x1A, 0x63, 0x12, 0x58, 0xD6, 0x9C, 0xF7, 0xA2, 0xDE, 0xF9, 0xDE,
+        0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+    ];
+    signature.s_bytes().iter().rev().lt(ORDER.iter().rev())
+}
+
+fn body_hash(image: &dyn Source) -> io::Result<Sha512> {
+    let mut hash = Sha512::new();
+    let mut window = vec![0; WINDOW as usize];
+    let mut at = 0;
+    while at < tf::BODY {
+        let there = (tf::BODY - at).min(u64::from(WINDOW)) as usize;
+        image.read_at(at, &mut window[..there])?;
+        hash.update(&window[..there]);
+        at += there as u64;
+    }
+    Ok(hash)
+}
+
+/// Where the key stands that the signature is by; and how many were tried.
+fn matching(
+    candidates: &Candidates,
+    body: &Sha512,
+    signature: &Signature,
+) -> (Option<usize>, usize) {
+    let mut tried = 0;
+    for (at, bytes) in candidates.iter() {
+        let Ok(key) = VerifyingKey::from_bytes(bytes) else { continue };
+        tried += 1;
+        if key.verify_prehashed_strict(body.clone(), None, signature).is_ok() {
+            return (Some(at), tried);
+        }
+    }
+    (None, tried)
+}
+
+/// 32 bytes from 64 hex digits, when the program is built.
+const fn digest(hex: &[u8; 64]) -> [u8; 32] {
+    const fn nibble(digit: u8) -> u8 {
+        if digit <= b'9' { digit - b'0' } else { digit - b'a' + 10 }
+    }
+    let mut out = [0; 32];
+    let mut i = 0;
+    while i < 32 {
+        out[i] = nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]);
+        i += 1;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_image_is_known_by_its_hash() {
+        let mut sha256 = KNOWN_IMAGES[0].sha256;
+        assert_eq!((sha256[0], sha256[1], sha256[31]), (0x53, 0x27, 0x72));
+        assert_eq!(known(&sha256).map(|k| k.model().id).as_deref(), Some("ipc009"));
+        sha256[5] ^= 1;
+        assert!(known(&sha256).is_none());
+    }
+}

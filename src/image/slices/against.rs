@@ -1,0 +1,202 @@
+//! The parts of a file against this camera, one by one: processor, model,
+//! identity, version; and what nothing proves.
+
+use super::{Slice, Slices, Target, UNCHECKED, UNPROVABLE, UNSIGNED};
+use crate::chip::Role;
+use crate::formats::tf;
+use crate::formats::uimage::Family;
+use crate::formats::version::Version;
+use crate::identity::{Identity, Judgement};
+use crate::image::finding::Finding;
+use crate::image::inspect::{Kind, Model};
+
+/// Draws the conclusions.
+pub(super) fn conclude(out: &mut Slices, target: &Target<'_>) {
+    let identity = identity(out);
+    if let Some(model) = identity.as_ref().and_then(Identity::model) {
+        out.model = Some(Model { id: model, certain: true, how: "FACTORY says so".to_owned() });
+    }
+    let mut found = Vec::new();
+    for slice in &out.slices {
+        found.extend(family(slice, target));
+        found.extend(one_way(slice, out.version, target));
+        found.extend(unprovable(slice, out.kind));
+    }
+    found.extend(model(out, target));
+    found.extend(foreign(out, identity.as_ref(), target));
+    found.extend(signature(out));
+    out.version = out.version.max(out.slices.iter().filter_map(|s| s.version).max());
+    if out.version.is_none() && out.slices.iter().any(|s| !s.role.is_protected()) {
+        found.push(
+            Finding::warning("version-unknown", "The file does not tell its firmware's version.")
+                .hint(
+                    "Make sure that it is older than 4.0.9: from then on the camera takes no \
+                     older image from a card, and this program cannot start on it.",
+                ),
+        );
+    }
+    out.add_all(found);
+}
+
+/// The identity in the file, as far as it is one.
+fn identity(out: &Slices) -> Option<Identity> {
+    out.by_role(Role::Factory)?.content.facts.identity.as_ref()?.identity.clone()
+}
+
+/// The processor that a kernel, or a boot loader, is for.
+fn family(slice: &Slice, target: &Target<'_>) -> Option<Finding> {
+    let uimage = slice.content.facts.uimage.as_ref()?;
+    if uimage.family == Family::Other {
+        return None; // told with the content
+    }
+    let Some(own) = target.family.filter(|f| *f != Family::Other) else {
+        return Some(
+            Finding::warning(
+                "family-unknown",
+                "What runs here does not tell this camera's processor, so the kernel cannot be \
+                 compared with it.",
+            )
+            .of(&slice.name)
+            .hint("Check what is printed on the processor: MSC313 is I3, SSC323 is I6."),
+        );
+    };
+    (own != uimage.family).then(|| {
+        Finding::blocker(
+            "wrong-family",
+            format!(
+                "It is for processors of the family {}, and this camera's is {}.",
+                uimage.family_name(),
+                if own == Family::I3 { "I3" } else { "I6" }
+            ),
+        )
+        .of(&slice.name)
+        .at(slice.offset + 32)
+        .hint("It is for another model, and would not start here. Look for the image of yours.")
+    })
+}
+
+/// The door that closes behind 4.0.9.
+fn one_way(slice: &Slice, of_file: Option<Version>, target: &Target<'_>) -> Option<Finding> {
+    let version = slice.version.max(of_file).filter(|v| v.is_one_way())?;
+    if slice.role == Role::Factory || target.firmware.is_some_and(Version::is_one_way) {
+        return None;
+    }
+    Some(
+        Finding::blocker(
+            "one-way",
+            format!(
+                "Version {version} stands in it. From 4.0.9 on the stock system replaces the \
+                 boot loader and its keys at its first start: from then on no older image is \
+                 taken from a card, ever, and this program cannot start."
+            ),
+        )
+        .of(&slice.name)
+        .hint("Take an image older than 4.0.9."),
+    )
+}
+
+/// What no checksum covers.
+fn unprovable(slice: &Slice, kind: Kind) -> Option<Finding> {
+    if kind == Kind::Set {
+        return None;
+    }
+    let finding = match slice.role {
+        Role::Rootfs => Finding::warning(
+            UNPROVABLE,
+            "No checksum covers the root file system: a wrong byte in it cannot be seen.",
+        )
+        .hint("Compare the file's SHA-256 with one that you trust."),
+        Role::Data => {
+            let reason = "Replaced nodes and padding of the JFFS2 are covered by no checksum: a \
+                          wrong byte there cannot be seen, and does no harm.";
+            let replaced = slice.content.facts.jffs2.is_some_and(|s| s.obsolete + s.torn > 0);
+            if replaced {
+                Finding::warning(UNPROVABLE, reason)
+            } else {
+                Finding::note(UNPROVABLE, reason)
+            }
+        }
+        Role::Boot => Finding::warning(
+            UNPROVABLE,
+            "No checksum covers the first loaders: a wrong byte in them cannot be seen, and would \
+             kill the camera.",
+        )
+        .hint("Leave BOOT as it is."),
+        _ => return None,
+    };
+    Some(finding.of(&slice.name))
+}
+
+/// The model that the file is from, against this camera's.
+fn model(out: &Slices, target: &Target<'_>) -> Option<Finding> {
+    let theirs = out.model.as_ref().filter(|m| m.certain);
+    match (theirs, target.model) {
+        (Some(theirs), Some(own)) if theirs.id != own => Some(
+            Finding::blocker(
+                "wrong-model",
+                format!("It is from a camera of the model {}, and this one is {own}.", theirs.id),
+            )
+            .hint("Firmware of another model leaves a camera dead. Look for the image of yours."),
+        ),
+        (Some(_), Some(_)) => None,
+        _ if out.slices.iter().all(|s| s.role.is_protected()) => None,
+        (_, Some(own)) => Some(
+            Finding::warning("model-unknown", "The file does not tell which model it is for.")
+                .hint(format!("Make sure that it is for {own}.")),
+        ),
+        (_, None) => Some(
+            Finding::warning("model-unknown", "This camera's model is not known.")
+                .hint("Make sure that the file is for the model that is printed on the camera."),
+        ),
+    }
+}
+
+/// Another camera's identity, and another camera's settings.
+fn foreign(out: &Slices, theirs: Option<&Identity>, target: &Target<'_>) -> Vec<Finding> {
+    let (Some(theirs), Some(factory)) = (theirs, out.by_role(Role::Factory)) else {
+        return Vec::new();
+    };
+    let live = target.identity.and_then(|j: &Judgement| j.identity.as_ref());
+    if live.is_some_and(|own| own.same_as(theirs)) {
+        return Vec::new();
+    }
+    let (code, whose) = match live {
+        Some(_) => ("foreign-identity", "It holds the identity of another camera."),
+        None => ("unproven-identity", "It holds an identity, and this camera's own is not alive."),
+    };
+    let mut found = vec![
+        Finding::warning(code, whose)
+            .at(factory.offset)
+            .hint("FACTORY is not taken from it unless it is proven to be this camera's own."),
+    ];
+    if live.is_some() {
+        let settings = out.slices.iter().filter(|s| matches!(s.role, Role::Data | Role::Config));
+        found.extend(settings.map(|s| {
+            Finding::warning(
+                "foreign-settings",
+                format!("{} is another camera's: its WiFi and its tokens are in there.", s.name),
+            )
+            .of(&s.name)
+            .hint("A tf image brings a clean DATA.")
+        }));
+    }
+    found
+}
+
+/// What is to be said about the vendor's signature.
+fn signature(out: &Slices) -> Option<Finding> {
+    let note = out.trailer?;
+    Some(if note.is_signed {
+        Finding::warning(
+            UNCHECKED,
+            "It carries a signature, which is cut off, and it was not checked against a key.",
+        )
+        .at(tf::BODY)
+        .hint("The boot loader checks it when it reads the image from a card.")
+    } else {
+        Finding::warning(UNSIGNED, "It carries no signature.").at(tf::BODY).hint(
+            "The boot loader would not take it from a card, so it cannot rescue the camera; \
+             flashed from here, its parts are as good as they look.",
+        )
+    })
+}

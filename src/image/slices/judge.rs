@@ -1,0 +1,214 @@
+//! From what the pass found to slices, and what is wrong with them in
+//! themselves. How they go with the camera is in `against`.
+
+use super::layout::{Layout, Place};
+use super::pass::{self, Passed, Seen};
+use super::{SharedSource, Slice, Slices, Target, TrailerNote, against};
+use crate::chip::Role;
+use crate::formats::tf;
+use crate::image::finding::{Finding, Severity};
+use crate::image::genuine::{self, Genuineness, How};
+use crate::image::inspect::{InspectError, Kind};
+use crate::image::source::peek;
+
+/// One file of a backup set.
+pub struct SetFile {
+    /// The partition's name.
+    pub name: String,
+    /// What the partition is for.
+    pub role: Role,
+    /// Bytes that the partition had when it was saved.
+    pub size: u32,
+    /// The file's name in the set.
+    pub file: String,
+    /// Its bytes.
+    pub source: SharedSource,
+    /// The SHA-256 that the set names for it.
+    pub sha256: [u8; 32],
+}
+
+/// Judges a file.
+pub(super) fn file(
+    source: SharedSource,
+    layout: Layout,
+    passed: Passed,
+    target: &Target<'_>,
+) -> Result<Slices, InspectError> {
+    let unread = |offset, source| InspectError::Read { offset, source };
+    let mut out = Slices::new(layout.kind, layout.what, source.len());
+    out.sha256 = Some(passed.sha256);
+    if passed.erased {
+        out.kind = Kind::Erased;
+        out.add(
+            Finding::blocker("erased", "There is nothing in this file but 0xFF.")
+                .hint("Copy or download it again; a chip that reads so was not read at all."),
+        );
+    } else {
+        out.add_all(layout.findings);
+        out.slices = layout
+            .places
+            .into_iter()
+            .zip(passed.seen)
+            .map(|(place, seen)| slice(place, 0, seen))
+            .collect();
+    }
+    if out.kind == Kind::TfImage && !out.slices.is_empty() {
+        let bytes =
+            peek(source.as_ref(), tf::BODY, tf::TRAILER).map_err(|e| unread(tf::BODY, e))?;
+        out.trailer = tf::Trailer::parse(&bytes)
+            .map(|trailer| TrailerNote { trailer, is_signed: trailer.is_plausible() });
+    }
+    if let Some(known) = genuine::known(&passed.sha256) {
+        out.version = Some(known.version);
+        out.model = Some(known.model());
+    }
+    out.sources.push(source);
+    contents(&mut out);
+    against::conclude(&mut out, target);
+    if genuine::known(&passed.sha256).is_some() {
+        out.set_genuine(Genuineness::Genuine(How::Hash));
+    }
+    Ok(out)
+}
+
+/// Judges the files of a set.
+pub(super) fn set(files: Vec<SetFile>, target: &Target<'_>) -> Result<Slices, InspectError> {
+    let bytes = files.iter().map(|f| f.source.len()).sum();
+    let mut out = Slices::new(Kind::Set, "A backup set".to_owned(), bytes);
+    if !target.map.is_known() {
+        out.add(
+            Finding::blocker("unknown-map", "This camera's flash map is not one that is known.")
+                .hint("Nothing is ever written to such a camera."),
+        );
+        return Ok(out);
+    }
+    for f in files {
+        if f.role == Role::Other {
+            continue; // beside the six there is nothing that is ever written
+        }
+        let length = f.source.len().min(f.size.into());
+        let place = Place { name: f.name, role: f.role, size: f.size, offset: 0, length };
+        let part = target.map.by_name(&place.name);
+        if part.is_none_or(|p| p.size != place.size || p.role != place.role) {
+            let has = part.map_or(0, |p| p.size);
+            out.add(
+                Finding::blocker(
+                    "wrong-map",
+                    format!(
+                        "{} has {:#x} bytes in the set and {has:#x} on this camera.",
+                        place.name, place.size
+                    ),
+                )
+                .of(&place.name)
+                .hint("It is a backup of a model with another flash map."),
+            );
+            continue;
+        }
+        let read = pass::file(f.source.as_ref(), std::slice::from_ref(&place));
+        let unread = read.as_ref().err().map(ToString::to_string);
+        // What cannot be read is offered as what it is not, so that the rest can be had.
+        let nothing = || pass::file(&Vec::new(), std::slice::from_ref(&place));
+        let Some(seen) = read.or_else(|_| nothing())?.seen.pop() else { continue };
+        if seen.file_sha256 != f.sha256 || f.source.len() != u64::from(place.size) {
+            let why = unread.unwrap_or_else(|| "it is not what the checksums say".to_owned());
+            out.add(
+                Finding::blocker("set-damaged", format!("{} no longer holds: {why}.", f.file))
+                    .of(&place.name)
+                    .hint(
+                        "`mi360d verify` names the damaged place. The same bytes stand in the \
+                         set's chip.bin, and maybe in another set.",
+                    ),
+            );
+        }
+        out.slices.push(slice(place, out.sources.len(), seen));
+        out.sources.push(f.source);
+    }
+    let offset = |name: &str| target.map.by_name(name).and_then(|p| p.offset);
+    out.slices.sort_by_key(|s| offset(&s.name));
+    contents(&mut out);
+    against::conclude(&mut out, target);
+    Ok(out)
+}
+
+fn slice(place: Place, source: usize, seen: Seen) -> Slice {
+    let mut content = seen.content;
+    if let Some(at) = seen.behind {
+        content.findings.push(
+            Finding::warning(
+                "rootfs-trailing",
+                "Something stands behind the root file system, where only padding belongs.",
+            )
+            .at(at)
+            .hint("It does no harm there, but the file is not as its maker left it."),
+        );
+    }
+    Slice {
+        name: place.name,
+        role: place.role,
+        size: place.size,
+        source,
+        offset: place.offset,
+        length: place.length,
+        sha256: seen.sha256,
+        content,
+        version: seen.version,
+    }
+}
+
+/// What is wrong with the contents themselves. A set is this camera's past, and
+/// its hashes hold: a DATA with losses in it was so on the chip.
+fn contents(out: &mut Slices) {
+    let mut found = Vec::new();
+    for slice in &mut out.slices {
+        for finding in &slice.content.findings {
+            let mut finding = finding.clone().moved(slice.offset).of(&slice.name);
+            let was_so = out.kind == Kind::Set && matches!(slice.role, Role::Data | Role::Config);
+            match finding.code {
+                _ if was_so && finding.severity == Severity::Blocker => {
+                    finding.severity = Severity::Warning;
+                }
+                // What a power cut leaves on a chip has no place in a made image.
+                "jffs2-torn" if out.kind == Kind::TfImage => {
+                    finding.severity = Severity::Blocker;
+                    "Copy or download the image again.".clone_into(&mut finding.hint);
+                }
+                "jffs2-torn" if !matches!(out.kind, Kind::Set | Kind::FullDump) => {
+                    finding.severity = Severity::Warning;
+                }
+                "kernel-trailing" if out.kind == Kind::Uimage => {
+                    finding.severity = Severity::Blocker;
+                }
+                "kernel-trailing" => finding.severity = Severity::Warning,
+                _ => {}
+            }
+            found.push(finding);
+        }
+        found.extend(odd_length(slice));
+    }
+    out.add_all(found);
+}
+
+/// A uImage that is followed by something, and is no partition either: most
+/// likely the beginning of a larger image.
+fn odd_length(slice: &Slice) -> Option<Finding> {
+    let bytes = slice.content.facts.uimage.as_ref()?.bytes;
+    if slice.length <= bytes || slice.length == u64::from(slice.size) {
+        return None;
+    }
+    Some(
+        Finding::blocker(
+            "odd-length",
+            format!(
+                "The kernel has {bytes} bytes, and the file {}: most likely it is the beginning \
+                 of a larger image.",
+                slice.length
+            ),
+        )
+        .of(&slice.name)
+        .at(bytes)
+        .hint(format!(
+            "Copy or download it again. If the kernel is meant alone: `head -c {bytes} FILE > \
+             KERNEL.uImage`."
+        )),
+    )
+}

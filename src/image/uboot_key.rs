@@ -1,0 +1,136 @@
+//! Which bytes of this camera's U-Boot may be the key that it checks images
+//! with. It holds one somewhere, 32 bytes that look like any others. Compiled
+//! code names what it uses by its address, and keeps these addresses together:
+//! so those near the texts that the check prints come first, then all others.
+//!
+//! Facts: docs/formats.md, "The key in U-Boot".
+
+use std::collections::BTreeSet;
+use std::io;
+
+use super::genuine::Why;
+use super::source::{Source, peek};
+use crate::formats::{be32, le32, uimage, xz};
+
+/// Where U-Boot begins in BOOT, in bytes.
+const UBOOT: u64 = 0x3_0000;
+/// Where it ends at the latest: behind it is the environment.
+const UBOOT_END: u64 = 0x4_F000;
+/// The largest U-Boot that is unpacked, in bytes.
+const LARGEST: usize = 0x8_0000;
+/// Bytes of a key.
+const KEY: usize = 32;
+/// The most keys that are tried: some milliseconds each on the camera.
+const MOST: usize = 4096;
+/// Different values that random 32 bytes have at least, but for one in a million.
+const LEAST_VALUES: usize = 22;
+/// How far around the address of a text others are near, in bytes.
+const NEAR: usize = 256;
+/// What the check prints: part of the text.
+const TEXTS: [&[u8]; 4] = [b"libsodium", b"data check NG", b"Verifying sin", b"Ed25519"];
+
+/// An unpacked U-Boot, and where in it a key may be: the likeliest first.
+pub struct Candidates {
+    uboot: Vec<u8>,
+    places: Vec<usize>,
+}
+
+impl Candidates {
+    /// The places and the bytes there.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &[u8; KEY])> {
+        self.places
+            .iter()
+            .filter_map(|&at| Some((at, self.uboot.get(at..at + KEY)?.try_into().ok()?)))
+    }
+}
+
+/// Looks into a BOOT.
+///
+/// # Errors
+/// Where it cannot be read; that nothing can be found in it is no error.
+pub fn candidates(boot: &dyn Source) -> io::Result<Result<Candidates, Why>> {
+    let head = peek(boot, UBOOT, uimage::HEADER)?;
+    if uimage::parse(&head).is_err() {
+        return Ok(Err(Why::NoBootLoader));
+    }
+    let room = UBOOT_END - UBOOT - uimage::HEADER as u64;
+    let size = u64::from(be32(&head, 12).unwrap_or(0)).min(room) as usize;
+    let data = peek(boot, UBOOT + uimage::HEADER as u64, size)?;
+    let uboot = if data.starts_with(xz::MAGIC) {
+        match xz::unpack(&data, LARGEST) {
+            Some(uboot) => uboot,
+            None => return Ok(Err(Why::Packed)),
+        }
+    } else {
+        data // as it is, then: where that is packed, no address in it makes sense
+    };
+    let places = places(&uboot);
+    Ok(Ok(Candidates { uboot, places }))
+}
+
+fn places(uboot: &[u8]) -> Vec<usize> {
+    let Some(base) = base(uboot) else { return Vec::new() };
+    let target = |at: usize| {
+        let word = le32(uboot, at)?;
+        let to = word.checked_sub(base)? as usize;
+        uboot.get(to..to + KEY).filter(|bytes| may_be_key(bytes)).map(|_| to)
+    };
+    let texts: Vec<usize> = TEXTS.iter().flat_map(|text| texts_with(uboot, text)).collect();
+    let mut seen = BTreeSet::new();
+    let mut places = Vec::new();
+    let mut take = |at: usize| {
+        if let Some(to) = target(at).filter(|to| seen.insert(*to)) {
+            places.push(to);
+        }
+    };
+    for at in (0..uboot.len()).step_by(4) {
+        let to = le32(uboot, at).and_then(|word| word.checked_sub(base));
+        if to.is_some_and(|to| texts.contains(&(to as usize))) {
+            (at.saturating_sub(NEAR)..at + NEAR).step_by(4).for_each(&mut take);
+        }
+    }
+    (0..uboot.len()).step_by(4).for_each(&mut take);
+    places.truncate(MOST);
+    places
+}
+
+/// Where the texts that hold this begin.
+fn texts_with(uboot: &[u8], part: &[u8]) -> Vec<usize> {
+    let hits = uboot.windows(part.len()).enumerate().filter(|(_, w)| *w == part);
+    hits.take(4)
+        .map(|(at, _)| uboot[..at].iter().rposition(|b| !is_text(*b)).map_or(0, |end| end + 1))
+        .collect()
+}
+
+fn is_text(byte: u8) -> bool {
+    byte == b'\n' || byte == b'\t' || (0x20..0x7F).contains(&byte)
+}
+
+/// The address that U-Boot runs at: the one by which most words point into it.
+/// It begins with the addresses of its exception handlers, which are in its
+/// first 4 KiB.
+fn base(uboot: &[u8]) -> Option<u32> {
+    let bases: BTreeSet<u32> = (0..0x60)
+        .step_by(4)
+        .filter_map(|at| le32(uboot, at))
+        .map(|word| word & !0xFFF)
+        .filter(|base| *base != 0 && base.checked_add(uboot.len() as u32).is_some())
+        .collect();
+    let inside = |base: u32| {
+        let end = base + uboot.len() as u32;
+        let words = (0..uboot.len()).step_by(4).filter_map(|at| le32(uboot, at));
+        words.filter(|word| (base..end).contains(word)).count()
+    };
+    let (count, base) = bases.into_iter().map(|base| (inside(base), base)).max()?;
+    // By chance one word in some thousands does.
+    (count >= 16).then_some(base)
+}
+
+/// Whether 32 bytes look like those of a key: neither text nor a table.
+fn may_be_key(bytes: &[u8]) -> bool {
+    let mut values = [false; 256];
+    for byte in bytes {
+        values[usize::from(*byte)] = true;
+    }
+    values.iter().filter(|v| **v).count() >= LEAST_VALUES && !bytes.iter().all(|b| is_text(*b))
+}

@@ -1,0 +1,43 @@
+//! Backups: listed, made, read again, deleted.
+
+use serde_json::json;
+
+use super::nothing;
+use crate::camera::{set_view, sets};
+use crate::web::problem::Problem;
+use crate::web::reply;
+use crate::web::routes::{Answer, Asked};
+
+pub(in crate::web) fn list(asked: &Asked<'_>) -> Answer {
+    let mut sets = set_view::all(&asked.context.camera);
+    for set in &mut sets {
+        set.partitions.clear();
+    }
+    Ok(reply::json(&json!({ "backups": sets })))
+}
+
+pub(in crate::web) fn one(asked: &Asked<'_>) -> Answer {
+    let sets = set_view::all(&asked.context.camera);
+    match sets.iter().find(|set| set.id == asked.id()) {
+        Some(set) => Ok(reply::json(set)),
+        None => Err(Problem::new(
+            404,
+            "no-such-backup",
+            "There is no such backup on this card.",
+            "GET /api/v1/backups lists them.",
+        )),
+    }
+}
+
+pub(in crate::web) fn make(asked: &Asked<'_>) -> Answer {
+    Ok(reply::json_as(202, &sets::begin_backup(&asked.context.camera)?))
+}
+
+pub(in crate::web) fn verify(asked: &Asked<'_>) -> Answer {
+    Ok(reply::json_as(202, &sets::begin_verify(&asked.context.camera, asked.id())?))
+}
+
+pub(in crate::web) fn delete(asked: &Asked<'_>) -> Answer {
+    sets::delete(&asked.context.camera, asked.id())?;
+    Ok(nothing(200))
+}

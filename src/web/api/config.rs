@@ -1,0 +1,41 @@
+//! Settings: shown, changed, saved to a file and taken from one.
+
+use serde_json::{Map, Value, json};
+
+use crate::camera::settings::{self, FIELDS, SettingsError};
+use crate::web::problem::Problem;
+use crate::web::reply;
+use crate::web::routes::{Answer, Asked};
+
+pub(in crate::web) fn show(asked: &Asked<'_>) -> Answer {
+    Ok(reply::json(&settings::shown(&asked.context.camera)))
+}
+
+pub(in crate::web) fn fields(_: &Asked<'_>) -> Answer {
+    Ok(reply::json(&json!({ "fields": FIELDS })))
+}
+
+pub(in crate::web) fn change(asked: &Asked<'_>) -> Answer {
+    let wanted: Map<String, Value> = asked.json()?;
+    let changed = settings::change(&asked.context.camera, &wanted).map_err(problem)?;
+    asked.context.settings_changed();
+    Ok(reply::json(&changed))
+}
+
+pub(in crate::web) fn export(asked: &Asked<'_>) -> Answer {
+    let answer = reply::json(&settings::export(&asked.context.camera));
+    let name = "attachment; filename=\"mi360d-settings.json\"";
+    Ok(reply::with(answer, "Content-Disposition", name))
+}
+
+pub(in crate::web) fn import(asked: &Asked<'_>) -> Answer {
+    let file: Value = asked.json()?;
+    let changed = settings::import(&asked.context.camera, &file).map_err(problem)?;
+    asked.context.settings_changed();
+    Ok(reply::json(&changed))
+}
+
+fn problem(error: SettingsError) -> Problem {
+    let field = error.field().map(str::to_owned);
+    Problem { field, ..Problem::from(error) }
+}

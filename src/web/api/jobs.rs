@@ -1,0 +1,34 @@
+//! Jobs, and news of them.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::web::problem::Problem;
+use crate::web::reply;
+use crate::web::routes::{Answer, Asked};
+
+pub(in crate::web) fn list(asked: &Asked<'_>) -> Answer {
+    Ok(reply::json(&json!({ "jobs": asked.context.camera.jobs().all() })))
+}
+
+pub(in crate::web) fn one(asked: &Asked<'_>) -> Answer {
+    let wait = Duration::from_secs(asked.number("wait")?.unwrap_or(0));
+    // Who waits without naming what he knows waits for the next news.
+    let since = match asked.number("since")? {
+        Some(since) => Some(since),
+        None if !wait.is_zero() => {
+            asked.context.camera.jobs().get(asked.id(), None, Duration::ZERO).map(|job| job.seq)
+        }
+        None => None,
+    };
+    match asked.context.camera.jobs().get(asked.id(), since, wait) {
+        Some(job) => Ok(reply::json(&job)),
+        None => Err(Problem::new(
+            404,
+            "no-such-job",
+            "There is no such job.",
+            "GET /api/v1/jobs lists them; a restart forgets those before it.",
+        )),
+    }
+}

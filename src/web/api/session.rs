@@ -1,0 +1,78 @@
+//! Coming in and going out.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::nothing;
+use crate::camera::login::{Caller, LIFETIME, Opened};
+use crate::web::guard::COOKIE;
+use crate::web::problem::Problem;
+use crate::web::reply::{self, Reply};
+use crate::web::routes::{Answer, Asked};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Setup {
+    code: String,
+    password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Password {
+    password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPassword {
+    #[serde(alias = "old", alias = "current_password", alias = "old_password")]
+    current: String,
+    #[serde(alias = "new", alias = "new_password")]
+    password: String,
+}
+
+pub(in crate::web) fn setup(asked: &Asked<'_>) -> Answer {
+    let Setup { code, password } = asked.json()?;
+    let opened = asked.context.camera.login().setup(asked.asking.peer, &code, &password)?;
+    log::info!("the first password was set from {}", asked.asking.peer);
+    Ok(opened_reply(&opened))
+}
+
+pub(in crate::web) fn login(asked: &Asked<'_>) -> Answer {
+    let Password { password } = asked.json()?;
+    let result = asked.context.camera.login().login(asked.asking.peer, &password);
+    let opened = result.inspect_err(|e| log::warn!("login from {}: {e}", asked.asking.peer))?;
+    log::info!("login from {}", asked.asking.peer);
+    Ok(opened_reply(&opened))
+}
+
+pub(in crate::web) fn logout(asked: &Asked<'_>) -> Answer {
+    asked.context.camera.login().logout(asked.asking.session());
+    Ok(reply::with(nothing(200), "Set-Cookie", &cookie("", 0)))
+}
+
+pub(in crate::web) fn session(asked: &Asked<'_>) -> Answer {
+    match asked.caller {
+        Caller::Session { csrf } => Ok(reply::json(&json!({ "csrf": csrf }))),
+        _ => Err(Problem::not_found()),
+    }
+}
+
+pub(in crate::web) fn password(asked: &Asked<'_>) -> Answer {
+    let NewPassword { current, password } = asked.json()?;
+    let login = asked.context.camera.login();
+    let opened = login.change(asked.asking.peer, &current, &password)?;
+    log::info!("the password was changed from {}; all sessions ended", asked.asking.peer);
+    Ok(opened_reply(&opened))
+}
+
+fn opened_reply(opened: &Opened) -> Reply {
+    let answer = reply::json(&json!({ "csrf": opened.csrf }));
+    reply::with(answer, "Set-Cookie", &cookie(&opened.cookie, LIFETIME.as_secs()))
+}
+
+/// The page has no TLS, so `Secure` would only keep the cookie away.
+fn cookie(value: &str, seconds: u64) -> String {
+    format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict")
+}

@@ -1,0 +1,71 @@
+//! The camera as a whole: its state, its log, its restart, and the way back to stock.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::nothing;
+use crate::camera::{power, status, uninstall};
+use crate::web::problem::Problem;
+use crate::web::reply;
+use crate::web::routes::{Answer, Asked};
+
+/// Lines of the log where nobody says how many.
+const LOG_LINES: u64 = 200;
+/// The words that begin a line, the gravest first.
+const LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Confirm {
+    confirm: String,
+}
+
+/// The gate answers before this: only who goes around it in a test gets here.
+pub(in crate::web) fn health(_: &Asked<'_>) -> Answer {
+    Ok(reply::bytes(200, "text/plain; charset=utf-8", b"ok".to_vec()))
+}
+
+pub(in crate::web) fn status(asked: &Asked<'_>) -> Answer {
+    Ok(reply::json(&status::of(&asked.context.camera)))
+}
+
+pub(in crate::web) fn log(asked: &Asked<'_>) -> Answer {
+    let count = asked.number("lines")?.unwrap_or(LOG_LINES);
+    let least = match asked.word("level") {
+        None => LEVELS.len(),
+        Some(word) => {
+            let at = LEVELS.iter().position(|level| *level == word);
+            at.ok_or_else(|| {
+                let message = "'level' must be error, warn, info or debug.";
+                Problem::new(400, "bad-query", message, "Correct the address.")
+            })?
+        }
+    };
+    let mut lines = asked.context.recent.last(usize::MAX);
+    lines.retain(|line| level(line) <= least);
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let from = lines.len().saturating_sub(count);
+    Ok(reply::json(&json!({ "lines": lines.get(from..).unwrap_or_default() })))
+}
+
+/// How grave a line is, as an index into [`LEVELS`]; a line without a word is for all.
+fn level(line: &str) -> usize {
+    let word = line.trim_start().trim_start_matches('[').to_ascii_lowercase();
+    LEVELS.iter().position(|level| word.starts_with(level)).unwrap_or(0)
+}
+
+pub(in crate::web) fn reboot(asked: &Asked<'_>) -> Answer {
+    power::restart(&asked.context.camera)?;
+    Ok(nothing(202))
+}
+
+pub(in crate::web) fn uninstall_list(asked: &Asked<'_>) -> Answer {
+    let changes = uninstall::list(&asked.context.camera);
+    Ok(reply::json(&json!({ "confirm": uninstall::PHRASE, "changes": changes })))
+}
+
+pub(in crate::web) fn uninstall(asked: &Asked<'_>) -> Answer {
+    let Confirm { confirm } = asked.json()?;
+    let changes = uninstall::run(&asked.context.camera, &confirm)?;
+    Ok(reply::json(&json!({ "confirm": uninstall::PHRASE, "changes": changes })))
+}

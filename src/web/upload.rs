@@ -1,0 +1,218 @@
+//! Uploads: judged by the same table and the same check as every call, before a byte of the body
+//! is read, then streamed to the card by a thread of their own.
+
+use std::fmt;
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::gate::head::{Head, Version};
+use super::gate::spool::{Spool, Verdict};
+use super::guard::{self, Asking};
+use super::problem::Problem;
+use super::routes;
+use crate::camera::Camera;
+use crate::camera::images::{self, ImageError};
+use crate::camera::jobs::Busy;
+
+/// The only call that takes a file.
+const PATH: &str = "/api/v1/images";
+/// How long the client may send nothing.
+const STALL: Duration = Duration::from_secs(20);
+/// How long it may take in all: a chip at 20 KiB/s.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// How long the client's last bytes are waited for after the answer.
+const LEAVE: Duration = Duration::from_secs(2);
+/// Stack of the thread; inspecting is the deepest it goes.
+const STACK: usize = 256 << 10;
+
+/// Judges uploads, and takes one at a time.
+pub(super) struct Uploads {
+    camera: Arc<Camera>,
+    taken: Arc<AtomicBool>,
+}
+
+impl Uploads {
+    pub fn new(camera: &Arc<Camera>) -> Uploads {
+        Uploads { camera: Arc::clone(camera), taken: Arc::default() }
+    }
+
+    fn admit(&self, head: &Head<'_>, peer: IpAddr, size: u64) -> Result<(), Problem> {
+        let value = |name: &str| {
+            head.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value)
+        };
+        let (path, _) = routes::split(head.target);
+        let (route, _) = routes::find(head.method, path).ok_or_else(Problem::not_found)?;
+        guard::check(
+            self.camera.login(),
+            route.access,
+            &Asking {
+                method: head.method,
+                host: head.host,
+                origin: value("Origin"),
+                fetch_site: value("Sec-Fetch-Site"),
+                cookie: value("Cookie"),
+                authorization: value("Authorization"),
+                csrf: value("X-CSRF-Token"),
+                peer,
+            },
+        )?;
+        if let Some(job) = self.camera.jobs().running() {
+            return Err(Busy { step: job.step }.into());
+        }
+        Ok(images::check(&self.camera, size)?)
+    }
+}
+
+impl fmt::Debug for Uploads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Uploads")
+    }
+}
+
+/// The one place for uploads, free again when this is dropped.
+struct Place(Arc<AtomicBool>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+impl Spool for Uploads {
+    fn judge(&self, head: &Head<'_>, peer: IpAddr) -> Verdict {
+        let (path, _) = routes::split(head.target);
+        let Some(size) = head.content_length else { return Verdict::NotMine };
+        if head.method != "POST" || path != PATH {
+            return Verdict::NotMine;
+        }
+        if let Err(problem) = self.admit(head, peer, size) {
+            return Verdict::Refused(response(problem.status, &problem.document().to_string()));
+        }
+        if self.taken.swap(true, Ordering::AcqRel) {
+            let problem = Problem::from(ImageError::Arriving);
+            return Verdict::Refused(response(problem.status, &problem.document().to_string()));
+        }
+        let place = Place(Arc::clone(&self.taken));
+        let camera = Arc::clone(&self.camera);
+        let name = head
+            .headers
+            .iter()
+            .find(|h| h.name.eq_ignore_ascii_case("X-Filename"))
+            .map_or_else(String::new, |h| decode(h.value));
+        let asks = head.expects_continue && head.version == Version::Http11;
+        Verdict::Taken(Box::new(move |stream, begun| {
+            let body = move || {
+                let _place = place;
+                receive(&camera, stream, &begun, asks, size, &name);
+            };
+            let thread = std::thread::Builder::new().name("upload".into()).stack_size(STACK);
+            if let Err(e) = thread.spawn(body) {
+                log::error!("an upload has no thread: {e}");
+            }
+        }))
+    }
+}
+
+fn receive(camera: &Camera, stream: TcpStream, begun: &[u8], asks: bool, size: u64, name: &str) {
+    let ready = stream
+        .set_nonblocking(false)
+        .and_then(|()| stream.set_read_timeout(Some(STALL)))
+        .and_then(|()| stream.set_write_timeout(Some(STALL)));
+    if let Err(e) = ready {
+        return log::warn!("an upload cannot begin: {e}");
+    }
+    if asks && begun.is_empty() {
+        // Who gets none sends its body after a second all the same.
+        let _ = (&stream).write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
+    }
+    let began = Instant::now();
+    let mut begun = begun;
+    let mut next = |buffer: &mut [u8]| -> usize {
+        if !begun.is_empty() {
+            let count = begun.len().min(buffer.len());
+            let (now, later) = begun.split_at(count);
+            buffer[..count].copy_from_slice(now);
+            begun = later;
+            return count;
+        }
+        if began.elapsed() > LONGEST {
+            return 0;
+        }
+        loop {
+            match (&stream).read(buffer) {
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                other => return other.unwrap_or(0),
+            }
+        }
+    };
+    let (status, body) = match images::take(camera, name, size, &mut next) {
+        Ok(image) => {
+            log::info!("image {} arrived, {} bytes", image.id, image.size);
+            (201, serde_json::to_string(&image).unwrap_or_default())
+        }
+        Err(e) => {
+            log::warn!("an upload failed: {e}");
+            let problem = Problem::from(e);
+            (problem.status, problem.document().to_string())
+        }
+    };
+    let sent = (&stream).write_all(&response(status, &body));
+    // Closing with unread bytes would take the answer from the client again.
+    if sent.is_ok() && stream.shutdown(Shutdown::Write).is_ok() {
+        let _ = stream.set_read_timeout(Some(LEAVE));
+        let mut rest = [0; 4096];
+        let until = Instant::now() + LEAVE;
+        while Instant::now() < until && (&stream).read(&mut rest).is_ok_and(|count| count > 0) {}
+    }
+}
+
+/// A whole response; tiny_http has no part in it.
+fn response(status: u16, body: &str) -> Vec<u8> {
+    let phrase = tiny_http::StatusCode(status).default_reason_phrase();
+    format!(
+        "HTTP/1.1 {status} {phrase}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n\
+         {body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// A file's name as browsers send it: percent-encoded UTF-8. What is neither stays as it is.
+fn decode(value: &str) -> String {
+    let hex = |b: u8| char::from(b).to_digit(16).map(|digit| digit as u8);
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let [first, more @ ..] = rest {
+        rest = more;
+        let pair = match (first, more) {
+            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        match pair {
+            Some((high, low)) => {
+                bytes.push(high << 4 | low);
+                rest = more.get(2..).unwrap_or_default();
+            }
+            None => bytes.push(*first),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_decoded_and_broken_ones_survive() {
+        assert_eq!(decode("tf%5Frecovery.img"), "tf_recovery.img");
+        assert_eq!(decode("c%C3%A2mera.bin"), "c\u{e2}mera.bin");
+        assert_eq!(decode("100%"), "100%");
+        assert_eq!(decode("%zz%4"), "%zz%4");
+        assert_eq!(decode("%ff"), "\u{fffd}");
+    }
+}
