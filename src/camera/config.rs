@@ -43,7 +43,7 @@ pub struct OnNetwork {
     /// Whether the clock is set by a time server.
     pub set_clock: bool,
     /// The servers that are asked for the time.
-    pub time_servers: Vec<HostName>,
+    pub time_servers: Vec<TimeServer>,
     /// The time zone that hacks are told, as POSIX writes it: `WET0WEST,M3.5.0/1,M10.5.0`.
     pub time_zone: TimeZone,
     /// Whether the vendor's hosts get null routes: then his app no longer works.
@@ -56,7 +56,7 @@ impl Default for OnNetwork {
             name: None,
             mdns: true,
             set_clock: true,
-            time_servers: ["0.pool.ntp.org", "1.pool.ntp.org"].map(|s| HostName(s.into())).into(),
+            time_servers: ["0.pool.ntp.org", "1.pool.ntp.org"].map(|s| TimeServer(s.into())).into(),
             time_zone: TimeZone("UTC0".into()),
             block_cloud: false,
         }
@@ -68,6 +68,24 @@ impl OnNetwork {
     pub fn time_servers(&self) -> Vec<String> {
         let servers = self.time_servers.iter().take(8).map(|name| name.0.clone());
         if self.set_clock { servers.collect() } else { Vec::new() }
+    }
+}
+
+/// A host's name or address, and a port where it is not 123.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TimeServer(pub String);
+
+impl TryFrom<String> for TimeServer {
+    type Error = String;
+    fn try_from(server: String) -> Result<TimeServer, String> {
+        let (host, port) = server.split_once(':').unwrap_or((server.as_str(), "123"));
+        let host = HostName::try_from(host.to_owned())?;
+        match port.parse::<u16>() {
+            Ok(123) => Ok(TimeServer(host.0)),
+            Ok(port) if port > 0 => Ok(TimeServer(format!("{}:{port}", host.0))),
+            _ => Err("expected a port from 1 to 65535".to_owned()),
+        }
     }
 }
 
