@@ -12,6 +12,7 @@
 //! | [`image`] | what a file is, and what is wrong with it |
 //! | [`backup`] | sets, manifests, proof |
 //! | [`citizen`] | the camera on its network: clock, name, the vendor's cloud |
+//! | [`mqtt`] | Home Assistant by way of a broker |
 //! | [`services`] | the hacks: found, supervised, configured, shown |
 //! | [`flash`] | what has to change, the writer, and the proof |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
@@ -31,6 +32,7 @@ pub mod flash;
 pub mod formats;
 pub mod identity;
 pub mod image;
+pub mod mqtt;
 pub mod services;
 pub mod sys;
 pub mod web;
