@@ -16,6 +16,7 @@
 //! | `power`, `uninstall` | the restart, and the way back to stock |
 //! | `boots` | the count of starts, and the safe mode |
 //! | `citizen` | the camera on its network: clock, name, cloud |
+//! | `mqtt` | the camera as a device of Home Assistant |
 //! | `host` | the machine around the chip, as far as it is only asked |
 //! | `machine` | the same for a flash: what is stopped, released, fed, restarted |
 //! | `flash_jobs` | plans and flashes as the page asks for them |
@@ -37,6 +38,7 @@ pub mod images;
 pub mod jobs;
 pub mod login;
 pub mod machine;
+pub mod mqtt;
 pub mod notice;
 pub mod power;
 pub mod services;

@@ -15,7 +15,7 @@ use super::args::{Args, Command};
 use super::lines;
 use crate::camera::boots::Boots;
 use crate::camera::jobs::Kind;
-use crate::camera::{Camera, citizen, services, simulate, startup};
+use crate::camera::{Camera, citizen, mqtt, services, simulate, startup};
 use crate::card::log::{LogFile, Recent};
 use crate::error::{Exit, Explain};
 use crate::web;
@@ -129,6 +129,7 @@ fn serve(
     } else {
         services::start(&camera, config);
         citizen::start(&camera);
+        mqtt::start(&camera);
     }
     spawn("work", &camera, startup::beside_serving);
     spawn("watch", &camera, |camera| {
