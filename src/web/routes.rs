@@ -259,7 +259,8 @@ pub(super) fn split(target: &str) -> (&str, &str) {
 pub(super) fn find<'a>(method: &str, path: &'a str) -> Option<(&'static Route, Vec<&'a str>)> {
     let wanted = if method == "HEAD" { "GET" } else { method };
     let routes = ROUTES.iter().filter(|route| route.method == wanted);
-    routes.filter_map(|route| Some((route, parts(route.path, path)?))).next()
+    let mut routes = routes;
+    routes.find_map(|route| Some((route, parts(route.path, path)?)))
 }
 
 fn parts<'a>(pattern: &str, path: &'a str) -> Option<Vec<&'a str>> {
