@@ -209,7 +209,7 @@ impl Assembler {
     fn look_at_cut(&mut self, sink: &mut dyn FnMut(&Picture<'_>)) {
         let Some(at) = self.cut_at else { return };
         match begins_with_start_code(self.buffer.get(at..).unwrap_or_default()) {
-            None => return,
+            None => {}
             // The writer waited for room, and went on where it had stopped.
             Some(false) => self.cut_at = None,
             Some(true) => {

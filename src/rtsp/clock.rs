@@ -50,7 +50,7 @@ impl Clock {
         self.seen = self.seen.saturating_add(1);
         if self.seen == 1 {
             self.time = arrived;
-        } else if error > PAUSE || error < FLOOD {
+        } else if !(FLOOD..=PAUSE).contains(&error) {
             self.time = arrived.max(self.time + LEAST);
         } else {
             // Whole periods are pictures that never came.

@@ -2,6 +2,7 @@
 //! SAFETY note. No logic lives here, and no `unsafe` anywhere else.
 #![allow(unsafe_code)]
 
+pub mod datagrams;
 pub mod file;
 pub mod mmap;
 pub mod mtd;

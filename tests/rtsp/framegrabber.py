@@ -61,10 +61,12 @@ def codec_of(path):
     return "h264" if str(path).endswith(".h264") else "hevc"
 
 
-def open_fifo(path):
+def open_fifo(path, waits):
     while True:
         try:
-            return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            fifo = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            os.set_blocking(fifo, waits)
+            return fifo
         except OSError as error:
             if error.errno not in (errno.ENXIO, errno.ENOENT):
                 raise
@@ -78,13 +80,14 @@ def main():
     parser.add_argument("--rate", type=float, default=20)
     parser.add_argument("--pictures", type=int, default=0, help="0: without end")
     parser.add_argument("--start", type=int, default=0, help="the first picture's number")
+    parser.add_argument("--waits", action="store_true", help="wait for room, and lose nothing")
     options = parser.parse_args()
     with open(options.stream, "rb") as file:
         stream = pictures(file.read(), codec_of(options.stream))
     told = {"whole": 0, "cut": 0, "lost": 0, "largest": max(len(p) for p, _ in stream)}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    fifo = open_fifo(options.fifo)
+    fifo = open_fifo(options.fifo, options.waits)
     due = time.monotonic()
     number = options.start
     try:
@@ -92,12 +95,14 @@ def main():
             picture = stream[number % len(stream)][0]
             try:
                 wrote = os.write(fifo, picture)
+                while options.waits and wrote < len(picture):
+                    wrote += os.write(fifo, picture[wrote:])
                 told["whole" if wrote == len(picture) else "cut"] += 1
             except BlockingIOError:
                 told["lost"] += 1
             except BrokenPipeError:
                 os.close(fifo)
-                fifo = open_fifo(options.fifo)
+                fifo = open_fifo(options.fifo, options.waits)
             number += 1
             due = max(due + 1 / options.rate, time.monotonic() - 1)
             time.sleep(max(0, due - time.monotonic()))

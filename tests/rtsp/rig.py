@@ -78,9 +78,9 @@ def source(name):
 class Grabber:
     """The stand-in for framegrabber, a process."""
 
-    def __init__(self, fifo, name, start=0, pictures=0, rate=RATE):
+    def __init__(self, fifo, name, start=0, pictures=0, rate=RATE, waits=False):
         words = [sys.executable, HERE / "framegrabber.py", fifo, stream(name), "--rate", rate,
-                 "--start", start, "--pictures", pictures]
+                 "--start", start, "--pictures", pictures, *(["--waits"] if waits else [])]
         self.process = subprocess.Popen([str(w) for w in words], stdout=subprocess.PIPE, text=True)
 
     def stop(self):

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::on_a_thread;
 use crate::camera::Camera;
 use crate::camera::downloads::{self, REDACTED, Wanted, ZIP};
 use crate::camera::login::{Caller, LoginError};
@@ -60,10 +59,8 @@ pub(in crate::web) fn file(asked: &Asked<'_>) -> Answer {
             (Box::new(zip), length)
         }
         REDACTED => {
-            let (mine, set) = (Arc::clone(camera), wanted.set.clone());
-            let file = on_a_thread(move || downloads::redacted(&mine, &set))??;
-            let length = file.metadata().map_err(gone)?.len();
-            (Box::new(file), length)
+            let (reader, length) = downloads::redacted(&wanted)?;
+            (Box::new(reader), length)
         }
         name => {
             let file: File = open_past_cache(&wanted.set.path.join(name))?;
