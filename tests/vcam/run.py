@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 
 TESTS = [
     "test_boot", "test_backup", "test_card", "test_gate", "test_page", "test_ssh", "test_assemble",
-    "test_citizen", "test_flash", "test_flash_cuts", "test_flash_speed",
+    "test_citizen",
 ]
 
 
