@@ -11,11 +11,12 @@
 //! | [`card`] | the SD card: room, honest writes, small state |
 //! | [`image`] | what a file is, and what is wrong with it |
 //! | [`backup`] | sets, manifests, proof |
+//! | [`flash`] | what has to change, the writer, and the proof |
 //! | [`citizen`] | the camera on its network: clock, name, the vendor's cloud |
 //! | [`mqtt`] | Home Assistant by way of a broker |
 //! | [`services`] | the hacks: found, supervised, configured, shown |
-//! | [`flash`] | what has to change, the writer, and the proof |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
+//! | [`rtsp`] | the RTSP server, a process of its own |
 //! | [`web`] | requests become calls of [`camera`], answers become JSON |
 //! | [`cli`] | the same for a terminal |
 //!
@@ -32,6 +33,7 @@ pub mod flash;
 pub mod formats;
 pub mod identity;
 pub mod image;
+pub mod rtsp;
 pub mod mqtt;
 pub mod services;
 pub mod sys;

@@ -38,12 +38,12 @@ pub struct Status {
     pub newest_backup: Option<set_view::SetView>,
     /// The camera on its network.
     pub network: super::citizen::Network,
-    /// The hacks of the card.
-    pub services: Vec<crate::services::ServiceBrief>,
     /// The job that runs, else the newest one.
     pub job: Option<Job>,
     /// A flash that was cut short; null where none was.
     pub interrupted: Option<Interrupted>,
+    /// The hacks of the card.
+    pub services: Vec<crate::services::ServiceBrief>,
     /// Starts on this card.
     pub boot_count: u64,
     /// Whether this is the safe mode.

@@ -47,21 +47,39 @@ impl Lifted {
     /// Lifts the protection of these partitions, after trying that it can be
     /// put back.
     ///
+    /// `recorded` are ranges that were protected before an earlier run lifted them.
+    ///
     /// # Errors
     /// [`FlashError::Protection`]; then all is as it was, as far as the chip lets.
-    pub fn lift(chip: &dyn Chip, parts: &[&Partition]) -> Result<Lifted, FlashError> {
-        let ranges: Vec<Protected> = parts.iter().flat_map(|part| scan(chip, part)).collect();
+    pub fn lift(
+        chip: &dyn Chip,
+        parts: &[&Partition],
+        recorded: Vec<Protected>,
+    ) -> Result<Lifted, FlashError> {
+        let mut ranges = recorded;
+        for range in parts.iter().flat_map(|part| scan(chip, part)) {
+            if !ranges.contains(&range) {
+                ranges.push(range);
+            }
+        }
         let lifted = Lifted(ranges);
         if lifted.0.is_empty() {
             return Ok(lifted);
         }
-        lifted.set(chip, false, "lift that")?;
-        if let Err(e) = lifted.set(chip, true, "put it back") {
+        let tried = lifted
+            .set(chip, false, "lift that")
+            .and_then(|()| lifted.set(chip, true, "put it back"))
+            .and_then(|()| lifted.set(chip, false, "lift that"));
+        if let Err(e) = tried {
             let _ = lifted.set(chip, true, "put it back");
             return Err(e);
         }
-        lifted.set(chip, false, "lift that")?;
         Ok(lifted)
+    }
+
+    /// The ranges.
+    pub fn ranges(&self) -> &[Protected] {
+        &self.0
     }
 
     /// Whether there was any.
@@ -77,29 +95,31 @@ impl Lifted {
         self.set(chip, true, "put it back")
     }
 
-    /// Sets every range, and asks the chip whether it is so.
+    /// Sets every range, also after one that fails, and asks the chip whether it is so.
     fn set(&self, chip: &dyn Chip, locked: bool, what: &'static str) -> Result<(), FlashError> {
+        let mut failure = None;
         for range in &self.0 {
-            let failed = || FlashError::Protection {
+            if let Err(e) = chip.set_locked(&range.part, range.offset, range.length, locked) {
+                log::error!("{e}");
+                failure.get_or_insert(range);
+                continue;
+            }
+            let end = range.offset + range.length;
+            let now = scan(chip, &range.part);
+            let is_locked =
+                now.iter().any(|p| p.offset <= range.offset && p.offset + p.length >= end);
+            let is_open = !now.iter().any(|p| p.offset < end && p.offset + p.length > range.offset);
+            if if locked { !is_locked } else { !is_open } {
+                failure.get_or_insert(range);
+            }
+        }
+        match failure {
+            None => Ok(()),
+            Some(range) => Err(FlashError::Protection {
                 partition: range.part.name.clone(),
                 offset: range.offset,
                 what,
-            };
-            if let Err(e) = chip.set_locked(&range.part, range.offset, range.length, locked) {
-                log::error!("{e}");
-                return Err(failed());
-            }
-            let now = scan(chip, &range.part);
-            let is_locked = now.iter().any(|p| {
-                p.offset <= range.offset && p.offset + p.length >= range.offset + range.length
-            });
-            let is_open = !now.iter().any(|p| {
-                p.offset < range.offset + range.length && p.offset + p.length > range.offset
-            });
-            if if locked { !is_locked } else { !is_open } {
-                return Err(failed());
-            }
+            }),
         }
-        Ok(())
     }
 }

@@ -1,11 +1,9 @@
-//! Where an inspection reads from: a file, bytes in memory, a partition of a
-//! chip. It is read in windows, never as a whole.
+//! Where an inspection reads from: a file, or bytes in memory. It is read in
+//! windows, never as a whole.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-
-use crate::chip::{Chip, Partition};
 
 /// Bytes that can be read anywhere, and whose number is known.
 pub trait Source {
@@ -57,33 +55,9 @@ impl Source for File {
     }
 }
 
-/// A partition of a chip, read as a file is.
-pub struct PartitionSource<'a> {
-    chip: &'a dyn Chip,
-    part: &'a Partition,
-}
-
-impl<'a> PartitionSource<'a> {
-    /// The bytes of this partition.
-    pub fn new(chip: &'a dyn Chip, part: &'a Partition) -> Self {
-        PartitionSource { chip, part }
-    }
-}
-
-impl Source for PartitionSource<'_> {
-    fn len(&self) -> u64 {
-        self.part.size.into()
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        let offset = u32::try_from(offset).map_err(|_| io::ErrorKind::UnexpectedEof)?;
-        self.chip.read(self.part, offset, buf).map_err(io::Error::other)
-    }
-}
-
 /// What can be had of `size` bytes from `offset` on: fewer at the end, none
 /// beyond it.
-pub(super) fn peek(source: &dyn Source, offset: u64, size: usize) -> io::Result<Vec<u8>> {
+pub fn peek(source: &dyn Source, offset: u64, size: usize) -> io::Result<Vec<u8>> {
     let there = source.len().saturating_sub(offset).min(size as u64) as usize;
     let mut bytes = vec![0; there];
     if there > 0 {
