@@ -50,8 +50,8 @@ impl Daemon {
         let (status, head, answer) = daemon.ask("POST", "/api/v1/setup", Some(&body));
         assert_eq!(status, 200, "{answer}");
         let cookie = head.lines().find_map(|line| line.strip_prefix("Set-Cookie: ")).unwrap();
-        daemon.cookie = cookie.split(';').next().unwrap().to_owned();
-        daemon.csrf = answer["csrf"].as_str().unwrap().to_owned();
+        cookie.split(';').next().unwrap().clone_into(&mut daemon.cookie);
+        answer["csrf"].as_str().unwrap().clone_into(&mut daemon.csrf);
         daemon
     }
 

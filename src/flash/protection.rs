@@ -44,14 +44,14 @@ pub fn scan(chip: &dyn Chip, part: &Partition) -> Vec<Protected> {
 pub struct Lifted(Vec<Protected>);
 
 impl Lifted {
-    /// Lifts the protection of these partitions, after trying that it can be
-    /// put back.
+    /// Finds the protection of these partitions, and tries that it can be lifted
+    /// and put back; it stays in place.
     ///
     /// `recorded` are ranges that were protected before an earlier run lifted them.
     ///
     /// # Errors
     /// [`FlashError::Protection`]; then all is as it was, as far as the chip lets.
-    pub fn lift(
+    pub fn try_out(
         chip: &dyn Chip,
         parts: &[&Partition],
         recorded: Vec<Protected>,
@@ -68,13 +68,22 @@ impl Lifted {
         }
         let tried = lifted
             .set(chip, false, "lift that")
-            .and_then(|()| lifted.set(chip, true, "put it back"))
-            .and_then(|()| lifted.set(chip, false, "lift that"));
+            .and_then(|()| lifted.set(chip, true, "put it back"));
         if let Err(e) = tried {
             let _ = lifted.set(chip, true, "put it back");
             return Err(e);
         }
         Ok(lifted)
+    }
+
+    /// Lifts it; by then the journal knows what is to be put back.
+    ///
+    /// # Errors
+    /// [`FlashError::Protection`]; then all is as it was, as far as the chip lets.
+    pub fn lift(&self, chip: &dyn Chip) -> Result<(), FlashError> {
+        self.set(chip, false, "lift that").inspect_err(|_| {
+            let _ = self.set(chip, true, "put it back");
+        })
     }
 
     /// The ranges.
@@ -95,25 +104,24 @@ impl Lifted {
         self.set(chip, true, "put it back")
     }
 
-    /// Sets every range, also after one that fails, and asks the chip whether it is so.
+    /// Sets every range, and asks the chip whether it is so. A chip that
+    /// protects a fraction at one end takes ranges in one order only: what fails
+    /// is tried again after the others.
     fn set(&self, chip: &dyn Chip, locked: bool, what: &'static str) -> Result<(), FlashError> {
-        let mut failure = None;
-        for range in &self.0 {
-            if let Err(e) = chip.set_locked(&range.part, range.offset, range.length, locked) {
-                log::error!("{e}");
-                failure.get_or_insert(range);
-                continue;
-            }
-            let end = range.offset + range.length;
-            let now = scan(chip, &range.part);
-            let is_locked =
-                now.iter().any(|p| p.offset <= range.offset && p.offset + p.length >= end);
-            let is_open = !now.iter().any(|p| p.offset < end && p.offset + p.length > range.offset);
-            if if locked { !is_locked } else { !is_open } {
-                failure.get_or_insert(range);
+        let mut left: Vec<&Protected> = self.0.iter().collect();
+        while !left.is_empty() {
+            let before = left.len();
+            left.retain(|range| {
+                if let Err(e) = chip.set_locked(&range.part, range.offset, range.length, locked) {
+                    log::debug!("{e}");
+                }
+                !is_set(chip, range, locked)
+            });
+            if left.len() == before {
+                break;
             }
         }
-        match failure {
+        match left.first() {
             None => Ok(()),
             Some(range) => Err(FlashError::Protection {
                 partition: range.part.name.clone(),
@@ -121,5 +129,16 @@ impl Lifted {
                 what,
             }),
         }
+    }
+}
+
+/// Whether a range is protected as a whole, or not at all.
+fn is_set(chip: &dyn Chip, range: &Protected, locked: bool) -> bool {
+    let end = range.offset + range.length;
+    let now = scan(chip, &range.part);
+    if locked {
+        now.iter().any(|p| p.offset <= range.offset && p.offset + p.length >= end)
+    } else {
+        !now.iter().any(|p| p.offset < end && p.offset + p.length > range.offset)
     }
 }

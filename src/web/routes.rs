@@ -259,7 +259,8 @@ pub(super) fn split(target: &str) -> (&str, &str) {
 pub(super) fn find<'a>(method: &str, path: &'a str) -> Option<(&'static Route, Vec<&'a str>)> {
     let wanted = if method == "HEAD" { "GET" } else { method };
     let routes = ROUTES.iter().filter(|route| route.method == wanted);
-    routes.filter_map(|route| Some((route, parts(route.path, path)?))).next()
+    let mut routes = routes;
+    routes.find_map(|route| Some((route, parts(route.path, path)?)))
 }
 
 fn parts<'a>(pattern: &str, path: &'a str) -> Option<Vec<&'a str>> {
@@ -281,16 +282,18 @@ fn is_open(path: &str) -> bool {
 }
 
 fn no_route(path: &str) -> Problem {
-    let known = ROUTES.iter().any(|route| parts(route.path, path).is_some());
-    if !known {
+    let methods: Vec<&str> = ROUTES
+        .iter()
+        .filter(|route| parts(route.path, path).is_some())
+        .map(|route| route.method)
+        .collect();
+    if methods.is_empty() {
         return Problem::not_found();
     }
-    Problem::new(
-        405,
-        "method-not-allowed",
-        "This method is not answered here.",
-        "/api/v1/openapi.json tells what is.",
-    )
+    let hint = "/api/v1/openapi.json tells what is.";
+    let problem =
+        Problem::new(405, "method-not-allowed", "This method is not answered here.", hint);
+    Problem { allow: Some(methods.join(", ")), ..problem }
 }
 
 #[cfg(test)]

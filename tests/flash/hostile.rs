@@ -137,7 +137,7 @@ fn a_backup_during_an_interruption_removes_nothing_that_it_needs() {
 /// A chip with protection that outlives power, and cannot lift some of it.
 struct Locked {
     chip: SimChip,
-    locked: std::sync::Mutex<Vec<(String, u32)>>,
+    ranges: std::sync::Mutex<Vec<(String, u32)>>,
     stubborn: Option<&'static str>,
 }
 
@@ -159,7 +159,7 @@ impl Chip for Locked {
     }
     fn is_locked(&self, block: &EraseBlock<'_>) -> Option<bool> {
         let key = (block.partition().name.clone(), block.start());
-        Some(self.locked.lock().unwrap().contains(&key))
+        Some(self.ranges.lock().unwrap().contains(&key))
     }
     fn set_locked(&self, part: &Partition, at: u32, len: u32, on: bool) -> Result<(), ChipError> {
         if self.stubborn == Some(part.name.as_str()) && !on {
@@ -167,7 +167,7 @@ impl Chip for Locked {
             let partition = part.name.clone();
             return Err(ChipError::Protect { partition, offset: at, length: len, source });
         }
-        let mut locked = self.locked.lock().unwrap();
+        let mut locked = self.ranges.lock().unwrap();
         for start in (at..at + len).step_by(part.erase_size as usize) {
             locked.retain(|(name, offset)| *name != part.name || *offset != start);
             if on {
@@ -181,7 +181,7 @@ impl Chip for Locked {
 fn locked(bench: &Bench, faults: &str, stubborn: Option<&'static str>) -> Locked {
     let all = [("ROOTFS", 0), ("ROOTFS", 0x1_0000), ("DATA", 0)];
     let locked = all.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect();
-    Locked { chip: bench.chip(faults), locked: std::sync::Mutex::new(locked), stubborn }
+    Locked { chip: bench.chip(faults), ranges: std::sync::Mutex::new(locked), stubborn }
 }
 
 #[test]
@@ -191,8 +191,8 @@ fn protection_is_put_back_also_where_it_cannot_be_lifted_or_power_fails() {
     let parts: Vec<Partition> =
         ["ROOTFS", "DATA"].iter().map(|n| chip.map().by_name(n).unwrap().clone()).collect();
     let parts: Vec<&Partition> = parts.iter().collect();
-    Lifted::lift(&chip, &parts, Vec::new()).unwrap_err();
-    assert_eq!(chip.locked.lock().unwrap().len(), 3, "all of it is as it was");
+    Lifted::try_out(&chip, &parts, Vec::new()).unwrap_err();
+    assert_eq!(chip.ranges.lock().unwrap().len(), 3, "all of it is as it was");
     // A whole flash: lifted, written, put back.
     let path = bench.upload("six.img", &six_blocks());
     let camera = bench.camera_on(Box::new(locked(&bench, "", None)));
@@ -205,7 +205,7 @@ fn protection_is_put_back_also_where_it_cannot_be_lifted_or_power_fails() {
     let bench = Bench::new();
     let path = bench.upload("six.img", &six_blocks());
     flash(&bench.camera_on(Box::new(locked(&bench, "cut@300", None))), &image(&path)).unwrap();
-    let open = Locked { chip: bench.chip(""), locked: std::sync::Mutex::default(), stubborn: None };
+    let open = Locked { chip: bench.chip(""), ranges: std::sync::Mutex::default(), stubborn: None };
     let camera = bench.camera_on(Box::new(open));
     assert_eq!(resume(&camera).unwrap().unwrap().outcome, WhatCame::Done);
     let part = camera.chip().map().by_name("ROOTFS").unwrap();

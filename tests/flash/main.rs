@@ -1,6 +1,6 @@
 //! Flashing a simulated camera: what power cuts, faulty chips, failing cards
 //! and wrong images do to it, and that none of it costs the owner his camera.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod card;
 mod chip;
@@ -8,6 +8,7 @@ mod cuts;
 mod hostile;
 mod laws;
 mod process;
+mod protect;
 mod restore;
 mod rig;
 #[path = "../synthetic/mod.rs"]

@@ -61,11 +61,21 @@ export class Demo {
   /** A call of the API as a script makes it; the session is kept. */
   async call(method, path, body, headers = {}) {
     const raw = body instanceof Uint8Array;
-    const answer = await fetch(this.url + path, {
+    const ask = () => fetch(this.url + path, {
       method,
       headers: { ...(this.session ?? {}), ...headers },
       body: body === undefined || raw ? body : JSON.stringify(body),
     });
+    // The gate may drop whoever is slow; a machine under load is. Asking is repeated, doing is not.
+    let answer = null;
+    for (let tries = 0; !answer; tries += 1) {
+      try {
+        answer = await ask();
+      } catch (error) {
+        if (method !== "GET" || tries === 5) throw error;
+        await new Promise((done) => setTimeout(done, 500));
+      }
+    }
     const cookie = answer.headers.get("set-cookie");
     const json = await answer.json().catch(() => ({}));
     if (cookie && json.csrf) this.session = { Cookie: cookie.split(";")[0], "X-CSRF-Token": json.csrf };

@@ -15,7 +15,7 @@ export const schema = {
     const left = ["/api/v1/reboot", "/api/v1/logout", "/api/v1/setup", "/api/v1/login"];
     const args = ["run", `${demo.url}/api/v1/openapi.json`, "-H", `Authorization: Bearer ${json.token}`,
       "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method",
-      "--phases", "examples,coverage,fuzzing", "--max-examples", "12", "--seed", "360", "--suppress-health-check", "all",
+      "--phases", "examples,coverage,fuzzing", "--max-examples", "5", "--seed", "360", "--suppress-health-check", "all",
       "--generation-database", "none", "--request-timeout", "60", "--no-color",
       ...left.flatMap((path) => ["--exclude-path", path])];
     const child = spawn(join(REPO, "target/page/python/bin/schemathesis"), args, { stdio: ["ignore", "pipe", "pipe"] });

@@ -134,7 +134,8 @@ pub fn resume(
         log::warn!("the rescue image is not at the card's root: {e}");
     }
     let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
-    let lifted = Lifted::lift(camera.chip(), &written, recorded(camera, &job))?;
+    let lifted = Lifted::try_out(camera.chip(), &written, recorded(camera, &job))?;
+    lifted.lift(camera.chip())?;
     if source.is_before {
         // From here on this is what is agreed to, also after another cut.
         job.source = JobSource::Set { path: format!("mi360d/backups/{}", job.before) };
@@ -157,7 +158,7 @@ pub fn resume(
 }
 
 /// What was write-protected before the flash lifted it.
-fn recorded(camera: &Camera, job: &Job) -> Vec<Protected> {
+pub(super) fn recorded(camera: &Camera, job: &Job) -> Vec<Protected> {
     let range = |note: &JobProtected| {
         let part = camera.chip().map().by_name(&note.name)?.clone();
         part.check_range(note.offset, note.length as usize).ok()?;

@@ -7,13 +7,13 @@ use sha2::{Digest as _, Sha256};
 use super::outcome::Flashed;
 use super::planned::{self, Planned};
 use super::request::{PlanRequest, PlanSource};
-use super::{FlashingError, conditions, rescue, writing};
+use super::{FlashingError, conditions, rescue, resume, writing};
 use crate::backup::{Digest, Progress, hex, unhex};
 use crate::camera::{Camera, Source, services, synthetic};
 use crate::card::CardError;
 use crate::card::file::{make_dir, write_proven};
 use crate::flash::journal::{self, Found, Job, JobPart, JobProtected, JobSource, Journal};
-use crate::flash::protection::Lifted;
+use crate::flash::protection::{Lifted, Protected};
 use crate::flash::{FlashError, PartPlan, Step, Watch};
 
 /// The version of `flash.toml` that is written.
@@ -67,19 +67,28 @@ fn begin(
     let parts = writing::in_order(chosen);
     let lifted = {
         let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
-        Lifted::lift(camera.chip(), &written, Vec::new())?
+        Lifted::try_out(camera.chip(), &written, left_open(camera))?
     };
     let opened = open(camera, &planned, &parts, kept, &lifted, before);
     match opened {
         Ok((job, journal)) => {
+            if let Err(e) = lifted.lift(camera.chip()) {
+                writing::abandon(camera, &job, journal);
+                return Err(e.into());
+            }
             let done = writing::write(camera, &job, &parts, journal, ready, &lifted, watch);
             hacks.for_good(camera);
             Ok(done)
         }
-        Err(e) => {
-            lifted.put_back(camera.chip())?;
-            Err(e)
-        }
+        Err(e) => Err(e),
+    }
+}
+
+/// What an interrupted flash lifted, whose place this one takes.
+fn left_open(camera: &Camera) -> Vec<Protected> {
+    match journal::find(camera.card()) {
+        Found::Open(job, _) => resume::recorded(camera, &job),
+        _ => Vec::new(),
     }
 }
 

@@ -155,6 +155,19 @@ fn show(watch: &dyn Watch, parts: &[PartPlan]) {
     }
 }
 
+/// Takes back what was laid down for a flash that does not begin.
+pub fn abandon(camera: &Camera, job: &Job, journal: Journal) {
+    if journal.begun_before {
+        return; // an older flash needs it
+    }
+    let mut warnings = Vec::new();
+    close(camera, job, journal, WhatCame::Unchanged, &mut warnings);
+    remove_copy(camera, job);
+    for warning in warnings {
+        log::warn!("{warning}");
+    }
+}
+
 /// Takes away what was only for the flash. Whether a restart does no harm: with
 /// the rescue image still there the boot loader would write it once more.
 fn close(
