@@ -217,7 +217,7 @@ fn is_plausible(key: &str, value: &[u8]) -> bool {
 }
 
 /// Six bytes from `aa:bb:cc:dd:ee:ff`, with `-` or `:` between them.
-fn mac_bytes(text: &[u8]) -> Option<[u8; 6]> {
+pub(crate) fn mac_bytes(text: &[u8]) -> Option<[u8; 6]> {
     let text = text.trim_ascii();
     if text.len() != 17 {
         return None;

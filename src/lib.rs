@@ -12,7 +12,9 @@
 //! | [`image`] | what a file is, and what is wrong with it |
 //! | [`backup`] | sets, manifests, proof |
 //! | [`flash`] | what has to change, the writer, and the proof |
+//! | [`services`] | the hacks: found, supervised, configured, shown |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
+//! | [`rtsp`] | the RTSP server, a process of its own |
 //! | [`web`] | requests become calls of [`camera`], answers become JSON |
 //! | [`cli`] | the same for a terminal |
 //!
@@ -28,5 +30,7 @@ pub mod flash;
 pub mod formats;
 pub mod identity;
 pub mod image;
+pub mod rtsp;
+pub mod services;
 pub mod sys;
 pub mod web;

@@ -343,7 +343,7 @@ fn a_port_that_is_taken_costs_the_page_and_not_the_backup() {
 #[test]
 fn a_card_that_was_exchanged_gets_everything_again() {
     let sim = Sim::small();
-    let camera = sim.camera("");
+    let camera = std::sync::Arc::new(sim.camera(""));
     startup::before_serving(&camera, &sim.home().join("config.toml"));
     startup::beside_serving(&camera);
     assert_eq!(sim.sets().len(), 1);

@@ -2,15 +2,17 @@
 //! against the checksums that close the set. What they hold, and whether that
 //! is for this camera, is judged in [`crate::image::slices`].
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
 use super::manifest::{self, MANIFEST, Manifest};
-use super::set::required_files;
+use super::set::{CHIP, required_files};
 use super::sums::{self, SHA256SUMS, Sums};
 use super::unhex;
+use super::verify::hash_file;
 use crate::card::file::{open_past_cache, read_bounded};
 use crate::error::{Exit, Explain};
 use crate::image::InspectError;
@@ -121,4 +123,23 @@ pub fn files(folder: &Path, manifest: &Manifest, sums: &Sums) -> Vec<SetFile> {
         });
     }
     files
+}
+
+/// The whole chip of a set, and whether it holds its checksum.
+///
+/// # Errors
+/// [`OfferError::NoSet`], also where no `chip.bin` is in it.
+pub fn chip(folder: &Path) -> Result<(File, bool), OfferError> {
+    let (manifest, sums) = manifest_and_sums(folder)?;
+    let path = folder.join(CHIP);
+    let none = |reason: &str| OfferError::NoSet {
+        folder: folder.display().to_string(),
+        reason: reason.to_owned(),
+    };
+    if !manifest.has_chip() {
+        return Err(none("it does not hold the whole chip"));
+    }
+    let digest = hash_file(&path, &mut |_| {}).map_err(|e| none(&e.to_string()))?;
+    let file = open_past_cache(&path).map_err(|e| none(&e.to_string()))?;
+    Ok((file, sums.of(CHIP) == Some(&digest)))
 }

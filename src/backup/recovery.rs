@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use super::manifest::Manifest;
 use super::set::CHIP;
 use crate::chip::Role;
+use crate::formats::uimage::Family;
 
 /// Where U-Boot of these cameras loads files to.
 const LOAD_ADDRESS: u32 = 0x2100_0000;
@@ -22,7 +23,7 @@ pub fn text(manifest: &Manifest, folder: &str) -> String {
     }
     programmer(&mut text, manifest);
     console(&mut text, manifest, folder);
-    card(&mut text);
+    card(&mut text, manifest, folder);
     text
 }
 
@@ -101,52 +102,93 @@ fn programmer(text: &mut String, manifest: &Manifest) {
         text,
         "   f. Verify.\n\
          \x20  g. Protect the chip again. Without this the camera dies at its second start.\n\n\
-         \x20  With flashrom, steps c to g:\n\n\
+         \x20  With flashrom, steps c to g; the first line shows the protected range, which the\n\
+         \x20  fourth puts back:\n\n\
+         \x20    flashrom -p ch341a_spi --wp-status\n\
          \x20    flashrom -p ch341a_spi --wp-disable\n",
     );
     let _ = writeln!(text, "     flashrom -p ch341a_spi -w {CHIP}");
     put(
         text,
-        "     flashrom -p ch341a_spi --wp-enable\n\n\
-         \x20  (flashrom erases and verifies by itself. If `flashrom -p ch341a_spi --wp-status`\n\
-         \x20  showed a protected range before, set the same range again before --wp-enable.)\n\n",
+        "     flashrom -p ch341a_spi --wp-range=START,LENGTH\n\
+         \x20    flashrom -p ch341a_spi --wp-enable\n\n\
+         \x20  (flashrom erases and verifies by itself. Where the status shows no range, leave\n\
+         \x20  the fourth line out.)\n\n",
     );
 }
 
 fn console(text: &mut String, manifest: &Manifest, folder: &str) {
-    put(
+    let prompt = match family(manifest) {
+        Some(Family::I3) => "`MStar #`",
+        Some(Family::I6) => "`SigmaStar #`",
+        _ => "`MStar #` or `SigmaStar #`",
+    };
+    let _ = writeln!(
         text,
         "2. OVER THE SERIAL CONSOLE (while the boot loader still starts)\n\n\
          \x20  115200 baud, 8N1, 3.3 V. Hold Enter while you switch the power on, until the\n\
-         \x20  prompt `MStar #` or `SigmaStar #` comes. This card must be in the slot. Write only\n\
-         \x20  what is broken; each part is four lines. Never write BOOT from here.\n\n\
-         \x20    sf probe 0\n\n",
+         \x20  prompt {prompt} comes. This card must be in the slot. Write only what is\n\
+         \x20  broken; each part is four lines, in this order. Never write BOOT from here: where\n\
+         \x20  it goes wrong, only a programmer helps.\n"
     );
+    let is_dead = matches!(manifest.identity.health.as_str(), "blank" | "missing");
     for p in &manifest.partitions {
         let (Some(offset), false) = (p.offset, matches!(p.role, Role::Boot | Role::Other)) else {
             continue;
         };
+        if p.role == Role::Factory && is_dead {
+            put(text, "   FACTORY is left out: this set holds no identity.\n\n");
+            continue;
+        }
         let _ = writeln!(
             text,
-            "     # {}\n     fatload mmc 0 {LOAD_ADDRESS:#x} mi360d/backups/{folder}/{}\n     \
-             sf erase {offset:#x} {:#x}\n     sf write {LOAD_ADDRESS:#x} {offset:#x} {:#x}\n",
-            p.name, p.file, p.size, p.size
+            "     # {}, {} bytes\n     fatload mmc 0 {LOAD_ADDRESS:#x} mi360d/backups/{folder}/{}\n     \
+             sf probe 0\n     sf erase {offset:#x} {:#x}\n     \
+             sf write {LOAD_ADDRESS:#x} {offset:#x} {:#x}\n",
+            p.name, p.size, p.file, p.size, p.size
         );
     }
     put(
         text,
-        "   After each fatload the boot loader says how many bytes it read: go on only if that\n\
-         \x20  is the size in the table above. Then type `reset`.\n\n",
+        "   After each fatload the boot loader says how many bytes it read: go on only if they are\n\
+         \x20  as many as stand beside the part's name. If it does not find the file, copy it to\n\
+         \x20  the top of the card on a PC and leave the folders out of the line. At the end type\n\
+         \x20  `reset`.\n\n",
     );
 }
 
-fn card(text: &mut String) {
-    put(
+fn card(text: &mut String, manifest: &Manifest, folder: &str) {
+    let _ = writeln!(
         text,
         "3. FROM THE CARD (while Linux still starts)\n\n\
          \x20  Put the card in and start the camera: mi360d starts with it, and its page restores\n\
-         \x20  from this set. A camera whose KERNEL or ROOTFS is broken does not get that far; a\n\
-         \x20  tf_recovery.img or tf_update.img signed by the vendor, for this model and not newer\n\
-         \x20  than the boot loader, brings it back from the card by itself at power-up.\n",
+         \x20  from this set. In a shell on the camera it is:\n\n\
+         \x20    /mnt/sdcard/mi360d/mi360d restore {folder}\n\n\
+         \x20  It shows first what it would change, and asks for a phrase.\n"
     );
+    let names = match family(manifest) {
+        Some(Family::I3) => "tf_recovery.img",
+        Some(Family::I6) => "tf_update.img",
+        _ => "tf_recovery.img (MStar) or tf_update.img (SigmaStar)",
+    };
+    let _ = write!(
+        text,
+        "   A camera whose KERNEL or ROOTFS is broken does not get that far. Then the boot loader\n\
+         \x20  helps, if you have an image that the vendor signed, for this model and older than\n\
+         \x20  4.0.9: put it at the top of the card, named\n\
+         \x20  {names}, and it is written at power-up. Take it away\n\
+         \x20  afterwards, or it is written again. That Linux renames it to .bak says nothing\n\
+         \x20  about success.\n\n\
+         \x20  If this set is damaged: `mi360d assemble` makes a whole image out of what is alive\n\
+         \x20  in it (BOOT, CONFIG, FACTORY) and of firmware from elsewhere.\n"
+    );
+}
+
+/// The family of the model's processor.
+fn family(manifest: &Manifest) -> Option<Family> {
+    match manifest.model.as_str() {
+        "ipc009" | "ipc016" => Some(Family::I3),
+        "ipc019" | "ipc019e" => Some(Family::I6),
+        _ => None,
+    }
 }

@@ -23,6 +23,21 @@ pub struct Config {
     pub flash: Flash,
     /// The log.
     pub log: Log,
+    /// `[hacks.ID]`: [`crate::services::config`] reads it, since only the hacks know
+    /// their settings. Never shown with the rest: there are secrets in it.
+    #[serde(skip_serializing)]
+    pub hacks: Hacks,
+}
+
+/// A part of the file that is checked elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hacks;
+
+impl<'de> Deserialize<'de> for Hacks {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Hacks, D::Error> {
+        let table = std::collections::BTreeMap::<String, serde::de::IgnoredAny>::deserialize;
+        table(deserializer).map(|_| Hacks)
+    }
 }
 
 /// `[web]`.

@@ -19,9 +19,12 @@
 //! | `machine` | the same for a flash: what is stopped, released, fed, restarted |
 //! | `flash_jobs` | plans and flashes as the page asks for them |
 //! | `flashing` | a flash from its plan to its proof, and after a power cut |
+//! | `brick` | for a camera in pieces, on a PC: assemble and redact |
+//! | `services` | the hacks: started, ended, and their documents |
 //! | `simulate`, `synthetic` | making a simulated camera |
 
 pub mod boots;
+pub mod brick;
 pub mod config;
 pub mod downloads;
 pub mod flash_jobs;
@@ -34,6 +37,7 @@ pub mod login;
 pub mod machine;
 pub mod notice;
 pub mod power;
+pub mod services;
 pub mod set_view;
 pub mod sets;
 pub mod settings;
@@ -46,7 +50,7 @@ pub mod synthetic;
 pub mod uninstall;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::backup::{self, BackupError, Facts, Outcome, Progress, Reading, Request, vault};
 use crate::card::file::{self, Lock};
@@ -71,6 +75,7 @@ pub struct Camera {
     plans: flash_jobs::Plans,
     tickets: downloads::Tickets,
     arrivals: images::Arrivals,
+    services: OnceLock<crate::services::Services>,
 }
 
 /// Where a camera is.
@@ -123,6 +128,7 @@ impl Camera {
             plans: flash_jobs::Plans::default(),
             tickets: downloads::Tickets::default(),
             arrivals: images::Arrivals::default(),
+            services: OnceLock::new(),
         }
     }
 

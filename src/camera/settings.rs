@@ -18,6 +18,8 @@ use crate::error::{Exit, Explain};
 const LIMIT: u64 = 0x1_0000;
 /// Stands for a secret that is set; sent back, it changes nothing.
 pub const MASK: &str = "********";
+/// What counts only if it stands on the card: whoever has the password has not the card.
+const CARD_ONLY: &[&str] = &["flash.unlock"];
 /// The format of a settings file.
 const FORMAT: u32 = 1;
 
@@ -90,6 +92,12 @@ pub const FIELDS: &[Field] = &[
         FieldKind::Integer { min: 1, max: 1000 },
         false,
         "Backups that stay beside the first one of each identity.",
+    ),
+    field(
+        "flash.carry_wifi",
+        FieldKind::Bool,
+        false,
+        "When DATA is flashed, carry the WiFi settings over.",
     ),
     field(
         "log.level",
@@ -230,7 +238,12 @@ fn apply(
             continue;
         }
         let undo = document.clone();
-        let tried = set(&mut document, &name, &new)
+        let allowed = match CARD_ONLY.contains(&name.as_str()) {
+            true => Err("expected only in config.toml on the card, written by hand".to_owned()),
+            false => Ok(()),
+        };
+        let tried = allowed
+            .and_then(|()| set(&mut document, &name, &new))
             .and_then(|()| config::parse(document.to_string().as_bytes()).map(|_| ()));
         match tried {
             Ok(()) => {}

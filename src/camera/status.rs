@@ -40,8 +40,8 @@ pub struct Status {
     pub job: Option<Job>,
     /// A flash that was cut short; null where none was.
     pub interrupted: Option<Interrupted>,
-    /// Hacks; none yet.
-    pub services: Vec<()>,
+    /// The hacks of the card.
+    pub services: Vec<crate::services::ServiceBrief>,
     /// Starts on this card.
     pub boot_count: u64,
     /// Whether this is the safe mode.
@@ -70,6 +70,7 @@ pub struct IdentityStatus {
 pub fn of(camera: &Camera) -> Status {
     let notices = notice::all(camera);
     let newest_backup = set_view::newest(camera);
+    let services = super::services::brief(camera);
     let state = camera.state();
     let (identity, model) = match &state.vaulted {
         None => (
@@ -116,7 +117,7 @@ pub fn of(camera: &Camera) -> Status {
         newest_backup,
         job: camera.jobs().newest(),
         interrupted: camera.interrupted(),
-        services: Vec::new(),
+        services,
         boot_count: state.boot_count,
         safe_mode: state.safe_mode,
         notices,

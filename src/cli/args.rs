@@ -36,6 +36,9 @@ pub enum Command {
     Backups,
     Verify { set: String },
     Inspect { file: PathBuf },
+    Rtsp(RtspArgs),
+    Assemble { own: PathBuf, donor: PathBuf, out: PathBuf, damaged_factory: bool },
+    Redact { dump: PathBuf, out: PathBuf },
     Passwd,
     Plan { source: String, only: Option<Vec<String>>, did: Option<String> },
     Flash { file: PathBuf, choice: Choice },
@@ -52,6 +55,21 @@ pub struct Choice {
     pub confirm: Option<String>,
     /// `--did`.
     pub did: Option<String>,
+}
+
+/// What `rtsp` is told.
+#[derive(Debug, Default)]
+pub struct RtspArgs {
+    /// `--stream NAME=PATH`, in order.
+    pub streams: Vec<(String, String)>,
+    /// `--listen ADDRESS:PORT`.
+    pub listen: Option<SocketAddr>,
+    /// `--password-file FILE`.
+    pub password_file: Option<PathBuf>,
+    /// `--basic`.
+    pub basic: bool,
+    /// `--viewers N`.
+    pub viewers: Option<usize>,
 }
 
 impl Default for Command {
@@ -104,6 +122,11 @@ struct Words {
     model: Option<String>,
     from: Option<PathBuf>,
     choice: Choice,
+    own: Option<PathBuf>,
+    donor: Option<PathBuf>,
+    out: Option<PathBuf>,
+    damaged_factory: bool,
+    rtsp: RtspArgs,
     help: bool,
     version: bool,
 }
@@ -151,6 +174,20 @@ impl Words {
                 Long("confirm") => self.choice.confirm = Some(parser.value()?.string()?),
                 Long("did") => self.choice.did = Some(parser.value()?.string()?),
                 Long("from") => self.from = Some(parser.value()?.into()),
+                Long("own") => self.own = Some(parser.value()?.into()),
+                Long("donor") => self.donor = Some(parser.value()?.into()),
+                Long("out") => self.out = Some(parser.value()?.into()),
+                Long("damaged-factory") => self.damaged_factory = true,
+                Long("stream") => {
+                    let word = parser.value()?.string()?;
+                    let (name, path) = word
+                        .split_once('=')
+                        .ok_or_else(|| format!("--stream '{word}' is not NAME=PATH"))?;
+                    self.rtsp.streams.push((name.to_owned(), path.to_owned()));
+                }
+                Long("password-file") => self.rtsp.password_file = Some(parser.value()?.into()),
+                Long("basic") => self.rtsp.basic = true,
+                Long("viewers") => self.rtsp.viewers = Some(parser.value()?.parse()?),
                 Value(value) if self.name.is_none() => self.name = Some(value.string()?),
                 Value(value) => self.values.push(value),
                 other => return Err(other.unexpected()),
@@ -160,16 +197,25 @@ impl Words {
     }
 
     fn into_args(self) -> Result<Args, String> {
-        let Words { args, name, values, config, listen, model, from, choice, .. } = self;
+        let Words { args, name, values, config, listen, model, from, choice, rtsp, .. } = self;
+        let Words { own, donor, out, damaged_factory, .. } = self;
         let name = name.unwrap_or_else(|| "help".to_owned());
         let allowed: &[(&str, bool)] = &[
             ("--config", config.is_some() && name != "run"),
-            ("--listen", listen.is_some() && name != "run" && name != "demo"),
+            ("--listen", listen.is_some() && !matches!(name.as_str(), "run" | "demo" | "rtsp")),
             ("--model", model.is_some() && name != "sim"),
             ("--from", from.is_some() && name != "sim"),
             ("--only", choice.only.is_some() && !["plan", "flash", "restore"].contains(&&*name)),
             ("--did", choice.did.is_some() && !["plan", "flash", "restore"].contains(&&*name)),
             ("--confirm", choice.confirm.is_some() && !["flash", "restore"].contains(&&*name)),
+            ("--own", own.is_some() && name != "assemble"),
+            ("--donor", donor.is_some() && name != "assemble"),
+            ("--damaged-factory", damaged_factory && name != "assemble"),
+            ("--out", out.is_some() && name != "assemble" && name != "redact"),
+            ("--stream", !rtsp.streams.is_empty() && name != "rtsp"),
+            ("--password-file", rtsp.password_file.is_some() && name != "rtsp"),
+            ("--basic", rtsp.basic && name != "rtsp"),
+            ("--viewers", rtsp.viewers.is_some() && name != "rtsp"),
         ];
         if let Some((option, _)) = allowed.iter().find(|(_, wrong)| *wrong) {
             return Err(format!("{option} does not go with '{name}'"));
@@ -178,6 +224,9 @@ impl Words {
         let mut next = || values.next();
         let text = |value: OsString| value.to_string_lossy().into_owned();
         let need = |value: Option<OsString>, what: &str| {
+            value.ok_or_else(|| format!("'{name}' needs {what}"))
+        };
+        let option = |value: Option<PathBuf>, what: &str| {
             value.ok_or_else(|| format!("'{name}' needs {what}"))
         };
         let command = match name.as_str() {
@@ -208,6 +257,20 @@ impl Words {
             }
             "resume" => Command::Resume,
             "passwd" => Command::Passwd,
+            "assemble" => Command::Assemble {
+                own: option(own, "--own SET_OR_DUMP")?,
+                donor: option(donor, "--donor FILE_OR_SET")?,
+                out: option(out, "--out FILE")?,
+                damaged_factory,
+            },
+            "redact" => Command::Redact {
+                dump: need(next(), "a dump or a backup's folder")?.into(),
+                out: option(out, "--out FILE")?,
+            },
+            "rtsp" if rtsp.streams.is_empty() => {
+                return Err("'rtsp' needs --stream NAME=PATH".to_owned());
+            }
+            "rtsp" => Command::Rtsp(RtspArgs { listen, ..rtsp }),
             other => return Err(format!("'{other}' is no command")),
         };
         match next() {
@@ -245,6 +308,13 @@ mod tests {
             ("--nonsense", "--nonsense"),
             ("sim destroy x", "destroy"),
             ("sim create", "folder"),
+            ("assemble --own A --donor B", "--out"),
+            ("redact A", "--out"),
+            ("map --out A", "--out"),
+            ("inspect A --damaged-factory", "--damaged-factory"),
+            ("rtsp", "--stream"),
+            ("rtsp --stream main", "NAME=PATH"),
+            ("map --stream a=b", "--stream"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.to_string().contains(word), "{line}: {error}");

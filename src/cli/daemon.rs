@@ -15,7 +15,7 @@ use thiserror::Error;
 use super::args::{Args, Command};
 use crate::camera::boots::Boots;
 use crate::camera::jobs::Kind;
-use crate::camera::{Camera, simulate, startup};
+use crate::camera::{Camera, services, simulate, startup};
 use crate::card::log::{LogFile, Recent};
 use crate::error::{Exit, Explain};
 use crate::web;
@@ -49,9 +49,9 @@ impl Explain for ListenError {
     }
 }
 
-/// Messages of a one-off command: to standard error.
-pub fn log_to_terminal(verbose: bool) {
-    let level = if verbose { LevelFilter::Debug } else { LevelFilter::Warn };
+/// Messages of a command in a terminal: to standard error, from `usual` upwards.
+pub fn log_to_terminal(verbose: bool, usual: LevelFilter) {
+    let level = if verbose { LevelFilter::Debug } else { usual };
     // A second logger is refused; the first goes on.
     let _ = simplelog::WriteLogger::init(level, log_config(), std::io::stderr());
 }
@@ -134,6 +134,13 @@ fn serve(
     if let Some(address) = listening {
         ready(&camera, address.port());
     }
+    if camera.state().safe_mode {
+        log::warn!("safe mode: no hack is started");
+    } else if camera.interrupted().is_some() {
+        log::warn!("no hack is started before the interrupted flash has ended");
+    } else {
+        services::start(&camera, config);
+    }
     spawn("work", &camera, startup::beside_serving);
     spawn("watch", &camera, |camera| {
         std::thread::sleep(LASTED);
@@ -157,7 +164,10 @@ fn serve(
     }
     loop {
         match signals.wait() {
-            Ok(Signal::SIGHUP) => log::info!("HUP: nothing to do"),
+            Ok(Signal::SIGHUP) => {
+                log::info!("HUP: hacks and their settings are read again");
+                services::reload(&camera);
+            }
             Ok(signal) => {
                 wait_for_flash(&camera);
                 log::info!("{signal}: ends in good order");
@@ -166,6 +176,7 @@ fn serve(
             Err(e) => log::warn!("waiting for signals: {e}"),
         }
     }
+    services::stop(&camera);
     if let Some(page) = page {
         page.stop();
     }

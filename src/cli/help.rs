@@ -22,11 +22,14 @@ On the camera, or with --sim on a simulated one:
   restore ID|DIR    the same from a backup
   resume            goes on with an interrupted flash
   passwd            sets the page's password, from standard input
+  rtsp              the RTSP server
 
 On a PC:
   demo [DIR]        a whole simulated camera with its page, in one command
   sim create DIR    makes a simulated camera
   inspect FILE      what a file is, what in it is alive, and what to do next
+  assemble          an image for a programmer, out of a brick and a donor
+  redact DUMP|DIR   a copy without identity and secrets, safe to post
 
   help COMMAND      more about a command
   version           the version
@@ -199,6 +202,60 @@ Sets the page's password: one line from standard input, any characters. It
 counts at once, and ends every session. Needs no old password: who can run this
 owns the card. Without a password the page asks for the code that is in
 mi360d/setup-code.txt on the card.
+",
+    ),
+    (
+        "assemble",
+        "\
+mi360d assemble --own SET_OR_DUMP --donor FILE_OR_SET --out CHIP.bin
+
+Makes the image of a whole chip for a flash programmer. BOOT, CONFIG and
+FACTORY are taken from `own`: a dump of this very camera, dead or alive, or one
+of its backups. KERNEL, ROOTFS and DATA are taken from `donor`: a tf image, a
+dump of a camera of the same model, or a backup. Says what it took from where,
+and inspects what it wrote. Nothing is overwritten.
+
+  --damaged-factory  takes a FACTORY that is erased or damaged as it is: the
+                     camera then runs without the vendor's cloud
+
+Refused, exit status 3, are parts that are damaged, for another model, map or
+processor, and firmware 4.0.9 or later on an older BOOT. A donor's FACTORY is
+never taken.
+",
+    ),
+    (
+        "redact",
+        "\
+mi360d redact DUMP|DIR --out FILE
+
+Makes a copy of a dump of the whole chip, or of a backup, that is safe to post:
+FACTORY, CONFIG and DATA are erased. U-Boot's environment stays, its addresses
+and serials replaced by zeros; its checksum is renewed only if it was right.
+What stands behind the kernel and the root file system is blanked, and what is
+known of the identity and the settings is looked for in all the rest. The copy
+is read again before it gets its name. Nothing is overwritten.
+",
+    ),
+    (
+        "rtsp",
+        "\
+mi360d rtsp --stream NAME=PATH ... [--listen ADDRESS:PORT]
+            [--password-file FILE] [--basic] [--viewers N]
+
+Serves streams of H.264 or H.265 to rtsp://ADDRESS:8554/NAME. A picture that
+was damaged on its way here is never shown: viewers go on at the next key frame.
+
+  --stream NAME=PATH    an Annex-B stream: a FIFO, read for ever; a file, played
+                        again and again; - for standard input; scene: for a
+                        made-up scene
+  --listen ADDRESS      0.0.0.0:8554 by default, 127.0.0.1:8554 without a password
+  --password-file FILE  its first line is the password of the user admin; a
+                        change counts at once. Without it only this machine
+                        may watch
+  --basic               let viewers send the password readable, too
+  --viewers N           at once; 10 by default
+
+Ends in good order on TERM and INT.
 ",
     ),
 ];

@@ -4,6 +4,7 @@
 mod args;
 mod backups;
 mod bar;
+mod brick;
 mod daemon;
 mod flash;
 mod help;
@@ -11,6 +12,7 @@ mod inspect;
 mod map;
 mod out;
 mod passwd;
+mod rtsp;
 mod sim;
 mod verify;
 
@@ -48,8 +50,11 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(args: &Args) -> Result {
-    if !matches!(args.command, Command::Run { .. } | Command::Demo { .. }) {
-        daemon::log_to_terminal(args.verbose);
+    match args.command {
+        Command::Run { .. } | Command::Demo { .. } => {}
+        // A server tells what happens to it; the supervisor keeps the last lines.
+        Command::Rtsp(_) => daemon::log_to_terminal(args.verbose, log::LevelFilter::Info),
+        _ => daemon::log_to_terminal(args.verbose, log::LevelFilter::Warn),
     }
     match &args.command {
         Command::Help(topic) => help::show(args, topic.as_deref()),
@@ -71,6 +76,11 @@ fn dispatch(args: &Args) -> Result {
         Command::Restore { set, choice } => flash::restore(args, set, choice),
         Command::Resume => flash::resume(args),
         Command::Passwd => passwd::passwd(args),
+        Command::Assemble { own, donor, out, damaged_factory } => {
+            brick::assemble(args, own, donor, out, *damaged_factory)
+        }
+        Command::Redact { dump, out } => brick::redact(args, dump, out),
+        Command::Rtsp(words) => rtsp::rtsp(args, words),
     }
 }
 

@@ -2,10 +2,12 @@
 //! meaning is in [`crate::formats`]; nothing here reads or writes a card or a
 //! chip.
 
+pub mod assemble;
 pub mod content;
 pub mod finding;
 pub mod genuine;
 pub mod inspect;
+pub mod redact;
 pub mod slices;
 pub mod source;
 mod text;

@@ -83,7 +83,7 @@ impl Source for PartitionSource<'_> {
 
 /// What can be had of `size` bytes from `offset` on: fewer at the end, none
 /// beyond it.
-pub(super) fn peek(source: &dyn Source, offset: u64, size: usize) -> io::Result<Vec<u8>> {
+pub fn peek(source: &dyn Source, offset: u64, size: usize) -> io::Result<Vec<u8>> {
     let there = source.len().saturating_sub(offset).min(size as u64) as usize;
     let mut bytes = vec![0; there];
     if there > 0 {

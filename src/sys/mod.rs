@@ -5,7 +5,9 @@
 pub mod file;
 pub mod mmap;
 pub mod mtd;
+pub mod pipe;
 pub mod process;
+pub mod spawn;
 mod stacks;
 pub mod watchdog;
 

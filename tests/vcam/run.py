@@ -13,7 +13,7 @@ sys.path.insert(0, str(HERE))
 os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
 sys.dont_write_bytecode = True
 
-TESTS = ["test_boot", "test_backup", "test_card", "test_gate"]
+TESTS = ["test_boot", "test_backup", "test_card", "test_gate", "test_ssh"]
 
 
 class Result(unittest.TestResult):

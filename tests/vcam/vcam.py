@@ -71,6 +71,8 @@ class VirtualCamera:
         self.card = Card(card, 0) if isinstance(card, (str, Path)) else card
         self.guest_port = guest_port
         self.port = None
+        # Further ports of the camera: {its port: this PC's}.
+        self.more_ports = {}
         self.rescued = False
         self._qemu = None
         self._commands = 0
@@ -102,7 +104,9 @@ class VirtualCamera:
             "-dtb", parts.dtbs[self.flash_map],
             "-append", f"console=ttyS4,115200n8 loglevel=4 panic=1 {append}",
             "-drive", f"file={self.flash},if=mtd,format=raw,index=0,id=chip,cache={CACHE}",
-            "-nic", f"user,hostfwd=tcp:127.0.0.1:{self.port}-:{self.guest_port}",
+            "-nic", "user" + "".join(
+                f",hostfwd=tcp:127.0.0.1:{here}-:{there}"
+                for there, here in {self.guest_port: self.port, **self.more_ports}.items()),
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
         ]
         if card is not None:

@@ -15,9 +15,12 @@ use crate::Result;
 use crate::layout::{self, Entry};
 
 /// Without these a card does nothing, whatever the overlay holds.
-const REQUIRED: [&str; 6] = [
+const REQUIRED: [&str; 9] = [
     "LICENSE",
     "README.txt",
+    "hacks/ssh-server/dropbearmulti",
+    "hacks/ssh-server/hack.toml",
+    "hacks/ssh-server/sftp-server",
     "manu_test/entrypoint.sh",
     "manu_test/manu.sh",
     "mi360d/config.toml",
@@ -131,6 +134,9 @@ mod tests {
         vec![
             entry("LICENSE", "MIT\n"),
             entry("README.txt", "read\n"),
+            entry("hacks/ssh-server/dropbearmulti", "\x7fELF"),
+            entry("hacks/ssh-server/hack.toml", "id\n"),
+            entry("hacks/ssh-server/sftp-server", "\x7fELF"),
             entry("manu_test/entrypoint.sh", "#!/bin/sh\nexec x\n"),
             entry("manu_test/manu.sh", "#!/bin/sh\nx &\n"),
             entry("mi360d/config.toml", "# none\n"),
@@ -180,7 +186,7 @@ mod tests {
     #[test]
     fn a_hook_with_crlf_is_named() {
         let mut spoiled = card();
-        spoiled[3].bytes = b"#!/bin/sh\r\nx &\r\n".to_vec();
+        spoiled[6].bytes = b"#!/bin/sh\r\nx &\r\n".to_vec();
         let place = tempfile::tempdir().unwrap();
         layout::write_folder(place.path(), &spoiled).unwrap();
         let said = faults(&read_folder(place.path()).unwrap(), &spoiled);

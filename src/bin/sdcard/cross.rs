@@ -181,7 +181,7 @@ fn rust_src() -> Result<()> {
 }
 
 /// Installs Debian packages as root; otherwise the error says the command.
-fn install(packages: &[&str]) -> Result<()> {
+pub fn install(packages: &[&str]) -> Result<()> {
     let command = format!(
         "dpkg --add-architecture armhf && apt-get update; apt-get install -y --no-install-recommends {}",
         packages.join(" ")
@@ -198,7 +198,7 @@ fn install(packages: &[&str]) -> Result<()> {
 }
 
 /// Whether a program is on the PATH.
-fn found(program: &str) -> bool {
+pub fn found(program: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).any(|folder| folder.join(program).exists())
     })
@@ -212,7 +212,7 @@ fn run(command: &mut Command) -> Result<()> {
 }
 
 /// Runs a command quietly; what it printed comes back, or the line that says why not.
-fn output(command: &mut Command) -> Result<String> {
+pub fn output(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let done = command.output().map_err(|e| format!("{name}: {e}"))?;
     if done.status.success() {

@@ -26,7 +26,7 @@ pub struct Entry {
 impl Entry {
     /// Whether it is a program or a script.
     pub fn is_executable(&self) -> bool {
-        self.path == BINARY || self.bytes.starts_with(b"#!")
+        self.bytes.starts_with(b"\x7fELF") || self.bytes.starts_with(b"#!")
     }
 }
 
@@ -36,11 +36,12 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// All files of the card, in the order of their paths.
-pub fn manifest(repo: &Path, binary: Vec<u8>) -> Result<Vec<Entry>> {
+pub fn manifest(repo: &Path, binary: Vec<u8>, more: Vec<Entry>) -> Result<Vec<Entry>> {
     let overlay = repo.join("rootfs-overlay/mnt/sdcard");
     let mut entries = Vec::new();
     walk(&overlay, "", &mut entries)?;
     entries.push(Entry { path: BINARY.into(), bytes: binary });
+    entries.extend(more);
     entries.push(Entry { path: "LICENSE".into(), bytes: read(&repo.join("LICENSE"))? });
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(entries)

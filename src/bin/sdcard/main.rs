@@ -8,6 +8,7 @@ mod check;
 mod cross;
 mod elf;
 mod layout;
+mod ssh;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -96,7 +97,7 @@ fn pack(asked: &Asked) -> Result<()> {
         elf::SIZE_LIMIT
     );
 
-    let manifest = layout::manifest(repo, bytes)?;
+    let manifest = layout::manifest(repo, bytes, ssh::build(repo)?)?;
     let folder = repo.join("target/sdcard");
     let archive = repo.join("target/sdcard.zip");
     layout::write_folder(&folder, &manifest)?;

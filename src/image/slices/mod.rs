@@ -177,6 +177,11 @@ impl Slices {
         source.read_at(slice.offset + at, content)
     }
 
+    /// The partition as it would be, to be read as a file is.
+    pub fn source_of<'a>(&'a self, slice: &'a Slice) -> SliceSource<'a> {
+        SliceSource { slices: self, slice }
+    }
+
     /// The slice for the partition of this role, if there is one.
     pub fn by_role(&self, role: Role) -> Option<&Slice> {
         self.slices.iter().find(|s| s.role == role)
@@ -252,6 +257,25 @@ impl Slices {
             Severity::Warning => self.warnings.push(finding),
             Severity::Note => self.notes.push(finding),
         }
+    }
+}
+
+/// A partition as it would be; see [`Slices::source_of`].
+pub struct SliceSource<'a> {
+    slices: &'a Slices,
+    slice: &'a Slice,
+}
+
+impl Source for SliceSource<'_> {
+    fn len(&self) -> u64 {
+        self.slice.size.into()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        if offset.saturating_add(buf.len() as u64) > self.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.slices.read(self.slice, offset, buf)
     }
 }
 

@@ -1,11 +1,101 @@
-//! The chip.
+//! The chip: its map, plans for it, and flashes.
 
-use crate::camera::flash_view;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::backup::set;
+use crate::camera::flashing::{PlanDocument, PlanRequest, PlanSource};
+use crate::camera::{flash_jobs, flash_view, images};
+use crate::web::problem::Problem;
 use crate::web::reply;
 use crate::web::routes::{Answer, Asked};
+
+/// Stack of the thread that makes a plan: checking a signature goes deeper than a handler's.
+const STACK: usize = 256 << 10;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish {
+    #[serde(default)]
+    image: Option<String>,
+    #[serde(default)]
+    backup: Option<String>,
+    #[serde(default)]
+    only: Option<Names>,
+    /// Whose FACTORY is to be written, where nothing else tells.
+    #[serde(default)]
+    did: Option<String>,
+}
+
+/// Names in a list, or with commas between them as on the command line.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Names {
+    List(Vec<String>),
+    Text(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Agreed {
+    plan: String,
+    confirm: String,
+}
+
+#[derive(Serialize)]
+struct Plan {
+    id: String,
+    #[serde(flatten)]
+    document: PlanDocument,
+}
 
 pub(in crate::web) fn map(asked: &Asked<'_>) -> Answer {
     let camera = &asked.context.camera;
     let reading = camera.state().reading.clone();
     Ok(reply::json(&flash_view::of(camera, reading.as_ref())))
+}
+
+pub(in crate::web) fn plan(asked: &Asked<'_>) -> Answer {
+    let Wish { image, backup, only, did } = asked.json()?;
+    let camera = Arc::clone(&asked.context.camera);
+    let (source, name) = match (image, backup) {
+        (Some(id), None) => {
+            let (view, path) = images::find(&camera, &id)?;
+            (PlanSource::Image(path), view.name)
+        }
+        (None, Some(id)) => {
+            let set = set::find(&camera.card().backups(), &id)?;
+            (PlanSource::Set(set.path), set.name.to_string())
+        }
+        _ => {
+            let message = "Either 'image' or 'backup' must be named.";
+            return Err(Problem::new(422, "bad-body", message, "Name one of them."));
+        }
+    };
+    let only = only.map(|only| match only {
+        Names::List(names) => names,
+        Names::Text(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
+    });
+    let request = PlanRequest { source, only, did };
+    let thread = std::thread::Builder::new().name("plan".into()).stack_size(STACK);
+    let made = thread.spawn(move || flash_jobs::plan(&camera, request));
+    let made = made.map_err(|e| {
+        Problem::new(503, "no-thread", &format!("No thread could be started: {e}"), "Try again.")
+    })?;
+    let made = made.join().map_err(|_| {
+        Problem::new(500, "internal", "The program made a mistake.", "Report this with the log.")
+    })?;
+    let (id, mut document) = made?;
+    document.source.name = name;
+    Ok(reply::json(&Plan { id, document }))
+}
+
+pub(in crate::web) fn begin(asked: &Asked<'_>) -> Answer {
+    let Agreed { plan, confirm } = asked.json()?;
+    Ok(reply::json_as(202, &flash_jobs::begin(&asked.context.camera, &plan, &confirm)?))
+}
+
+pub(in crate::web) fn resume(asked: &Asked<'_>) -> Answer {
+    Ok(reply::json_as(202, &flash_jobs::begin_resume(&asked.context.camera)?))
 }

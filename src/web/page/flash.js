@@ -1,1 +1,304 @@
-// placeholder
+// Flash: choose a file, see what it is, choose partitions, see the plan on the map, type the
+// phrase, watch, and end in one of three honest states.
+
+async function flashView(main, signal, query) {
+  const steps = h("div.steps");
+  main.append(heading(t("flash.title"), t("flash.lead")), steps);
+  const status = await api("GET", "/status", undefined, { signal });
+  const job = status.job;
+  if (job && ["flash", "restore"].includes(job.kind) && job.state === "running") {
+    return watchFlash(steps, job, signal);
+  }
+  if (status.interrupted) steps.append(resumeThing(status.interrupted));
+  const backup = query.get("backup");
+  if (backup) return planStep(steps, { backup }, t("flash.fromset", { id: backup }), signal);
+  await chooseStep(steps, signal);
+}
+
+/** The files on the card, and a place for another one. */
+async function chooseStep(steps, signal) {
+  const list = h("ul.files");
+  const place = h("div.place");
+  const input = h("input.unseen", { type: "file", id: "file", tabindex: "-1",
+    onchange: () => input.files[0] && send(input.files[0]) });
+  const drop = h("div.drop", {
+    ondragover: (event) => { event.preventDefault(); drop.classList.add("over"); },
+    ondragleave: () => drop.classList.remove("over"),
+    ondrop: (event) => {
+      event.preventDefault();
+      drop.classList.remove("over");
+      if (event.dataTransfer.files[0]) send(event.dataTransfer.files[0]);
+    },
+  },
+  h("h2", null, t("flash.drop")), h("p.soft", null, t("flash.kinds")),
+  h("div.buttons", null, h("button.main", { type: "button", onclick: () => input.click() }, t("flash.choose"))),
+  h("label.unseen", { for: "file" }, t("flash.choose")), input, place);
+
+  async function send(file) {
+    const progress = h("progress", { max: 1, value: 0 });
+    fill(place, h("div.bar", null, h("label", null, t("flash.sending", { name: file.name }), progress)));
+    try {
+      const image = await upload(file, (part) => { progress.value = part; }, signal);
+      fill(place);
+      say(t("flash.arrived", { name: image.name }));
+      await refresh();
+      showImage(image);
+    } catch (error) {
+      fill(place, trouble(error));
+    }
+    input.value = "";
+  }
+
+  async function refresh() {
+    const { images } = await api("GET", "/images", undefined, { signal });
+    fill(list, images.map((image) => {
+      const [remove, said] = doing(t("delete"), async () => {
+        await api("DELETE", "/images/" + image.id);
+        await refresh();
+      });
+      return h("li", null,
+        h("div", null, h("strong", null, image.name),
+          h("p.soft", null, `${image.report.what ?? ""} `, bytes(image.size))),
+        h("div.bare", null, h("button", { type: "button", onclick: () => showImage(image) }, t("flash.look")),
+          remove), said);
+    }));
+    known.hidden = !images.length;
+  }
+
+  function showImage(image) {
+    for (const old of steps.querySelectorAll(".after")) old.remove();
+    steps.append(...imageStep(steps, image, signal));
+    steps.querySelector(".after h2").scrollIntoView({ behavior: "smooth", block: "center" });
+  }
+
+  const known = h("section.sheet", { hidden: true }, h("h2", null, t("flash.known")), list);
+  steps.append(drop, known);
+  await refresh();
+}
+
+/** Sends a file; `part` hears how far it is. */
+function upload(file, part, signal) {
+  return new Promise((done, failed) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", "/api/v1/images");
+    request.setRequestHeader("X-CSRF-Token", csrf);
+    request.setRequestHeader("X-Filename", encodeURIComponent(file.name));
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.responseType = "json";
+    request.upload.onprogress = (event) => event.lengthComputable && part(event.loaded / event.total);
+    request.onload = () => request.status === 201 ? done(request.response)
+      : failed(new Refused(request.status, request.response?.error
+        ?? { code: "internal", message: t("failed"), hint: "" }));
+    request.onerror = () => failed(new Refused(0,
+      { code: "upload-broke-off", message: t("flash.brokeoff"), hint: t("offline.hint") }));
+    signal.addEventListener("abort", () => request.abort());
+    request.send(file);
+  });
+}
+
+/** What a file is, in plain words, and the way on. */
+function imageStep(steps, image, signal) {
+  const report = image.report;
+  const [go, said] = doing(t("flash.plan"), async () => {
+    await planStep(steps, { image: image.id }, image.name, signal);
+  }, { class: "main" });
+  const facts = [
+    [t("flash.firmware"), report.firmware],
+    [t("camera.model"), report.model?.id],
+    ["SHA-256", h("code", null, image.sha256)],
+  ].filter(([, value]) => value);
+  return [h("section.sheet.after", null,
+    h("h2", { tabindex: "-1" }, image.name),
+    h("p", null, sentence(report.what ?? report.kind)),
+    h("dl", null, facts.map(([name, value]) => [h("dt", null, name), h("dd", null, value)])),
+    report.findings.map(noteOf),
+    h("div.buttons", null, go), said)];
+}
+
+/** The plan: on the map, with all that speaks against it, and the phrase. */
+async function planStep(steps, source, name, signal) {
+  for (const old of steps.querySelectorAll(".plan")) old.remove();
+  const step = h("section.sheet.plan.after");
+  const place = h("div.stack");
+  put(step, [h("h2", { tabindex: "-1" }, t("plan.title", { name })), place]);
+  steps.append(step);
+  const first = await api("POST", "/plans", source, { signal });
+  const view = await api("GET", "/flash", undefined, { signal });
+  const names = first.partitions.map((part) => part.name);
+  const chosen = new Set(names);
+  const choice = h("fieldset.choice", null, h("legend", null, t("plan.choose")),
+    first.partitions.map((part) => {
+      const box = h("input", { type: "checkbox", checked: true, onchange: async () => {
+        if (box.checked) chosen.add(part.name); else chosen.delete(part.name);
+        await again();
+      } });
+      return h("label.check", null, box, part.name, h("span.soft", null, bytes(part.size)));
+    }));
+  const body = h("div.stack");
+  fill(place, names.length > 1 && choice, body);
+
+  async function again() {
+    if (!chosen.size) return fill(body, h("p", null, t("plan.none")));
+    try {
+      const only = names.filter((part) => chosen.has(part));
+      show(await api("POST", "/plans", only.length === names.length ? source : { ...source, only }, { signal }));
+    } catch (error) {
+      fill(body, trouble(error));
+    }
+  }
+
+  function show(plan) {
+    const states = chipNow(view).map(() => "outside");
+    for (const part of plan.partitions.filter((one) => one.offset !== null)) {
+      planCells(part).forEach((state, i) => { states[part.offset / CELL + i] = state; });
+    }
+    const map = new ChipMap(view.partitions, states, t("plan.alt", { words: inWords(states) }));
+    fill(body,
+      map.element, legend(["same", "program", "erase", "outside"]),
+      planTable(plan),
+      plan.blockers.length > 0 && h("div", null, h("h3", null, t("plan.blockers")),
+        plan.blockers.map((blocker) => noteOf({ severity: "blocker", ...blocker }))),
+      plan.warnings.length > 0 && h("div", null, h("h3", null, t("plan.warnings")),
+        plan.warnings.map((warning) => noteOf({ severity: "warning", ...warning }))),
+      (plan.notes ?? []).map((note) => noteOf({ severity: "note", ...note })),
+      healsNote(plan),
+      plan.blockers.length === 0 && confirmForm(plan));
+  }
+
+  function confirmForm(plan) {
+    if (plan.confirm === null) return h("p", null, h("strong", null, t("plan.nothing")));
+    const input = h("input", { type: "text", autocomplete: "off", spellcheck: "false", autocapitalize: "characters" });
+    const element = form([
+      h("p", null, t("plan.estimate", { time: span(plan.estimate_s ?? 0) })),
+      h("p", null, t("plan.type"), h("br"), h("span.phrase", null, plan.confirm)),
+      field(t("plan.phrase"), input),
+    ], t("plan.go"), async () => {
+      const job = await api("POST", "/jobs", { plan: plan.id, confirm: input.value.trim() });
+      fill(steps);
+      await watchFlash(steps, job, signal);
+    }, { danger: true });
+    const check = () => { element.go.disabled = input.value.trim() !== plan.confirm; };
+    input.addEventListener("input", check);
+    check();
+    return element;
+  }
+
+  show(first);
+  step.querySelector("h2").focus({ preventScroll: true });
+  step.scrollIntoView({ behavior: "smooth", block: "start" });
+}
+
+function planTable(plan) {
+  const kinds = ["total", "same", "program", "erase"];
+  return h("div.scroll", { tabindex: "0" }, h("table", null,
+    h("thead", null, h("tr", null, h("th", { scope: "col" }, t("col.name")),
+      kinds.map((kind) => h("th.number", { scope: "col" }, t("plan." + kind))))),
+    h("tbody", null, plan.partitions.map((part) => h("tr", null, h("th", { scope: "row" }, part.name),
+      kinds.map((kind) => h("td.number", null, part.blocks[kind])))))));
+}
+
+/** What a power cut would mean, said before it can happen. */
+function healsNote(plan) {
+  if (plan.confirm === null) return null;
+  const severity = { itself: "note", "boot-loader": "note", "needs-pc": "danger" }[plan.heals] ?? "warning";
+  return h(`div.note.${severity}`, null, icon(severity === "note" ? "good" : "look"),
+    h("div", null, h("p", null, h("strong", null, t("heals." + plan.heals))),
+      h("p", null, t(`heals.${plan.heals}.why`))));
+}
+
+function resumeThing(interrupted) {
+  const [go, said] = doing(t("resume"), async () => {
+    await api("POST", "/resume");
+    if (location.hash.startsWith("#/flash")) await route();
+    else location.hash = "#/flash";
+  });
+  return h("section.next", null,
+    h("div", null, h("h2", null, t("resume.title")),
+      h("p", null, interrupted.damage ? sentence(interrupted.damage)
+        : t("resume.why", { names: interrupted.partitions.join(", "), before: interrupted.before }))),
+    !interrupted.damage && go, said);
+}
+
+/** A flash that runs, drawn live; also after a reload, and from a second browser. */
+async function watchFlash(steps, job, signal) {
+  const view = await api("GET", "/flash", undefined, { signal });
+  const before = await api("GET", "/status", undefined, { signal });
+  const empty = chipNow(view).map(() => "outside");
+  const states = (cells) => empty.map((state, i) => JOB_STATES[cells[i]] ?? state);
+  const map = new ChipMap(view.partitions, states(job.cells), t("flash.live"));
+  const words = h("strong");
+  const count = h("span.soft");
+  const progress = h("progress", { max: 1, value: 0, "aria-label": t("flash.progress") });
+  const sheet = h("section.sheet.live", null,
+    h("h2", { tabindex: "-1" }, t(job.kind === "restore" ? "flash.restoring" : "flash.running")),
+    h("p.soft", null, t("flash.stay")),
+    h("div.now", null, words, count), progress, map.element,
+    legend(["same", "waiting", "active", "proven", "failed"]));
+  fill(steps, sheet);
+  let step = "";
+  job = await follow(job, (news) => {
+    words.textContent = stepName(news.step);
+    count.textContent = news.blocks ? t("flash.blocks", { block: news.block, blocks: news.blocks }) : "";
+    if (news.blocks) progress.value = news.block / news.blocks;
+    map.update(states(news.cells));
+    if (news.step !== step) say(words.textContent);
+    step = news.step;
+  }, signal);
+  const restarts = job.outcome === "done" && job.state === "done" && job.what_is_where.length > 0;
+  sheet.prepend(ending(job, restarts));
+  sheet.querySelector("h2").focus({ preventScroll: true });
+  say(t("end." + endOf(job).key));
+  if (restarts) await comeBack(before, sheet.querySelector(".count"), job);
+}
+
+/** How it ended: the mark, and which words. */
+function endOf(job) {
+  if (job.state === "interrupted") return { mark: "bad", key: "partly" };
+  const key = job.outcome ?? (job.state === "done" ? "done" : "unchanged");
+  return { mark: { done: "good", unchanged: "look", partly: "bad" }[key], key };
+}
+
+/** The three honest ends. */
+function ending(job, restarts) {
+  const { mark, key } = endOf(job);
+  return h(`div.end.${mark}`, null, icon(mark === "good" ? "good" : "look"), h("div", null,
+    h("h2", { tabindex: "-1" }, t("end." + key)), h("p", null, t(`end.${key}.why`)),
+    job.error && trouble(new Refused(409, job.error)),
+    job.what_is_where.length > 0 && h("ul.facts", null, job.what_is_where.map((line) => h("li", null, sentence(line)))),
+    restarts && h("p", null, t("end.restarts")),
+    key === "partly" && h("div.buttons", null, ...doing(t("resume"), async () => {
+      await api("POST", "/resume");
+      await route();
+    }, { class: "main" }))),
+  restarts && h("p.count", { "aria-hidden": "true" }));
+}
+
+/** Restarts the camera, and comes back with it. */
+async function reboot() {
+  const before = await api("GET", "/status");
+  await api("POST", "/reboot");
+  const left = h("p.count", { "aria-hidden": "true" });
+  const waiting = dialog(t("reboot.title"), left, h("p", null, t("reboot.waiting")));
+  waiting.addEventListener("cancel", (event) => event.preventDefault());
+  await comeBack(before, left);
+}
+
+/** Waits until the camera has restarted, and keeps what ran before for the comparison. */
+async function comeBack(before, left, job) {
+  const { program, model, kernel, firmware, boot_count } = before;
+  sessionStorage.setItem("before", JSON.stringify({ program, model, kernel, firmware, boot_count,
+    outcome: job ? endOf(job).key : null }));
+  const began = Date.now();
+  for (;;) {
+    await pause(1000);
+    const seconds = Math.round((Date.now() - began) / 1000);
+    left.textContent = String(Math.max(0, 90 - seconds));
+    // This session lives in the memory of the camera that goes: when it is unknown, the new one is there.
+    const status = await fetch("/api/v1/status", { cache: "no-store", signal: AbortSignal.timeout(3000) })
+      .then((answer) => answer.status, () => 0);
+    if (status === 401) break;
+    if (seconds === 90) left.replaceWith(h("p", { role: "status" }, t("reboot.long")));
+  }
+  location.hash = "#/home";
+  location.reload();
+}

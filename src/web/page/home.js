@@ -1,1 +1,137 @@
-// placeholder
+// Home: four answers in words, and the one thing to do next.
+
+async function homeView(main, signal) {
+  const place = h("div.stack");
+  main.append(heading(t("home.title"), t("home.lead")), place);
+  const before = sessionStorage.getItem("before");
+  for (;;) {
+    const status = early ?? await api("GET", "/status", undefined, { signal });
+    early = null;
+    seen(status);
+    if (!place.contains(document.activeElement) || !place.firstChild) {
+      fill(place,
+        before && cameBack(JSON.parse(before), status),
+        nextThing(status),
+        h("div.answers", null, identityAnswer(status), backupAnswer(status), runsAnswer(status),
+          cardAnswer(status)),
+        others(status));
+    }
+    await pause(status.backup.state === "running" || status.backup.state === "waiting"
+      ? 1500 : 6000, signal);
+  }
+}
+
+function answer(title, mark, word, ...words) {
+  const signs = { good: "good", wait: "wait", look: "look", bad: "bad" };
+  return h(`section.sheet.answer.${mark}`, null, h("h2", null, title),
+    h("p.word", null, icon(signs[mark]), word), words.filter(Boolean).map((w) => h("p", null, w)));
+}
+
+function identityAnswer({ identity }) {
+  const title = t("identity");
+  if (identity.saved === "none") return answer(title, "look", t("look"), t("identity.none"));
+  if (identity.saved !== "card") return answer(title, "bad", t("unsafe"), t("identity.unsaved"));
+  if (identity.health !== "healthy") {
+    return answer(title, "look", t("look"), t("identity.ill", { health: t("health." + identity.health) }));
+  }
+  return answer(title, "good", t("safe"), t("identity.safe"),
+    identity.downloaded ? t("identity.twice") : t("identity.once"));
+}
+
+function backupAnswer({ backup, newest_backup: newest }) {
+  const title = t("backup");
+  switch (backup.state) {
+    case "waiting": return answer(title, "wait", t("underway"), t("backup.waiting"));
+    case "running": return answer(title, "wait", t("underway"),
+      `${stepName(backup.step)}, ${backup.total
+        ? Math.floor(100 * backup.done / backup.total) : 0} %`);
+    case "failed": return answer(title, "bad", t("none"), sentence(told(backup.code, backup.message)));
+    case "off": return answer(title, "wait", t("off"), t("backup.off"));
+    default:
+  }
+  if (!newest || newest.proof === "damaged" || !backup.complete) {
+    return answer(title, "bad", t("look"), t("backup.ill", { id: backup.set }));
+  }
+  return answer(title, "good", t("proven"), t("backup.good", { id: newest.id }), moment(newest.clock));
+}
+
+function runsAnswer(status) {
+  const services = status.services.filter((service) => service.enabled);
+  const ill = services.filter((service) => !["running", "ready", "waiting", "starting", "stopped"].includes(service.state));
+  const words = services.length
+    ? services.map((service) => service.name ?? service.id).join(", ") : t("runs.stock");
+  if (status.safe_mode) return answer(t("runs"), "look", t("safemode"), t("runs.safemode"));
+  if (ill.length) {
+    return answer(t("runs"), "look", t("look"),
+      t("runs.ill", { names: ill.map((service) => service.name ?? service.id).join(", ") }));
+  }
+  return answer(t("runs"), "good", t("well"), words, t("runs.since", { time: span(status.uptime_seconds) }));
+}
+
+function cardAnswer({ card }) {
+  const title = t("card");
+  if (card.state === "missing") return answer(title, "bad", t("missing"), t("card.missing"));
+  if (card.state === "read-only") return answer(title, "bad", t("readonly"), t("card.readonly"));
+  const words = t("card.free", { free: bytes(card.free), total: bytes(card.total) });
+  return card.free < 40 << 20 ? answer(title, "look", t("nearlyfull"), words)
+    : answer(title, "good", t("well"), words);
+}
+
+/** The gravest thing first; then the copy of the identity; then nothing. */
+function nextThing(status) {
+  const [gravest] = status.notices;
+  if (status.interrupted) return resumeThing(status.interrupted);
+  if (gravest?.severity === "danger") return noticeThing(gravest);
+  const { identity, newest_backup: set } = status;
+  if (identity.saved === "card" && !identity.downloaded && set && identity.health === "healthy") {
+    return h("section.next", null,
+      h("div", null, h("h2", null, t("next.download")), h("p", null, t("next.download.why"))),
+      h("button", { type: "button", onclick: () => downloadDialog(set, "set.zip") }, t("download")));
+  }
+  if (gravest?.severity === "warning") return noticeThing(gravest);
+  return h("section.next.calm", null, h("div", null, h("h2", null, t("next.nothing")),
+    h("p", null, t("next.nothing.why"))));
+}
+
+function noticeThing(notice) {
+  return h("section.next", null, h("div", null,
+    h("h2", null, sentence(told(notice.code, notice.message))),
+    h("p", null, told(notice.code + ".hint", notice.hint))));
+}
+
+function others(status) {
+  const rest = status.notices.filter((notice, i) => i > 0 || notice.severity === "note");
+  if (!rest.length) return null;
+  return h("section.sheet", null, h("h2", null, t("also")), rest.map(noteOf));
+}
+
+/** A notice, a finding or a warning of a plan. */
+function noteOf(notice) {
+  const severity = notice.severity ?? "warning";
+  const words = notice.message ?? notice.reason;
+  return h(`div.note.${severity}`, null, icon(severity === "note" ? "good" : "look"),
+    h("div", null, h("p", null, h("strong", null, notice.partition && `${notice.partition}: `,
+      sentence(told(notice.code, words)))),
+    notice.hint && h("p", null, told(notice.code + ".hint", notice.hint))));
+}
+
+/** After a restart: what runs now, against what ran before. */
+function cameBack(before, status) {
+  const rows = [["program", "camera.program"], ["model", "camera.model"], ["kernel", "camera.kernel"],
+    ["firmware", "camera.firmware"], ["boot_count", "camera.starts"]]
+    .filter(([key]) => before[key] !== undefined || status[key] !== undefined);
+  const same = (key) => before[key] === status[key];
+  return h("section.sheet", null,
+    h("h2", null, t("back.title")),
+    before.outcome && h("p.answer.good", null, h("span.word", null, icon("good"), t("end." + before.outcome))),
+    h("div.scroll", null, h("table", null,
+      h("thead", null, h("tr", null, h("th", null, h("span.unseen", null, t("back.what"))),
+        h("th", null, t("back.before")), h("th", null, t("back.now")))),
+      h("tbody", null, rows.map(([key, label]) => h("tr", null, h("th", { scope: "row" }, t(label)),
+        h("td", null, before[key] ?? "-"),
+        h("td", null, same(key) ? status[key] ?? "-" : h("strong", null, status[key] ?? "-"))))))),
+    h("div.buttons", null, h("button", { type: "button", onclick: (event) => {
+      sessionStorage.removeItem("before");
+      event.target.closest("section").remove();
+    } }, t("back.good"))));
+}

@@ -1,0 +1,189 @@
+//! The hacks of one camera: started, ended, and the documents of
+//! `/api/v1/services` and `/api/v1/ssh/keys`.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Camera, Source};
+use crate::services::ssh::{folder, host_key, keys};
+use crate::services::{
+    LogView, Pace, ServiceBrief, ServiceError, ServiceView, Services, Values, World,
+};
+
+/// Where hacks have their folders in memory, on a camera.
+const RUN: &str = "/tmp/mi360d/run";
+
+/// `GET /api/v1/services`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Document {
+    /// All hacks of the card.
+    pub services: Vec<ServiceView>,
+    /// Why none of them runs, if so.
+    pub off: Option<&'static str>,
+}
+
+/// The body of `PUT /api/v1/services/{id}`: what is not said stays.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Put {
+    /// Whether it is to run.
+    pub enabled: Option<bool>,
+    /// Settings to change.
+    pub settings: Values,
+}
+
+/// `GET /api/v1/ssh/keys`.
+#[derive(Clone, Debug, Serialize)]
+pub struct SshKeys {
+    /// Who may log in.
+    pub keys: Vec<keys::Key>,
+    /// The same as a text, to be edited and sent back.
+    pub authorized_keys: String,
+    /// The camera's own key, as a client shows it at the first connection.
+    pub host_key: Option<String>,
+}
+
+/// The body of `PUT /api/v1/ssh/keys`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PutSshKeys {
+    /// One key a line; an empty text takes all of them away.
+    pub authorized_keys: String,
+}
+
+/// Starts the hacks. To be called once, when the identity is safe, and not in
+/// safe mode.
+pub fn start(camera: &Camera, config: &Path) {
+    let run = match camera.source() {
+        Source::Device => Path::new(RUN).to_owned(),
+        Source::Simulated { dir, .. } => dir.join("run/hacks"),
+    };
+    let judgement = camera.state().vaulted.as_ref().map(|v| v.judgement.clone());
+    let model = judgement.map_or_else(|| "unknown".to_owned(), |j| camera.model(&j));
+    let world = World {
+        card: absolute(camera.card().root()),
+        config: absolute(config),
+        run: absolute(&run),
+        program: std::env::current_exe().unwrap_or_default(),
+        model,
+        pace: Pace::default(),
+    };
+    match Services::start(world) {
+        Ok(services) => {
+            // Called once; a second call would end what it started.
+            if let Err(second) = camera.services.set(services) {
+                second.stop();
+            }
+        }
+        Err(e) => log::error!("the hacks cannot be looked after: {e}"),
+    }
+}
+
+/// Ends all hacks, and waits for that.
+pub fn stop(camera: &Camera) {
+    if let Some(services) = camera.services.get() {
+        services.stop();
+    }
+}
+
+/// Reads settings and folders again.
+pub fn reload(camera: &Camera) {
+    if let Some(services) = camera.services.get() {
+        services.reload();
+    }
+}
+
+/// The same place, however this process's folder changes.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn running(camera: &Camera) -> Result<&Services, ServiceError> {
+    camera.services.get().ok_or(ServiceError::NotRunning(off(camera)))
+}
+
+fn off(camera: &Camera) -> &'static str {
+    if camera.state().safe_mode {
+        "three starts in a row did not last, so this is the safe mode"
+    } else {
+        "they are not started yet"
+    }
+}
+
+/// What looks after the hacks, once they are started.
+pub fn of(camera: &Camera) -> Option<&Services> {
+    camera.services.get()
+}
+
+/// All hacks.
+pub fn list(camera: &Camera) -> Document {
+    match camera.services.get() {
+        Some(services) => Document { services: services.list(), off: None },
+        None => Document { services: Vec::new(), off: Some(off(camera)) },
+    }
+}
+
+/// All hacks, in short, for the status.
+pub fn brief(camera: &Camera) -> Vec<ServiceBrief> {
+    camera.services.get().map(Services::brief).unwrap_or_default()
+}
+
+/// One hack.
+///
+/// # Errors
+/// [`ServiceError`].
+pub fn get(camera: &Camera, id: &str) -> Result<ServiceView, ServiceError> {
+    running(camera)?.get(id)
+}
+
+/// Switches a hack, and sets its settings.
+///
+/// # Errors
+/// [`ServiceError`]; nothing was changed then.
+pub fn put(camera: &Camera, id: &str, put: &Put) -> Result<ServiceView, ServiceError> {
+    let services = running(camera)?;
+    camera.card().require_writable()?;
+    services.put(id, put.enabled, &put.settings)
+}
+
+/// Starts a hack anew.
+///
+/// # Errors
+/// [`ServiceError`].
+pub fn restart(camera: &Camera, id: &str) -> Result<ServiceView, ServiceError> {
+    running(camera)?.restart(id)
+}
+
+/// The last lines that a hack printed.
+///
+/// # Errors
+/// [`ServiceError`].
+pub fn log(camera: &Camera, id: &str) -> Result<LogView, ServiceError> {
+    running(camera)?.log(id)
+}
+
+/// Who may log in by SSH.
+pub fn ssh_keys(camera: &Camera) -> SshKeys {
+    let card = camera.card().root();
+    let text = keys::read(card).unwrap_or_default();
+    SshKeys {
+        keys: keys::parse(&text).unwrap_or_default(),
+        authorized_keys: text,
+        host_key: host_key::shown(&folder(card)),
+    }
+}
+
+/// Says who may log in by SSH from now on.
+///
+/// # Errors
+/// [`ServiceError::Key`] with the line that is wrong; nothing was changed then.
+pub fn put_ssh_keys(camera: &Camera, put: &PutSshKeys) -> Result<SshKeys, ServiceError> {
+    keys::parse(&put.authorized_keys)?;
+    camera.card().require_writable()?;
+    keys::store(camera.card().root(), &put.authorized_keys)?;
+    if let Some(services) = camera.services.get() {
+        services.keys_changed();
+    }
+    Ok(ssh_keys(camera))
+}

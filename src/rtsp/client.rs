@@ -1,0 +1,104 @@
+//! How the daemon asks the RTSP server of this machine: what it is doing, its last key frame, and a
+//! live view.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::time::Duration;
+
+use super::error::RtspError;
+use super::picture::Size;
+pub use super::server::Head;
+use super::server::local_name;
+use super::stats::Stats;
+
+/// The port that is asked where nothing else was set.
+pub const PORT: u16 = 8554;
+/// How long an answer may take to begin. A live view begins with the first picture.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of the document, of a picture.
+const LARGEST: u64 = 4 * 1024 * 1024;
+/// Bytes of the first line.
+const LONGEST_HEAD: u64 = 4096;
+
+/// A picture, or the beginning of a live view.
+#[derive(Debug)]
+pub struct Media<B> {
+    /// `video/mp4; codecs="avc1.64001f"`, or `application/octet-stream`.
+    pub media_type: String,
+    /// Pixels.
+    pub size: Option<Size>,
+    /// The bytes.
+    pub body: B,
+}
+
+/// The form of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// An MP4 file of one frame.
+    Mp4,
+    /// The Annex-B bytes.
+    AnnexB,
+}
+
+fn ask(port: u16, question: &str) -> Result<BufReader<UnixStream>, RtspError> {
+    let ask = || -> io::Result<UnixStream> {
+        let address = SocketAddr::from_abstract_name(local_name(port))?;
+        let mut stream = UnixStream::connect_addr(&address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.write_all(format!("{question}\n").as_bytes())?;
+        Ok(stream)
+    };
+    Ok(BufReader::new(ask().map_err(RtspError::Ask)?))
+}
+
+fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> RtspError {
+    RtspError::Ask(io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+fn begin(port: u16, question: &str) -> Result<(Head, BufReader<UnixStream>), RtspError> {
+    let mut reader = ask(port, question)?;
+    let mut line = String::new();
+    (&mut reader).take(LONGEST_HEAD).read_line(&mut line).map_err(RtspError::Ask)?;
+    let head: Head = serde_json::from_str(&line).map_err(broken)?;
+    match head.error {
+        Some(why) => Err(RtspError::Refused(why)),
+        None => Ok((head, reader)),
+    }
+}
+
+/// What the server at this port is doing.
+///
+/// # Errors
+/// [`RtspError::Ask`] where none runs.
+pub fn stats(port: u16) -> Result<Stats, RtspError> {
+    let mut text = Vec::new();
+    ask(port, "stats")?.take(LARGEST).read_to_end(&mut text).map_err(RtspError::Ask)?;
+    serde_json::from_slice(&text).map_err(broken)
+}
+
+/// The last key frame of a stream.
+///
+/// # Errors
+/// [`RtspError::Ask`] where no server runs, [`RtspError::Refused`] where there is no such stream or
+/// no picture yet.
+pub fn snapshot(port: u16, stream: &str, form: Form) -> Result<Media<Vec<u8>>, RtspError> {
+    let form = if form == Form::Mp4 { "mp4" } else { "annexb" };
+    let (head, reader) = begin(port, &format!("snapshot {stream} {form}"))?;
+    let mut body = Vec::new();
+    reader.take(LARGEST).read_to_end(&mut body).map_err(RtspError::Ask)?;
+    Ok(Media { media_type: head.media_type, size: head.size, body })
+}
+
+/// A live view of a stream: its body is fragmented MP4 that ends when the stream changes (then ask
+/// again) or the server stops. Reading waits for pictures, at most a minute; dropping it ends it.
+///
+/// # Errors
+/// As [`snapshot`].
+pub fn live(port: u16, stream: &str) -> Result<Media<impl Read + Send + 'static>, RtspError> {
+    let (head, reader) = begin(port, &format!("live {stream}"))?;
+    let minute = Some(Duration::from_secs(60));
+    reader.get_ref().set_read_timeout(minute).map_err(RtspError::Ask)?;
+    Ok(Media { media_type: head.media_type, size: head.size, body: reader })
+}

@@ -1,0 +1,97 @@
+//! Why the RTSP server does not start, or cannot be asked.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::error::{Exit, Explain};
+
+/// See the module.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RtspError {
+    /// No stream, one twice, or a name that cannot stand in an address.
+    #[error("{0}")]
+    Streams(String),
+    /// The address cannot be had.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Everybody in the network would see the pictures.
+    #[error("{0} can be reached from the network, and there is no password")]
+    NoPassword(SocketAddr),
+    /// The password cannot be read.
+    #[error("{}: {source}", path.display())]
+    Password {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// There is none in its file.
+    #[error("{}: there is no password in it", .0.display())]
+    EmptyPassword(PathBuf),
+    /// A thread, a socket pair, or random bytes.
+    #[error("cannot start: {0}")]
+    Start(#[source] io::Error),
+    /// The server is not there, or broke off.
+    #[error("the RTSP server does not answer: {0}")]
+    Ask(#[source] io::Error),
+    /// The server has no such stream, or no picture of it yet.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Explain for RtspError {
+    fn code(&self) -> &'static str {
+        match self {
+            RtspError::Streams(_) => "rtsp-streams",
+            RtspError::Listen { .. } => "rtsp-listen",
+            RtspError::NoPassword(_) => "rtsp-no-password",
+            RtspError::Password { .. } => "rtsp-password",
+            RtspError::EmptyPassword(_) => "rtsp-password-empty",
+            RtspError::Start(_) => "rtsp-start",
+            RtspError::Ask(_) => "rtsp-not-running",
+            RtspError::Refused(_) => "rtsp-no-picture",
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            RtspError::Streams(_) => {
+                "Name each stream once, with letters, digits, - and _: --stream mainstream=PATH."
+            }
+            RtspError::Listen { .. } => {
+                "Another program has this port, or the address is not this machine's: name \
+                 another with --listen."
+            }
+            RtspError::NoPassword(_) => {
+                "Write one into a file and name it with --password-file, or listen on 127.0.0.1."
+            }
+            RtspError::Password { .. } | RtspError::EmptyPassword(_) => {
+                "Write the streams' password into the file's first line."
+            }
+            RtspError::Start(_) => "Stop other programs to free memory, then start again.",
+            RtspError::Ask(_) => "Turn RTSP on, or look in its log for why it does not run.",
+            RtspError::Refused(_) => {
+                "Wait for the camera's first key frame; if none comes, look whether its \
+                 framegrabber runs."
+            }
+        }
+        .to_owned()
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            RtspError::Streams(_) => Exit::Usage,
+            RtspError::NoPassword(_) => Exit::Refused,
+            _ => Exit::Failed,
+        }
+    }
+}

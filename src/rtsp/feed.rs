@@ -1,0 +1,251 @@
+//! One stream between its source's thread, which pushes, and the server's thread, which looks. The
+//! lock is held for moments only: neither waits for the other's work.
+
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::assemble::{Losses, Picture};
+use super::clock::Clock;
+use super::frame::Frame;
+use super::params::Params;
+use super::ring::{Ring, Room};
+use super::stats::{Lost, StreamStats, Writer};
+
+/// What is measured in, in microseconds.
+const WINDOW: u64 = 2_000_000;
+/// So long without a picture, and the writer counts as silent: microseconds.
+const SILENT: u64 = 3_000_000;
+
+/// Wakes the server's thread out of its `poll`.
+#[derive(Debug)]
+pub(super) struct Wake {
+    pending: AtomicBool,
+    write: UnixStream,
+    read: UnixStream,
+}
+
+impl Wake {
+    pub(super) fn new() -> std::io::Result<Wake> {
+        let (read, write) = UnixStream::pair()?;
+        read.set_nonblocking(true)?;
+        write.set_nonblocking(true)?;
+        Ok(Wake { pending: AtomicBool::new(false), write, read })
+    }
+
+    pub(super) fn wake(&self) {
+        if !self.pending.swap(true, Ordering::AcqRel) {
+            let _ = (&self.write).write(&[0]);
+        }
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.read.as_fd()
+    }
+
+    pub(super) fn clear(&self) {
+        let _ = (&self.read).read(&mut [0; 8]);
+        self.pending.store(false, Ordering::Release);
+    }
+}
+
+/// What both sides know of a stream.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) ring: Ring,
+    /// The newest parameter sets.
+    pub(super) params: Option<Arc<Params>>,
+    /// Grows when what viewers were told in the SDP no longer holds: another codec.
+    pub(super) epoch: u64,
+    writer: Writer,
+    clock: Clock,
+    pipe: Option<usize>,
+    lost: Lost,
+    changes: u64,
+    pictures: u64,
+    key_pictures: u64,
+    last_key_at: u64,
+    group: u64,
+    last_arrival: u64,
+    /// The running measurement: since when, pictures, bytes.
+    window: (u64, u64, u64),
+    fps: f64,
+    bits_per_second: u64,
+}
+
+/// One stream. See the module.
+#[derive(Debug)]
+pub(super) struct Feed {
+    pub(super) name: String,
+    started: Instant,
+    state: Mutex<State>,
+    wake: Arc<Wake>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Feed {
+    pub(super) fn new(
+        name: String,
+        started: Instant,
+        room: Room,
+        wake: Arc<Wake>,
+        stop: Arc<AtomicBool>,
+    ) -> Feed {
+        let state = State {
+            ring: Ring::new(room),
+            params: None,
+            epoch: 0,
+            writer: Writer::default(),
+            clock: Clock::new(None),
+            pipe: None,
+            lost: Lost::default(),
+            changes: 0,
+            pictures: 0,
+            key_pictures: 0,
+            last_key_at: 0,
+            group: 0,
+            last_arrival: 0,
+            window: (0, 0, 0),
+            fps: 0.0,
+            bits_per_second: 0,
+        };
+        Feed { name, started, state: Mutex::new(state), wake, stop }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Microseconds since the server started: the clock of all frames.
+    pub(super) fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// A whole picture has come.
+    pub(super) fn push(&self, picture: &Picture<'_>, arrived: u64) {
+        let time = {
+            let mut state = self.state();
+            state.take_params(picture, &self.name);
+            state.clock.picture(arrived)
+        };
+        // The copy is made without the lock.
+        let frame = Arc::new(Frame::new(picture, time));
+        let mut state = self.state();
+        state.measure(&frame, arrived);
+        state.ring.push(frame);
+        drop(state);
+        self.wake.wake();
+    }
+
+    pub(super) fn set_writer(&self, writer: Writer) {
+        let mut state = self.state();
+        if state.writer != writer {
+            log::info!("stream {}: its writer is {}", self.name, words(writer));
+            state.writer = writer;
+        }
+    }
+
+    pub(super) fn set_pipe(&self, bytes: usize) {
+        self.state().pipe = Some(bytes);
+    }
+
+    pub(super) fn set_losses(&self, losses: Losses) {
+        let mut state = self.state();
+        if losses.breaks > state.lost.breaks {
+            log::warn!("stream {}: broken {} times so far", self.name, losses.breaks);
+        }
+        state.lost = Lost { breaks: losses.breaks, pictures: losses.dropped };
+    }
+
+    /// The stream's part of the document.
+    pub(super) fn stats(&self, viewers: usize) -> StreamStats {
+        let now = self.now();
+        let state = self.state();
+        let silent = now.saturating_sub(state.last_arrival) > SILENT;
+        let writer = match state.writer {
+            Writer::Live if silent => Writer::Silent,
+            other => other,
+        };
+        let quiet = silent || writer == Writer::Gone;
+        StreamStats {
+            name: self.name.clone(),
+            codec: state.params.as_ref().map(|params| params.codec),
+            size: state.params.as_ref().map(|params| params.size),
+            writer,
+            fps: if quiet { 0.0 } else { state.fps },
+            bits_per_second: if quiet { 0 } else { state.bits_per_second },
+            pictures: state.pictures,
+            key_pictures: state.key_pictures,
+            group: state.group,
+            lost: state.lost,
+            pipe: state.pipe,
+            held: state.ring.held(),
+            viewers,
+            changes: state.changes,
+        }
+    }
+}
+
+impl State {
+    fn take_params(&mut self, picture: &Picture<'_>, name: &str) {
+        let Some(known) = &self.params else {
+            self.clock = Clock::new(picture.params.rate.map(super::picture::Rate::per_second));
+            self.params = Some(Arc::clone(picture.params));
+            return;
+        };
+        if Arc::ptr_eq(known, picture.params) {
+            return;
+        }
+        if known.codec != picture.params.codec {
+            log::info!("stream {name}: the codec changed; its viewers are told");
+            self.epoch += 1;
+            self.ring.clear();
+            self.changes += 1;
+        } else if known.size != picture.params.size {
+            self.changes += 1;
+        }
+        self.params = Some(Arc::clone(picture.params));
+    }
+
+    fn measure(&mut self, frame: &Frame, arrived: u64) {
+        self.writer = Writer::Live;
+        self.last_arrival = arrived;
+        self.pictures += 1;
+        if frame.key {
+            self.key_pictures += 1;
+            self.group = self.pictures - self.last_key_at;
+            self.last_key_at = self.pictures;
+        }
+        let (since, pictures, bytes) = self.window;
+        let length = arrived.saturating_sub(since);
+        if length >= WINDOW {
+            if length < 3 * WINDOW {
+                // Counts of two seconds: far from where precision ends.
+                #[allow(clippy::cast_precision_loss)]
+                let fps = pictures as f64 * 1e6 / length as f64;
+                self.fps = (fps * 100.0).round() / 100.0;
+                self.bits_per_second = bytes * 8 * 1_000_000 / length;
+            }
+            self.window = (arrived, 1, frame.held() as u64);
+        } else {
+            self.window = (since, pictures + 1, bytes + frame.held() as u64);
+        }
+    }
+}
+
+fn words(writer: Writer) -> &'static str {
+    match writer {
+        Writer::Missing => "missing: there is no such FIFO or file",
+        Writer::Waiting => "awaited",
+        Writer::Live => "here",
+        Writer::Silent => "silent",
+        Writer::Gone => "gone",
+    }
+}

@@ -1,0 +1,57 @@
+//! RTSP that does not break: `mi360d rtsp`, a process of its own, so that nothing it does can hurt
+//! the daemon. Depends on nothing of the camera, the card, or the page.
+//!
+//! ```text
+//!  FIFO -> source (a thread each) -> annexb, assemble -> frame -> feed: the ring of shared frames
+//!                                                                   |
+//!             RTSP, RTP, RTCP  <-  server (one thread, one poll)  <-+->  local: the daemon's page
+//! ```
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`bits`], [`picture`] | bits of parameter sets; sizes and rates; pure |
+//! | [`h264`], [`h265`] | kinds of units, parameter sets, continuity; pure |
+//! | [`annexb`], [`params`], [`assemble`] | bytes become whole pictures, or none; pure |
+//! | [`clock`] | even times from uneven arrivals; pure |
+//! | [`frame`], [`ring`] | a picture as all share it, in RTP packets; the last ones; pure |
+//! | [`rtp`], [`sdp`], [`message`], [`transport`] | the protocols' texts and bytes; pure |
+//! | [`auth`], [`guard`] | logins, and what wrong ones cost; pure |
+//! | [`fmp4`] | a frame as MP4, for the page; pure |
+//! | [`scene`] | a made-up picture where there is no camera; pure |
+//! | [`source`], `feed` | the reading thread, and what it shares with the server's |
+//! | [`server`] | the one thread that speaks with the network |
+//! | [`stats`], [`client`] | the state as a document; how the daemon asks for it |
+//!
+//! **How the daemon uses it.** It starts the process as a hack, and asks it through an abstract
+//! Unix socket (`mi360d-rtsp-PORT`), which only the same user may speak to: [`client::stats`] for
+//! the page, [`client::snapshot`] for `GET /api/v1/snapshot`, [`client::live`], whose `Read` is the
+//! body of `GET /api/v1/live`. docs/rtsp.md tells the rest.
+
+pub mod annexb;
+pub mod assemble;
+pub mod auth;
+pub mod bits;
+pub mod client;
+pub mod clock;
+pub mod error;
+mod feed;
+pub mod fmp4;
+pub mod frame;
+pub mod guard;
+pub mod h264;
+pub mod h265;
+pub mod message;
+pub mod params;
+pub mod picture;
+pub mod ring;
+pub mod rtp;
+pub mod scene;
+pub mod sdp;
+pub mod server;
+pub mod source;
+pub mod stats;
+pub mod transport;
+
+pub use error::RtspError;
+pub use server::{Config, Server};
+pub use source::Source;

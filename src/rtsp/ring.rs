@@ -1,0 +1,147 @@
+//! The last frames of one stream, shared by all its viewers, and each viewer's place among them. A
+//! viewer that cannot keep up falls off the ring's end and goes on at a key frame: it loses whole
+//! groups of pictures, never parts, and holds nobody up. Pure.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::frame::Frame;
+
+/// What the ring holds at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Bytes of frames; the newest one stays whatever it takes.
+    pub bytes: usize,
+    /// Microseconds from the oldest to the newest.
+    pub time: u64,
+}
+
+impl Default for Room {
+    /// 1 MiB and 5 s: at a camera's 2 Mbit/s that is one bound as much as the other.
+    fn default() -> Room {
+        Room { bytes: 1024 * 1024, time: 5_000_000 }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Ring {
+    room: Room,
+    frames: VecDeque<Arc<Frame>>,
+    /// The number of the oldest frame here.
+    first: u64,
+    bytes: usize,
+    last_key: Option<Arc<Frame>>,
+}
+
+/// A viewer's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The frame that is next.
+    next: u64,
+    /// Only a key frame will do.
+    wants_key: bool,
+    /// It has had a frame: what it misses from now on is lost.
+    began: bool,
+    lost: u64,
+}
+
+/// What is next for a viewer.
+#[derive(Debug)]
+pub struct Next {
+    /// The frame.
+    pub frame: Arc<Frame>,
+    /// Frames that it lost before this one.
+    pub lost: u64,
+}
+
+impl Place {
+    fn at(next: u64) -> Place {
+        Place { next, wants_key: true, began: false, lost: 0 }
+    }
+}
+
+impl Ring {
+    /// Empty.
+    pub fn new(room: Room) -> Ring {
+        Ring { room, frames: VecDeque::new(), first: 0, bytes: 0, last_key: None }
+    }
+
+    /// Takes the newest frame in, and lets the oldest go.
+    pub fn push(&mut self, frame: Arc<Frame>) {
+        self.bytes += frame.held();
+        if frame.key {
+            self.last_key = Some(Arc::clone(&frame));
+        }
+        let oldest_time = frame.time.saturating_sub(self.room.time);
+        self.frames.push_back(frame);
+        while self.frames.len() > 1
+            && (self.bytes > self.room.bytes
+                || self.frames.front().is_some_and(|frame| frame.time < oldest_time))
+        {
+            if let Some(gone) = self.frames.pop_front() {
+                self.bytes -= gone.held();
+                self.first += 1;
+            }
+        }
+    }
+
+    /// Forgets all: what comes is of another kind.
+    pub fn clear(&mut self) {
+        self.first = self.end();
+        self.frames.clear();
+        self.bytes = 0;
+        self.last_key = None;
+    }
+
+    /// The number that the next frame will have.
+    fn end(&self) -> u64 {
+        self.first + self.frames.len() as u64
+    }
+
+    /// A viewer that comes now and waits for the next key frame.
+    pub fn at_next_key(&self) -> Place {
+        Place::at(self.end())
+    }
+
+    /// A viewer that may begin in the past: at the newest key frame that is here.
+    pub fn at_last_key(&self) -> Place {
+        Place::at(self.newest_key().unwrap_or_else(|| self.end()))
+    }
+
+    fn newest_key(&self) -> Option<u64> {
+        let index = self.frames.iter().rposition(|frame| frame.key)?;
+        Some(self.first + index as u64)
+    }
+
+    /// The next frame for a viewer, if it is there.
+    pub fn next(&self, place: &mut Place) -> Option<Next> {
+        if place.next < self.first {
+            let to = self.newest_key().unwrap_or_else(|| self.end());
+            place.lost += to - place.next;
+            place.next = to;
+            place.wants_key = true;
+        }
+        while let Ok(index) = usize::try_from(place.next - self.first) {
+            let frame = self.frames.get(index)?;
+            place.next += 1;
+            if frame.key || !place.wants_key {
+                let lost = if place.began { place.lost } else { 0 };
+                *place = Place { next: place.next, wants_key: false, began: true, lost: 0 };
+                return Some(Next { frame: Arc::clone(frame), lost });
+            }
+            place.lost += 1;
+        }
+        None
+    }
+
+    /// The newest key frame.
+    pub fn last_key(&self) -> Option<&Arc<Frame>> {
+        self.last_key.as_ref()
+    }
+
+    /// Bytes held.
+    pub fn held(&self) -> usize {
+        self.bytes
+    }
+}

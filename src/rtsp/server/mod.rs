@@ -1,0 +1,201 @@
+//! The server: one thread that speaks with everybody. Viewers are rows in a table, not threads: on
+//! one core more threads carry no more bytes, and a frozen viewer costs a row.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `poll_loop` | the thread: one `poll` over all sockets, and what is due when |
+//! | `conn` | one RTSP connection: bytes in, bytes out |
+//! | `methods` | what each request does |
+//! | `session` | one viewer: its place in the ring, its RTP and RTCP |
+//! | `send` | a viewer's frames into its socket, as far as they go |
+//! | `local` | the daemon's questions, on an abstract Unix socket |
+//! | `password` | the streams' password in its file, looked at again and again |
+
+mod conn;
+mod local;
+mod methods;
+mod password;
+mod poll_loop;
+mod send;
+mod session;
+
+pub use local::Head;
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use super::error::RtspError;
+use super::feed::{Feed, Wake};
+use super::ring::Room;
+use super::source::{self, Source};
+
+/// Stacks of the threads, in bytes: all that is large is on the heap.
+const STACK: usize = 128 * 1024;
+/// Streams at most.
+const MOST_STREAMS: usize = 8;
+
+/// What to serve, and where.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The streams' names, each with where it comes from.
+    pub streams: Vec<(String, Source)>,
+    /// Where to listen; port 0 is a free one.
+    pub listen: SocketAddr,
+    /// The file with the streams' password. Without one only loopback is listened on.
+    pub password_file: Option<PathBuf>,
+    /// Offer Basic logins too: they show the password to whoever listens in.
+    pub basic: bool,
+    /// Viewers at once.
+    pub viewers: usize,
+    /// What is held of each stream for its viewers.
+    pub room: Room,
+}
+
+impl Config {
+    /// These streams for 10 viewers.
+    pub fn new(streams: Vec<(String, Source)>, listen: SocketAddr) -> Config {
+        let room = Room::default();
+        Config { streams, listen, password_file: None, basic: false, viewers: 10, room }
+    }
+}
+
+/// The name of the abstract socket on which the server at this port answers the daemon.
+pub fn local_name(port: u16) -> String {
+    format!("mi360d-rtsp-{port}")
+}
+
+/// A running server. Dropped without [`Server::stop`] it runs on.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    wake: Arc<Wake>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Listens, and starts the threads.
+    ///
+    /// # Errors
+    /// [`RtspError`], before anything runs.
+    pub fn start(config: &Config) -> Result<Server, RtspError> {
+        check_names(&config.streams)?;
+        if config.password_file.is_none() && !config.listen.ip().is_loopback() {
+            return Err(RtspError::NoPassword(config.listen));
+        }
+        let secret = secret().map_err(RtspError::Start)?;
+        let password = config.password_file.clone();
+        let password = password.map(|file| password::Password::read(file, secret, config.basic));
+        let password = password.transpose()?;
+        let listening = |source| RtspError::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).map_err(listening)?;
+        let address = listener.local_addr().map_err(listening)?;
+        listener.set_nonblocking(true).map_err(RtspError::Start)?;
+        let local = bind_local(address.port());
+        let wake = Arc::new(Wake::new().map_err(RtspError::Start)?);
+        let stop = Arc::new(AtomicBool::new(false));
+        let started = Instant::now();
+
+        let mut server =
+            Server { address, stop: Arc::clone(&stop), wake: Arc::clone(&wake), threads: vec![] };
+        let mut feeds = Vec::new();
+        for (name, from) in &config.streams {
+            let parts = (Arc::clone(&wake), Arc::clone(&stop));
+            let feed = Feed::new(name.clone(), started, config.room, parts.0, parts.1);
+            let feed = Arc::new(feed);
+            feeds.push(Arc::clone(&feed));
+            let from = from.clone();
+            server.spawn(name, move || source::run(&from, &feed))?;
+        }
+        let poll_loop = poll_loop::PollLoop::new(poll_loop::Parts {
+            listener,
+            local,
+            wake,
+            stop,
+            feeds,
+            password,
+            secret,
+            started,
+            most_viewers: config.viewers,
+        });
+        server.spawn("rtsp", move || poll_loop.run())?;
+        Ok(server)
+    }
+
+    fn spawn(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), RtspError> {
+        let thread = thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(body);
+        match thread {
+            Ok(thread) => {
+                self.threads.push(thread);
+                Ok(())
+            }
+            Err(error) => {
+                self.stop.store(true, Ordering::Release);
+                Err(RtspError::Start(error))
+            }
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Says goodbye to the viewers, and waits for the threads.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        self.wake.wake();
+        for thread in self.threads {
+            if thread.join().is_err() {
+                log::error!("a thread of the RTSP server had panicked");
+            }
+        }
+    }
+}
+
+fn check_names(streams: &[(String, Source)]) -> Result<(), RtspError> {
+    if streams.is_empty() || streams.len() > MOST_STREAMS {
+        return Err(RtspError::Streams(format!("{} streams; 1 to {MOST_STREAMS}", streams.len())));
+    }
+    for (index, (name, source)) in streams.iter().enumerate() {
+        let letters = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(letters) {
+            return Err(RtspError::Streams(format!("'{name}' cannot name a stream")));
+        }
+        let others = streams.get(..index).unwrap_or_default();
+        if others.iter().any(|(other, _)| other == name) {
+            return Err(RtspError::Streams(format!("the stream '{name}' is named twice")));
+        }
+        if *source == Source::Stdin && others.iter().any(|(_, other)| *other == Source::Stdin) {
+            return Err(RtspError::Streams("standard input can be one stream only".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn secret() -> std::io::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Without it there are viewers and no page: worth a warning, not an end.
+fn bind_local(port: u16) -> Option<UnixListener> {
+    let bound = std::os::unix::net::SocketAddr::from_abstract_name(local_name(port))
+        .and_then(|address| UnixListener::bind_addr(&address))
+        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    match bound {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            log::warn!("the page cannot ask this server: {error}");
+            None
+        }
+    }
+}

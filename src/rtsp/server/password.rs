@@ -1,0 +1,71 @@
+//! The streams' password in its file: read at the start, and again whenever the file changes.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::rtsp::auth::Login;
+use crate::rtsp::error::RtspError;
+
+/// Bytes of a password file that are read.
+const LARGEST: u64 = 1024;
+
+/// What tells one state of the file from another.
+type Seen = (u64, u64, i64, i64);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Password {
+    path: PathBuf,
+    seen: Option<Seen>,
+    secret: [u8; 32],
+    basic: bool,
+    pub(super) login: Login,
+}
+
+fn look(path: &Path) -> Option<Seen> {
+    let meta = std::fs::metadata(path).ok()?;
+    Some((meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec()))
+}
+
+fn read(path: &Path) -> Result<String, RtspError> {
+    let failed = |source| RtspError::Password { path: path.to_owned(), source };
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(LARGEST).read_to_string(&mut text))
+        .map_err(failed)?;
+    let first = text.split(['\r', '\n']).next().unwrap_or("");
+    if first.is_empty() {
+        return Err(RtspError::EmptyPassword(path.to_owned()));
+    }
+    Ok(first.to_owned())
+}
+
+impl Password {
+    pub(super) fn read(
+        path: PathBuf,
+        secret: [u8; 32],
+        basic: bool,
+    ) -> Result<Password, RtspError> {
+        let seen = look(&path);
+        let login = Login::new(read(&path)?, secret, basic);
+        Ok(Password { path, seen, secret, basic, login })
+    }
+
+    /// Whether there is another password now. A file that cannot be read, or is just being
+    /// written, changes nothing.
+    pub(super) fn changed(&mut self) -> bool {
+        let seen = look(&self.path);
+        if seen == self.seen || seen.is_none() {
+            return false;
+        }
+        let Ok(password) = read(&self.path) else { return false };
+        self.seen = seen;
+        if self.login.has_password(&password) {
+            return false;
+        }
+        self.login = Login::new(password, self.secret, self.basic);
+        true
+    }
+}

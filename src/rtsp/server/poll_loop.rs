@@ -1,0 +1,523 @@
+//! The server's thread: one `poll(2)` over the listener, the connections, the viewers' datagram
+//! sockets and the daemon's questions. No error ends it but its handle's word.
+
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::rtsp::feed::{Feed, Wake};
+use crate::rtsp::guard::Guard;
+use crate::rtsp::message::{self, Answer, Item};
+use crate::rtsp::rtp;
+use crate::rtsp::server::conn::{Conn, Wait, is_later};
+use crate::rtsp::server::local::Asker;
+use crate::rtsp::server::methods::Outcome;
+use crate::rtsp::server::password::Password;
+use crate::rtsp::server::session::{Carrier, Session};
+use crate::rtsp::stats::{Stats, ViewerStats};
+
+/// RTSP connections at once.
+const MOST_CONNS: usize = 64;
+/// The daemon's questions at once, and of these the live views.
+const MOST_ASKERS: usize = 8;
+const MOST_LIVE: usize = 4;
+/// Connections accepted in a row before the others have their turn.
+const ACCEPTS: usize = 16;
+/// The longest sleep, and how often the password's file is looked at.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long the listener rests after an error that would come again at once.
+const REST: Duration = Duration::from_millis(100);
+/// Bytes the kernel keeps for a viewer that reads slowly; it takes twice that. A key frame.
+const KERNEL_BUFFER: usize = 128 * 1024;
+
+/// What the thread is made of.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) listener: TcpListener,
+    pub(super) local: Option<UnixListener>,
+    pub(super) wake: Arc<Wake>,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) feeds: Vec<Arc<Feed>>,
+    pub(super) password: Option<Password>,
+    pub(super) secret: [u8; 32],
+    pub(super) started: Instant,
+    pub(super) most_viewers: usize,
+}
+
+/// The thread's state.
+#[derive(Debug)]
+pub(super) struct PollLoop {
+    listener: TcpListener,
+    local: Option<UnixListener>,
+    wake: Arc<Wake>,
+    stop: Arc<AtomicBool>,
+    pub(super) feeds: Vec<Arc<Feed>>,
+    pub(super) password: Option<Password>,
+    password_looked: Instant,
+    pub(super) secret: [u8; 32],
+    pub(super) numbers_made: u64,
+    pub(super) started: Instant,
+    pub(super) most_viewers: usize,
+    conns: Vec<Conn>,
+    next_conn: u64,
+    pub(super) sessions: Vec<Session>,
+    askers: Vec<Asker>,
+    pub(super) guard: Guard,
+    pub(super) refused: u64,
+    pub(super) wrong_logins: u64,
+    rests_until: Option<Instant>,
+}
+
+/// What a descriptor in the poll is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    Wake,
+    Listener,
+    Local,
+    Conn(usize),
+    Rtp(usize),
+    Rtcp(usize),
+    Asker(usize),
+}
+
+impl PollLoop {
+    pub(super) fn new(parts: Parts) -> PollLoop {
+        PollLoop {
+            listener: parts.listener,
+            local: parts.local,
+            wake: parts.wake,
+            stop: parts.stop,
+            feeds: parts.feeds,
+            password: parts.password,
+            password_looked: parts.started,
+            secret: parts.secret,
+            numbers_made: 0,
+            started: parts.started,
+            most_viewers: parts.most_viewers,
+            conns: Vec::new(),
+            next_conn: 0,
+            sessions: Vec::new(),
+            askers: Vec::new(),
+            guard: Guard::new(),
+            refused: 0,
+            wrong_logins: 0,
+            rests_until: None,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        // A panic here would be a bug of ours; it may cost the viewers, not the server.
+        while catch_unwind(AssertUnwindSafe(|| self.rounds())).is_err() {
+            log::error!("the RTSP server panicked: its viewers were dropped, and it goes on");
+            self.conns.clear();
+            self.sessions.clear();
+            self.askers.clear();
+        }
+    }
+
+    fn rounds(&mut self) {
+        while !self.stop.load(Ordering::Acquire) {
+            let now = Instant::now();
+            self.look_after(now);
+            self.pump(now);
+            self.sweep(now);
+            let ready = match self.wait(now) {
+                Ok(ready) => ready,
+                Err(Errno::EINTR) => continue,
+                Err(error) => {
+                    log::warn!("poll: {error}");
+                    std::thread::sleep(REST);
+                    continue;
+                }
+            };
+            let now = Instant::now();
+            for owner in ready {
+                self.handle(owner, now);
+            }
+        }
+        self.dismiss(|_| true, "the camera's server stops");
+        self.pump(Instant::now());
+    }
+
+    /// What is due without anybody saying anything.
+    fn look_after(&mut self, now: Instant) {
+        if self.rests_until.is_some_and(|until| until <= now) {
+            self.rests_until = None;
+        }
+        if now.saturating_duration_since(self.password_looked) >= IDLE {
+            self.password_looked = now;
+            if self.password.as_mut().is_some_and(Password::changed) {
+                log::info!("the streams' password changed: who knew the old one is sent away");
+                self.dismiss(|_| true, "the password changed");
+                for conn in self.conns.iter_mut().filter(|conn| conn.authorised) {
+                    conn.authorised = false;
+                    conn.ending = true;
+                }
+            }
+        }
+        let epochs: Vec<u64> = self.feeds.iter().map(|feed| feed.state().epoch).collect();
+        self.dismiss(
+            |session| epochs.get(session.stream) != Some(&session.epoch),
+            "the camera's codec changed: connect again",
+        );
+        self.answer_waiting(now);
+    }
+
+    /// Sends some viewers away: with a goodbye, and their connections closed behind it.
+    fn dismiss(&mut self, which: impl Fn(&Session) -> bool, reason: &str) {
+        let (leaving, staying) = std::mem::take(&mut self.sessions).into_iter().partition(which);
+        self.sessions = staying;
+        let leaving: Vec<Session> = leaving;
+        for mut session in leaving {
+            let clock = self.feeds.get(session.stream).map_or(0, |feed| feed.now());
+            let goodbye = rtp::goodbye(&session.report(clock), reason);
+            let conn = session.conn.and_then(|id| self.conns.iter_mut().find(|c| c.id == id));
+            if let Some(conn) = conn {
+                conn.ending = true;
+                session.send_report(&goodbye, Some(conn));
+            } else {
+                session.send_report(&goodbye, None);
+            }
+        }
+    }
+
+    /// Looks again at requests that wait, where what they wait for is there or their time is over.
+    fn answer_waiting(&mut self, now: Instant) {
+        let mut conns = std::mem::take(&mut self.conns);
+        for conn in &mut conns {
+            let over = match conn.waits {
+                None => continue,
+                Some((_, until)) if until <= now => true,
+                Some((Wait::Picture(stream), _)) => {
+                    self.feeds.get(stream).is_some_and(|feed| feed.state().params.is_some())
+                }
+                Some((Wait::Penalty, _)) => false,
+            };
+            if over {
+                conn.waits = None;
+                self.serve(conn, now);
+            }
+        }
+        self.conns = conns;
+    }
+
+    /// Gives everybody what there is for them.
+    fn pump(&mut self, now: Instant) {
+        for session in &mut self.sessions {
+            let Some(feed) = self.feeds.get(session.stream) else { continue };
+            let conn = session.conn.and_then(|id| self.conns.iter_mut().find(|c| c.id == id));
+            let reports = session.place.is_some() && session.takes_report(now);
+            match (session.is_tcp(), conn) {
+                (true, Some(conn)) => {
+                    if reports {
+                        let report = rtp::sender_report(&session.report(feed.now()));
+                        session.send_report(&report, Some(conn));
+                    }
+                    session.pump_tcp(conn, feed, now);
+                }
+                (true, None) => {}
+                (false, _) => {
+                    if reports {
+                        let report = rtp::sender_report(&session.report(feed.now()));
+                        session.send_report(&report, None);
+                    }
+                    session.pump_udp(feed, now);
+                }
+            }
+        }
+        for conn in self.conns.iter_mut().filter(|conn| conn.backlog() > 0 || conn.ending) {
+            conn.flush();
+        }
+        for asker in &mut self.askers {
+            asker.pump(&self.feeds, now);
+        }
+    }
+
+    /// Takes out what is over.
+    fn sweep(&mut self, now: Instant) {
+        for conn in &mut self.conns {
+            let has_viewer = self.sessions.iter().any(|session| session.conn == Some(conn.id));
+            if conn.overdue(has_viewer, now) {
+                conn.closed = true;
+            }
+        }
+        let conns = &mut self.conns;
+        self.sessions.retain_mut(|session| {
+            let conn = session.conn.and_then(|id| conns.iter_mut().find(|conn| conn.id == id));
+            let Some(conn) = conn.filter(|conn| !conn.closed) else {
+                if session.is_tcp() {
+                    log::info!("{}: gone", session.peer);
+                    return false;
+                }
+                if session.conn.take().is_some() {
+                    session.seen = now;
+                }
+                return !session.expired(now);
+            };
+            if session.expired(now) {
+                log::info!("{}: nothing was heard of it for long", session.peer);
+                conn.closed = true;
+                return false;
+            }
+            true
+        });
+        self.conns.retain(|conn| !conn.closed);
+        self.askers.retain(|asker| {
+            !asker.closed && asker.deadline().is_none_or(|deadline| deadline > now)
+        });
+    }
+
+    fn deadline(&self, now: Instant) -> Instant {
+        let mut until = now + IDLE;
+        let mut not_after = |due: Option<Instant>| until = until.min(due.unwrap_or(until));
+        for conn in &self.conns {
+            let has_viewer = self.sessions.iter().any(|session| session.conn == Some(conn.id));
+            not_after(conn.deadline(has_viewer));
+        }
+        for session in &self.sessions {
+            not_after(Some(session.deadline()));
+        }
+        for asker in &self.askers {
+            not_after(asker.deadline());
+        }
+        not_after(self.rests_until);
+        until
+    }
+
+    fn wait(&mut self, now: Instant) -> Result<Vec<Owner>, Errno> {
+        // One more millisecond: poll rounds down, and would wake just too early.
+        let sleep = self.deadline(now).saturating_duration_since(now) + Duration::from_millis(1);
+        let mut fds = vec![PollFd::new(self.wake.fd(), PollFlags::POLLIN)];
+        let mut owners = vec![Owner::Wake];
+        if self.rests_until.is_none() {
+            fds.push(PollFd::new(self.listener.as_fd(), PollFlags::POLLIN));
+            owners.push(Owner::Listener);
+            if let Some(local) = &self.local {
+                fds.push(PollFd::new(local.as_fd(), PollFlags::POLLIN));
+                owners.push(Owner::Local);
+            }
+        }
+        for (index, conn) in self.conns.iter().enumerate() {
+            let blocked = self.sessions.iter().any(|session| {
+                session.is_tcp() && session.conn == Some(conn.id) && session.blocked
+            });
+            let mut flags = PollFlags::empty();
+            flags.set(PollFlags::POLLIN, conn.wants_input());
+            flags.set(PollFlags::POLLOUT, blocked || conn.backlog() > 0);
+            fds.push(PollFd::new(conn.stream.as_fd(), flags));
+            owners.push(Owner::Conn(index));
+        }
+        for (index, session) in self.sessions.iter().enumerate() {
+            if let Carrier::Udp { rtp, rtcp } = &session.carrier {
+                let mut flags = PollFlags::POLLIN;
+                flags.set(PollFlags::POLLOUT, session.blocked);
+                fds.push(PollFd::new(rtp.as_fd(), flags));
+                owners.push(Owner::Rtp(index));
+                fds.push(PollFd::new(rtcp.as_fd(), PollFlags::POLLIN));
+                owners.push(Owner::Rtcp(index));
+            }
+        }
+        for (index, asker) in self.askers.iter().enumerate() {
+            let mut flags = PollFlags::POLLIN;
+            flags.set(PollFlags::POLLOUT, asker.wants_output());
+            fds.push(PollFd::new(asker.stream.as_fd(), flags));
+            owners.push(Owner::Asker(index));
+        }
+        poll(&mut fds, PollTimeout::try_from(sleep).unwrap_or(PollTimeout::MAX))?;
+        let is_ready = |fd: &PollFd<'_>| fd.any() != Some(false);
+        Ok(fds.iter().zip(&owners).filter(|(fd, _)| is_ready(fd)).map(|(_, o)| *o).collect())
+    }
+
+    fn handle(&mut self, owner: Owner, now: Instant) {
+        match owner {
+            Owner::Wake => self.wake.clear(),
+            Owner::Listener => self.accept(now),
+            Owner::Local => self.accept_local(now),
+            Owner::Conn(index) => {
+                let mut conns = std::mem::take(&mut self.conns);
+                if let Some(conn) = conns.get_mut(index) {
+                    if conn.wants_input() {
+                        conn.receive(now);
+                        self.serve(conn, now);
+                    } else if !matches!(conn.stream.take_error(), Ok(None)) {
+                        conn.closed = true;
+                    }
+                }
+                self.conns = conns;
+            }
+            Owner::Rtp(index) | Owner::Rtcp(index) => {
+                let Some(session) = self.sessions.get_mut(index) else { return };
+                session.hear(owner == Owner::Rtcp(index), now);
+            }
+            Owner::Asker(index) => {
+                let line = self.askers.get_mut(index).and_then(|asker| asker.receive(now));
+                let Some(line) = line else { return };
+                let may_watch =
+                    self.askers.iter().filter(|a| a.watches().is_some()).count() < MOST_LIVE;
+                let stats = self.stats(now);
+                if let Some(asker) = self.askers.get_mut(index) {
+                    asker.answer(&line, &self.feeds, may_watch, || {
+                        serde_json::to_vec(&stats).unwrap_or_default()
+                    });
+                }
+            }
+        }
+    }
+
+    /// Does all that lies whole in a connection's input.
+    fn serve(&mut self, conn: &mut Conn, now: Instant) {
+        while conn.wants_input() && !conn.input.is_empty() {
+            let input = std::mem::take(&mut conn.input);
+            let (used, more) = match message::item(&input) {
+                Item::More => {
+                    conn.input = input;
+                    return;
+                }
+                Item::Skip(count) => (count, 0),
+                Item::Interleaved { length, .. } => {
+                    let mine = |session: &&mut Session| session.conn == Some(conn.id);
+                    if let Some(session) = self.sessions.iter_mut().find(mine) {
+                        session.seen = now;
+                    }
+                    (4, length as u64)
+                }
+                Item::Request(request, length) => {
+                    conn.heard = now;
+                    match self.request(conn, &request, conn.waited, now) {
+                        Outcome::Answer(answer) => {
+                            conn.waited = None;
+                            self.say(conn, answer);
+                            (length, request.body)
+                        }
+                        Outcome::Wait(what, until) => {
+                            conn.waited.get_or_insert(now);
+                            conn.waits = Some((what, until));
+                            conn.input = input;
+                            return;
+                        }
+                    }
+                }
+                Item::Bad(fault) => {
+                    log::debug!("{}: {fault:?}", conn.peer);
+                    self.say(conn, Answer::new(fault.status(), None).line("Connection", "close"));
+                    conn.ending = true;
+                    return;
+                }
+            };
+            conn.input = input;
+            conn.consume(used, more, now);
+        }
+    }
+
+    /// Puts an answer on its way, behind the packet that is half out.
+    fn say(&mut self, conn: &mut Conn, answer: Answer) {
+        let mine = |session: &&mut Session| session.conn == Some(conn.id);
+        if let Some(session) = self.sessions.iter_mut().find(mine) {
+            session.settle(conn);
+        }
+        conn.queue(&answer.into_bytes());
+        conn.flush();
+    }
+
+    fn accept(&mut self, now: Instant) {
+        for _ in 0..ACCEPTS {
+            let (stream, address) = match self.listener.accept() {
+                Ok(pair) => pair,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if is_later(&error) => return,
+                Err(error) => {
+                    let number = error.raw_os_error().map(Errno::from_raw);
+                    if matches!(number, Some(Errno::ECONNABORTED | Errno::EPROTO)) {
+                        continue;
+                    }
+                    log::warn!("accept: {error}");
+                    self.drop_oldest();
+                    self.rests_until = Some(now + REST);
+                    return;
+                }
+            };
+            let _ = stream.set_nodelay(true);
+            let _ = setsockopt(&stream, sockopt::SndBuf, &KERNEL_BUFFER);
+            if self.conns.len() >= MOST_CONNS {
+                self.drop_oldest();
+            }
+            self.next_conn += 1;
+            let peer = address.ip().to_canonical();
+            if stream.set_nonblocking(true).is_ok() {
+                self.conns.extend(Conn::new(self.next_conn, stream, peer, now));
+            }
+        }
+    }
+
+    /// Whoever has waited longest without a viewer is the least likely to become one.
+    fn drop_oldest(&mut self) {
+        let sessions = &self.sessions;
+        let without = self
+            .conns
+            .iter()
+            .enumerate()
+            .filter(|(_, conn)| !sessions.iter().any(|session| session.conn == Some(conn.id)));
+        if let Some((index, _)) = without.min_by_key(|(_, conn)| (conn.authorised, conn.heard)) {
+            self.conns.swap_remove(index);
+        }
+    }
+
+    fn accept_local(&mut self, now: Instant) {
+        let Some(local) = &self.local else { return };
+        for _ in 0..ACCEPTS {
+            let Ok((stream, _)) = local.accept() else { return };
+            if self.askers.len() < MOST_ASKERS {
+                self.askers.extend(Asker::new(stream, now));
+            }
+        }
+    }
+
+    fn stats(&self, now: Instant) -> Stats {
+        let name = |stream: usize| self.feeds.get(stream).map_or("", |feed| feed.name.as_str());
+        let viewers = self.sessions.iter().map(|session| ViewerStats {
+            peer: session.peer.to_string(),
+            stream: name(session.stream).to_owned(),
+            transport: if session.is_tcp() { "tcp" } else { "udp" }.to_owned(),
+            playing: session.place.is_some(),
+            seconds: now.saturating_duration_since(session.since).as_secs(),
+            pictures: session.pictures,
+            bytes: session.bytes,
+            lost: session.lost,
+        });
+        let watching = self.askers.iter().filter_map(|asker| {
+            Some(ViewerStats {
+                peer: "the page".to_owned(),
+                stream: name(asker.watches()?).to_owned(),
+                transport: "page".to_owned(),
+                playing: true,
+                seconds: now.saturating_duration_since(asker.since).as_secs(),
+                pictures: asker.pictures,
+                bytes: asker.bytes,
+                lost: asker.lost,
+            })
+        });
+        let viewers: Vec<ViewerStats> = viewers.chain(watching).collect();
+        let streams = self.feeds.iter().map(|feed| {
+            feed.stats(viewers.iter().filter(|viewer| viewer.stream == feed.name).count())
+        });
+        Stats {
+            listen: self.listener.local_addr().map_or_else(|_| String::new(), |a| a.to_string()),
+            login: self.password.is_some(),
+            seconds: now.saturating_duration_since(self.started).as_secs(),
+            streams: streams.collect(),
+            viewers,
+            most_viewers: self.most_viewers,
+            refused: self.refused,
+            wrong_logins: self.wrong_logins,
+        }
+    }
+}

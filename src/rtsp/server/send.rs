@@ -1,0 +1,214 @@
+//! A viewer's frames into its socket, as far as they go. Nothing is copied for TCP: the kernel
+//! takes headers and pieces of the shared frame from where they lie.
+
+use std::io::{self, IoSlice, Write};
+use std::time::{Duration, Instant};
+
+use crate::rtsp::feed::Feed;
+use crate::rtsp::frame::{Frame, PAYLOAD};
+use crate::rtsp::rtp::{self, HEADER};
+use crate::rtsp::server::conn::{Conn, is_later};
+use crate::rtsp::server::session::{Carrier, Sending, Session};
+
+/// Packets given to the kernel at once.
+const BATCH: usize = 64;
+/// Bytes that one viewer gets before the others have their turn.
+const TURN: usize = 512 * 1024;
+/// Datagrams sent without a pause, and the pause: 90 Mbit/s, which a home's WiFi just takes.
+const BURST: usize = 32;
+const PAUSE: Duration = Duration::from_millis(4);
+/// Bytes of an interleaved frame's head (RFC 2326, 10.12).
+const FRAME_HEAD: usize = 4;
+
+/// What stands before a packet's piece, and how long that is.
+type Head = ([u8; FRAME_HEAD + HEADER + 3], usize);
+
+impl Session {
+    /// The bytes before the piece of packet `index` of a frame whose first packet has the number
+    /// `self.sequence`.
+    fn head(&self, frame: &Frame, index: usize, channel: Option<u8>) -> Option<Head> {
+        let packet = frame.packets().get(index)?;
+        let sequence = self.sequence.wrapping_add(index as u16);
+        let mut head = [0; FRAME_HEAD + HEADER + 3];
+        let mut length = 0;
+        let mut put = |bytes: &[u8]| {
+            if let Some(place) = head.get_mut(length..length + bytes.len()) {
+                place.copy_from_slice(bytes);
+                length += bytes.len();
+            }
+        };
+        if let Some(channel) = channel {
+            let [high, low] = ((HEADER + packet.length()) as u16).to_be_bytes();
+            put(&[b'$', channel, high, low]);
+        }
+        put(&rtp::header(packet.marker, sequence, self.timestamp(frame.time), self.ssrc));
+        put(packet.prefix());
+        Some((head, length))
+    }
+
+    /// The next frame, if there is one and the viewer plays.
+    fn fetch(&mut self, feed: &Feed) -> bool {
+        if self.sending.is_some() {
+            return true;
+        }
+        let Some(place) = &mut self.place else { return false };
+        let Some(next) = feed.state().ring.next(place) else { return false };
+        self.lost += next.lost;
+        self.sending = Some(Sending { frame: next.frame, index: 0, skip: 0 });
+        true
+    }
+
+    /// Packets up to `index` are out.
+    fn advance(&mut self, index: usize, skip: usize) {
+        let Some(sending) = &mut self.sending else { return };
+        let packets = sending.frame.packets();
+        let done = packets.get(sending.index..index.min(packets.len())).unwrap_or_default();
+        let octets: usize = done.iter().map(crate::rtsp::frame::Packet::length).sum();
+        self.packets = self.packets.wrapping_add(done.len() as u32);
+        self.octets = self.octets.wrapping_add(octets as u32);
+        self.bytes += (octets + done.len() * HEADER) as u64;
+        sending.index = index;
+        sending.skip = skip;
+        if index >= packets.len() {
+            self.sequence = self.sequence.wrapping_add(packets.len() as u16);
+            self.pictures += 1;
+            self.sending = None;
+        }
+    }
+
+    /// Moves the rest of a packet that is half out to the connection's own bytes, so that an answer
+    /// can follow it.
+    pub(super) fn settle(&mut self, conn: &mut Conn) {
+        let (Carrier::Tcp { rtp, .. }, Some(sending)) = (&self.carrier, &self.sending) else {
+            return;
+        };
+        if sending.skip == 0 {
+            return;
+        }
+        let (index, skip, channel) = (sending.index, sending.skip, *rtp);
+        if let (Some((head, length)), Some(packet)) =
+            (self.head(&sending.frame, index, Some(channel)), sending.frame.packets().get(index))
+        {
+            let head = head.get(..length).unwrap_or_default();
+            let whole = [head, sending.frame.piece(packet)].concat();
+            conn.queue(whole.get(skip..).unwrap_or_default());
+        }
+        self.advance(index + 1, 0);
+    }
+
+    /// Sends frames into the RTSP connection until it is full or there are none.
+    pub(super) fn pump_tcp(&mut self, conn: &mut Conn, feed: &Feed, now: Instant) {
+        let Carrier::Tcp { rtp: channel, .. } = self.carrier else { return };
+        let mut turn = TURN;
+        self.blocked = false;
+        while !conn.closed {
+            if !conn.flush() {
+                self.blocked = true;
+                return;
+            }
+            if turn == 0 || !self.fetch(feed) {
+                return;
+            }
+            let Some(sending) = &self.sending else { return };
+            let frame = std::sync::Arc::clone(&sending.frame);
+            let (first, skip) = (sending.index, sending.skip);
+            let last = frame.packets().len().min(first + BATCH);
+            let heads: Vec<Head> =
+                (first..last).filter_map(|index| self.head(&frame, index, Some(channel))).collect();
+            let mut slices = Vec::with_capacity(2 * heads.len());
+            let mut lengths = Vec::with_capacity(heads.len());
+            for ((head, length), packet) in heads.iter().zip(frame.packets().iter().skip(first)) {
+                let head = head.get(..*length).unwrap_or_default();
+                let piece = frame.piece(packet);
+                lengths.push(head.len() + piece.len());
+                slices.push(IoSlice::new(head));
+                slices.push(IoSlice::new(piece));
+            }
+            let mut rest = slices.as_mut_slice();
+            IoSlice::advance_slices(&mut rest, skip);
+            match conn.stream.write_vectored(rest) {
+                Ok(0) => conn.closed = true,
+                Ok(count) => {
+                    self.seen = now;
+                    turn = turn.saturating_sub(count);
+                    let mut out = count + skip;
+                    let mut index = first;
+                    for length in lengths {
+                        if out < length {
+                            break;
+                        }
+                        out -= length;
+                        index += 1;
+                    }
+                    self.advance(index, out);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_later(&error) => {
+                    self.blocked = true;
+                    return;
+                }
+                Err(_) => conn.closed = true,
+            }
+        }
+    }
+
+    /// Sends frames as datagrams until the socket is full, a pause is due, or there are none.
+    pub(super) fn pump_udp(&mut self, feed: &Feed, now: Instant) {
+        if self.paced.is_some_and(|until| until > now) {
+            return;
+        }
+        self.paced = None;
+        self.blocked = false;
+        let mut burst = 0;
+        let mut datagram = Vec::with_capacity(HEADER + PAYLOAD);
+        while self.fetch(feed) {
+            let Some(sending) = &self.sending else { return };
+            let index = sending.index;
+            let Some((head, length)) = self.head(&sending.frame, index, None) else {
+                self.sending = None;
+                continue;
+            };
+            if burst == BURST {
+                self.paced = Some(now + PAUSE);
+                return;
+            }
+            datagram.clear();
+            datagram.extend_from_slice(head.get(..length).unwrap_or_default());
+            if let Some(packet) = sending.frame.packets().get(index) {
+                datagram.extend_from_slice(sending.frame.piece(packet));
+            }
+            let Carrier::Udp { rtp, .. } = &self.carrier else { return };
+            match rtp.send(&datagram) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if is_later(&error) => {
+                    self.blocked = true;
+                    return;
+                }
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    self.refused = true;
+                }
+                // A network that is away for a moment loses datagrams, as networks do.
+                Ok(_) | Err(_) => {}
+            }
+            burst += 1;
+            self.advance(index + 1, 0);
+        }
+    }
+
+    /// Sends an RTCP packet.
+    pub(super) fn send_report(&mut self, bytes: &[u8], conn: Option<&mut Conn>) {
+        match &self.carrier {
+            Carrier::Udp { rtcp, .. } => {
+                let _ = rtcp.send(bytes);
+            }
+            Carrier::Tcp { rtcp, .. } => {
+                let channel = *rtcp;
+                let Some(conn) = conn.filter(|conn| conn.backlog() == 0) else { return };
+                self.settle(conn);
+                let [high, low] = (bytes.len() as u16).to_be_bytes();
+                conn.queue(&[b'$', channel, high, low]);
+                conn.queue(bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The server's state as a document: what the page shows of it. Names here are read by others.
+
+use serde::{Deserialize, Serialize};
+
+use super::params::Codec;
+use super::picture::Size;
+
+/// What is known of the program that writes into a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Writer {
+    /// The FIFO or file is not there.
+    Missing,
+    /// Nobody has written yet.
+    #[default]
+    Waiting,
+    /// Pictures come.
+    Live,
+    /// It is there, and sends nothing.
+    Silent,
+    /// It went away.
+    Gone,
+}
+
+/// What was lost on the way into the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// How often the stream broke.
+    pub breaks: u64,
+    /// Pictures that came and could not be shown.
+    pub pictures: u64,
+}
+
+/// One stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StreamStats {
+    /// Its name; its address ends in it.
+    pub name: String,
+    /// How its pictures are coded; none before the first one.
+    pub codec: Option<Codec>,
+    /// Its pictures.
+    pub size: Option<Size>,
+    /// Whether pictures come.
+    pub writer: Writer,
+    /// Pictures in a second, over the last seconds.
+    pub fps: f64,
+    /// Bits in a second, over the last seconds.
+    pub bits_per_second: u64,
+    /// Pictures since the start.
+    pub pictures: u64,
+    /// Of these, key frames.
+    pub key_pictures: u64,
+    /// Pictures from one key frame to the next, of the last group.
+    pub group: u64,
+    /// Losses at the FIFO.
+    pub lost: Lost,
+    /// Bytes that the FIFO holds at most; none where the stream is no FIFO.
+    pub pipe: Option<usize>,
+    /// Bytes of frames held for the viewers.
+    pub held: usize,
+    /// Who watches, the page's live view included.
+    pub viewers: usize,
+    /// How often the codec or the picture's size changed.
+    pub changes: u64,
+}
+
+/// One viewer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewerStats {
+    /// Its address.
+    pub peer: String,
+    /// The stream it watches.
+    pub stream: String,
+    /// `udp`, `tcp`, or `page`.
+    pub transport: String,
+    /// Whether it plays.
+    pub playing: bool,
+    /// Seconds since it came.
+    pub seconds: u64,
+    /// Pictures sent to it.
+    pub pictures: u64,
+    /// Bytes sent to it.
+    pub bytes: u64,
+    /// Pictures it was too slow for; always up to a key frame.
+    pub lost: u64,
+}
+
+/// The whole document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Where it listens.
+    pub listen: String,
+    /// Whether a login is needed.
+    pub login: bool,
+    /// Seconds since the start.
+    pub seconds: u64,
+    /// The streams.
+    pub streams: Vec<StreamStats>,
+    /// The viewers.
+    pub viewers: Vec<ViewerStats>,
+    /// Viewers that are let in at once.
+    pub most_viewers: usize,
+    /// Viewers that were refused, for there were too many.
+    pub refused: u64,
+    /// Logins with a wrong password.
+    pub wrong_logins: u64,
+}

@@ -1,0 +1,144 @@
+//! What can be wrong with a hack, a setting, or a wish about them.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::card::CardError;
+use crate::error::{Exit, Explain};
+
+/// What is wrong with a `hack.toml`, and where.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Fault {
+    /// Line of the file, from 1; `None` where it is about the folder.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+impl Fault {
+    /// A fault without a line.
+    pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Fault {
+        Fault { line: None, message: message.into(), hint: hint.into() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+/// Why a wish about hacks was not fulfilled.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// There is no such hack.
+    #[error("there is no hack '{0}'")]
+    Unknown(String),
+    /// Its `hack.toml` is broken.
+    #[error("the hack '{id}' is broken: {fault}")]
+    Broken {
+        /// The hack.
+        id: String,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// It cannot run here.
+    #[error("the hack '{id}' cannot run here: {reason}")]
+    Unavailable {
+        /// The hack.
+        id: String,
+        /// Why.
+        reason: String,
+    },
+    /// A setting's value is wrong, or there is no such setting.
+    #[error("setting '{name}': {reason}")]
+    Setting {
+        /// The setting.
+        name: String,
+        /// What is wrong; never the value.
+        reason: String,
+    },
+    /// `config.toml` cannot be changed because it is broken.
+    #[error("config.toml is broken: {0}")]
+    Config(String),
+    /// A list of keys is wrong.
+    #[error("line {line} of the keys: {reason}")]
+    Key {
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file of the original hack is not as expected.
+    #[error("{}: {reason}", path.display())]
+    Original {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The services do not run: safe mode, or a command of the terminal.
+    #[error("no services run now: {0}")]
+    NotRunning(&'static str),
+    /// The card.
+    #[error(transparent)]
+    Card(#[from] CardError),
+}
+
+impl Explain for ServiceError {
+    fn code(&self) -> &'static str {
+        match self {
+            ServiceError::Unknown(_) => "no-such-service",
+            ServiceError::Broken { .. } => "hack-toml",
+            ServiceError::Unavailable { .. } => "service-unavailable",
+            ServiceError::Setting { .. } => "setting",
+            ServiceError::Config(_) => "config",
+            ServiceError::Key { .. } => "ssh-key",
+            ServiceError::Original { .. } => "original-hack",
+            ServiceError::NotRunning(_) => "services-off",
+            ServiceError::Card(e) => e.code(),
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            ServiceError::Unknown(_) => "Each folder of hacks/ on the card is one hack.".into(),
+            ServiceError::Broken { fault, .. } => fault.hint.clone(),
+            ServiceError::Unavailable { .. } => "The others are not touched by it.".into(),
+            ServiceError::Setting { .. } => {
+                "Nothing was changed. Correct the value and send it again.".into()
+            }
+            ServiceError::Config(_) => {
+                "Correct mi360d/config.toml on the card, or remove it to begin with defaults."
+                    .into()
+            }
+            ServiceError::Key { .. } => {
+                "One key a line, as in the .pub file of your PC, for example ~/.ssh/id_ed25519.pub."
+                    .into()
+            }
+            ServiceError::Original { .. } => {
+                "Restore the file from the original hack's release.".into()
+            }
+            ServiceError::NotRunning(_) => {
+                "Restart the camera; in safe mode, find out first why three starts did not last."
+                    .into()
+            }
+            ServiceError::Card(e) => e.hint(),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            ServiceError::Card(e) => e.exit(),
+            _ => Exit::Failed,
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! The thread that looks after all hacks, and what others ask of it.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::error::{Fault, ServiceError};
+use super::hack::Origin;
+use super::setting::Values;
+use super::table::Table;
+use super::view::{self, LogView, ServiceBrief, ServiceView};
+use super::{World, config, original, process, setting};
+use crate::sys;
+
+/// Stack of the thread; measured, with room.
+const STACK: usize = 256 << 10;
+/// The pause between two looks while a program prints much: its speed limit.
+const HURRY: Duration = Duration::from_millis(10);
+/// How often orphans are looked for.
+const REAP: Duration = Duration::from_secs(2);
+
+/// All hacks of a card, looked after. Clones are the same.
+#[derive(Clone)]
+pub struct Services {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    table: Mutex<Table>,
+    news: Condvar,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Services {
+    /// Starts what is to run, and looks after it.
+    ///
+    /// # Errors
+    /// Where no thread can be started.
+    pub fn start(world: World) -> std::io::Result<Services> {
+        if let Err(e) = sys::spawn::adopt_orphans() {
+            log::warn!("orphans go to init: {e}");
+        }
+        let table = Table::new(world);
+        table.clear_strays();
+        let shared = Arc::new(Shared {
+            table: Mutex::new(table),
+            news: Condvar::new(),
+            thread: Mutex::new(None),
+        });
+        let looking = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("services".into())
+            .stack_size(STACK)
+            .spawn(move || look_after(&looking))?;
+        *shared.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(Services { shared })
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.shared.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All of them, as the page shows them.
+    pub fn list(&self) -> Vec<ServiceView> {
+        let table = self.table();
+        table.entries.iter().map(view::of).collect()
+    }
+
+    /// All of them, in short.
+    pub fn brief(&self) -> Vec<ServiceBrief> {
+        self.table().entries.iter().map(view::brief).collect()
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unknown`].
+    pub fn get(&self, id: &str) -> Result<ServiceView, ServiceError> {
+        let table = self.table();
+        let at = table.position(id).ok_or_else(|| ServiceError::Unknown(id.to_owned()))?;
+        Ok(view::of(&table.entries[at]))
+    }
+
+    /// The last lines that its programs printed.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unknown`].
+    pub fn log(&self, id: &str) -> Result<LogView, ServiceError> {
+        let table = self.table();
+        let at = table.position(id).ok_or_else(|| ServiceError::Unknown(id.to_owned()))?;
+        Ok(view::log(&table.entries[at]))
+    }
+
+    /// Switches a hack on or off, and sets values; what is not said stays. All
+    /// of it is checked before any of it is written.
+    ///
+    /// # Errors
+    /// [`ServiceError`]; nothing was changed then.
+    pub fn put(
+        &self,
+        id: &str,
+        enabled: Option<bool>,
+        settings: &Values,
+    ) -> Result<ServiceView, ServiceError> {
+        let mut table = self.table();
+        let at = table.position(id).ok_or_else(|| ServiceError::Unknown(id.to_owned()))?;
+        let entry = &table.entries[at];
+        let hack = entry.hack();
+        if let Some(fault) = &entry.found.fault {
+            return Err(ServiceError::Broken { id: id.to_owned(), fault: fault.clone() });
+        }
+        if let (Some(true), Some(reason)) = (enabled, &hack.unavailable) {
+            return Err(ServiceError::Unavailable { id: id.to_owned(), reason: reason.clone() });
+        }
+        let wrong = |(name, reason)| ServiceError::Setting { name, reason };
+        let settings = &setting::to_keep(&hack.settings, settings).map_err(wrong)?;
+        if hack.origin == Origin::Original {
+            setting::in_force(&hack.settings, settings).map_err(wrong)?;
+            original::put(hack, enabled, settings)?;
+            config::store(&table.world.config, id, enabled, &Values::new())?;
+        } else {
+            // One that its owner mistyped in the file must not keep others from being set.
+            setting::in_force(&hack.settings, settings).map_err(wrong)?;
+            config::store(&table.world.config, id, enabled, settings)?;
+        }
+        table.reload();
+        self.shared.news.notify_all();
+        match table.position(id) {
+            Some(at) => Ok(view::of(&table.entries[at])),
+            None => Err(ServiceError::Unknown(id.to_owned())),
+        }
+    }
+
+    /// Starts a hack anew.
+    ///
+    /// # Errors
+    /// [`ServiceError`] where it is not there, broken, or not switched on.
+    pub fn restart(&self, id: &str) -> Result<ServiceView, ServiceError> {
+        let mut table = self.table();
+        let at = table.position(id).ok_or_else(|| ServiceError::Unknown(id.to_owned()))?;
+        let entry = &mut table.entries[at];
+        if let Some(message) = entry.broken() {
+            let fault = entry.found.fault.clone().unwrap_or_else(|| {
+                Fault::new(message, "Correct it, and the hack starts by itself.")
+            });
+            return Err(ServiceError::Broken { id: id.to_owned(), fault });
+        }
+        if !entry.enabled() {
+            let reason = "it is switched off".to_owned();
+            return Err(ServiceError::Unavailable { id: id.to_owned(), reason });
+        }
+        entry.units.iter_mut().for_each(super::unit::Unit::start_again);
+        self.shared.news.notify_all();
+        Ok(view::of(entry))
+    }
+
+    /// Starts SSH anew where it waits for want of a key: other keys are there.
+    /// Sessions that are open stay.
+    pub fn keys_changed(&self) {
+        let mut table = self.table();
+        table.keys_changed();
+        self.shared.news.notify_all();
+    }
+
+    /// Reads the card again, now.
+    pub fn reload(&self) {
+        self.table().reload();
+        self.shared.news.notify_all();
+    }
+
+    /// Ends all programs for as long as something else has the camera, and
+    /// waits for that; whether all are gone. [`Services::release`] starts them again.
+    pub fn hold(&self, reason: &str, patience: Duration) -> bool {
+        self.table().held = Some(reason.to_owned());
+        self.wait_gone(patience)
+    }
+
+    /// Starts again what [`Services::hold`] ended.
+    pub fn release(&self) {
+        self.table().held = None;
+        self.shared.news.notify_all();
+    }
+
+    fn wait_gone(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        loop {
+            self.shared.news.notify_all();
+            let table = self.table();
+            if table.all_gone() {
+                return true;
+            }
+            drop(table);
+            if Instant::now() >= until {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends all programs for good, those that are needed last, and the thread.
+    pub fn stop(&self) {
+        self.table().ending = true;
+        self.shared.news.notify_all();
+        let thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn look_after(shared: &Shared) {
+    let mut table = shared.table.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mut card_seen, mut reaped) = (Instant::now(), Instant::now());
+    loop {
+        let hurry = table.tick();
+        let now = Instant::now();
+        if now.duration_since(reaped) >= REAP {
+            process::reap_orphans();
+            reaped = now;
+        }
+        if table.ending && table.all_gone() {
+            process::reap_orphans();
+            return;
+        }
+        let pace = table.world.pace;
+        if !table.ending && now.duration_since(card_seen) >= pace.look_at_card {
+            if table.card_changed() {
+                table.reload();
+            }
+            card_seen = now;
+        }
+        let pause = match (hurry, table.is_busy()) {
+            (true, _) => HURRY,
+            (false, true) => pace.look,
+            (false, false) => pace.look_at_card,
+        };
+        table = shared.news.wait_timeout(table, pause).unwrap_or_else(PoisonError::into_inner).0;
+    }
+}

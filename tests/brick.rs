@@ -1,0 +1,417 @@
+//! Laws of the PC's side of a brick: an assembled image holds the camera's own
+//! BOOT, CONFIG and FACTORY and nobody else's, a redacted one holds no secret,
+//! and neither overwrites anything.
+
+#![allow(clippy::unwrap_used)] // in the helpers too
+
+mod rig;
+mod synthetic;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mi360d::formats::{flsh, jffs2, uboot_env};
+use rig::{Ran, Sim, program};
+use sha2::{Digest as _, Sha256};
+use synthetic::{chip, factory, noise, tf_image};
+
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Desk {
+        Desk(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        fs::write(self.path(name), bytes).unwrap();
+        self.path(name)
+    }
+
+    /// Nothing but these is on the desk.
+    fn holds(&self, names: &[&str]) {
+        assert_eq!(rig::names(self.0.path()), names);
+    }
+}
+
+fn assemble(own: &Path, donor: &Path, out: &Path, more: &[&str]) -> Ran {
+    let mut command = Command::new(program());
+    command.args(["--json", "assemble", "--own"]).arg(own).arg("--donor").arg(donor);
+    Ran::of(command.arg("--out").arg(out).args(more))
+}
+
+fn redact(dump: &Path, out: &Path) -> Ran {
+    Ran::of(Command::new(program()).args(["--json", "redact"]).arg(dump).arg("--out").arg(out))
+}
+
+fn inspect(file: &Path) -> Ran {
+    Ran::of(Command::new(program()).args(["--json", "inspect"]).arg(file))
+}
+
+/// A camera of which only BOOT, CONFIG and FACTORY are alive.
+fn brick() -> Vec<u8> {
+    let mut dump = chip("ipc009");
+    dump[0x5_0000..0xFE_0000].copy_from_slice(&noise(0xF9_0000));
+    dump[0xFE_0000..0xFF_0000]
+        .copy_from_slice(&flsh::build(&[(b"timezone", b"Asia/Tokyo")], 0x1_0000).unwrap());
+    dump
+}
+
+fn assert_refused(ran: &Ran, code: &str) {
+    assert_eq!(ran.status, Some(3), "{ran:?}");
+    let error = ran.json()["error"].clone();
+    assert_eq!(error["code"], code, "{error}");
+    assert!(!error["hint"].as_str().unwrap().is_empty(), "{error}");
+}
+
+#[test]
+fn a_brick_and_a_tf_image_make_a_whole_camera() {
+    let desk = Desk::new();
+    let own = desk.put("own.bin", &brick());
+    let donor = desk.put("tf_recovery.img", &tf_image("ipc009"));
+    let ran = assemble(&own, &donor, &desk.path("chip.bin"), &[]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let made = fs::read(desk.path("chip.bin")).unwrap();
+    let (own_bytes, tf) = (brick(), tf_image("ipc009"));
+    assert!(made[..0x5_0000] == own_bytes[..0x5_0000]);
+    assert!(made[0x5_0000..0xFE_0000] == tf[..0xF9_0000]);
+    assert!(made[0xFE_0000..] == own_bytes[0xFE_0000..]);
+    let said = ran.json();
+    assert_eq!(said["sha256"], mi360d::backup::hex(&Sha256::digest(&made)));
+    let from: Vec<&str> =
+        said["parts"].as_array().unwrap().iter().map(|p| p["from"].as_str().unwrap()).collect();
+    assert_eq!(from, ["own", "donor", "donor", "donor", "own", "own"]);
+    assert_eq!(inspect(&desk.path("chip.bin")).status, Some(0));
+    desk.holds(&["chip.bin", "own.bin", "tf_recovery.img"]);
+
+    // In words, too: what came from where, and the last step.
+    let mut command = Command::new(program());
+    command.arg("assemble").arg("--own").arg(&own).arg("--donor").arg(&donor);
+    let ran = Ran::of(command.arg("--out").arg(desk.path("again.bin")));
+    assert!(ran.out.contains("own.bin: FLSH, identity"), "{}", ran.out);
+    assert!(ran.out.contains("tf_recovery.img: squashfs"), "{}", ran.out);
+    assert!(ran.out.contains("protect the chip again"), "{}", ran.out);
+    assert!(!ran.out.contains(synthetic::KEY) && !ran.out.contains("123456789"));
+}
+
+#[test]
+fn sets_and_dumps_serve_on_both_sides() {
+    let desk = Desk::new();
+    let sim = Sim::whole();
+    assert_eq!(sim.run(&["backup"], "").status, Some(0));
+    let set = sim.backups().join(&sim.sets()[0]);
+    let own_chip = fs::read(sim.flash()).unwrap();
+    let ran = assemble(&set, &set, &desk.path("same.bin"), &[]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert!(fs::read(desk.path("same.bin")).unwrap() == own_chip);
+
+    // A dump of another camera gives its firmware, and nothing of its identity.
+    let donor = desk.put("donor.bin", &chip("ipc009"));
+    let ran = assemble(&set, &donor, &desk.path("mixed.bin"), &[]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let made = fs::read(desk.path("mixed.bin")).unwrap();
+    assert!(made[0xFE_0000..] == own_chip[0xFE_0000..] && made[..0x5_0000] == own_chip[..0x5_0000]);
+    assert!(made[0x5_0000..0xFE_0000] == chip("ipc009")[0x5_0000..0xFE_0000]);
+    let codes: Vec<String> = ran.json()["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["code"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(codes.contains(&"foreign-settings".to_owned()), "{codes:?}");
+
+    // A set that no longer holds.
+    let file = set.join("FACTORY.bin");
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[0x30] ^= 1;
+    fs::write(file, bytes).unwrap();
+    let ran = assemble(&set, &donor, &desk.path("never.bin"), &[]);
+    assert_refused(&ran, "set-damaged");
+    desk.holds(&["donor.bin", "mixed.bin", "same.bin"]);
+}
+
+#[test]
+fn a_dead_identity_is_never_filled_with_the_donors() {
+    let desk = Desk::new();
+    let mut own = brick();
+    own[0xFF_0000..].fill(0xFF);
+    let own = desk.put("own.bin", &own);
+    let donor = desk.put("donor.bin", &chip("ipc009"));
+    let out = desk.path("chip.bin");
+    let ran = assemble(&own, &donor, &out, &[]);
+    assert_refused(&ran, "identity-blank");
+    let hint = ran.json()["error"]["hint"].as_str().unwrap().to_owned();
+    assert!(hint.contains("donor's is never taken"), "{hint}");
+    assert!(!out.exists());
+    // As it is, where the owner asks for that.
+    let ran = assemble(&own, &donor, &out, &["--damaged-factory"]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert!(fs::read(&out).unwrap()[0xFF_0000..].iter().all(|b| *b == 0xFF));
+    desk.holds(&["chip.bin", "donor.bin", "own.bin"]);
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    let desk = Desk::new();
+    let own = desk.put("own.bin", &brick());
+    let out = desk.path("chip.bin");
+    let refuse = |name: &str, bytes: Vec<u8>, code: &str| {
+        let donor = desk.put(name, &bytes);
+        assert_refused(&assemble(&own, &donor, &out, &[]), code);
+        fs::remove_file(donor).unwrap();
+    };
+    refuse("map.img", tf_image("ipc019"), "wrong-map");
+    refuse("dump-of-another-map.bin", chip("ipc019"), "wrong-map");
+    refuse("cut.img", tf_image("ipc009")[..0x80_0000].to_vec(), "truncated");
+    refuse("noise.img", noise(tf_image("ipc009").len()), "nothing-alive");
+    refuse("kernel.bin", chip("ipc009")[0x5_0000..0x26_0000].to_vec(), "incomplete");
+    let mut new = tf_image("ipc009");
+    new[0x22_0000..0x22_000C].copy_from_slice(b" 4.0.9_0409 ");
+    refuse("new.img", new, "one-way");
+    let mut kernel = tf_image("ipc009");
+    kernel[0x1000] ^= 1;
+    refuse("kernel-crc.img", kernel, "kernel-crc");
+
+    let donor = desk.put("donor.img", &tf_image("ipc009"));
+    let mut boot = brick();
+    boot[0x3_0100] ^= 1;
+    let dead = desk.put("boot.bin", &boot);
+    assert_refused(&assemble(&dead, &donor, &out, &[]), "uboot-damaged");
+    boot[..0x5_0000].fill(0xFF);
+    let dead = desk.put("boot.bin", &boot);
+    assert_refused(&assemble(&dead, &donor, &out, &[]), "no-map");
+    let short = desk.put("boot.bin", &brick()[..0xF0_0000]);
+    assert_eq!(assemble(&short, &donor, &out, &[]).status, Some(3));
+    desk.holds(&["boot.bin", "donor.img", "own.bin"]);
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let desk = Desk::new();
+    let own = desk.put("own.bin", &brick());
+    let donor = desk.put("donor.img", &tf_image("ipc009"));
+    let out = desk.put("out.bin", b"precious");
+    assert_refused(&assemble(&own, &donor, &out, &[]), "file-exists");
+    assert_refused(&redact(&own, &out), "file-exists");
+    assert_refused(&assemble(&own, &donor, &own, &[]), "file-exists");
+    // Nor what lies where the new file would be made.
+    let free = desk.path("free.bin");
+    desk.put("free.bin.new", b"precious, too");
+    assert_refused(&redact(&own, &free), "file-exists");
+    assert_eq!(fs::read(&out).unwrap(), b"precious");
+    desk.holds(&["donor.img", "free.bin.new", "out.bin", "own.bin"]);
+}
+
+/// What is planted, as texts: an owner's whole life.
+const DID: &str = "987654321";
+const MAC: &str = "50:EC:50:12:34:AB";
+const SSID: &str = "Villa Kunterbunt";
+const PASSWORD: &str = "pippi-langstrumpf-1945";
+const TOKEN: &str = "00112233445566778899aabbccddeeff";
+
+fn settings() -> Vec<u8> {
+    let entries: [(&[u8], &[u8]); 4] = [
+        (b"miio_ssid", SSID.as_bytes()),
+        (b"miio_passwd", PASSWORD.as_bytes()),
+        (b"miio_token", TOKEN.as_bytes()),
+        (b"timezone", b"Europe/Stockholm"),
+    ];
+    flsh::build(&entries, 0x1_0000).unwrap()
+}
+
+/// A dump with secrets everywhere, in texts and in bytes.
+fn planted() -> Vec<u8> {
+    let mut dump = chip("ipc009");
+    let mut put = |at: usize, bytes: &[u8]| dump[at..at + bytes.len()].copy_from_slice(bytes);
+    let entries: [(&[u8], &[u8]); 5] = [
+        (b"vendor", b"chuangmi"),
+        (b"model", b"chuangmi.camera.ipc009"),
+        (b"mac", MAC.as_bytes()),
+        (b"did", DID.as_bytes()),
+        (b"key", synthetic::KEY.as_bytes()),
+    ];
+    put(0xFF_0000, &flsh::build(&entries, 0x1_0000).unwrap());
+    put(0xFE_0000, &settings());
+    let file = jffs2::inode(2, 1, 0o100_600, 0, &settings()[..400]).unwrap();
+    put(0x9B_1000, &file);
+    let environment: [(&[u8], &[u8]); 6] = [
+        (b"baudrate", b"115200"),
+        (b"bootcmd", b"sf probe 0;sf read 0x22000000 0x50000 0x210000;bootm 0x22000000"),
+        (b"ethaddr", MAC.as_bytes()),
+        (b"ipaddr", b"192.168.178.23"),
+        (b"serial#", b"SN-2019-4711"),
+        (b"note", PASSWORD.as_bytes()),
+    ];
+    put(0x4_F000, &uboot_env::build(&environment, 0x1000).unwrap());
+    let mac = [0x50, 0xEC, 0x50, 0x12, 0x34, 0xAB];
+    for (i, secret) in [
+        DID.as_bytes(),
+        MAC.as_bytes(),
+        b"50ec501234ab",
+        synthetic::KEY.as_bytes(),
+        SSID.as_bytes(),
+        PASSWORD.as_bytes(),
+        TOKEN.as_bytes(),
+        &mac,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // Between the parts of BOOT, in its first loader, behind U-Boot.
+        put(0x2_2000 + i * 0x100, secret);
+        put(0x8000 + i * 0x100, secret);
+        put(0x4_E000 + i * 0x100, secret);
+        // Behind KERNEL and ROOTFS, some across the borders of windows.
+        put(0x1F_FFFA + i * 0x1_0000, secret);
+        put(0x8F_FFF8 - i * 0x1_0000, secret);
+        // In the root file system itself: a wrong byte there is told.
+        put(0x27_FFFC + i * 0x1000, secret);
+    }
+    // A stray copy of the settings, and of another identity.
+    put(0x90_1234, &settings()[..300]);
+    put(0x91_0000, &factory("555555555")[..300]);
+    dump
+}
+
+/// Whether this stands anywhere in it, and where.
+fn place(bytes: &[u8], secret: &[u8]) -> Option<usize> {
+    bytes.windows(secret.len()).position(|w| w == secret)
+}
+
+fn assert_clean(bytes: &[u8]) {
+    let mac = [0x50, 0xEC, 0x50, 0x12, 0x34, 0xAB];
+    for secret in [
+        DID.as_bytes(),
+        MAC.as_bytes(),
+        b"50:ec:50:12:34:ab",
+        b"50ec501234ab",
+        synthetic::KEY.as_bytes(),
+        SSID.as_bytes(),
+        PASSWORD.as_bytes(),
+        TOKEN.as_bytes(),
+        b"SN-2019-4711",
+        b"192.168.178.23",
+        b"555555555",
+        &mac,
+    ] {
+        let at = place(bytes, secret);
+        assert_eq!(at, None, "{} at {at:x?}", String::from_utf8_lossy(secret));
+    }
+}
+
+#[test]
+fn no_planted_secret_is_found_in_a_redacted_copy() {
+    let desk = Desk::new();
+    let dump = desk.put("dump.bin", &planted());
+    let out = desk.path("safe.bin");
+    let ran = redact(&dump, &out);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let copy = fs::read(&out).unwrap();
+    assert_clean(&copy);
+    assert_eq!(copy.len(), 0x100_0000);
+    assert!(copy[0x9B_0000..].iter().all(|b| *b == 0xFF));
+    // What is no secret stays: the loaders, U-Boot, the kernel.
+    let whole = chip("ipc009");
+    assert!(copy[..0x8000] == whole[..0x8000]);
+    assert!(copy[0x3_0000..0x4_0000] == whole[0x3_0000..0x4_0000]);
+    assert!(copy[0x5_0000..0x6_0000] == whole[0x5_0000..0x6_0000]);
+    let env = uboot_env::parse(&copy[0x4_F000..0x5_0000]).unwrap();
+    assert!(env.crc_ok());
+    assert_eq!(env.get("baudrate"), Some(&b"115200"[..]));
+    assert!(env.get("bootcmd").unwrap().starts_with(b"sf probe 0;sf read 0x22000000 0x50000"));
+    // It says what it did, in no word too many.
+    let said = ran.json();
+    assert_eq!(said["blanked"], serde_json::json!(["DATA", "CONFIG", "FACTORY"]));
+    let replaced = said["environment"]["replaced"].as_array().unwrap().len();
+    assert_eq!(replaced, 4);
+    let inside: Vec<&str> = said["in_content"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|b| b["partition"].as_str().unwrap())
+        .collect();
+    assert_eq!(inside, ["BOOT", "ROOTFS"]);
+    for secret in [DID, MAC, SSID, PASSWORD, TOKEN, synthetic::KEY] {
+        assert!(!ran.out.contains(secret) && !ran.err.contains(secret));
+    }
+    let report = inspect(&out).json();
+    assert_eq!(report["kind"], "full-dump");
+    assert_eq!(report["identity"]["health"], "blank");
+    desk.holds(&["dump.bin", "safe.bin"]);
+}
+
+#[test]
+fn a_clean_dump_keeps_every_byte_of_its_firmware() {
+    let desk = Desk::new();
+    let whole = chip("ipc009");
+    let dump = desk.put("dump.bin", &whole);
+    let ran = redact(&dump, &desk.path("safe.bin"));
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let copy = fs::read(desk.path("safe.bin")).unwrap();
+    assert!(copy[..0x9B_0000] == whole[..0x9B_0000]);
+    let said = ran.json();
+    assert_eq!(said["slack"], serde_json::json!([]));
+    assert_eq!(said["in_content"], serde_json::json!([]));
+}
+
+#[test]
+fn a_bad_checksum_of_the_environment_stays_bad() {
+    let desk = Desk::new();
+    let mut dump = planted();
+    dump[0x4_F000] ^= 1;
+    let ran = redact(&desk.put("dump.bin", &dump), &desk.path("safe.bin"));
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let copy = fs::read(desk.path("safe.bin")).unwrap();
+    assert!(!uboot_env::parse(&copy[0x4_F000..0x5_0000]).unwrap().crc_ok());
+    assert_eq!(copy[0x4_F000..0x4_F004], dump[0x4_F000..0x4_F004]);
+    assert_clean(&copy);
+}
+
+#[test]
+fn a_brick_is_redacted_too_whatever_is_left_of_it() {
+    for damage in [0..0x5_0000, 0x5_0000..0x26_0000, 0x26_0000..0x9B_0000, 0xFF_0000..0xFF_0020] {
+        let desk = Desk::new();
+        let mut dump = planted();
+        dump[damage.clone()].copy_from_slice(&noise(damage.len()));
+        // The secrets are still there.
+        dump[0x30_0000..0x30_0000 + PASSWORD.len()].copy_from_slice(PASSWORD.as_bytes());
+        let ran = redact(&desk.put("dump.bin", &dump), &desk.path("safe.bin"));
+        assert_eq!(ran.status, Some(0), "{damage:x?}: {ran:?}");
+        let copy = fs::read(desk.path("safe.bin")).unwrap();
+        for secret in [DID, MAC, SSID, PASSWORD, TOKEN, synthetic::KEY] {
+            let at = place(&copy, secret.as_bytes());
+            assert_eq!(at, None, "{damage:x?}: {secret} at {at:x?}");
+        }
+    }
+}
+
+#[test]
+fn a_set_is_redacted_and_what_is_no_dump_is_refused() {
+    let desk = Desk::new();
+    let sim = Sim::whole();
+    assert_eq!(sim.run(&["backup"], "").status, Some(0));
+    let set = sim.backups().join(&sim.sets()[0]);
+    let ran = redact(&set, &desk.path("set.bin"));
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let copy = fs::read(desk.path("set.bin")).unwrap();
+    let own = fs::read(sim.flash()).unwrap();
+    assert!(
+        copy[..0x4_F000] == own[..0x4_F000]
+            && copy[0x5_0000..0x9B_0000] == own[0x5_0000..0x9B_0000]
+    );
+    for (name, bytes) in [
+        ("tf.img", tf_image("ipc009")),
+        ("factory.bin", factory("123456789")),
+        ("cut.bin", chip("ipc009")[..0xF0_0000].to_vec()),
+        ("shifted.bin", [vec![0; 512], chip("ipc009")].concat()),
+        ("noise.bin", noise(0x100_0000)),
+    ] {
+        let ran = redact(&desk.put(name, &bytes), &desk.path("never.bin"));
+        assert_refused(&ran, "not-a-dump");
+        assert!(!desk.path("never.bin").exists());
+    }
+}

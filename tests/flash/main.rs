@@ -1,0 +1,13 @@
+//! Flashing a simulated camera: what power cuts, faulty chips, failing cards
+//! and wrong images do to it, and that none of it costs the owner his camera.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod card;
+mod chip;
+mod cuts;
+mod laws;
+mod process;
+mod restore;
+mod rig;
+#[path = "../synthetic/mod.rs"]
+mod synthetic;

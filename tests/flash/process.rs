@@ -1,0 +1,111 @@
+//! The program as a process: its answers, its exit status, real ends.
+
+use std::process::Command;
+
+use crate::rig::{Bench, flashed, six_blocks};
+
+const PHRASE: &str = "FLASH KERNEL ROOTFS DATA WITHOUT RESCUE";
+
+#[test]
+fn the_commands_answer_as_the_contract_says() {
+    let bench = Bench::new();
+    let tf = six_blocks();
+    let path = bench.path().join("tf.img");
+    std::fs::write(&path, &tf).unwrap();
+    let file = path.to_str().unwrap();
+    let wanted = flashed(&bench.bytes(), &tf);
+    let plan = bench.run(&["--json", "plan", file], "");
+    assert_eq!(plan.status, Some(0), "{plan:?}");
+    let document = plan.json();
+    assert_eq!(document["confirm"], PHRASE);
+    for field in ["blockers", "warnings", "partitions", "heals", "estimate_s"] {
+        assert!(!document[field].is_null(), "{field}");
+    }
+    assert_eq!(document["partitions"][1]["name"], "ROOTFS");
+    assert_eq!(document["partitions"][1]["blocks"]["erase"], 2);
+    // Without the phrase: the plan's document, and 3.
+    let without = bench.run(&["--json", "flash", file], "");
+    assert_eq!((without.status, &without.json()["confirm"]), (Some(3), &document["confirm"]));
+    // A cut ends the process as a power cut does; resume goes on.
+    let cut = bench.run(&["flash", file, "--confirm", PHRASE], "cut@700");
+    assert_eq!(cut.status, Some(137), "{cut:?}");
+    let interrupted = bench.run(&["resume"], "eio@0x260000");
+    assert_ne!(interrupted.status, Some(0), "{interrupted:?}");
+    let resumed = bench.run(&["--json", "resume"], "");
+    assert_eq!(
+        (resumed.status, &resumed.json()["outcome"]),
+        (Some(0), &"done".into()),
+        "{resumed:?}"
+    );
+    assert!(bench.bytes() == wanted);
+    assert_eq!(bench.run(&["resume"], "").status, Some(0), "nothing to do is success");
+    // Where nothing would change, there is nothing to confirm.
+    let again = bench.run(&["flash", file], "");
+    assert_eq!((again.status, again.out.trim()), (Some(0), "nothing to do"), "{again:?}");
+    let protected = bench.run(&["restore", "1", "--confirm", PHRASE], "wp@0x260000");
+    assert_eq!(protected.status, Some(4), "{protected:?}");
+    assert!(protected.err.contains("write-protected"), "{protected:?}");
+    let missing = bench.run(&["flash", "/nowhere.img"], "");
+    assert_eq!(missing.status, Some(2), "{missing:?}");
+    let names = bench.run(&["plan", file, "--only", "KERNL"], "");
+    assert_eq!(names.status, Some(2), "{names:?}");
+}
+
+#[test]
+fn killed_at_random_moments_of_a_flash_it_always_ends_in_the_image() {
+    let bench = Bench::new();
+    let before = bench.bytes();
+    let tf = six_blocks();
+    let path = bench.upload("six.img", &tf);
+    let wanted = flashed(&before, &tf);
+    let rounds = if std::env::var_os("MI360D_ALL_CUTS").is_some() { 100 } else { 12 };
+    let mut interrupted = 0;
+    for round in 0..rounds {
+        bench.set(&before);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_mi360d"))
+            .arg("--sim")
+            .arg(bench.path())
+            .args(["flash", path.to_str().unwrap(), "--confirm", PHRASE])
+            .stderr(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // Random enough: the machine's own noise does the rest.
+        std::thread::sleep(std::time::Duration::from_millis(40 + round * 37 % 500));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let now = bench.bytes();
+        assert!(crate::rig::untouched(&before, &now), "round {round}");
+        let resumed = bench.run(&["--json", "resume"], "");
+        assert_eq!(resumed.status, Some(0), "round {round}: {resumed:?}");
+        interrupted += i32::from(resumed.json()["outcome"] == "done");
+        let now = bench.bytes();
+        assert!(now == wanted || now == before, "round {round}: whole, old or new");
+    }
+    println!("{interrupted} of {rounds} kills interrupted a flash");
+}
+
+#[test]
+fn a_start_of_the_daemon_goes_on_by_itself() {
+    let bench = Bench::new();
+    let tf = six_blocks();
+    let path = bench.upload("six.img", &tf);
+    let wanted = flashed(&bench.bytes(), &tf);
+    let cut = bench.run(&["flash", path.to_str().unwrap(), "--confirm", PHRASE], "cut@600");
+    assert_eq!(cut.status, Some(137));
+    let mut daemon = Command::new(env!("CARGO_BIN_EXE_mi360d"))
+        .arg("--sim")
+        .arg(bench.path())
+        .args(["run", "--listen", "127.0.0.1:0"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = std::time::Instant::now();
+    while bench.home().join("state/flash.toml").exists() {
+        assert!(begun.elapsed().as_secs() < 120, "it does not go on");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert!(bench.bytes() == wanted);
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+}

@@ -1,0 +1,222 @@
+//! Restoring sets, and the laws for BOOT, CONFIG and FACTORY.
+
+use std::fs;
+use std::path::PathBuf;
+
+use mi360d::backup::Silent;
+use mi360d::camera::flashing::{FlashingError, PlanRequest, WhatCame};
+use mi360d::error::{Exit, Explain};
+use mi360d::formats::flsh;
+
+use crate::rig::{
+    Bench, CONFIG, DATA, FACTORY, KERNEL, ROOTFS, flash, image, only, plan, resume, set, six_blocks,
+};
+use crate::synthetic;
+
+/// A set of the camera as it is.
+fn backup(bench: &Bench) -> PathBuf {
+    let camera = bench.camera("");
+    camera.secure_identity();
+    camera.backup(None, &Silent).unwrap().set.path
+}
+
+/// A set of another camera, on this camera's card.
+fn foreign_set(bench: &Bench) -> PathBuf {
+    let mut chip = synthetic::chip("ipc009");
+    let entries: [(&[u8], &[u8]); 5] = [
+        (b"vendor", b"chuangmi"),
+        (b"model", b"chuangmi.camera.ipc009"),
+        (b"mac", b"50:EC:50:11:22:33"),
+        (b"did", b"987654321"),
+        (b"key", b"AnotherCamerasK1"),
+    ];
+    chip[FACTORY..].copy_from_slice(&flsh::build(&entries, 0x1_0000).unwrap());
+    let other = Bench::with(&chip, 0x1_0000);
+    let made = backup(&other);
+    let to = bench.home().join("backups/0077-").with_file_name(format!(
+        "0077-{}",
+        made.file_name().unwrap().to_str().unwrap().split('-').nth(1).unwrap()
+    ));
+    fs::create_dir_all(&to).unwrap();
+    for entry in fs::read_dir(made).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+    to
+}
+
+fn blocked(result: Result<mi360d::camera::flashing::Flashed, FlashingError>) -> Vec<&'static str> {
+    match result {
+        Err(FlashingError::Blocked(planned)) => planned.blockers.iter().map(|f| f.code).collect(),
+        Err(e) => panic!("{e}"),
+        Ok(done) => panic!("{:?}", done.outcome),
+    }
+}
+
+#[test]
+fn a_foreign_identity_is_never_written_whatever_the_live_one_is() {
+    let entries: [(&[u8], &[u8]); 0] = [];
+    let empty = flsh::build(&entries, 0x1_0000).unwrap();
+    let mut damaged = synthetic::factory("123456789");
+    damaged[0x30] ^= 0x41;
+    let lives = [synthetic::factory("123456789"), vec![0xFF; 0x1_0000], empty, damaged];
+    for live in &lives {
+        let bench = Bench::new();
+        let foreign = foreign_set(&bench);
+        let mut chip = bench.bytes();
+        chip[FACTORY..].copy_from_slice(live);
+        bench.set(&chip);
+        for request in [set(&foreign), only(set(&foreign), &["FACTORY"])] {
+            let result = flash(&bench.camera(""), &request);
+            assert_eq!(result.as_ref().err().unwrap().exit(), Exit::Refused);
+            assert!(blocked(result).contains(&"foreign-identity"));
+        }
+        // As a dump, and unlocked, it is refused all the same.
+        fs::write(bench.home().join("config.toml"), "[flash]\nunlock = [\"FACTORY\", \"BOOT\"]\n")
+            .unwrap();
+        let dump = bench.upload("dump.bin", &fs::read(foreign.join("chip.bin")).unwrap());
+        let request = only(image(&dump), &["FACTORY"]);
+        assert!(blocked(flash(&bench.camera(""), &request)).contains(&"foreign-identity"));
+        assert!(bench.bytes() == chip, "nothing was written");
+    }
+}
+
+#[test]
+fn the_own_identity_goes_back_onto_a_blank_or_damaged_factory() {
+    let mut damaged = synthetic::factory("123456789");
+    damaged[0x22] = 0;
+    for live in [vec![0xFF; 0x1_0000], damaged, vec![0; 0x1_0000]] {
+        let bench = Bench::new();
+        let whole = bench.bytes();
+        let own = backup(&bench);
+        let mut chip = whole.clone();
+        chip[FACTORY..].copy_from_slice(&live);
+        bench.set(&chip);
+        let planned = plan(&bench.camera(""), &set(&own));
+        assert_eq!(planned.confirm.as_deref(), Some("FLASH FACTORY"), "{:?}", planned.blockers);
+        let done = flash(&bench.camera(""), &set(&own)).unwrap();
+        assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
+        assert!(bench.bytes() == whole);
+    }
+}
+
+#[test]
+fn without_a_wifi_address_the_only_identity_or_the_typed_did_decides() {
+    let bench = Bench::new();
+    let whole = bench.bytes();
+    let own = backup(&bench);
+    let settings = fs::read_to_string(bench.path().join("camera.toml")).unwrap();
+    let without: String =
+        settings.lines().filter(|l| !l.starts_with("wifi_mac")).map(|l| format!("{l}\n")).collect();
+    fs::write(bench.path().join("camera.toml"), without).unwrap();
+    let mut chip = whole.clone();
+    chip[FACTORY..].fill(0xFF);
+    bench.set(&chip);
+    // The only one ever saved on this card.
+    let done = flash(&bench.camera(""), &only(set(&own), &["FACTORY"])).unwrap();
+    assert_eq!(done.outcome, WhatCame::Done);
+    assert!(bench.bytes() == whole);
+    // Two were saved: it takes the did.
+    let second = bench.home().join("identity/00000000");
+    fs::create_dir_all(&second).unwrap();
+    fs::write(second.join("FACTORY.bin"), synthetic::factory("555555555")).unwrap();
+    bench.set(&chip);
+    let request = only(set(&own), &["FACTORY"]);
+    assert_eq!(blocked(flash(&bench.camera(""), &request)), ["identity-uncertain"]);
+    let typed = |did: &str| PlanRequest { did: Some(did.to_owned()), ..request.clone() };
+    assert_eq!(blocked(flash(&bench.camera(""), &typed("555555555"))), ["identity-uncertain"]);
+    flash(&bench.camera(""), &typed("123456789")).unwrap();
+    assert!(bench.bytes() == whole);
+}
+
+#[test]
+fn protected_partitions_come_from_own_sets_or_are_unlocked() {
+    let bench = Bench::new();
+    let before = bench.bytes();
+    let mut dump = before.clone();
+    dump[0x4_8000] ^= 0xFF;
+    dump[CONFIG..FACTORY]
+        .copy_from_slice(&flsh::build(&[(&b"a"[..], &b"b"[..])], 0x1_0000).unwrap());
+    let path = bench.upload("dump.bin", &dump);
+    // By default a dump brings firmware only.
+    assert!(
+        plan(&bench.camera(""), &image(&path)).parts.iter().all(|p| !p.part.role.is_protected())
+    );
+    for name in ["BOOT", "CONFIG", "FACTORY"] {
+        let request = only(image(&path), &[name]);
+        assert!(blocked_or_same(&bench, &request).contains(&"partition-locked"), "{name}");
+    }
+    assert!(bench.bytes() == before);
+    fs::write(bench.home().join("config.toml"), "[flash]\nunlock = [\"CONFIG\"]\n").unwrap();
+    flash(&bench.camera(""), &only(image(&path), &["CONFIG"])).unwrap();
+    assert!(bench.bytes()[CONFIG..FACTORY] == dump[CONFIG..FACTORY]);
+    let request = only(image(&path), &["BOOT"]);
+    assert!(blocked_or_same(&bench, &request).contains(&"partition-locked"));
+}
+
+fn blocked_or_same(bench: &Bench, request: &PlanRequest) -> Vec<&'static str> {
+    plan(&bench.camera(""), request).blockers.iter().map(|f| f.code).collect()
+}
+
+#[test]
+fn parts_of_a_foreign_set_are_a_donor_and_its_settings_are_named() {
+    let bench = Bench::new();
+    let foreign = foreign_set(&bench);
+    let mut chip = bench.bytes();
+    chip[ROOTFS + 0x2_0000..ROOTFS + 0x3_0000].fill(0x77);
+    bench.set(&chip);
+    let done = flash(&bench.camera(""), &only(set(&foreign), &["KERNEL", "ROOTFS"])).unwrap();
+    assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
+    assert!(bench.bytes() == synthetic::chip("ipc009"));
+}
+
+#[test]
+fn the_wifi_settings_are_carried_through_config_and_back_by_a_restore() {
+    let bench = Bench::new();
+    let nvram = flsh::build(
+        &[(&b"miio_ssid"[..], &b"home"[..]), (&b"miio_passwd"[..], &b"hunter2"[..])],
+        0x1_0000,
+    )
+    .unwrap();
+    fs::create_dir_all(bench.path().join("data")).unwrap();
+    fs::write(bench.path().join("data/.config.nvram"), &nvram).unwrap();
+    let own = backup(&bench);
+    let before = bench.bytes();
+    let tf = six_blocks();
+    let path = bench.upload("six.img", &tf);
+    let planned = plan(&bench.camera(""), &image(&path));
+    assert!(planned.confirm.as_deref().unwrap().contains("DATA CONFIG"), "{:?}", planned.confirm);
+    // Cut while CONFIG is written, and go on without the live settings.
+    let cut = flash(&bench.camera("cut@2"), &image(&path)).unwrap();
+    assert!(cut.error.is_some());
+    fs::remove_dir_all(bench.path().join("data")).unwrap();
+    let done = resume(&bench.camera("")).unwrap().unwrap();
+    assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
+    let now = bench.bytes();
+    assert!(now[CONFIG..FACTORY] == nvram[..]);
+    assert!(now[KERNEL..CONFIG] == tf[..CONFIG - KERNEL]);
+    assert!(!bench.home().join("state/carried.bin").exists(), "the settings do not lie about");
+    // The whole way back.
+    flash(&bench.camera(""), &set(&own)).unwrap();
+    assert!(bench.bytes() == before);
+    assert!(DATA < CONFIG);
+}
+
+#[test]
+fn a_damaged_set_is_refused_and_named() {
+    let bench = Bench::new();
+    let own = backup(&bench);
+    let before = bench.bytes();
+    bench.set(&{
+        let mut chip = before.clone();
+        chip[ROOTFS + 0x5_0000] ^= 1;
+        chip
+    });
+    let file = own.join("ROOTFS.bin");
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[0x5_1234] ^= 4;
+    fs::write(&file, bytes).unwrap();
+    assert!(blocked(flash(&bench.camera(""), &set(&own))).contains(&"set-damaged"));
+    // What of it holds may still be had.
+    assert_eq!(plan(&bench.camera(""), &only(set(&own), &["KERNEL"])).blockers.len(), 0);
+}

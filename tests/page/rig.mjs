@@ -1,0 +1,135 @@
+// A demo camera of this build, and Debian's Chromium before it. Every request to another host is
+// refused and counted.
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+export const REPO = resolve(process.env.MI360D_REPO ?? join(import.meta.dirname, "../.."));
+const PROGRAM = process.env.MI360D_PROGRAM ?? join(REPO, "target/release/mi360d");
+export const PASSWORD = "p\u00e4ss \"w\u00f8rd\" $1 '\\' \u65e5\u672c";
+/** How long anything may take on a loaded machine. */
+export const LONG = 120_000;
+
+/** A simulated camera with its daemon. */
+export class Demo {
+  static async start({ env = {}, dir } = {}) {
+    const demo = new Demo();
+    demo.base = dir ?? mkdtempSync(join(tmpdir(), "mi360d-page-"));
+    demo.dir = join(demo.base, "camera");
+    demo.home = join(demo.dir, "sdcard/mi360d");
+    await demo.run(env, 0);
+    return demo;
+  }
+
+  /** Starts the daemon; on the port it had before, so that a browser finds it again. */
+  async run(env = {}, port = this.port) {
+    this.child = spawn(PROGRAM, ["demo", this.dir, "--listen", `127.0.0.1:${port}`],
+      { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+    this.ended = new Promise((done) => this.child.once("exit", (code) => done(code)));
+    for await (const line of createInterface({ input: this.child.stdout })) {
+      const found = /http:\/\/127\.0\.0\.1:(\d+)\//.exec(line);
+      if (found) this.port = Number(found[1]);
+      if (line.startsWith("Setup code: ")) this.code = line.slice(12).trim();
+      if (/^(Setup code|Log in)/.test(line)) break;
+    }
+    this.child.stdout.resume();
+    this.url = `http://127.0.0.1:${this.port}`;
+  }
+
+  get flash() {
+    return readFileSync(join(this.dir, "flash.bin"));
+  }
+
+  async stop() {
+    this.child.kill("SIGKILL");
+    await this.ended;
+    if (!process.env.MI360D_KEEP) rmSync(this.base, { recursive: true, force: true });
+  }
+
+  /** A call of the API as a script makes it; the session is kept. */
+  async call(method, path, body, headers = {}) {
+    const raw = body instanceof Uint8Array;
+    const answer = await fetch(this.url + path, {
+      method,
+      headers: { ...(this.session ?? {}), ...headers },
+      body: body === undefined || raw ? body : JSON.stringify(body),
+    });
+    const cookie = answer.headers.get("set-cookie");
+    const json = await answer.json().catch(() => ({}));
+    if (cookie && json.csrf) this.session = { Cookie: cookie.split(";")[0], "X-CSRF-Token": json.csrf };
+    return { status: answer.status, json };
+  }
+
+  async setUp() {
+    return this.call("POST", "/api/v1/setup", { code: this.code, password: PASSWORD });
+  }
+
+  /** Waits for a job's end. */
+  async wait(job) {
+    let now = job;
+    while (now.state === "running") {
+      now = (await this.call("GET", `/api/v1/jobs/${now.id}?wait=20&since=${now.seq}`)).json;
+    }
+    return now;
+  }
+
+  /** Waits until no job runs; a backup is there then. */
+  async settled() {
+    for (;;) {
+      const { json } = await this.call("GET", "/api/v1/status");
+      if (json.job && json.job.state !== "running" && json.backup.state !== "waiting") return json;
+      await new Promise((done) => setTimeout(done, 200));
+    }
+  }
+}
+
+/** A browser that reaches nothing but loopback. */
+export async function browser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+      "--disable-background-networking", "--disable-component-update"],
+  });
+}
+
+/** A page on a demo; what it asks for elsewhere, and what goes wrong in it, is noted. */
+export async function open(chrome, demo, options = {}) {
+  const context = await chrome.newContext({ baseURL: demo.url, ...options });
+  context.setDefaultTimeout(LONG);
+  context.foreign = [];
+  context.asked = [];
+  context.wrong = [];
+  await context.route("**", (route) => {
+    const url = route.request().url();
+    if (!url.startsWith(demo.url) && !url.startsWith("blob:") && !url.startsWith("data:")) {
+      context.foreign.push(url);
+      return route.abort();
+    }
+    if (url.startsWith(demo.url)) context.asked.push(new URL(url).pathname);
+    return route.continue();
+  });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => context.wrong.push(String(error)));
+  page.on("console", (message) => {
+    // A refused call is an error to Chromium, and a matter of the test.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) {
+      context.wrong.push(message.text());
+    }
+  });
+  return page;
+}
+
+/** Comes in through the door: the first password, or the password. */
+export async function enter(page, demo) {
+  await page.goto("/");
+  await page.locator("form input[type=password]").waitFor();
+  const code = page.locator("input[name=code]");
+  if (await code.count()) await code.fill(demo.code);
+  await page.locator("form input[type=password]").fill(PASSWORD);
+  await page.locator("form button[type=submit]").click();
+  await page.locator(".answers").waitFor();
+}
