@@ -44,9 +44,24 @@ pub struct Job {
     /// The name under which a rescue image lies at the card's root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rescue: Option<String>,
+    /// What was write-protected, and is to be so again when it is over; in the order in which it
+    /// is lifted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protected: Vec<JobRange>,
     /// The partitions, in the order in which they are written.
     #[serde(rename = "partition")]
     pub partitions: Vec<JobPart>,
+}
+
+/// A protected range.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRange {
+    /// The partition's name.
+    pub partition: String,
+    /// Bytes from its start.
+    pub offset: u32,
+    /// Bytes.
+    pub length: u32,
 }
 
 /// Where new content comes from.
@@ -285,6 +300,7 @@ mod tests {
             before: "0001-01234567".into(),
             heals: Heals::NeedsPc,
             rescue: None,
+            protected: vec![JobRange { partition: "DATA".into(), offset: 0, length: 0x1000 }],
             partitions: vec![JobPart { name: "DATA".into(), sha256: "11".into(), carried: false }],
         }
     }

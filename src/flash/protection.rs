@@ -5,6 +5,9 @@
 use super::error::FlashError;
 use crate::chip::{Chip, Partition};
 
+/// How often a range is set.
+const TRIES: u32 = 2;
+
 /// A protected range of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Protected {
@@ -39,34 +42,50 @@ pub fn scan(chip: &dyn Chip, part: &Partition) -> Vec<Protected> {
     found
 }
 
-/// Protection that was lifted; put back by [`Lifted::put_back`].
+/// Protection that can be lifted and put back.
 #[derive(Debug, Default)]
-pub struct Lifted(Vec<Protected>);
+pub struct Liftable(Vec<Protected>);
 
-impl Lifted {
-    /// Lifts the protection of these partitions, after trying that it can be
-    /// put back.
+impl Liftable {
+    /// What is protected of these partitions, after trying that it can be lifted and put back:
+    /// it is protected when this returns.
     ///
     /// # Errors
     /// [`FlashError::Protection`]; then all is as it was, as far as the chip lets.
-    pub fn lift(chip: &dyn Chip, parts: &[&Partition]) -> Result<Lifted, FlashError> {
-        let ranges: Vec<Protected> = parts.iter().flat_map(|part| scan(chip, part)).collect();
-        let lifted = Lifted(ranges);
-        if lifted.0.is_empty() {
-            return Ok(lifted);
+    pub fn try_out(chip: &dyn Chip, parts: &[&Partition]) -> Result<Liftable, FlashError> {
+        let mut ranges: Vec<Protected> = parts.iter().flat_map(|part| scan(chip, part)).collect();
+        // Drivers protect a fraction at one end of the chip. So what lies nearest to its middle
+        // is lifted first and put back last; which end that is, trying tells.
+        ranges.sort_by_key(|range| range.part.offset.unwrap_or(0) + range.offset);
+        let mut ranges = Liftable(ranges);
+        if ranges.lift(chip).is_err() {
+            ranges.0.reverse();
+            ranges.lift(chip)?;
         }
-        lifted.set(chip, false, "lift that")?;
-        if let Err(e) = lifted.set(chip, true, "put it back") {
-            let _ = lifted.set(chip, true, "put it back");
-            return Err(e);
-        }
-        lifted.set(chip, false, "lift that")?;
-        Ok(lifted)
+        ranges.put_back(chip).inspect_err(|_| {
+            let _ = ranges.put_back(chip);
+        })?;
+        Ok(ranges)
     }
 
-    /// Whether there was any.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// What an interrupted flash found protected: it may be lifted now, or not.
+    pub fn recorded(ranges: Vec<Protected>) -> Liftable {
+        Liftable(ranges)
+    }
+
+    /// The ranges, in the order in which they are lifted.
+    pub fn ranges(&self) -> &[Protected] {
+        &self.0
+    }
+
+    /// Lifts it.
+    ///
+    /// # Errors
+    /// [`FlashError::Protection`]; then it was put back, as far as the chip lets.
+    pub fn lift(&self, chip: &dyn Chip) -> Result<(), FlashError> {
+        self.set(chip, false, "lift that").inspect_err(|_| {
+            let _ = self.put_back(chip);
+        })
     }
 
     /// Puts it back as it was.
@@ -77,26 +96,40 @@ impl Lifted {
         self.set(chip, true, "put it back")
     }
 
-    /// Sets every range, and asks the chip whether it is so.
+    /// Sets every range, and asks the chip whether it is so: in their order to lift them, in
+    /// the opposite one to put them back.
     fn set(&self, chip: &dyn Chip, locked: bool, what: &'static str) -> Result<(), FlashError> {
-        for range in &self.0 {
+        let count = self.0.len();
+        for i in 0..count {
+            let range = &self.0[if locked { count - 1 - i } else { i }];
             let failed = || FlashError::Protection {
                 partition: range.part.name.clone(),
                 offset: range.offset,
                 what,
             };
-            if let Err(e) = chip.set_locked(&range.part, range.offset, range.length, locked) {
-                log::error!("{e}");
-                return Err(failed());
+            // What the chip says afterwards counts, not the driver: one that finds its register
+            // not quite as it wrote it reports an error, and did it all the same.
+            let mut done = false;
+            for _ in 0..TRIES {
+                if let Err(e) = chip.set_locked(&range.part, range.offset, range.length, locked) {
+                    log::warn!("{e}");
+                }
+                let now = scan(chip, &range.part);
+                done = if locked {
+                    now.iter().any(|p| {
+                        p.offset <= range.offset
+                            && p.offset + p.length >= range.offset + range.length
+                    })
+                } else {
+                    !now.iter().any(|p| {
+                        p.offset < range.offset + range.length && p.offset + p.length > range.offset
+                    })
+                };
+                if done {
+                    break;
+                }
             }
-            let now = scan(chip, &range.part);
-            let is_locked = now.iter().any(|p| {
-                p.offset <= range.offset && p.offset + p.length >= range.offset + range.length
-            });
-            let is_open = !now.iter().any(|p| {
-                p.offset < range.offset + range.length && p.offset + p.length > range.offset
-            });
-            if if locked { !is_locked } else { !is_open } {
+            if !done {
                 return Err(failed());
             }
         }

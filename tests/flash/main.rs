@@ -7,6 +7,7 @@ mod chip;
 mod cuts;
 mod laws;
 mod process;
+mod protect;
 mod restore;
 mod rig;
 #[path = "../synthetic/mod.rs"]

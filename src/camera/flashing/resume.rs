@@ -14,12 +14,12 @@ use super::{FlashingError, rescue, writing};
 use crate::backup::set::{self, SetFolder};
 use crate::backup::{Progress, hex, unhex, verify};
 use crate::camera::Camera;
-use crate::camera::machine::Needs;
+use crate::camera::machine::{Needs, fed};
 use crate::card::file::read_bounded;
 use crate::chip::Role;
 use crate::flash::journal::{self, Found, Job, JobPart, JobSource, Stage};
 use crate::flash::plan::compare;
-use crate::flash::protection::Lifted;
+use crate::flash::protection::{Liftable, Protected};
 use crate::flash::{Bytes, Heals, NewContent, PartPlan, Step, Watch};
 use crate::image::slices::Target;
 
@@ -98,29 +98,55 @@ pub fn resume(
     watch.step(Step::Preparing, None);
     let data = job.partitions.iter().any(|part| part.name == Role::Data.name());
     let ready = camera.machine().prepare(Needs { data })?;
-    let map = camera.chip().map();
-    let mut parts = Vec::with_capacity(job.partitions.len());
-    for (note, content) in job.partitions.iter().zip(source.contents) {
-        let gone = || FlashingError::SourceGone { what: format!("the partition {}", note.name) };
-        let part = map.by_name(&note.name).ok_or_else(gone)?;
-        parts.push(compare(camera.chip(), part, content, None, progress)?);
-        ready.beat();
-    }
-    let parts: Vec<PartPlan> = writing::in_order(parts);
-    if let (Some(name), Some(image)) = (&job.rescue, &source.image)
-        && let JobSource::Image { sha256, .. } = &job.source
-        && let Some(digest) = unhex(sha256)
-        && let Err(e) = rescue::place(camera.card(), name, image, &digest)
-    {
-        // The half-written camera runs now: going on is the safer way.
-        log::warn!("the rescue image is not at the card's root: {e}");
-    }
+    let parts = fed(ready.as_ref(), || {
+        let parts = compare_all(camera, &job, source.contents, progress)?;
+        if let (Some(name), Some(image)) = (&job.rescue, &source.image)
+            && let JobSource::Image { sha256, .. } = &job.source
+            && let Some(digest) = unhex(sha256)
+            && let Err(e) = rescue::place(camera.card(), name, image, &digest)
+        {
+            // The half-written camera runs now: going on is the safer way.
+            log::warn!("the rescue image is not at the card's root: {e}");
+        }
+        Ok::<_, FlashingError>(parts)
+    })?;
     let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
-    let lifted = Lifted::lift(camera.chip(), &written)?;
+    let protected = if job.protected.is_empty() {
+        Liftable::try_out(camera.chip(), &written)?
+    } else {
+        recorded(camera, &job)
+    };
+    protected.lift(camera.chip())?;
     if let Err(e) = journal.note(Stage::Resumed(journal.resumed.saturating_add(1))) {
         log::warn!("the journal: {e}");
     }
-    Ok(Some(writing::write(camera, &job, &parts, journal, ready, &lifted, watch)))
+    Ok(Some(writing::write(camera, &job, &parts, journal, ready, &protected, watch)))
+}
+
+/// What each of a job's partitions still needs, in the order of writing.
+fn compare_all(
+    camera: &Camera,
+    job: &Job,
+    contents: Vec<Arc<dyn NewContent>>,
+    progress: &dyn Progress,
+) -> Result<Vec<PartPlan>, FlashingError> {
+    let mut parts = Vec::with_capacity(job.partitions.len());
+    for (note, content) in job.partitions.iter().zip(contents) {
+        let gone = || FlashingError::SourceGone { what: format!("the partition {}", note.name) };
+        let part = camera.chip().map().by_name(&note.name).ok_or_else(gone)?;
+        parts.push(compare(camera.chip(), part, content, None, progress)?);
+    }
+    Ok(writing::in_order(parts))
+}
+
+/// What the job found protected, before it was lifted.
+pub(super) fn recorded(camera: &Camera, job: &Job) -> Liftable {
+    let map = camera.chip().map();
+    let ranges = job.protected.iter().filter_map(|range| {
+        let part = map.by_name(&range.partition)?.clone();
+        Some(Protected { part, offset: range.offset, length: range.length })
+    });
+    Liftable::recorded(ranges.collect())
 }
 
 /// A card may have been carried to another camera in the middle.

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use super::outcome::Flashed;
 use super::planned::{self, Planned};
 use super::request::{PlanRequest, PlanSource};
-use super::{FlashingError, conditions, rescue, writing};
+use super::{FlashingError, conditions, rescue, resume, writing};
 use crate::backup::{Progress, hex, unhex};
+use crate::camera::machine::fed;
 use crate::camera::{Camera, Source, config, synthetic};
 use crate::card::CardError;
 use crate::card::file::{make_dir, write_proven};
-use crate::flash::journal::{self, Job, JobPart, JobSource, Journal};
-use crate::flash::protection::Lifted;
+use crate::flash::journal::{self, Found, Job, JobPart, JobRange, JobSource, Journal};
+use crate::flash::protection::{Liftable, Protected};
 use crate::flash::{FlashError, PartPlan, Step, Watch};
 
 /// The version of `flash.toml` that is written.
@@ -57,24 +58,31 @@ fn begin(
     let needs = conditions::needs(&planned);
     let ready = camera.machine().prepare(needs)?;
     watch.step(Step::Saving, None);
-    let before = save(camera, &mut planned, needs.data, progress)?;
-    ready.beat();
+    let before = fed(ready.as_ref(), || save(camera, &mut planned, needs.data, progress))?;
     let chosen: Vec<PartPlan> = planned.parts.iter().filter(|p| p.changes()).cloned().collect();
     let parts = writing::in_order(chosen);
-    let lifted = {
-        let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
-        Lifted::lift(camera.chip(), &written)?
-    };
-    let opened = open(camera, &planned, &parts, source, image.as_deref(), &id, before);
-    match opened {
-        Ok((job, journal)) => {
-            Ok(writing::write(camera, &job, &parts, journal, ready, &lifted, watch))
-        }
-        Err(e) => {
-            lifted.put_back(camera.chip())?;
-            Err(e)
-        }
+    let protected = protection(camera, &parts)?;
+    let (job, journal) = fed(ready.as_ref(), || {
+        let image = image.as_deref();
+        open(camera, &planned, &parts, protected.ranges(), source, image, &id, before)
+    })?;
+    // Only now: if the power fails, the journal knows what is to be protected again.
+    if let Err(e) = protected.lift(camera.chip()) {
+        writing::abandon(camera, &job, journal);
+        return Err(e.into());
     }
+    Ok(writing::write(camera, &job, &parts, journal, ready, &protected, watch))
+}
+
+/// What is protected; what an interrupted flash lifted, whose place this one takes, too.
+fn protection(camera: &Camera, parts: &[PartPlan]) -> Result<Liftable, FlashError> {
+    if let Found::Open(job, _) = journal::find(camera.card())
+        && !job.protected.is_empty()
+    {
+        return Ok(resume::recorded(camera, &job));
+    }
+    let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
+    Liftable::try_out(camera.chip(), &written)
 }
 
 /// Saves what will be overwritten, unless a set holds it exactly; where DATA
@@ -116,10 +124,12 @@ fn save(
 }
 
 /// The last things on the card before the first erase.
+#[expect(clippy::too_many_arguments, reason = "each stands in the journal, and nowhere else")]
 fn open(
     camera: &Camera,
     planned: &Planned,
     parts: &[PartPlan],
+    protected: &[Protected],
     source: JobSource,
     image: Option<&Path>,
     id: &str,
@@ -145,6 +155,14 @@ fn open(
         before,
         heals: planned.heals,
         rescue,
+        protected: protected
+            .iter()
+            .map(|range| JobRange {
+                partition: range.part.name.clone(),
+                offset: range.offset,
+                length: range.length,
+            })
+            .collect(),
         partitions: parts
             .iter()
             .map(|plan| JobPart {

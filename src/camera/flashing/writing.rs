@@ -10,7 +10,7 @@ use crate::camera::machine::Prepared;
 use crate::card::CardError;
 use crate::chip::{ChipError, Partition, Role};
 use crate::flash::journal::{Job, JobSource, Journal, Stage};
-use crate::flash::protection::Lifted;
+use crate::flash::protection::Liftable;
 use crate::flash::writer::{self, Tally};
 use crate::flash::{BlockState, FlashError, PartPlan, Step, Watch};
 
@@ -59,7 +59,7 @@ pub fn write(
     parts: &[PartPlan],
     mut journal: Journal,
     ready: Box<dyn Prepared>,
-    lifted: &Lifted,
+    protected: &Liftable,
     watch: &dyn Watch,
 ) -> Flashed {
     let chip = camera.chip();
@@ -67,7 +67,8 @@ pub fn write(
     let mut tally = Tally { total: parts.iter().map(PartPlan::writes).sum(), ..Tally::default() };
     show(&fed, parts);
     let before = chip.spent();
-    let begun = Instant::now();
+    let mut begun: Option<Instant> = None;
+    let mut ended: Option<Instant> = None;
     let mut fates: Vec<PartFate> = Vec::new();
     let mut error = None;
     for (i, plan) in parts.iter().enumerate() {
@@ -78,7 +79,9 @@ pub fn write(
         }
         note(&mut journal, Stage::Writing(i as u8));
         let touched_before = std::mem::take(&mut tally.touched);
+        begun.get_or_insert_with(Instant::now);
         let written = writer::write(chip, plan, &fed, &mut tally);
+        ended = Some(Instant::now());
         fates.push(match &written {
             Ok(()) => fate("new"),
             Err(_) if tally.touched => fate("partly"),
@@ -93,7 +96,7 @@ pub fn write(
             }
         }
     }
-    let seconds = begun.elapsed().as_secs_f64();
+    let seconds = begun.zip(ended).map_or(0.0, |(from, to)| (to - from).as_secs_f64());
     let chip_time = chip.spent().zip(before).map(|(now, before)| now.since(before));
     let outcome = match (&error, tally.touched) {
         (None, _) => WhatCame::Done,
@@ -103,7 +106,7 @@ pub fn write(
     let mut warnings = Vec::new();
     if !matches!(error, Some(FlashError::Chip(ChipError::PowerCut))) {
         fed.step(Step::Closing, None);
-        if let Err(e) = lifted.put_back(chip) {
+        if let Err(e) = protected.put_back(chip) {
             warnings.push(format!("{}. {}", full(&e), crate::error::Explain::hint(&e)));
         }
         if outcome != WhatCame::Partly {
@@ -143,6 +146,16 @@ fn show(watch: &dyn Watch, parts: &[PartPlan]) {
             };
             watch.block(&plan.part, number as u32, state);
         }
+    }
+}
+
+/// Takes back what was laid down for a flash that does not begin.
+pub fn abandon(camera: &Camera, job: &Job, journal: Journal) {
+    let mut warnings = Vec::new();
+    close(camera, job, journal, WhatCame::Unchanged, &mut warnings);
+    remove_copy(camera, job);
+    for warning in warnings {
+        log::warn!("{warning}");
     }
 }
 

@@ -3,14 +3,13 @@
 use std::fs;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::signal::{SigSet, Signal};
 
 use super::watchdog::{self, Watchdog};
-use super::{Machine, MachineError, Needs, Prepared, data};
+use super::{FEED, FEEDER_STACK, Machine, MachineError, Needs, Prepared, data};
 use crate::camera::host;
 use crate::image::Finding;
 
@@ -22,9 +21,6 @@ const NVRAM_LIMIT: u64 = 0x1_0000;
 const UPDATER: &str = "miio_ota";
 /// KiB that must be available: a flash needs a few hundred.
 const MEMORY_KIB: u64 = 4096;
-
-/// How often a watchdog is fed that is held after a failure.
-const FEED: Duration = Duration::from_secs(10);
 
 /// This camera.
 #[derive(Debug, Default)]
@@ -140,7 +136,7 @@ impl Prepared for Ready {
     }
 
     fn hold(self: Box<Self>) {
-        let feeder = std::thread::Builder::new().name("feeder".to_owned()).stack_size(64 << 10);
+        let feeder = std::thread::Builder::new().name("feeder".to_owned()).stack_size(FEEDER_STACK);
         let started = feeder.spawn(move || {
             loop {
                 self.beat();
