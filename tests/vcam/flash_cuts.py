@@ -131,7 +131,7 @@ class FlashCuts:
 
         return int(alike(self.firmware[1]) > alike(self.firmware[0]))
 
-    def _wait_for_erase(self, seconds=300):
+    def _wait_for_erase(self, seconds=900):
         """Waits until the first block of a partition is erased: it is written last."""
         deadline = time.monotonic() + seconds
         firsts = [partition(self.flash_map, name)[0] for name in ("DATA", "ROOTFS", "KERNEL")]
@@ -172,7 +172,7 @@ class FlashCuts:
                 continue
             if self.camera.rescued:
                 how.append("boot loader")
-            wait = self.random.uniform(0, 12) if again else 300
+            wait = self.random.uniform(0, 12) if again else 900
             try:
                 self.camera.wait_end(wait)
             except TooLate:
@@ -192,7 +192,7 @@ class FlashCuts:
             self.camera.start(signed=signed, wait=False)
         except bootloader.DeadKernel:
             return False
-        found = self.camera.wait_console(r"@@VCAM console|@@VCAM no root|Kernel panic", 180)
+        found = self.camera.wait_console(r"@@VCAM console|@@VCAM no root|Kernel panic", 400)
         if found[0] != b"@@VCAM console":
             self.camera.kill()
             return False

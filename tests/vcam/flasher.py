@@ -17,6 +17,8 @@ IMAGE = "new.img"
 SAID, HEARD = "said.json", "heard.txt"
 # Ends the program at its reboot call, so that the camera can be looked at after it.
 NO_REBOOT = "nr386 -r"
+# The status of a program that was ended so: by SIGSYS.
+AT_REBOOT = 128 + 31
 TRAILER = 80
 # The settings that the stock firmware keeps in DATA.
 NVRAM = flsh.build([("miio_ssid", "a network"), ("miio_passwd", "VcamWifiSecret"),
@@ -68,7 +70,7 @@ def with_parts(chip, flash_map, **parts):
 def phrase(camera, source, only=None, binary=BINARY):
     """The plan's document; its phrase stands in `confirm`."""
     only = f"--only {only}" if only else ""
-    out = camera.run(f"{binary} --json plan {source} {only} 2>/tmp/plan.err", 300, check=False)
+    out = camera.run(f"{binary} --json plan {source} {only} 2>/tmp/plan.err", 600, check=False)
     assert out.status in (0, 3), (out.status, out.text, camera.run("cat /tmp/plan.err").text)
     return json.loads(out.text)
 
@@ -80,12 +82,19 @@ def flash_command(source, plan, only=None, verb="flash", binary=BINARY, wrap="")
             f">/mnt/sdcard/{SAID} 2>/mnt/sdcard/{HEARD}")
 
 
+def without_restart(camera, command, seconds=600):
+    """Runs a flash that ends at its reboot call, and takes the plug out of the watchdog, which
+    would restart the camera a minute later. The status of the flash."""
+    after = "status=$?; printf V >/dev/watchdog; sync; exit $status"
+    return camera.run(f"{command}; {after}", seconds, check=False).status
+
+
 def begin(camera, command):
     """Starts a command in the background, free of the console."""
     camera.run(f"{{ {command} ; }} </dev/null &")
 
 
-def ended(camera, seconds=300):
+def ended(camera, seconds=900):
     """Waits until the camera restarts by itself, by the system call, and says nothing worse."""
     camera.wait_end(seconds)
     console = camera.console

@@ -18,7 +18,7 @@ def programmer(folder, chip):
     assert steps["c"].startswith("Unprotect the chip") and steps["d"] == "Erase it."
     assert steps["f"] == "Verify." and steps["g"].startswith("Protect the chip again.")
     (name,) = re.findall(r"^Write (\S+)\.$", steps["e"])
-    assert f"flashrom -p ch341a_spi -w {name}" in section
+    assert f"flashrom -p ch341a_spi -w {name}\n" in section
     whole = (folder / name).read_bytes()
     assert len(whole) == CHIP_SIZE
     chip.write_bytes(whole)
@@ -29,22 +29,27 @@ def console(folder, card, chip, names):
     of the lines that the text gives for them."""
     text = (folder / "RECOVERY.txt").read_text()
     section = text[text.index("2. OVER THE SERIAL"):text.index("3. FROM THE CARD")]
-    assert "sf probe 0" in section and "Then type `reset`." in section
+    assert "Never write BOOT from here" in section and "At the end type" in section
     flash, memory = bytearray(chip.read_bytes()), {}
     for name in names:
-        (lines,) = re.findall(rf"^ +# {name}\n((?: {{5}}\S.*\n)+)", section, re.M)
-        words = [line.split() for line in lines.splitlines()]
-        assert [w[0] for w in words] == ["fatload", "sf", "sf"], lines
-        for command in words:
+        ((size, lines),) = re.findall(
+            rf"^ +# {name}, (\d+) bytes\n((?: {{5}}\S.*\n)+)", section, re.M)
+        commands = [line.split() for line in lines.splitlines()]
+        assert len(commands) == 4, lines
+        for command in commands:
             match command:
                 case ["fatload", "mmc", "0", address, path]:
                     memory[address] = card.read(path)
+                    # What fatload says that it read.
+                    assert len(memory[address]) == int(size)
+                case ["sf", "probe", "0"]:
+                    probed = True
                 case ["sf", "erase", start, length]:
                     start, length = int(start, 16), int(length, 16)
                     flash[start : start + length] = b"\xff" * length
                 case ["sf", "write", address, start, length]:
                     start, length = int(start, 16), int(length, 16)
-                    assert len(memory[address]) == length, "what fatload says that it read"
+                    assert probed and len(memory[address]) == length
                     # Programming only clears bits.
                     old = int.from_bytes(flash[start : start + length])
                     new = old & int.from_bytes(memory[address])

@@ -9,8 +9,8 @@ import oracle
 import vendor
 from base import PROGRAM, damage, sets
 from flasher import (
-    BINARY, IMAGE, NO_REBOOT, NVRAM, FlashTest, begin, ended, flash_command, left_over,
-    new_data, other_chip, part, phrase, said, tf_image, with_parts,
+    AT_REBOOT, BINARY, IMAGE, NO_REBOOT, NVRAM, FlashTest, begin, ended, flash_command, left_over,
+    new_data, other_chip, part, phrase, said, tf_image, with_parts, without_restart,
 )
 from test_backup import wait_set
 
@@ -75,7 +75,7 @@ class WatchdogTest(FlashTest):
         camera.wait_for(lambda: camera.pid("somebody"), 30, "the holder of the watchdog")
         plan = phrase(camera, f"/mnt/sdcard/{IMAGE}", "DATA")
         self.assertEqual([f["code"] for f in plan["blockers"]], ["watchdog"])
-        refused = camera.run(flash_command(f"/mnt/sdcard/{IMAGE}", plan, "DATA"), 300, check=False)
+        refused = camera.run(flash_command(f"/mnt/sdcard/{IMAGE}", plan, "DATA"), 600, check=False)
         self.assertEqual(refused.status, 3)
         for name in ("BOOT", "KERNEL", "ROOTFS", "CONFIG", "FACTORY"):
             self.assertEqual(flash.read(camera.flash, "ipc009", name), part(before, "ipc009", name))
@@ -88,20 +88,22 @@ class WatchdogTest(FlashTest):
         wanted = " || ".join(f"cmd == 0x{number}" for number in CALLS)
         camera.run(f"mount -t tracefs tracefs {TRACE}; cd {TRACE}; echo 4096 >buffer_size_kb; "
                    f"echo '{wanted}' >events/syscalls/sys_enter_ioctl/filter; "
-                   "echo 1 >events/syscalls/sys_enter_ioctl/enable; "
-                   "echo 1 >events/syscalls/sys_enter_reboot/enable")
-        camera.run(flash_command(f"/mnt/sdcard/{IMAGE}", plan, "DATA", wrap=NO_REBOOT), 300,
-                   check=False)
-        camera.run(f"echo 0 >{TRACE}/tracing_on; sync")
-        calls = re.findall(r"mi360d-\d+ .*sys_(?:ioctl\(fd: \w+, cmd: (\w+)|(reboot))",
-                           camera.run(f"cat {TRACE}/trace", 120).text)
-        calls = [CALLS.get(number, name) for number, name in calls]
-        print(f"[watchdog] {calls.count('feed')} feedings, {calls.count('erase')} erases, "
-              f"in the order {''.join(call[0] for call in calls)}")
+                   "echo 1 >events/syscalls/sys_enter_ioctl/enable")
+        command = flash_command(f"/mnt/sdcard/{IMAGE}", plan, "DATA", wrap=NO_REBOOT)
+        self.assertEqual(without_restart(camera, command), AT_REBOOT)
+        camera.run(f"echo 0 >{TRACE}/tracing_on")
+        seen = re.findall(r"(?:mi360d|feeder)-\d+ .* ([\d.]+): sys_ioctl\(fd: \w+, cmd: (\w+)",
+                          camera.run(f"cat {TRACE}/trace", 120).text)
+        calls = [CALLS[number] for _, number in seen]
+        fed = [float(when) for when, number in seen if CALLS[number] != "erase"]
+        longest = max(later - sooner for sooner, later in zip(fed, fed[1:]))
+        print(f"[watchdog] {calls.count('feed')} feedings, {calls.count('erase')} erases, at most "
+              f"{longest:.1f} s between two, in the order {''.join(call[0] for call in calls)}")
         self.assertEqual(calls[0], "limit")
-        self.assertEqual(calls[-1], "reboot")
         self.assertGreater(calls.count("erase"), 30)
         self.assertNotRegex(",".join(calls), "erase,erase")
+        # Also while what will be overwritten is saved: a slow card takes longer than the dog.
+        self.assertLess(longest, 20)
         self.assertEqual(camera.run("cat /tmp/feeder").text, "ended by TERM\n")
         for name in ("perpd", "miio_client", "miio_ota", "imi_watchdog", "mi360d"):
             self.assertIsNone(camera.pid(name), name)
@@ -141,9 +143,9 @@ class ProtectionTest(FlashTest):
         self.assertEqual(plan["blockers"], [])
         self.assertEqual([f["partition"] for f in plan["warnings"] if f["code"] == "protected"],
                          ["DATA", "CONFIG"])
-        camera.run(flash_command(f"/mnt/sdcard/{IMAGE}", plan, wrap=NO_REBOOT), 300, check=False)
+        command = flash_command(f"/mnt/sdcard/{IMAGE}", plan, wrap=NO_REBOOT)
+        self.assertEqual(without_restart(camera, command), AT_REBOOT)
         self.assertEqual(self.locked(camera), locked)
-        camera.run("sync")
         camera.kill()
         answer = said(camera)
         self.assertEqual((answer["outcome"], answer["warnings"]), ("done", []))
@@ -157,8 +159,8 @@ class ProtectionTest(FlashTest):
         oracle.onto(camera.card)
         camera.start()
         oracle.fetch(camera)
-        camera.run(f"{BINARY} backup", 300)
-        camera.run(f"dd if=/dev/zero of=/tmp/zero bs=4096 count=1; dd if=/tmp/zero of=/dev/mtd4")
+        camera.run(f"{BINARY} backup", 600)
+        camera.run("dd if=/dev/zero of=/dev/mtd4 bs=4096 count=1")
         for device, start, length in self.LOCKS:
             camera.run(f"{oracle.NOR} lock /dev/{device} {start:#x} {length:#x}")
         locked = self.locked(camera)
@@ -167,11 +169,10 @@ class ProtectionTest(FlashTest):
         plan = phrase(camera, name, "CONFIG")
         self.assertEqual(plan["confirm"], "FLASH CONFIG")
         command = flash_command(name, plan, "CONFIG", verb="restore", wrap=NO_REBOOT)
-        refused = camera.run(command, 300, check=False)
-        self.assertEqual(refused.status, 3)
+        self.assertEqual(without_restart(camera, command), 3)
         self.assertEqual(self.locked(camera), locked)
         self.assertEqual(flash.read(camera.flash, "ipc009", "CONFIG"), before)
-        camera.run("test ! -e /mnt/sdcard/mi360d/state/flash.toml; sync")
+        camera.run("test ! -e /mnt/sdcard/mi360d/state/flash.toml")
         camera.kill()
         self.assertIn("protect", camera.card.read("heard.txt").decode())
 

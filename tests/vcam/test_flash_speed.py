@@ -7,12 +7,12 @@ import unittest
 
 import flash
 import oracle
-from flasher import BINARY, NO_REBOOT, FlashTest, phrase
+from flasher import BINARY, NO_REBOOT, FlashTest, phrase, without_restart
 from parts import partition
 
 OFFSET, SIZE = partition("ipc009", "DATA")
 BLOCK = 0x10000
-ROUNDS = 2
+ROUNDS = 3
 
 
 def jffs2_of(seed, changed=()):
@@ -64,8 +64,9 @@ class SpeedTest(FlashTest):
         def ours(name):
             plan = phrase(camera, f"/tmp/{name}.img", "DATA", "/tmp/mi360d")
             self.assertEqual(plan["blockers"], [])
-            camera.run(f"{NO_REBOOT} /tmp/mi360d --json flash /tmp/{name}.img --only DATA "
-                       f"--confirm '{plan['confirm']}' >/tmp/said 2>/tmp/heard", 300, check=False)
+            without_restart(
+                camera, f"{NO_REBOOT} /tmp/mi360d --json flash /tmp/{name}.img --only DATA "
+                f"--confirm '{plan['confirm']}' >/tmp/said 2>/tmp/heard")
             answer = json.loads(camera.run("cat /tmp/said").text)
             self.assertEqual(answer["outcome"], "done", camera.run("cat /tmp/heard").text)
             self.assertEqual(live(), images[name], "mi360d")
