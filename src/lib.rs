@@ -12,6 +12,8 @@
 //! | [`image`] | what a file is, and what is wrong with it |
 //! | [`backup`] | sets, manifests, proof |
 //! | [`flash`] | what has to change, the writer, and the proof |
+//! | [`citizen`] | the camera on its network: clock, name, the vendor's cloud |
+//! | [`mqtt`] | Home Assistant by way of a broker |
 //! | [`services`] | the hacks: found, supervised, configured, shown |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
 //! | [`rtsp`] | the RTSP server, a process of its own |
@@ -24,12 +26,14 @@ pub mod backup;
 pub mod camera;
 pub mod card;
 pub mod chip;
+pub mod citizen;
 pub mod cli;
 pub mod error;
 pub mod flash;
 pub mod formats;
 pub mod identity;
 pub mod image;
+pub mod mqtt;
 pub mod rtsp;
 pub mod services;
 pub mod sys;

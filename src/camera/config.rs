@@ -23,10 +23,157 @@ pub struct Config {
     pub flash: Flash,
     /// The log.
     pub log: Log,
+    /// The camera on its network.
+    pub camera: OnNetwork,
+    /// Home Assistant.
+    pub mqtt: Mqtt,
     /// `[hacks.ID]`: [`crate::services::config`] reads it, since only the hacks know
     /// their settings. Never shown with the rest: there are secrets in it.
     #[serde(skip_serializing)]
     pub hacks: Hacks,
+}
+
+/// `[camera]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OnNetwork {
+    /// Its name on the network; by default `mi360-` and the end of the WiFi's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Label>,
+    /// Whether `NAME.local` is answered to.
+    pub mdns: bool,
+    /// Whether the clock is set by a time server.
+    pub set_clock: bool,
+    /// The servers that are asked for the time.
+    pub time_servers: Vec<Server>,
+    /// The time zone that hacks are told, as POSIX writes it: `WET0WEST,M3.5.0/1,M10.5.0`.
+    pub time_zone: TimeZone,
+    /// Whether the vendor's hosts get null routes: then his app no longer works.
+    pub block_cloud: bool,
+}
+
+impl Default for OnNetwork {
+    fn default() -> OnNetwork {
+        OnNetwork {
+            name: None,
+            mdns: true,
+            set_clock: true,
+            time_servers: ["0.pool.ntp.org", "1.pool.ntp.org"].map(|s| Server(s.into())).into(),
+            time_zone: TimeZone("UTC0".into()),
+            block_cloud: false,
+        }
+    }
+}
+
+impl OnNetwork {
+    /// Whom to ask for the time; nobody where that is switched off.
+    pub fn time_servers(&self) -> Vec<String> {
+        let servers = self.time_servers.iter().take(8).map(|name| name.0.clone());
+        if self.set_clock { servers.collect() } else { Vec::new() }
+    }
+}
+
+/// `[mqtt]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mqtt {
+    /// The broker; without one there is no MQTT.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broker: Option<Server>,
+    /// The user, if the broker wants one.
+    pub user: String,
+    /// His password.
+    pub password: Password,
+    /// The prefix under which Home Assistant looks for devices.
+    pub discovery_prefix: Prefix,
+}
+
+/// A password that must be readable; its `Debug` shows nothing of it.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_empty() { "none" } else { "set" })
+    }
+}
+
+/// The beginning of a topic: letters, digits, `-`, `_` and `/`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Prefix(pub String);
+
+impl Default for Prefix {
+    fn default() -> Prefix {
+        Prefix("homeassistant".into())
+    }
+}
+
+impl TryFrom<String> for Prefix {
+    type Error = String;
+    fn try_from(prefix: String) -> Result<Prefix, String> {
+        let good = |b: u8| b.is_ascii_alphanumeric() || b"-_/".contains(&b);
+        if prefix.is_empty() || prefix.len() > 60 || !prefix.bytes().all(good) {
+            return Err("expected letters, digits, '-', '_' and '/'".to_owned());
+        }
+        Ok(Prefix(prefix))
+    }
+}
+
+/// A host's name or address, and a port where it is not the usual one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Server(pub String);
+
+impl TryFrom<String> for Server {
+    type Error = String;
+    fn try_from(server: String) -> Result<Server, String> {
+        let (host, port) = match server.split_once(':') {
+            Some((host, port)) => (host, Some(port.parse::<u16>())),
+            None => (server.as_str(), None),
+        };
+        let host = HostName::try_from(host.to_owned())?.0;
+        match port {
+            None => Ok(Server(host)),
+            Some(Ok(port @ 1..)) => Ok(Server(format!("{host}:{port}"))),
+            Some(_) => Err("expected a port from 1 to 65535".to_owned()),
+        }
+    }
+}
+
+/// One part of a host's name, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Label(pub String);
+
+impl TryFrom<String> for Label {
+    type Error = String;
+    fn try_from(name: String) -> Result<Label, String> {
+        let good = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        let edge = name.starts_with('-') || name.ends_with('-');
+        if name.is_empty() || name.len() > 40 || edge || !name.bytes().all(good) {
+            return Err("expected 1 to 40 letters, digits and '-'".to_owned());
+        }
+        Ok(Label(name.to_ascii_lowercase()))
+    }
+}
+
+/// A time zone as POSIX writes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TimeZone(pub String);
+
+impl TryFrom<String> for TimeZone {
+    type Error = String;
+    fn try_from(zone: String) -> Result<TimeZone, String> {
+        let good = |b: u8| b.is_ascii_alphanumeric() || b"<>+-,.:/".contains(&b);
+        let long = zone.bytes().take_while(u8::is_ascii_alphabetic).count() >= 3;
+        if zone.len() > 60 || !(long || zone.starts_with('<')) || !zone.bytes().all(good) {
+            return Err("expected a time zone such as CET-1CEST,M3.5.0,M10.5.0/3".to_owned());
+        }
+        Ok(TimeZone(zone))
+    }
 }
 
 /// A part of the file that is checked elsewhere.

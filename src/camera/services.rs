@@ -2,10 +2,12 @@
 //! `/api/v1/services` and `/api/v1/ssh/keys`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Camera, Source};
+use crate::services::ptz::{Moved, Wish};
 use crate::services::ssh::{folder, host_key, keys};
 use crate::services::{
     LogView, Pace, ServiceBrief, ServiceError, ServiceView, Services, Values, World,
@@ -67,6 +69,7 @@ pub fn start(camera: &Camera, config: &Path) {
         run: absolute(&run),
         program: std::env::current_exe().unwrap_or_default(),
         model,
+        time_zone: camera.state().settings.config.camera.time_zone.0.clone(),
         pace: Pace::default(),
     };
     match Services::start(world) {
@@ -77,6 +80,41 @@ pub fn start(camera: &Camera, config: &Path) {
             }
         }
         Err(e) => log::error!("the hacks cannot be looked after: {e}"),
+    }
+}
+
+/// How long a hack has to end before a flash.
+const BEFORE_A_FLASH: Duration = Duration::from_secs(70);
+
+/// The hacks, held back while a flash runs: they use the ROOTFS that it rewrites.
+pub struct Held<'a> {
+    services: Option<&'a Services>,
+}
+
+/// Ends all hacks for a flash. They run again once the value is gone, unless the
+/// flash has begun to write: then the next start brings them back.
+pub fn hold<'a>(camera: &'a Camera) -> Held<'a> {
+    let services = camera.services.get();
+    if services.is_some_and(|services| !services.hold("a flash is running", BEFORE_A_FLASH)) {
+        log::warn!("not every hack has ended before the flash");
+    }
+    Held { services }
+}
+
+impl Held<'_> {
+    /// The flash writes: on a camera nothing is started any more until it restarts.
+    pub fn for_good(mut self, camera: &Camera) {
+        if matches!(camera.source(), Source::Device) {
+            self.services = None;
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Some(services) = self.services {
+            services.release();
+        }
     }
 }
 
@@ -161,6 +199,14 @@ pub fn restart(camera: &Camera, id: &str) -> Result<ServiceView, ServiceError> {
 /// [`ServiceError`].
 pub fn log(camera: &Camera, id: &str) -> Result<LogView, ServiceError> {
     running(camera)?.log(id)
+}
+
+/// Moves the camera.
+///
+/// # Errors
+/// [`ServiceError::Unavailable`] where no motors can be had, with the reason.
+pub fn ptz(camera: &Camera, wish: Wish) -> Result<Moved, ServiceError> {
+    running(camera)?.move_camera(wish)
 }
 
 /// Who may log in by SSH.

@@ -32,6 +32,8 @@ pub struct State {
     pub safe_mode: bool,
     /// Why `STATUS.txt` could not be written the last time.
     pub status_txt_failure: Option<String>,
+    /// What was done on the network.
+    pub network: super::citizen::Network,
     /// Why there is no page.
     pub page_problem: Option<String>,
     /// Where the page listens.

@@ -36,6 +36,8 @@ pub struct Status {
     pub backup: BackupState,
     /// The newest set that counts.
     pub newest_backup: Option<set_view::SetView>,
+    /// The camera on its network.
+    pub network: super::citizen::Network,
     /// The job that runs, else the newest one.
     pub job: Option<Job>,
     /// A flash that was cut short; null where none was.
@@ -115,9 +117,10 @@ pub fn of(camera: &Camera) -> Status {
         identity,
         backup: state.backup.clone(),
         newest_backup,
+        network: state.network.clone(),
+        services,
         job: camera.jobs().newest(),
         interrupted: camera.interrupted(),
-        services,
         boot_count: state.boot_count,
         safe_mode: state.safe_mode,
         notices,

@@ -30,7 +30,7 @@ pub fn rtsp(args: &Args, words: &RtspArgs) -> super::Result {
     let addresses: Vec<String> =
         config.streams.iter().map(|(name, _)| format!("rtsp://{address}/{name}")).collect();
     out::print(args, &json!({ "listen": address, "streams": addresses }), || {
-        addresses.iter().map(|address| format!("{address}\n")).collect()
+        addresses.join("\n") + "\n"
     })?;
     loop {
         match signals.wait() {

@@ -5,9 +5,6 @@
 use super::error::FlashError;
 use crate::chip::{Chip, Partition};
 
-/// How often a range is set.
-const TRIES: u32 = 2;
-
 /// A protected range of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Protected {
@@ -42,50 +39,61 @@ pub fn scan(chip: &dyn Chip, part: &Partition) -> Vec<Protected> {
     found
 }
 
-/// Protection that can be lifted and put back.
+/// Protection that was lifted; put back by [`Lifted::put_back`].
 #[derive(Debug, Default)]
-pub struct Liftable(Vec<Protected>);
+pub struct Lifted(Vec<Protected>);
 
-impl Liftable {
-    /// What is protected of these partitions, after trying that it can be lifted and put back:
-    /// it is protected when this returns.
+impl Lifted {
+    /// Finds the protection of these partitions, and tries that it can be lifted
+    /// and put back; it stays in place.
+    ///
+    /// `recorded` are ranges that were protected before an earlier run lifted them.
     ///
     /// # Errors
     /// [`FlashError::Protection`]; then all is as it was, as far as the chip lets.
-    pub fn try_out(chip: &dyn Chip, parts: &[&Partition]) -> Result<Liftable, FlashError> {
-        let mut ranges: Vec<Protected> = parts.iter().flat_map(|part| scan(chip, part)).collect();
-        // Drivers protect a fraction at one end of the chip. So what lies nearest to its middle
-        // is lifted first and put back last; which end that is, trying tells.
-        ranges.sort_by_key(|range| range.part.offset.unwrap_or(0) + range.offset);
-        let mut ranges = Liftable(ranges);
-        if ranges.lift(chip).is_err() {
-            ranges.0.reverse();
-            ranges.lift(chip)?;
+    pub fn try_out(
+        chip: &dyn Chip,
+        parts: &[&Partition],
+        recorded: Vec<Protected>,
+    ) -> Result<Lifted, FlashError> {
+        let mut ranges = recorded;
+        for range in parts.iter().flat_map(|part| scan(chip, part)) {
+            if !ranges.contains(&range) {
+                ranges.push(range);
+            }
         }
-        ranges.put_back(chip).inspect_err(|_| {
-            let _ = ranges.put_back(chip);
-        })?;
-        Ok(ranges)
+        let lifted = Lifted(ranges);
+        if lifted.0.is_empty() {
+            return Ok(lifted);
+        }
+        let tried = lifted
+            .set(chip, false, "lift that")
+            .and_then(|()| lifted.set(chip, true, "put it back"));
+        if let Err(e) = tried {
+            let _ = lifted.set(chip, true, "put it back");
+            return Err(e);
+        }
+        Ok(lifted)
     }
 
-    /// What an interrupted flash found protected: it may be lifted now, or not.
-    pub fn recorded(ranges: Vec<Protected>) -> Liftable {
-        Liftable(ranges)
+    /// Lifts it; by then the journal knows what is to be put back.
+    ///
+    /// # Errors
+    /// [`FlashError::Protection`]; then all is as it was, as far as the chip lets.
+    pub fn lift(&self, chip: &dyn Chip) -> Result<(), FlashError> {
+        self.set(chip, false, "lift that").inspect_err(|_| {
+            let _ = self.set(chip, true, "put it back");
+        })
     }
 
-    /// The ranges, in the order in which they are lifted.
+    /// The ranges.
     pub fn ranges(&self) -> &[Protected] {
         &self.0
     }
 
-    /// Lifts it.
-    ///
-    /// # Errors
-    /// [`FlashError::Protection`]; then it was put back, as far as the chip lets.
-    pub fn lift(&self, chip: &dyn Chip) -> Result<(), FlashError> {
-        self.set(chip, false, "lift that").inspect_err(|_| {
-            let _ = self.put_back(chip);
-        })
+    /// Whether there was any.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Puts it back as it was.
@@ -96,43 +104,41 @@ impl Liftable {
         self.set(chip, true, "put it back")
     }
 
-    /// Sets every range, and asks the chip whether it is so: in their order to lift them, in
-    /// the opposite one to put them back.
+    /// Sets every range, and asks the chip whether it is so. A chip that
+    /// protects a fraction at one end takes ranges in one order only: what fails
+    /// is tried again after the others.
     fn set(&self, chip: &dyn Chip, locked: bool, what: &'static str) -> Result<(), FlashError> {
-        let count = self.0.len();
-        for i in 0..count {
-            let range = &self.0[if locked { count - 1 - i } else { i }];
-            let failed = || FlashError::Protection {
+        let mut left: Vec<&Protected> = self.0.iter().collect();
+        while !left.is_empty() {
+            let before = left.len();
+            left.retain(|range| {
+                if let Err(e) = chip.set_locked(&range.part, range.offset, range.length, locked) {
+                    log::debug!("{e}");
+                }
+                !is_set(chip, range, locked)
+            });
+            if left.len() == before {
+                break;
+            }
+        }
+        match left.first() {
+            None => Ok(()),
+            Some(range) => Err(FlashError::Protection {
                 partition: range.part.name.clone(),
                 offset: range.offset,
                 what,
-            };
-            // What the chip says afterwards counts, not the driver: one that finds its register
-            // not quite as it wrote it reports an error, and did it all the same.
-            let mut done = false;
-            for _ in 0..TRIES {
-                if let Err(e) = chip.set_locked(&range.part, range.offset, range.length, locked) {
-                    log::warn!("{e}");
-                }
-                let now = scan(chip, &range.part);
-                done = if locked {
-                    now.iter().any(|p| {
-                        p.offset <= range.offset
-                            && p.offset + p.length >= range.offset + range.length
-                    })
-                } else {
-                    !now.iter().any(|p| {
-                        p.offset < range.offset + range.length && p.offset + p.length > range.offset
-                    })
-                };
-                if done {
-                    break;
-                }
-            }
-            if !done {
-                return Err(failed());
-            }
+            }),
         }
-        Ok(())
+    }
+}
+
+/// Whether a range is protected as a whole, or not at all.
+fn is_set(chip: &dyn Chip, range: &Protected, locked: bool) -> bool {
+    let end = range.offset + range.length;
+    let now = scan(chip, &range.part);
+    if locked {
+        now.iter().any(|p| p.offset <= range.offset && p.offset + p.length >= end)
+    } else {
+        !now.iter().any(|p| p.offset < end && p.offset + p.length > range.offset)
     }
 }

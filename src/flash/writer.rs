@@ -102,11 +102,18 @@ fn write_blocks(
     if !rest.is_empty() {
         watch.block(part, 0, BlockState::Active);
         watch.beat();
-        writer.clear(&first, &first_plan).inspect_err(|e| {
+        if let Err(e) = writer.clear(&first, &first_plan) {
             // A block that an erase changed nothing of is as it was.
-            tally.touched |= !matches!(e, FlashError::WriteProtected { .. });
+            let is_as_before = matches!(e, FlashError::WriteProtected { .. });
+            tally.touched |= !is_as_before;
+            if !is_as_before && !matches!(e, FlashError::Chip(ChipError::PowerCut)) {
+                // It may be half erased: its content is in memory, and is tried at least.
+                first_plan.action = Action::Erase;
+                let _ = writer.put(&first, &first_plan);
+            }
             watch.block(part, 0, BlockState::Failed);
-        })?;
+            return Err(e);
+        }
         tally.touched = true;
         first_plan.action = Action::Program;
         first_plan.old_crc32 = crate::backup::reading::erased_crc(part.erase_size);

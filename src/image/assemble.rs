@@ -42,12 +42,6 @@ fn reasons(findings: &[Finding]) -> String {
     text.join(" ")
 }
 
-impl AssembleError {
-    fn one(finding: Finding) -> AssembleError {
-        AssembleError::Refused(vec![finding])
-    }
-}
-
 impl Explain for AssembleError {
     fn code(&self) -> &'static str {
         match self {
@@ -63,8 +57,12 @@ impl Explain for AssembleError {
                     .to_owned()
             }
             AssembleError::Refused(findings) => {
-                let hints: Vec<&str> =
-                    findings.iter().map(|f| f.hint.as_str()).filter(|h| !h.is_empty()).collect();
+                let mut hints: Vec<&str> = Vec::new();
+                for hint in findings.iter().map(|f| f.hint.as_str()) {
+                    if !hint.is_empty() && !hints.contains(&hint) {
+                        hints.push(hint);
+                    }
+                }
                 hints.join(" ")
             }
         }
@@ -191,7 +189,12 @@ impl Mixture {
             let chosen: Vec<&Slice> =
                 parts.iter().filter(|t| t.from == from).map(|t| &t.slice).collect();
             against.extend(slices.blockers_of(&chosen).cloned().map(|f| told_of(from, f)));
-            warnings.extend(slices.warnings_of(&chosen).cloned().map(|f| told_of(from, f)));
+            // What firmware the own parts come with does not matter: it is not taken.
+            let matters = |f: &&Finding| {
+                from == Side::Donor || !matches!(f.code, "version-unknown" | "unprovable")
+            };
+            let told = slices.warnings_of(&chosen).filter(matters);
+            warnings.extend(told.cloned().map(|f| told_of(from, f)));
         }
         let is_identity = |f: &Finding| f.code.starts_with("identity-");
         if damaged_factory {
@@ -280,9 +283,8 @@ fn lacks(from: Side, name: &str) -> Finding {
     Finding::blocker("incomplete", what).of(name).hint(hint)
 }
 
-/// A FACTORY that is not the own one is refused here and nowhere else.
 impl From<Finding> for AssembleError {
     fn from(finding: Finding) -> AssembleError {
-        AssembleError::one(finding)
+        AssembleError::Refused(vec![finding])
     }
 }

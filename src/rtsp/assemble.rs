@@ -166,11 +166,9 @@ impl Assembler {
         self.cut_at = Some(self.buffer.len());
     }
 
-    /// The writer is gone: what is not whole never will be.
+    /// The writer is gone: what is not whole never will be. That its last picture is whole cannot
+    /// be known, so it goes with it, and is no loss of the pipe's.
     pub fn writer_gone(&mut self) {
-        if self.building.has_slice || self.open.is_some() {
-            self.count_break();
-        }
         self.forget_input();
     }
 
@@ -211,7 +209,7 @@ impl Assembler {
     fn look_at_cut(&mut self, sink: &mut dyn FnMut(&Picture<'_>)) {
         let Some(at) = self.cut_at else { return };
         match begins_with_start_code(self.buffer.get(at..).unwrap_or_default()) {
-            None => return,
+            None => {}
             // The writer waited for room, and went on where it had stopped.
             Some(false) => self.cut_at = None,
             Some(true) => {

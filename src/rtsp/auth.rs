@@ -45,7 +45,8 @@ impl std::fmt::Debug for Login {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// In letters, two for a byte.
+pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -114,38 +115,38 @@ impl Login {
         if !scheme.eq_ignore_ascii_case("Digest") {
             return Verdict::Wrong;
         }
-        let Some(answer) = Response::parse(rest) else { return Verdict::Wrong };
-        if answer.username != USER || answer.realm != REALM {
+        let Some(given) = Given::parse(rest) else { return Verdict::Wrong };
+        if given.username != USER || given.realm != REALM {
             return Verdict::Wrong;
         }
-        let right = match answer.response.len() {
-            32 => answer.expected::<Md5>(&self.password, method),
-            64 => answer.expected::<Sha256>(&self.password, method),
+        let right = match given.answer.len() {
+            32 => given.expected::<Md5>(&self.password, method),
+            64 => given.expected::<Sha256>(&self.password, method),
             _ => return Verdict::Wrong,
         };
-        if !equal(right.as_bytes(), answer.response.to_ascii_lowercase().as_bytes()) {
+        if !equal(right.as_bytes(), given.answer.to_ascii_lowercase().as_bytes()) {
             return Verdict::Wrong;
         }
-        if self.is_fresh(&answer.nonce, now) { Verdict::Good } else { Verdict::Stale }
+        if self.is_fresh(&given.nonce, now) { Verdict::Good } else { Verdict::Stale }
     }
 }
 
 /// What a client answered.
 #[derive(Debug, Default)]
-struct Response {
+struct Given {
     username: String,
     realm: String,
     nonce: String,
     uri: String,
-    response: String,
+    answer: String,
     qop: String,
     cnonce: String,
     count: String,
 }
 
-impl Response {
-    fn parse(text: &str) -> Option<Response> {
-        let mut found = Response::default();
+impl Given {
+    fn parse(text: &str) -> Option<Given> {
+        let mut found = Given::default();
         let mut rest = text.trim_start();
         for _ in 0..16 {
             if rest.is_empty() {
@@ -158,7 +159,7 @@ impl Response {
                 "realm" => found.realm = value,
                 "nonce" => found.nonce = value,
                 "uri" => found.uri = value,
-                "response" => found.response = value,
+                "response" => found.answer = value,
                 "qop" => found.qop = value,
                 "cnonce" => found.cnonce = value,
                 "nc" => found.count = value,
@@ -219,10 +220,10 @@ mod tests {
     }
 
     fn answer<H: Digest>(login: &Login, nonce: &str, qop: bool) -> String {
-        let mut response = Response {
+        let mut response = Given {
             nonce: nonce.to_owned(),
             uri: "rtsp://x/mainstream".to_owned(),
-            ..Response::default()
+            ..Given::default()
         };
         let mut more = String::new();
         if qop {

@@ -2,11 +2,16 @@
 //! card and the scheduler have moods; a camera takes them evenly. So the time that is told follows
 //! the arrivals slowly. Pure.
 
-/// Farther off than this, nothing is smoothed: there was a pause.
+/// So late, and nothing is smoothed: there was a pause.
 const PAUSE: f64 = 1_000_000.0;
-/// How much of an error goes into the next time, and how much into the period.
+/// So early, and the writer does not keep time at all.
+const FLOOD: f64 = -5_000_000.0;
+/// How much of an error goes into the next time, and how much of a step into the period.
 const FOLLOW: f64 = 0.06;
-const LEARN: f64 = 0.002;
+const LEARN: f64 = 0.01;
+/// The most that a step differs from the period, as a part of it. Pictures that waited in the pipe
+/// come all at once; they are shown one after the other all the same.
+const BEND: f64 = 0.2;
 /// Two pictures are at least so far apart, in microseconds: times must grow.
 const LEAST: f64 = 1_000.0;
 /// One picture from the next, in microseconds: 240 in a second to one in two.
@@ -45,18 +50,21 @@ impl Clock {
         self.seen = self.seen.saturating_add(1);
         if self.seen == 1 {
             self.time = arrived;
-        } else if error.abs() > PAUSE {
+        } else if !(FLOOD..=PAUSE).contains(&error) {
             self.time = arrived.max(self.time + LEAST);
         } else {
             // Whole periods are pictures that never came.
             let missing = (error / self.period).round().max(0.0) * self.period;
             let rest = error - missing;
-            let next = predicted + missing + rest * FOLLOW;
+            let most = self.period * BEND;
+            let next = predicted + missing + (rest * FOLLOW).clamp(-most, most);
             if self.seen <= 16 && missing == 0.0 {
                 // What the stream tells of its rate is often wrong.
                 self.period += (since - self.period) / f64::from(self.seen.max(4));
             } else {
-                self.period += rest * LEARN;
+                // Bursts and gaps say nothing of the rate.
+                let usual = (0.25 * self.period..1.6 * self.period).contains(&since);
+                self.period += if usual { (since - self.period) * LEARN } else { 0.0 };
             }
             self.period = self.period.clamp(*PERIODS.start(), *PERIODS.end());
             self.time = next.max(self.time + LEAST);
@@ -90,6 +98,18 @@ mod tests {
         assert!(steps.iter().all(|step| (46_000..=54_000).contains(step)), "{steps:?}");
         let end = 1_000_000 + 1_999 * 50_000;
         assert!(last.abs_diff(end + 10_000) < 15_000, "no drift: {last} against {end}");
+    }
+
+    #[test]
+    fn pictures_that_waited_in_the_pipe_are_shown_one_after_the_other() {
+        let mut clock = Clock::new(Some(20.0));
+        let held_up = |index: u64| if (100..130).contains(&index) { 130 } else { index };
+        let times: Vec<u64> =
+            (0..600).map(|index| clock.picture(held_up(index) * 50_000)).collect();
+        let jumps = times.windows(2).filter(|pair| pair[1] - pair[0] > 61_000).count();
+        assert_eq!(jumps, 1, "the one over the pause");
+        assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= 39_000), "{times:?}");
+        assert!(times[599].abs_diff(599 * 50_000) < 60_000, "and it comes back: {}", times[599]);
     }
 
     #[test]

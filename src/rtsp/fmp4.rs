@@ -23,8 +23,8 @@ pub fn codec_string(params: &Params) -> String {
                 let tier = if first & 0x20 == 0 { 'L' } else { 'H' };
                 let compatible = u32::from_be_bytes([c0, c1, c2, c3]).reverse_bits();
                 let used = constraints.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
-                let tail: String =
-                    constraints.iter().take(used).map(|byte| format!(".{byte:X}")).collect();
+                let constraints = constraints.iter().take(used);
+                let tail = constraints.fold(String::new(), |text, byte| format!("{text}.{byte:X}"));
                 format!("hvc1.{space}{}.{compatible:X}.{tier}{level}{tail}", first & 31)
             },
         ),

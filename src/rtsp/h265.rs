@@ -320,7 +320,7 @@ impl Continuity {
             return false;
         }
         let trusted = self.seen >= TRUSTED;
-        if trusted && self.step != 0 && step % self.step == 0 && !key {
+        if trusted && self.step != 0 && step.is_multiple_of(self.step) && !key {
             return true;
         }
         self.step = step;

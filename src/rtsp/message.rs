@@ -97,12 +97,11 @@ impl<'a> Request<'a> {
 /// Looks at the front of what has come.
 pub fn item(bytes: &[u8]) -> Item<'_> {
     match bytes {
-        [] => return Item::More,
         [b'$', channel, high, low, ..] => {
             let length = usize::from(u16::from_be_bytes([*high, *low]));
             return Item::Interleaved { channel: *channel, length };
         }
-        [b'$', ..] => return Item::More,
+        [] | [b'$', ..] => return Item::More,
         _ => {}
     }
     let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();

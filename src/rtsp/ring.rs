@@ -135,6 +135,11 @@ impl Ring {
         None
     }
 
+    /// Frames that a viewer at this place has lost since its last one.
+    pub fn missed(&self, place: &Place) -> u64 {
+        if place.began { place.lost + self.first.saturating_sub(place.next) } else { 0 }
+    }
+
     /// The newest key frame.
     pub fn last_key(&self) -> Option<&Arc<Frame>> {
         self.last_key.as_ref()

@@ -228,7 +228,8 @@ mod tests {
             assembler.feed(&picture, number, &mut |picture| {
                 let size = picture.params.size;
                 assert_eq!((size.width as usize, size.height as usize), (WIDTH, HEIGHT));
-                assert_eq!(picture.params.rate.unwrap().per_second(), 10.0);
+                let rate = picture.params.rate.unwrap().per_second();
+                assert!((rate - f64::from(Scene::RATE)).abs() < 1e-9, "{rate}");
                 keys.push(picture.key);
             });
         }

@@ -55,7 +55,10 @@ pub(super) fn run(source: &Source, feed: &Feed) {
     let result = match source {
         Source::Path(path) => follow(path, feed),
         Source::Stdin => stdin(feed),
-        Source::Scene => scene(feed),
+        Source::Scene => {
+            scene(feed);
+            Ok(())
+        }
     };
     if let Err(error) = result {
         log::error!("stream {}: {error}", feed.name);
@@ -254,7 +257,7 @@ fn play(mut file: File, feed: &Feed, assembler: &mut Assembler) -> io::Result<()
             let bytes = chunk.get(..count).unwrap_or_default();
             let mut sink = |picture: &super::assemble::Picture<'_>| {
                 shown += 1;
-                let rate = picture.params.rate.map_or(USUAL_RATE, |rate| rate.per_second());
+                let rate = picture.params.rate.map_or(USUAL_RATE, super::picture::Rate::per_second);
                 let due = pace.wait(rate, feed);
                 if !feed.stopped() {
                     feed.push(picture, due);
@@ -282,7 +285,7 @@ fn play(mut file: File, feed: &Feed, assembler: &mut Assembler) -> io::Result<()
 }
 
 /// Plays the made-up scene.
-fn scene(feed: &Feed) -> io::Result<()> {
+fn scene(feed: &Feed) {
     let mut scene = Scene::new();
     let mut assembler = Assembler::new();
     let mut pace = Pace { due: feed.now() };
@@ -291,7 +294,6 @@ fn scene(feed: &Feed) -> io::Result<()> {
         let picture = scene.next_picture();
         assembler.feed(&picture, due, &mut |picture| feed.push(picture, due));
     }
-    Ok(())
 }
 
 /// Even steps through time.

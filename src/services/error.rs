@@ -138,7 +138,10 @@ impl Explain for ServiceError {
     fn exit(&self) -> Exit {
         match self {
             ServiceError::Card(e) => e.exit(),
-            _ => Exit::Failed,
+            ServiceError::Unknown(_) | ServiceError::Setting { .. } | ServiceError::Key { .. } => {
+                Exit::Usage
+            }
+            _ => Exit::Refused,
         }
     }
 }

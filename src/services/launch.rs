@@ -19,7 +19,7 @@ use crate::sys::spawn::Limits;
 /// Where programs that are named without a path are looked for.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// What a hack inherits of this process's environment.
-const INHERITED: [&str; 3] = ["LD_LIBRARY_PATH", "TZ", "LANG"];
+const INHERITED: [&str; 2] = ["LD_LIBRARY_PATH", "LANG"];
 /// The mark in a hack's environment, its run folder: by it its strays are found.
 pub const MARK: &str = "MI360D_HACK";
 
@@ -90,6 +90,7 @@ pub fn launch(
         .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
         .collect();
     env.insert("PATH".into(), PATH.into());
+    env.insert("TZ".into(), world.time_zone.clone());
     env.insert("HOME".into(), own.display().to_string());
     for (name, text) in &program.env {
         env.insert(name.clone(), text.fill(&with));

@@ -13,6 +13,7 @@
 //! | `unit`, `table`, `supervisor` | one program, all of them, the thread that looks after them |
 //! | `view` | what page and API show |
 //! | `ssh`, `framegrabber` | what these two need before they start |
+//! | `ptz` | the motors, through the original's motord |
 
 pub mod config;
 mod elf;
@@ -26,6 +27,7 @@ mod original;
 mod output;
 mod ports;
 mod process;
+pub mod ptz;
 pub mod setting;
 pub mod ssh;
 mod supervisor;
@@ -57,6 +59,8 @@ pub struct World {
     pub program: PathBuf,
     /// The camera's model, `ipc009` for example.
     pub model: String,
+    /// The time zone that hacks are told, as POSIX writes it.
+    pub time_zone: String,
     /// How long things are waited for.
     pub pace: Pace,
 }

@@ -230,7 +230,7 @@ pub struct SettingView {
     /// Its name.
     pub name: String,
     /// What the form calls it.
-    pub title: String,
+    pub label: String,
     /// What stands below it.
     pub help: String,
     /// `bool`, `enum`, `integer`, `text`, `secret` or `list`.
@@ -275,7 +275,7 @@ impl Setting {
         let shown = !self.kind.is_secret();
         SettingView {
             name: self.name.clone(),
-            title: self.title.clone(),
+            label: self.title.clone(),
             help: self.help.clone(),
             kind: self.kind.name(),
             secret: !shown,

@@ -59,7 +59,8 @@ pub fn prepare(
         return Err("neither a key nor a password is set: set one on the page".into());
     }
     write_private(&dot_ssh.join("authorized_keys"), authorized.as_bytes(), 0o600)?;
-    write_private(&home.join(".profile"), PROFILE.as_bytes(), 0o644)?;
+    let profile = format!("{PROFILE}export TZ='{}'\n", world.time_zone.replace('\'', ""));
+    write_private(&home.join(".profile"), profile.as_bytes(), 0o644)?;
 
     let shell = SHELLS.iter().find(|shell| Path::new(shell).exists());
     let shell = shell.ok_or("this camera has no shell")?;

@@ -18,9 +18,11 @@ pub struct ServiceView {
     /// What it is called.
     pub name: String,
     /// What it is.
-    pub about: String,
+    pub description: String,
     /// `hack`, `original` or `broken`.
     pub origin: Origin,
+    /// Whether it can run here at all.
+    pub available: bool,
     /// Whether it is to run.
     pub enabled: bool,
     /// Where it stands.
@@ -76,7 +78,10 @@ pub struct ServiceBrief {
 pub struct LogView {
     /// Its id.
     pub id: String,
-    /// By program, the last lines, oldest first.
+    /// The last lines, oldest first; where there are several programs, one after the other,
+    /// each line with its program in front.
+    pub lines: Vec<String>,
+    /// The same by program.
     pub programs: Vec<ProgramLog>,
 }
 
@@ -99,8 +104,9 @@ pub fn of(entry: &Entry) -> ServiceView {
     ServiceView {
         id: brief.id,
         name: brief.name,
-        about: hack.about.clone(),
+        description: hack.about.clone(),
         origin: hack.origin,
+        available: !matches!(brief.state, State::Unavailable | State::Broken),
         enabled: brief.enabled,
         state: brief.state,
         reason: brief.reason,
@@ -144,11 +150,19 @@ pub fn brief(entry: &Entry) -> ServiceBrief {
 
 /// What its programs printed.
 pub fn log(entry: &Entry) -> LogView {
-    let programs = entry.units.iter();
-    LogView {
-        id: entry.hack().id.clone(),
-        programs: programs
-            .map(|unit| ProgramLog { name: unit.name.clone(), lines: unit.tail.lines() })
+    let programs: Vec<ProgramLog> = entry
+        .units
+        .iter()
+        .map(|unit| ProgramLog { name: unit.name.clone(), lines: unit.tail.lines() })
+        .collect();
+    let lines = match programs.as_slice() {
+        [one] => one.lines.clone(),
+        several => several
+            .iter()
+            .flat_map(|program| {
+                program.lines.iter().map(move |line| format!("{}: {line}", program.name))
+            })
             .collect(),
-    }
+    };
+    LogView { id: entry.hack().id.clone(), lines, programs }
 }

@@ -2,11 +2,13 @@
 //! SAFETY note. No logic lives here, and no `unsafe` anywhere else.
 #![allow(unsafe_code)]
 
+pub mod datagrams;
 pub mod file;
 pub mod mmap;
 pub mod mtd;
 pub mod pipe;
 pub mod process;
+pub mod route;
 pub mod spawn;
 mod stacks;
 pub mod watchdog;

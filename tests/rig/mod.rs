@@ -2,6 +2,8 @@
 //! program itself as a process.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)] // each test file uses its part
 
+pub mod daemon;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -45,6 +45,7 @@ impl Card {
             run: self.dir.path().join("memory/run"),
             program: PathBuf::from("/bin/true"),
             model: "ipc009".into(),
+            time_zone: "CET-1CEST,M3.5.0,M10.5.0/3".into(),
             pace: Pace {
                 first: Duration::from_millis(1),
                 most: Duration::from_millis(20),

@@ -119,7 +119,7 @@ def heard(camera):
 def left_over(card):
     """What is left on a card of a flash that is over."""
     root = [n for n in card.names() if n.lower().startswith("tf_") and n.lower().endswith(".img")]
-    state = [n for n in card.names("mi360d/state") if n in ("flash.toml", "carried.bin")]
+    state = [n for n in card.names("mi360d/state") if n == "flash.toml" or n.startswith("carried")]
     return root + state + [n for n in card.names("mi360d/images") if n.startswith("job-")]
 
 

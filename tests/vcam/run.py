@@ -13,8 +13,10 @@ sys.path.insert(0, str(HERE))
 os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
 sys.dont_write_bytecode = True
 
-TESTS = ["test_boot", "test_backup", "test_card", "test_gate", "test_ssh", "test_flash",
-         "test_flash_cuts", "test_flash_speed"]
+TESTS = [
+    "test_boot", "test_backup", "test_card", "test_gate", "test_page", "test_ssh", "test_assemble",
+    "test_citizen",
+]
 
 
 class Result(unittest.TestResult):

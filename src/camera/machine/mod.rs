@@ -14,10 +14,6 @@ mod device;
 mod simulated;
 mod watchdog;
 
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread::Builder;
-use std::time::Duration;
-
 use thiserror::Error;
 
 use crate::error::{Exit, Explain};
@@ -25,11 +21,6 @@ use crate::image::Finding;
 
 pub use device::Device;
 pub use simulated::Simulated;
-
-/// How often the watchdog is fed while nothing else feeds it.
-const FEED: Duration = Duration::from_secs(10);
-/// Stack of the thread that does it, in bytes.
-const FEEDER_STACK: usize = 64 << 10;
 
 /// What a flash is about to do.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,26 +64,6 @@ pub trait Prepared: Send + Sync {
     /// Goes on feeding the watchdog from a thread: after a flash that failed,
     /// a restart is the last thing that a camera needs.
     fn hold(self: Box<Self>);
-}
-
-/// Does something that takes its time before the first erase, and feeds the watchdog meanwhile: a
-/// slow card can take longer to save a chip on than the watchdog waits.
-pub fn fed<T>(ready: &dyn Prepared, work: impl FnOnce() -> T) -> T {
-    std::thread::scope(|threads| {
-        let (done, wait) = channel::<()>();
-        let feeder = Builder::new().name("feeder".to_owned()).stack_size(FEEDER_STACK);
-        let started = feeder.spawn_scoped(threads, move || {
-            while wait.recv_timeout(FEED) == Err(RecvTimeoutError::Timeout) {
-                ready.beat();
-            }
-        });
-        if let Err(e) = started {
-            log::warn!("nobody feeds the watchdog meanwhile: {e}");
-        }
-        let result = work();
-        drop(done);
-        result
-    })
 }
 
 /// Why a machine cannot be made ready.
@@ -147,19 +118,5 @@ impl Explain for MachineError {
 
     fn exit(&self) -> Exit {
         Exit::Refused
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_done_while_feeding_gives_its_result_at_once() {
-        let camera = Simulated::new(std::path::Path::new("/nowhere"));
-        let ready = camera.prepare(Needs::default()).unwrap();
-        let began = std::time::Instant::now();
-        assert_eq!(fed(ready.as_ref(), || 7), 7);
-        assert!(began.elapsed() < FEED, "nobody waits for the next feeding");
     }
 }

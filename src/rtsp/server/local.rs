@@ -107,6 +107,11 @@ impl Asker {
         self.live.as_ref().map(|live| live.feed)
     }
 
+    /// Its place among the frames.
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.live.as_ref().map(|live| &live.place)
+    }
+
     pub(super) fn wants_output(&self) -> bool {
         self.sent < self.output.len()
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use crate::rtsp::auth::Verdict;
+use crate::rtsp::auth::{Verdict, hex};
 use crate::rtsp::message::{Answer, Request, Status};
 use crate::rtsp::sdp;
 use crate::rtsp::server::conn::{Conn, Wait};
@@ -84,10 +84,12 @@ impl PollLoop {
             return None;
         }
         let given = request.header("Authorization");
-        if let (Some(until), Some(_)) = (self.guard.wait(conn.peer, now), given) {
-            if waited.is_none_or(|since| now.saturating_duration_since(since) < PENALTY) {
-                return Some(Outcome::Wait(Wait::Penalty, until));
-            }
+        let patient = waited.is_none_or(|since| now.saturating_duration_since(since) < PENALTY);
+        match self.guard.wait(conn.peer, now).filter(|_| given.is_some()) {
+            Some(until) if patient => return Some(Outcome::Wait(Wait::Penalty, until)),
+            // It waited its minute, and others were before it: not even looked at.
+            Some(_) => return Some(Outcome::Answer(answer(request, Status::Unauthorized))),
+            None => {}
         }
         let seconds = now.saturating_duration_since(self.started).as_secs();
         let verdict = password.login.judge(given, request.method, seconds);
@@ -199,7 +201,7 @@ impl PollLoop {
         let numbers = self.random();
         let Some(feed) = self.feeds.get(stream) else { return done(request, Status::NotFound) };
         let arrival = Arrival {
-            id: numbers.iter().skip(10).take(8).map(|byte| format!("{byte:02x}")).collect(),
+            id: hex(numbers.get(12..20).unwrap_or_default()),
             stream,
             epoch: feed.state().epoch,
             carrier,

@@ -17,6 +17,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use crate::rtsp::feed::{Feed, Wake};
 use crate::rtsp::guard::Guard;
 use crate::rtsp::message::{self, Answer, Item};
+use crate::rtsp::ring::Place;
 use crate::rtsp::rtp;
 use crate::rtsp::server::conn::{Conn, Wait, is_later};
 use crate::rtsp::server::local::Asker;
@@ -481,6 +482,12 @@ impl PollLoop {
         }
     }
 
+    /// Frames that a viewer has lost and does not know of yet: its socket takes nothing.
+    fn missed(&self, stream: usize, place: Option<&Place>) -> u64 {
+        let feed = self.feeds.get(stream);
+        feed.zip(place).map_or(0, |(feed, place)| feed.state().ring.missed(place))
+    }
+
     fn stats(&self, now: Instant) -> Stats {
         let name = |stream: usize| self.feeds.get(stream).map_or("", |feed| feed.name.as_str());
         let viewers = self.sessions.iter().map(|session| ViewerStats {
@@ -491,7 +498,7 @@ impl PollLoop {
             seconds: now.saturating_duration_since(session.since).as_secs(),
             pictures: session.pictures,
             bytes: session.bytes,
-            lost: session.lost,
+            lost: session.lost + self.missed(session.stream, session.place.as_ref()),
         });
         let watching = self.askers.iter().filter_map(|asker| {
             Some(ViewerStats {
@@ -502,7 +509,7 @@ impl PollLoop {
                 seconds: now.saturating_duration_since(asker.since).as_secs(),
                 pictures: asker.pictures,
                 bytes: asker.bytes,
-                lost: asker.lost,
+                lost: asker.lost + self.missed(asker.watches()?, asker.place()),
             })
         });
         let viewers: Vec<ViewerStats> = viewers.chain(watching).collect();

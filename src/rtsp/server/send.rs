@@ -5,10 +5,11 @@ use std::io::{self, IoSlice, Write};
 use std::time::{Duration, Instant};
 
 use crate::rtsp::feed::Feed;
-use crate::rtsp::frame::{Frame, PAYLOAD};
+use crate::rtsp::frame::Frame;
 use crate::rtsp::rtp::{self, HEADER};
 use crate::rtsp::server::conn::{Conn, is_later};
 use crate::rtsp::server::session::{Carrier, Sending, Session};
+use crate::sys;
 
 /// Packets given to the kernel at once.
 const BATCH: usize = 64;
@@ -160,38 +161,43 @@ impl Session {
         self.paced = None;
         self.blocked = false;
         let mut burst = 0;
-        let mut datagram = Vec::with_capacity(HEADER + PAYLOAD);
         while self.fetch(feed) {
-            let Some(sending) = &self.sending else { return };
-            let index = sending.index;
-            let Some((head, length)) = self.head(&sending.frame, index, None) else {
-                self.sending = None;
-                continue;
-            };
-            if burst == BURST {
+            if burst >= BURST {
                 self.paced = Some(now + PAUSE);
                 return;
             }
-            datagram.clear();
-            datagram.extend_from_slice(head.get(..length).unwrap_or_default());
-            if let Some(packet) = sending.frame.packets().get(index) {
-                datagram.extend_from_slice(sending.frame.piece(packet));
-            }
-            let Carrier::Udp { rtp, .. } = &self.carrier else { return };
-            match rtp.send(&datagram) {
+            let (Some(sending), Carrier::Udp { rtp, .. }) = (&self.sending, &self.carrier) else {
+                return;
+            };
+            let frame = std::sync::Arc::clone(&sending.frame);
+            let first = sending.index;
+            let last = frame.packets().len().min(first + BURST - burst);
+            let heads: Vec<Head> =
+                (first..last).filter_map(|index| self.head(&frame, index, None)).collect();
+            let packets = frame.packets().iter().skip(first);
+            let datagrams: Vec<[IoSlice<'_>; 2]> = heads
+                .iter()
+                .zip(packets)
+                .map(|((head, length), packet)| {
+                    let head = head.get(..*length).unwrap_or_default();
+                    [IoSlice::new(head), IoSlice::new(frame.piece(packet))]
+                })
+                .collect();
+            let sent = match sys::datagrams::send_all(rtp, &datagrams) {
+                Ok(count) => count.max(1),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if is_later(&error) => {
                     self.blocked = true;
                     return;
                 }
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                    self.refused = true;
+                Err(error) => {
+                    // A network that is away for a moment loses datagrams, as networks do.
+                    self.refused |= error.kind() == io::ErrorKind::ConnectionRefused;
+                    1
                 }
-                // A network that is away for a moment loses datagrams, as networks do.
-                Ok(_) | Err(_) => {}
-            }
-            burst += 1;
-            self.advance(index + 1, 0);
+            };
+            burst += sent;
+            self.advance(first + sent, 0);
         }
     }
 

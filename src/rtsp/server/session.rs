@@ -82,7 +82,7 @@ pub(super) struct Arrival {
     pub(super) peer: IpAddr,
     pub(super) url: String,
     /// Random.
-    pub(super) numbers: [u8; 10],
+    pub(super) numbers: [u8; 12],
     pub(super) now: Instant,
     /// The stream's clock, microseconds.
     pub(super) clock: u64,
@@ -90,7 +90,8 @@ pub(super) struct Arrival {
 
 impl Session {
     pub(super) fn new(arrival: Arrival) -> Session {
-        let [a, b, c, d, e, f, g, h, i, j] = arrival.numbers;
+        let (words, _) = arrival.numbers.as_chunks::<4>();
+        let word = |index: usize| u32::from_be_bytes(words.get(index).copied().unwrap_or_default());
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
         Session {
             id: arrival.id,
@@ -107,9 +108,9 @@ impl Session {
             since: arrival.now,
             seen: arrival.now,
             refused: false,
-            ssrc: u32::from_be_bytes([a, b, c, d]),
-            sequence: u16::from_be_bytes([e, f]),
-            offset: u32::from_be_bytes([g, h, i, j]),
+            ssrc: word(0),
+            sequence: word(1) as u16,
+            offset: word(2),
             report_due: None,
             wall_zero: u64::try_from(wall).unwrap_or(0).saturating_sub(arrival.clock),
             packets: 0,

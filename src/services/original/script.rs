@@ -91,6 +91,7 @@ mod tests {
             run: "/run/h".into(),
             program: "/p".into(),
             model: "ipc009".into(),
+            time_zone: "UTC0".into(),
             pace: Pace::default(),
         };
         rewrite(text, hack, &world).unwrap()

@@ -1,0 +1,132 @@
+//! The camera on its network, as `[camera]` of `config.toml` wants it: its clock,
+//! its name, its place in the vendor's cloud. On a simulated camera nothing of
+//! this is done: the clock and the name are the PC's.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Camera, Source, host};
+use crate::citizen::clock;
+use crate::citizen::cloud::{self, Blocked};
+use crate::citizen::mdns::{self, Ourselves};
+
+/// Stack of each thread; looking names up takes some.
+const STACK: usize = 192 << 10;
+/// How often the vendor's names are looked up again while they are blocked.
+const LOOK_UP_AGAIN: Duration = Duration::from_secs(600);
+/// How often it is looked whether settings changed.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What `GET /api/v1/status` says of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Network {
+    /// The name under which the page opens, without `http://`.
+    pub name: Option<String>,
+    /// Addresses of the vendor that are blocked now.
+    pub cloud_blocked: usize,
+    /// Why they are not, where they should be.
+    pub cloud_problem: Option<String>,
+    /// Why there is no connection to the MQTT broker; null: there is one.
+    pub mqtt: Option<String>,
+}
+
+/// Starts all of it; a camera that is simulated gets none.
+pub fn start(camera: &Arc<Camera>) {
+    if matches!(camera.source(), Source::Simulated { .. }) {
+        return;
+    }
+    set_host_name(camera);
+    spawn("clock", camera, |camera| {
+        clock::keep(|| camera.state().settings.config.camera.time_servers(), std::thread::sleep);
+    });
+    spawn("mdns", camera, |camera| mdns::answer(|| ourselves(camera)));
+    spawn("cloud", camera, keep_cloud);
+}
+
+fn spawn(name: &str, camera: &Arc<Camera>, work: impl FnOnce(&Camera) + Send + 'static) {
+    let mine = Arc::clone(camera);
+    let thread = std::thread::Builder::new().name(name.into()).stack_size(STACK);
+    if let Err(e) = thread.spawn(move || work(&mine)) {
+        log::error!("the thread '{name}' does not start: {e}");
+    }
+}
+
+/// The camera's name: as set, or `mi360-` and the end of its WiFi's address.
+pub fn host_name(camera: &Camera) -> String {
+    let set = camera.state().settings.config.camera.name.clone();
+    set.map_or_else(name_of_its_own, |name| name.0)
+}
+
+fn name_of_its_own() -> String {
+    let mac = host::wifi_mac().unwrap_or_default();
+    let digits: String = mac.chars().filter(char::is_ascii_hexdigit).collect();
+    match digits.get(8..12) {
+        Some(end) => format!("mi360-{end}"),
+        None => "mi360".to_owned(),
+    }
+}
+
+fn set_host_name(camera: &Camera) {
+    if camera.state().settings.config.camera.name.is_none() {
+        return;
+    }
+    if let Err(e) = nix::unistd::sethostname(host_name(camera)) {
+        log::warn!("the host name is not set: {e}");
+    }
+}
+
+/// What is answered to multicast DNS; nothing while it is switched off, or while
+/// there is no page or no address.
+fn ourselves(camera: &Camera) -> Option<Ourselves> {
+    let port = {
+        let state = camera.state();
+        state.settings.config.camera.mdns.then_some(())?;
+        state.listen.filter(|address| !address.ip().is_loopback())?.port()
+    };
+    let addresses: Vec<IpAddr> = host::addresses();
+    let addresses = mdns::only_v4(&addresses);
+    let host = host_name(camera);
+    camera.state().network.name = Some(format!("{host}.local"));
+    (!addresses.is_empty()).then_some(Ourselves { host, addresses, port })
+}
+
+fn keep_cloud(camera: &Camera) {
+    let mut blocked = Blocked::default();
+    let mut wait = Duration::ZERO;
+    loop {
+        let wanted = camera.state().settings.config.camera.block_cloud;
+        if !wanted {
+            if !blocked.is_empty() {
+                blocked.release();
+                log::info!("the vendor's cloud is no longer blocked");
+            }
+            wait = Duration::ZERO;
+            let mut state = camera.state();
+            (state.network.cloud_blocked, state.network.cloud_problem) = (0, None);
+        } else if wait.is_zero() {
+            wait = LOOK_UP_AGAIN;
+            let result = blocked.block(cloud::look_up);
+            let mut state = camera.state();
+            match result {
+                Ok(0) => {
+                    state.network.cloud_problem = Some(
+                        "none of the vendor's names was found: is there a name server?".into(),
+                    );
+                    wait = LOOK * 6;
+                }
+                Ok(count) => {
+                    if count != state.network.cloud_blocked {
+                        log::info!("{count} addresses of the vendor's cloud are blocked");
+                    }
+                    (state.network.cloud_blocked, state.network.cloud_problem) = (count, None);
+                }
+                Err(reason) => state.network.cloud_problem = Some(reason),
+            }
+        }
+        std::thread::sleep(LOOK);
+        wait = wait.saturating_sub(LOOK);
+    }
+}

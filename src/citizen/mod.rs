@@ -1,0 +1,14 @@
+//! The camera among the other machines of its network: its clock, its name, what
+//! it says to the vendor's servers. Knows neither card nor chip: `camera` starts it.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `sntp` | the time, asked of a server (RFC 5905, as a simple client) |
+//! | `clock` | when an answer is believed, and the clock set |
+//! | `mdns` | `mi360-XXXX.local`: answers to multicast DNS (RFC 6762, RFC 6763) |
+//! | `cloud` | the vendor's hosts, blocked by null routes |
+
+pub mod clock;
+pub mod cloud;
+pub mod mdns;
+pub mod sntp;
