@@ -54,6 +54,8 @@ pub enum FieldKind {
     Text {
         optional: bool,
     },
+    /// Never shown; what is set stands as [`MASK`].
+    Secret,
     List,
 }
 
