@@ -10,7 +10,7 @@ import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
 export const REPO = resolve(process.env.MI360D_REPO ?? join(import.meta.dirname, "../.."));
-export const PROGRAM = process.env.MI360D_PROGRAM ?? join(REPO, "target/debug/mi360d");
+export const PROGRAM = process.env.MI360D_PROGRAM ?? join(REPO, "target/release/mi360d");
 export const PASSWORD = "p\u00e4ss \"w\u00f8rd\" $1 '\\' \u65e5\u672c";
 /** How long anything may take on a loaded machine. */
 export const LONG = 120_000;

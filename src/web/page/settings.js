@@ -149,7 +149,7 @@ function fileSection() {
 }
 
 async function logView(main, signal) {
-  const lines = h("pre.log", { tabindex: "0", "aria-label": t("log.title") });
+  const lines = h("pre.log", { tabindex: "0", role: "log", "aria-live": "off", "aria-label": t("log.title") });
   const level = h("select", null, ["debug", "info", "warn", "error"].map((name) =>
     h("option", { value: name }, t("choice." + name))));
   level.value = "info";
