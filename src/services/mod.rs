@@ -12,7 +12,7 @@
 //! | `process`, `output`, `ports` | one running program, its output, its port |
 //! | `unit`, `table`, `supervisor` | one program, all of them, the thread that looks after them |
 //! | `view` | what page and API show |
-//! | `ssh`, `framegrabber` | what these two need before they start |
+//! | `ssh`, `framegrabber`, `rtsp` | what these need before they start |
 
 pub mod config;
 mod elf;
@@ -26,6 +26,7 @@ mod original;
 mod output;
 mod ports;
 mod process;
+pub mod rtsp;
 pub mod setting;
 pub mod ssh;
 mod supervisor;
