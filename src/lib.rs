@@ -13,6 +13,7 @@
 //! | [`backup`] | sets, manifests, proof |
 //! | [`flash`] | what has to change, the writer, and the proof |
 //! | [`citizen`] | the camera on its network: clock, name, the vendor's cloud |
+//! | [`mqtt`] | Home Assistant by way of a broker |
 //! | [`services`] | the hacks: found, supervised, configured, shown |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
 //! | [`rtsp`] | the RTSP server, a process of its own |
@@ -32,6 +33,7 @@ pub mod flash;
 pub mod formats;
 pub mod identity;
 pub mod image;
+pub mod mqtt;
 pub mod rtsp;
 pub mod services;
 pub mod sys;

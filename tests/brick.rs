@@ -415,3 +415,27 @@ fn a_set_is_redacted_and_what_is_no_dump_is_refused() {
         assert!(!desk.path("never.bin").exists());
     }
 }
+
+#[test]
+fn the_page_sends_the_same_copy_as_the_command_makes() {
+    use mi360d::camera::downloads;
+    use std::io::Read as _;
+
+    let desk = Desk::new();
+    let sim = Sim::whole();
+    fs::write(sim.flash(), planted()).unwrap();
+    assert_eq!(sim.run(&["backup"], "").status, Some(0));
+    let id = sim.sets()[0].clone();
+    let out = desk.path("safe.bin");
+    assert_eq!(redact(&sim.backups().join(&id), &out).status, Some(0));
+
+    let camera = sim.camera("");
+    let ticket = downloads::ticket(&camera, &id, downloads::REDACTED).unwrap();
+    let wanted = downloads::redeem(&camera, &ticket).unwrap();
+    let (mut reader, length) = downloads::redacted(&wanted).unwrap();
+    let mut sent = Vec::new();
+    reader.read_to_end(&mut sent).unwrap();
+    assert_eq!(sent.len() as u64, length);
+    assert!(sent == fs::read(&out).unwrap());
+    assert_clean(&sent);
+}

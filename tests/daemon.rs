@@ -96,7 +96,7 @@ fn a_file_of_a_set_comes_whole_and_nothing_outside_it_does() {
     }
     for path in [
         format!("/api/v1/backups/{id}/../../../secret.bin"),
-        format!("/api/v1/backups/..%2f..%2fsecret.bin"),
+        "/api/v1/backups/..%2f..%2fsecret.bin".to_owned(),
         "/api/v1/backups/../secret.bin".to_owned(),
         "/api/v1/downloads/..".to_owned(),
         "/mi360d.css/../secret.bin".to_owned(),

@@ -29,6 +29,8 @@ pub struct Network {
     pub cloud_blocked: usize,
     /// Why they are not, where they should be.
     pub cloud_problem: Option<String>,
+    /// Why there is no connection to the MQTT broker; null: there is one.
+    pub mqtt: Option<String>,
 }
 
 /// Starts all of it; a camera that is simulated gets none.

@@ -25,6 +25,8 @@ pub struct Config {
     pub log: Log,
     /// The camera on its network.
     pub camera: OnNetwork,
+    /// Home Assistant.
+    pub mqtt: Mqtt,
     /// `[hacks.ID]`: [`crate::services::config`] reads it, since only the hacks know
     /// their settings. Never shown with the rest: there are secrets in it.
     #[serde(skip_serializing)]
@@ -43,7 +45,7 @@ pub struct OnNetwork {
     /// Whether the clock is set by a time server.
     pub set_clock: bool,
     /// The servers that are asked for the time.
-    pub time_servers: Vec<HostName>,
+    pub time_servers: Vec<Server>,
     /// The time zone that hacks are told, as POSIX writes it: `WET0WEST,M3.5.0/1,M10.5.0`.
     pub time_zone: TimeZone,
     /// Whether the vendor's hosts get null routes: then his app no longer works.
@@ -56,7 +58,7 @@ impl Default for OnNetwork {
             name: None,
             mdns: true,
             set_clock: true,
-            time_servers: ["0.pool.ntp.org", "1.pool.ntp.org"].map(|s| HostName(s.into())).into(),
+            time_servers: ["0.pool.ntp.org", "1.pool.ntp.org"].map(|s| Server(s.into())).into(),
             time_zone: TimeZone("UTC0".into()),
             block_cloud: false,
         }
@@ -68,6 +70,75 @@ impl OnNetwork {
     pub fn time_servers(&self) -> Vec<String> {
         let servers = self.time_servers.iter().take(8).map(|name| name.0.clone());
         if self.set_clock { servers.collect() } else { Vec::new() }
+    }
+}
+
+/// `[mqtt]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mqtt {
+    /// The broker; without one there is no MQTT.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broker: Option<Server>,
+    /// The user, if the broker wants one.
+    pub user: String,
+    /// His password.
+    pub password: Password,
+    /// The prefix under which Home Assistant looks for devices.
+    pub discovery_prefix: Prefix,
+}
+
+/// A password that must be readable; its `Debug` shows nothing of it.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_empty() { "none" } else { "set" })
+    }
+}
+
+/// The beginning of a topic: letters, digits, `-`, `_` and `/`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Prefix(pub String);
+
+impl Default for Prefix {
+    fn default() -> Prefix {
+        Prefix("homeassistant".into())
+    }
+}
+
+impl TryFrom<String> for Prefix {
+    type Error = String;
+    fn try_from(prefix: String) -> Result<Prefix, String> {
+        let good = |b: u8| b.is_ascii_alphanumeric() || b"-_/".contains(&b);
+        if prefix.is_empty() || prefix.len() > 60 || !prefix.bytes().all(good) {
+            return Err("expected letters, digits, '-', '_' and '/'".to_owned());
+        }
+        Ok(Prefix(prefix))
+    }
+}
+
+/// A host's name or address, and a port where it is not the usual one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Server(pub String);
+
+impl TryFrom<String> for Server {
+    type Error = String;
+    fn try_from(server: String) -> Result<Server, String> {
+        let (host, port) = match server.split_once(':') {
+            Some((host, port)) => (host, Some(port.parse::<u16>())),
+            None => (server.as_str(), None),
+        };
+        let host = HostName::try_from(host.to_owned())?.0;
+        match port {
+            None => Ok(Server(host)),
+            Some(Ok(port @ 1..)) => Ok(Server(format!("{host}:{port}"))),
+            Some(_) => Err("expected a port from 1 to 65535".to_owned()),
+        }
     }
 }
 

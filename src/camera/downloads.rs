@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -15,8 +15,9 @@ use crate::backup::set::{self, CHIP, SetFolder};
 use crate::backup::sums::is_plain_name;
 use crate::backup::{BackupError, hex};
 use crate::card::Card;
-use crate::card::file::{make_dir, read_bounded, replace};
+use crate::card::file::{make_dir, open_past_cache, read_bounded, replace};
 use crate::error::{Exit, Explain};
+use crate::image::redact::{RedactError, RedactedReader, Redaction};
 
 /// How long a ticket counts.
 const LIFETIME: Duration = Duration::from_secs(60);
@@ -66,6 +67,9 @@ pub enum DownloadError {
     /// The set.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// No safe copy can be made of it.
+    #[error(transparent)]
+    Redact(#[from] RedactError),
 }
 
 impl Explain for DownloadError {
@@ -75,6 +79,7 @@ impl Explain for DownloadError {
             DownloadError::NoTicket => "no-ticket",
             DownloadError::Random(_) => "no-random",
             DownloadError::Backup(e) => e.code(),
+            DownloadError::Redact(e) => e.code(),
         }
     }
 
@@ -84,12 +89,14 @@ impl Explain for DownloadError {
             DownloadError::NoTicket => "Ask for the download again.".to_owned(),
             DownloadError::Random(_) => "Restart the camera.".to_owned(),
             DownloadError::Backup(e) => e.hint(),
+            DownloadError::Redact(e) => e.hint(),
         }
     }
 
     fn exit(&self) -> Exit {
         match self {
             DownloadError::Backup(e) => e.exit(),
+            DownloadError::Redact(e) => e.exit(),
             _ => Exit::Refused,
         }
     }
@@ -137,6 +144,17 @@ pub fn redeem(camera: &Camera, ticket: &str) -> Result<Wanted, DownloadError> {
     tickets.retain(|(_, _, made)| made.elapsed() < LIFETIME);
     let at = tickets.iter().position(|(known, ..)| known == ticket);
     Ok(tickets.remove(at.ok_or(DownloadError::NoTicket)?).1)
+}
+
+/// A set's chip without identity and secrets, made as it is read; and its length.
+///
+/// # Errors
+/// [`DownloadError`] where the set's chip cannot be read, or is no whole chip.
+pub fn redacted(wanted: &Wanted) -> Result<(RedactedReader, u64), DownloadError> {
+    let file = open_past_cache(&wanted.set.path.join(CHIP)).map_err(BackupError::from)?;
+    let redaction = Redaction::prepare(&file)?;
+    let length = redaction.len();
+    Ok((redaction.into_reader(Arc::new(file)), length))
 }
 
 /// A download has gone out whole: an identity in it is no longer on the card alone.

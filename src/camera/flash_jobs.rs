@@ -190,9 +190,14 @@ fn end(
         Ok(Some(flashed)) => flashed,
         Ok(None) => Flashed::unchanged(),
         Err(e) => {
-            log::error!("nothing was written: {e}");
-            job.change(|job| job.outcome = Some(JobOutcome::Unchanged));
-            job.end(Err(JobError::of(&e)));
+            let half_done = camera.interrupted().is_some();
+            log::error!("{}{e}", if half_done { "" } else { "nothing was written: " });
+            job.change(|job| {
+                let outcome = if half_done { JobOutcome::Partly } else { JobOutcome::Unchanged };
+                job.outcome = Some(outcome);
+                job.error = Some(JobError::of(&e));
+                job.state = if half_done { JobState::Interrupted } else { JobState::Failed };
+            });
             return false;
         }
     };

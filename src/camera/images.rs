@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use super::Camera;
+use super::{Camera, jobs};
 use crate::backup::{hex, verify};
 use crate::card::file::{NewFile, make_dir, read_bounded, replace, sync_dir};
 use crate::card::{Card, CardError, CardState};
@@ -65,6 +65,9 @@ pub enum ImageError {
         /// Bytes announced.
         size: u64,
     },
+    /// A flash needs it.
+    #[error("a flash needs this image")]
+    InUse,
     /// No such image.
     #[error("there is no such image")]
     NoSuchImage,
@@ -84,6 +87,7 @@ impl Explain for ImageError {
             ImageError::TooMany => "too-many-images",
             ImageError::Arriving => "upload-busy",
             ImageError::BrokeOff { .. } => "upload-broke-off",
+            ImageError::InUse => "image-in-use",
             ImageError::NoSuchImage => "no-such-image",
             ImageError::Card(e) => e.code(),
             ImageError::Inspect(e) => e.code(),
@@ -97,6 +101,7 @@ impl Explain for ImageError {
             ImageError::TooMany => "Delete one that is no longer needed.",
             ImageError::Arriving => "Wait until it is there, then send this one.",
             ImageError::BrokeOff { .. } => "Send it again; nothing of it was kept.",
+            ImageError::InUse => "Wait until the flash has ended; then it can go.",
             ImageError::NoSuchImage => "GET /api/v1/images lists them.",
             ImageError::Card(e) => return e.hint(),
             ImageError::Inspect(e) => return e.hint(),
@@ -248,6 +253,12 @@ pub fn find(camera: &Camera, id: &str) -> Result<(ImageView, PathBuf), ImageErro
 /// [`ImageError`].
 pub fn remove(camera: &Camera, id: &str) -> Result<(), ImageError> {
     let (_, place) = find(camera, id)?;
+    let flashing = |job: jobs::Job| matches!(job.kind, jobs::Kind::Flash | jobs::Kind::Restore);
+    if camera.jobs().running().is_some_and(flashing)
+        || camera.needs_for_resume(&format!("{id}.img"))
+    {
+        return Err(ImageError::InUse);
+    }
     fs::remove_file(&place).map_err(|e| CardError::new("cannot remove", &place, e))?;
     // Without its image a note is nothing, also where it stays.
     let _ = fs::remove_file(note_path(camera.card(), id));

@@ -16,6 +16,7 @@
 //! | `power`, `uninstall` | the restart, and the way back to stock |
 //! | `boots` | the count of starts, and the safe mode |
 //! | `citizen` | the camera on its network: clock, name, cloud |
+//! | `mqtt` | the camera as a device of Home Assistant |
 //! | `host` | the machine around the chip, as far as it is only asked |
 //! | `machine` | the same for a flash: what is stopped, released, fed, restarted |
 //! | `flash_jobs` | plans and flashes as the page asks for them |
@@ -37,6 +38,7 @@ pub mod images;
 pub mod jobs;
 pub mod login;
 pub mod machine;
+pub mod mqtt;
 pub mod notice;
 pub mod power;
 pub mod services;
@@ -225,6 +227,8 @@ impl Camera {
     ) -> Result<Outcome, BackupError> {
         // A chip that is being flashed is no moment to save.
         let _writer = self.writer_lock()?;
+        // An interrupted flash needs its sets; and a half-written chip is no better one.
+        let keep = keep.filter(|_| self.interrupted().is_none());
         self.save(keep, false, None, progress)
     }
 
@@ -256,6 +260,36 @@ impl Camera {
         })
     }
 
+    /// Makes sure that nothing would be cut off by a restart, or lose what it
+    /// needs; held as long as the value.
+    ///
+    /// # Errors
+    /// [`jobs::Busy`], saying what is under way.
+    pub fn quiet(&self) -> Result<Option<Lock>, jobs::Busy> {
+        if let Some(job) = self.jobs().running() {
+            return Err(jobs::Busy { step: job.step });
+        }
+        let other = |_| jobs::Busy { step: "another program backs up or flashes".to_owned() };
+        let lock = self.writer_lock().map_err(other)?;
+        match self.interrupted() {
+            Some(cut) if cut.heals == Some(crate::flash::Heals::NeedsPc) => Err(jobs::Busy {
+                step: format!(
+                    "{} half written, which a restart would not survive",
+                    cut.partitions.join(", ")
+                ),
+            }),
+            _ => Ok(lock),
+        }
+    }
+
+    /// Whether an interrupted flash still needs this file or set.
+    pub fn needs_for_resume(&self, name: &str) -> bool {
+        self.interrupted().is_some_and(|cut| {
+            cut.before == name
+                || std::path::Path::new(&cut.source).file_name().is_some_and(|n| n == name)
+        })
+    }
+
     /// The lock of whoever writes to the chip, or saves it; `None` on a card
     /// that takes none, where nothing can be flashed either.
     ///
@@ -268,7 +302,12 @@ impl Camera {
         match ready.and_then(|()| file::lock_dir(&dir)) {
             Ok(lock) => Ok(Some(lock)),
             Err(e) if e.fault() == Fault::Busy => Err(e),
-            Err(_) => Ok(None),
+            // A card that takes no lock must not let two write: memory takes it then.
+            Err(_) => match file::lock_dir(Path::new("/tmp")) {
+                Ok(lock) => Ok(Some(lock)),
+                Err(e) if e.fault() == Fault::Busy => Err(e),
+                Err(_) => Ok(None),
+            },
         }
     }
 

@@ -59,15 +59,15 @@ impl Explain for PowerError {
 /// # Errors
 /// [`PowerError`].
 pub fn restart(camera: &Arc<Camera>) -> Result<(), PowerError> {
-    if let Some(job) = camera.jobs().running() {
-        return Err(PowerError::Busy { step: job.step });
-    }
+    let quiet = camera.quiet().map_err(|busy| PowerError::Busy { step: busy.step })?;
     log::info!("a restart was asked for");
     let camera = Arc::clone(camera);
     std::thread::Builder::new()
         .name("restart".into())
         .stack_size(64 << 10)
         .spawn(move || {
+            // Nothing begins any more.
+            let _quiet = quiet;
             std::thread::sleep(PAUSE);
             Boots::lasted(camera.card());
             match camera.source() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Camera, Source};
+use crate::services::ptz::{Moved, Wish};
 use crate::services::ssh::{folder, host_key, keys};
 use crate::services::{
     LogView, Pace, ServiceBrief, ServiceError, ServiceView, Services, Values, World,
@@ -198,6 +199,14 @@ pub fn restart(camera: &Camera, id: &str) -> Result<ServiceView, ServiceError> {
 /// [`ServiceError`].
 pub fn log(camera: &Camera, id: &str) -> Result<LogView, ServiceError> {
     running(camera)?.log(id)
+}
+
+/// Moves the camera.
+///
+/// # Errors
+/// [`ServiceError::Unavailable`] where no motors can be had, with the reason.
+pub fn ptz(camera: &Camera, wish: Wish) -> Result<Moved, ServiceError> {
+    running(camera)?.move_camera(wish)
 }
 
 /// Who may log in by SSH.

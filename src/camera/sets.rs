@@ -156,8 +156,9 @@ impl Explain for VerifyError {
 /// # Errors
 /// [`DeleteError`].
 pub fn delete(camera: &Camera, id: &str) -> Result<(), DeleteError> {
-    if let Some(job) = camera.jobs().running() {
-        return Err(Busy { step: job.step }.into());
+    let _quiet = camera.quiet()?;
+    if camera.needs_for_resume(id) {
+        return Err(Busy { step: "an interrupted flash needs this backup".to_owned() }.into());
     }
     let set = set::find(&camera.card().backups(), id)?;
     let view = set_view::all(camera).into_iter().find(|view| view.id == set.name.to_string());

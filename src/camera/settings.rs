@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 use toml_edit::{Array, DocumentMut, Item, Table, TableLike, value};
 
-use super::Camera;
 use super::config::{self, Config};
+use super::{Camera, services};
 use crate::card::CardError;
 use crate::card::file::{read_bounded, replace};
 use crate::error::{Exit, Explain};
@@ -100,6 +100,27 @@ pub const FIELDS: &[Field] = &[
         "When DATA is flashed, carry the WiFi settings over.",
     ),
     field(
+        "camera.name",
+        FieldKind::Text { optional: true },
+        false,
+        "Its name on the network; empty: mi360- and the end of the WiFi's address.",
+    ),
+    field("camera.mdns", FieldKind::Bool, false, "Answer to NAME.local."),
+    field("camera.set_clock", FieldKind::Bool, false, "Set the clock by a time server."),
+    field("camera.time_servers", FieldKind::List, false, "Who is asked for the time."),
+    field(
+        "camera.time_zone",
+        FieldKind::Text { optional: false },
+        false,
+        "As POSIX writes it: WET0WEST,M3.5.0/1,M10.5.0.",
+    ),
+    field(
+        "camera.block_cloud",
+        FieldKind::Bool,
+        false,
+        "No way to the vendor's hosts: then his app no longer works.",
+    ),
+    field(
         "log.level",
         FieldKind::Choice { choices: &["error", "warn", "info", "debug"] },
         false,
@@ -183,6 +204,8 @@ pub struct Changed {
     pub restart: Vec<String>,
     /// What was left out, and why; of a settings file only.
     pub ignored: Vec<String>,
+    /// The hacks that have their settings again; of a settings file only.
+    pub services: Vec<String>,
 }
 
 /// The settings in force; secrets are masked.
@@ -200,11 +223,28 @@ pub fn change(camera: &Camera, wanted: &Map<String, Value>) -> Result<Changed, S
     apply(camera, wanted, false)
 }
 
-/// All settings as one file; secrets stay here.
+/// All settings as one file, those of the hacks too; secrets stay here.
 pub fn export(camera: &Camera) -> Value {
     let mut document = json!(camera.state().settings.config);
     without_secrets(&mut document);
-    json!({ "mi360d_settings": FORMAT, "program": env!("CARGO_PKG_VERSION"), "config": document })
+    let services: Map<String, Value> = services::list(camera)
+        .services
+        .iter()
+        .filter(|service| service.available)
+        .map(|service| {
+            let set = service.settings.iter().filter(|setting| setting.set);
+            let set: Map<String, Value> = set
+                .filter_map(|setting| Some((setting.name.clone(), json!(setting.value.as_ref()?))))
+                .collect();
+            (service.id.clone(), json!({ "enabled": service.enabled, "settings": set }))
+        })
+        .collect();
+    json!({
+        "mi360d_settings": FORMAT,
+        "program": env!("CARGO_PKG_VERSION"),
+        "config": document,
+        "services": services,
+    })
 }
 
 /// Takes a file of [`export`], also another version's: what this one does not know or does not
@@ -218,7 +258,17 @@ pub fn import(camera: &Camera, file: &Value) -> Result<Changed, SettingsError> {
         return Err(not_ours("it has no mi360d_settings"));
     }
     let config = file.get("config").and_then(Value::as_object);
-    apply(camera, config.ok_or_else(|| not_ours("it has no config"))?, true)
+    let mut done = apply(camera, config.ok_or_else(|| not_ours("it has no config"))?, true)?;
+    for (id, wanted) in file.get("services").and_then(Value::as_object).into_iter().flatten() {
+        let taken = serde_json::from_value::<services::Put>(wanted.clone())
+            .map_err(|e| e.to_string())
+            .and_then(|put| services::put(camera, id, &put).map_err(|e| e.to_string()));
+        match taken {
+            Ok(_) => done.services.push(id.clone()),
+            Err(reason) => done.ignored.push(format!("{id}: {reason}")),
+        }
+    }
+    Ok(done)
 }
 
 fn apply(
@@ -238,9 +288,13 @@ fn apply(
             continue;
         }
         let undo = document.clone();
-        let allowed = match CARD_ONLY.contains(&name.as_str()) {
-            true => Err("expected only in config.toml on the card, written by hand".to_owned()),
-            false => Ok(()),
+        let allowed = if CARD_ONLY.contains(&name.as_str()) {
+            Err("expected only in config.toml on the card, written by hand".to_owned())
+        } else if name.split('.').next() == Some("hacks") {
+            // Only the hack knows what it takes.
+            Err("expected at /api/v1/services, where the hack's settings are checked".to_owned())
+        } else {
+            Ok(())
         };
         let tried = allowed
             .and_then(|()| set(&mut document, &name, &new))
@@ -286,6 +340,8 @@ fn in_force(camera: &Camera, config: Config) {
     let mut state = camera.state();
     state.settings.config = config;
     state.settings.problem = None;
+    drop(state);
+    services::reload(camera);
 }
 
 fn current(path: &Path) -> Result<String, SettingsError> {
@@ -439,7 +495,7 @@ mod tests {
     #[test]
     fn every_field_named_here_is_one_of_the_settings() {
         let defaults = json!(Config::default());
-        for field in FIELDS.iter().filter(|f| f.name != "web.listen") {
+        for field in FIELDS.iter().filter(|f| !["web.listen", "camera.name"].contains(&f.name)) {
             assert!(lookup(&defaults, field.name).is_some(), "{}", field.name);
         }
     }

@@ -103,9 +103,7 @@ pub fn run(camera: &Camera, confirm: &str) -> Result<Vec<Change>, UninstallError
     if confirm != PHRASE {
         return Err(UninstallError::NotConfirmed);
     }
-    if let Some(job) = camera.jobs().running() {
-        return Err(UninstallError::Busy { step: job.step });
-    }
+    let _quiet = camera.quiet().map_err(|busy| UninstallError::Busy { step: busy.step })?;
     camera.card().require_writable()?;
     let done = list(camera);
     for (path, _, fate) in known(camera) {

@@ -1,10 +1,11 @@
 //! Progress of long work on standard error: a bar where that is a terminal,
 //! a line for each step elsewhere.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::lines;
 use crate::backup::Progress;
 use crate::chip::Partition;
 use crate::flash::{BlockState, Step, Watch};
@@ -44,7 +45,7 @@ impl Progress for Bar {
         // A closed standard error takes no progress; the work goes on.
         if !self.terminal {
             if fresh {
-                let _ = writeln!(io::stderr(), "{step}");
+                lines::say(format!("{step}\n"));
             }
             return;
         }
@@ -55,7 +56,7 @@ impl Progress for Bar {
         let full = (done * WIDTH).checked_div(total).unwrap_or(0).min(WIDTH);
         let bar = "#".repeat(full as usize) + &"-".repeat((WIDTH - full) as usize);
         let percent = (done * 100).checked_div(total).unwrap_or(0);
-        let _ = write!(io::stderr(), "\r\x1b[K[{bar}] {percent:3} %  {step}");
+        lines::say(format!("\r\x1b[K[{bar}] {percent:3} %  {step}"));
     }
 }
 
@@ -79,7 +80,8 @@ impl Watch for Bar {
 impl Drop for Bar {
     fn drop(&mut self) {
         if self.terminal {
-            let _ = write!(io::stderr(), "\r\x1b[K");
+            lines::say("\r\x1b[K".to_owned());
         }
+        lines::flush();
     }
 }

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use log::LevelFilter;
 use nix::sys::signal::{SigSet, Signal};
-use simplelog::{ConfigBuilder, SharedLogger, WriteLogger};
 use thiserror::Error;
 
 use super::args::{Args, Command};
+use super::lines;
 use crate::camera::boots::Boots;
 use crate::camera::jobs::Kind;
-use crate::camera::{Camera, citizen, services, simulate, startup};
+use crate::camera::{Camera, citizen, mqtt, services, simulate, startup};
 use crate::card::log::{LogFile, Recent};
 use crate::error::{Exit, Explain};
 use crate::web;
@@ -52,23 +52,12 @@ impl Explain for ListenError {
 /// Messages of a command in a terminal: to standard error, from `usual` upwards.
 pub fn log_to_terminal(verbose: bool, usual: LevelFilter) {
     let level = if verbose { LevelFilter::Debug } else { usual };
-    // A second logger is refused; the first goes on.
-    let _ = simplelog::WriteLogger::init(level, log_config(), std::io::stderr());
+    crate::card::log::to(level, lines::say);
 }
 
 /// Words to standard output, which may be closed: the daemon goes on.
 fn tell(words: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stdout(), "{words}");
-}
-
-fn log_config() -> simplelog::Config {
-    // There is no clock to trust: lines carry none.
-    ConfigBuilder::new()
-        .set_time_level(LevelFilter::Off)
-        .set_thread_level(LevelFilter::Off)
-        .set_target_level(LevelFilter::Off)
-        .set_location_level(LevelFilter::Off)
-        .build()
 }
 
 pub fn demo(args: &Args, dir: Option<&Path>, listen: Option<SocketAddr>) -> super::Result {
@@ -110,8 +99,7 @@ fn serve(
     let log = LogFile::new(recent.clone());
     let log_on_card = log.handle();
     let level = if args.verbose { LevelFilter::Debug } else { LevelFilter::Info };
-    let logger: Box<dyn SharedLogger> = WriteLogger::new(level, log_config(), log);
-    let _ = simplelog::CombinedLogger::init(vec![logger]);
+    log.take_messages(level);
     log::info!("mi360d {} starts", env!("CARGO_PKG_VERSION"));
 
     startup::before_serving(&camera, config);
@@ -141,6 +129,7 @@ fn serve(
     } else {
         services::start(&camera, config);
         citizen::start(&camera);
+        mqtt::start(&camera);
     }
     spawn("work", &camera, startup::beside_serving);
     spawn("watch", &camera, |camera| {

@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::args::{Args, Choice};
 use super::bar::Bar;
-use super::out::{complain, document, print, tell};
+use super::lines;
+use super::out::{self, complain, document, print};
 use crate::backup::{BackupError, set};
 use crate::camera::flashing::{
     Flashed, FlashingError, PlanDocument, PlanRequest, PlanSource, Planned, WhatCame,
@@ -16,6 +18,9 @@ use crate::camera::{Camera, config};
 use crate::chip::WINDOW;
 use crate::error::{Exit, Explain};
 use crate::image::Finding;
+
+/// How long the answer may take before the camera restarts all the same.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 pub fn plan(
     args: &Args,
@@ -67,7 +72,7 @@ pub fn resume(args: &Args) -> super::Result {
         print(args, &json!({ "outcome": "unchanged" }), || "nothing to do\n".to_owned())?;
         return Ok(Exit::Done);
     };
-    end(args, flashed)
+    Ok(end(args, flashed))
 }
 
 fn open(args: &Args) -> Result<Camera, crate::chip::ChipError> {
@@ -92,7 +97,7 @@ fn go(args: &Args, camera: &Camera, source: PlanSource, choice: &Choice) -> supe
         camera.flash(&request, choice.confirm.as_deref(), &bar, &bar)
     };
     match result {
-        Ok(flashed) => end(args, flashed),
+        Ok(flashed) => Ok(end(args, flashed)),
         // The plan is the answer: what would be done, or why not.
         Err(e @ (FlashingError::Blocked(_) | FlashingError::Phrase(..))) => {
             let (FlashingError::Blocked(planned) | FlashingError::Phrase(planned, _)) = &e else {
@@ -107,23 +112,32 @@ fn go(args: &Args, camera: &Camera, source: PlanSource, choice: &Choice) -> supe
 }
 
 /// Says what came of it, and restarts the camera where it is one.
-fn end(args: &Args, flashed: Flashed) -> super::Result {
+fn end(args: &Args, flashed: Flashed) -> Exit {
     let exit = flashed.exit();
     let answer = flashed.document();
-    let printed = print(args, &answer, || ended(&flashed));
-    for warning in &flashed.warnings {
-        tell(format_args!("Warning: {warning}."));
-    }
+    let text = if args.json {
+        serde_json::to_string_pretty(&answer).unwrap_or_default() + "\n"
+    } else {
+        ended(&flashed)
+    };
+    let mut remarks: Vec<String> =
+        flashed.warnings.iter().map(|warning| format!("Warning: {warning}.\n")).collect();
     if let Some(error) = &flashed.error {
-        let reason = answer["error"]["message"].as_str().unwrap_or_default().to_owned();
-        complain(&reason, &error.hint());
+        let reason = answer["error"]["message"].as_str().unwrap_or_default();
+        remarks.push(format!("mi360d: {reason}\n  {}\n", error.hint()));
     }
     if flashed.restarts() {
-        tell(format_args!("The camera restarts."));
+        remarks.push("The camera restarts.\n".to_owned());
     }
+    // A terminal that takes nothing does not hold up the restart.
+    lines::within(LAST_WORDS, move || {
+        let _ = out::words(&text);
+        for remark in remarks {
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), remark.as_bytes());
+        }
+    });
     flashed.conclude(false);
-    printed?;
-    Ok(exit)
+    exit
 }
 
 fn ended(flashed: &Flashed) -> String {

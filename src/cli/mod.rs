@@ -9,6 +9,7 @@ mod daemon;
 mod flash;
 mod help;
 mod inspect;
+mod lines;
 mod map;
 mod out;
 mod passwd;

@@ -46,6 +46,14 @@ pub fn document<T: Serialize>(document: &T) -> Result<(), OutputError> {
     write_out(&pretty(document))
 }
 
+/// Prints words as they are.
+///
+/// # Errors
+/// As [`print`].
+pub fn words(text: &str) -> Result<(), OutputError> {
+    write_out(text)
+}
+
 /// Says something on standard error, which may be closed: the work goes on.
 pub fn tell(words: Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{words}");

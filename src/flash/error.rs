@@ -136,7 +136,8 @@ impl Explain for FlashError {
                  powered, bring the same image back, then `resume`."
             }
             FlashError::Content(_) | FlashError::Interrupted => {
-                "Keep the camera powered, put a card with the same image in, then `resume`."
+                "Keep the camera powered. With this card, `resume`; with another, flash the same \
+                 image from it again."
             }
             FlashError::Protection { .. } => {
                 "Nothing was written. A programmer that unprotects the chip can write it: \

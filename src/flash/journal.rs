@@ -44,9 +44,26 @@ pub struct Job {
     /// The name under which a rescue image lies at the card's root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rescue: Option<String>,
+    /// SHA-256 of the WiFi's address, where that could be told: which camera it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wifi: Option<String>,
+    /// What of the chip was write-protected before, to be put back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protected: Vec<JobProtected>,
     /// The partitions, in the order in which they are written.
     #[serde(rename = "partition")]
     pub partitions: Vec<JobPart>,
+}
+
+/// A range that was write-protected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobProtected {
+    /// The partition's name.
+    pub name: String,
+    /// Bytes from its start.
+    pub offset: u32,
+    /// Bytes.
+    pub length: u32,
 }
 
 /// Where new content comes from.
@@ -102,8 +119,11 @@ pub struct Journal {
     path: PathBuf,
     sequence: u64,
     id: u32,
+    carried: PathBuf,
     /// How often a later start went on with it.
     pub resumed: u8,
+    /// Whether something may have been written by an earlier run already.
+    pub begun_before: bool,
 }
 
 /// What lies on the card.
@@ -124,9 +144,10 @@ fn paths(card: &Card) -> (PathBuf, PathBuf) {
     (card.state_dir().join("flash.toml"), card.state_dir().join("flash.journal"))
 }
 
-/// Where carried settings lie while a job is open.
-pub fn carried(card: &Card) -> PathBuf {
-    card.state_dir().join("carried.bin")
+/// Where a job's carried settings lie while it is open.
+pub fn carried(card: &Card, id: &str) -> PathBuf {
+    let plain: String = id.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
+    card.state_dir().join(format!("carried-{plain}.bin"))
 }
 
 /// Looks for a flash that was interrupted; changes nothing.
@@ -156,8 +177,12 @@ pub fn find(card: &Card) -> Found {
         Stage::Resumed(times) => *times,
         _ => 0,
     };
+    let carried = carried(card, &job.id);
     let resumed = all.iter().map(|(.., stage)| times(stage)).max().unwrap_or(0);
-    Found::Open(Box::new(job), Journal { file: None, path, sequence, id, resumed })
+    Found::Open(
+        Box::new(job),
+        Journal { file: None, path, sequence, id, carried, resumed, begun_before: true },
+    )
 }
 
 impl Journal {
@@ -168,13 +193,23 @@ impl Journal {
     /// [`CardError`]; then nothing was opened.
     pub fn open(card: &Card, job: &Job) -> Result<Journal, CardError> {
         make_dir(&card.state_dir())?;
+        let begun_before = matches!(find(card), Found::Open(..));
         let (job_path, path) = paths(card);
         let before = read_bounded(&path, SLOT as u64 * SLOTS).unwrap_or_default();
         let newest = before.chunks_exact(SLOT).filter_map(parse).map(|(n, ..)| n).max();
         let text = toml::to_string(job)
             .map_err(|e| CardError::new("cannot write", &job_path, std::io::Error::other(e)))?;
         let sequence = newest.unwrap_or(0);
-        let mut journal = Journal { file: None, path, sequence, id: id_of(job), resumed: 0 };
+        let carried = carried(card, &job.id);
+        let mut journal = Journal {
+            file: None,
+            path,
+            sequence,
+            id: id_of(job),
+            carried,
+            resumed: 0,
+            begun_before,
+        };
         journal.file()?;
         replace(&job_path, text.as_bytes())?;
         journal.note(Stage::Opened)?;
@@ -217,7 +252,7 @@ impl Journal {
     pub fn close(mut self, card: &Card) -> Result<(), CardError> {
         self.note(Stage::Closed)?;
         let (job_path, _) = paths(card);
-        for path in [job_path, carried(card)] {
+        for path in [job_path, self.carried.clone()] {
             match fs::remove_file(&path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                     return Err(CardError::new("cannot remove", &path, e));
@@ -285,6 +320,8 @@ mod tests {
             before: "0001-01234567".into(),
             heals: Heals::NeedsPc,
             rescue: None,
+            wifi: None,
+            protected: Vec::new(),
             partitions: vec![JobPart { name: "DATA".into(), sha256: "11".into(), carried: false }],
         }
     }

@@ -44,24 +44,51 @@ pub fn scan(chip: &dyn Chip, part: &Partition) -> Vec<Protected> {
 pub struct Lifted(Vec<Protected>);
 
 impl Lifted {
-    /// Lifts the protection of these partitions, after trying that it can be
-    /// put back.
+    /// Finds the protection of these partitions, and tries that it can be lifted
+    /// and put back; it stays in place.
+    ///
+    /// `recorded` are ranges that were protected before an earlier run lifted them.
     ///
     /// # Errors
     /// [`FlashError::Protection`]; then all is as it was, as far as the chip lets.
-    pub fn lift(chip: &dyn Chip, parts: &[&Partition]) -> Result<Lifted, FlashError> {
-        let ranges: Vec<Protected> = parts.iter().flat_map(|part| scan(chip, part)).collect();
+    pub fn try_out(
+        chip: &dyn Chip,
+        parts: &[&Partition],
+        recorded: Vec<Protected>,
+    ) -> Result<Lifted, FlashError> {
+        let mut ranges = recorded;
+        for range in parts.iter().flat_map(|part| scan(chip, part)) {
+            if !ranges.contains(&range) {
+                ranges.push(range);
+            }
+        }
         let lifted = Lifted(ranges);
         if lifted.0.is_empty() {
             return Ok(lifted);
         }
-        lifted.set(chip, false, "lift that")?;
-        if let Err(e) = lifted.set(chip, true, "put it back") {
+        let tried = lifted
+            .set(chip, false, "lift that")
+            .and_then(|()| lifted.set(chip, true, "put it back"));
+        if let Err(e) = tried {
             let _ = lifted.set(chip, true, "put it back");
             return Err(e);
         }
-        lifted.set(chip, false, "lift that")?;
         Ok(lifted)
+    }
+
+    /// Lifts it; by then the journal knows what is to be put back.
+    ///
+    /// # Errors
+    /// [`FlashError::Protection`]; then all is as it was, as far as the chip lets.
+    pub fn lift(&self, chip: &dyn Chip) -> Result<(), FlashError> {
+        self.set(chip, false, "lift that").inspect_err(|_| {
+            let _ = self.set(chip, true, "put it back");
+        })
+    }
+
+    /// The ranges.
+    pub fn ranges(&self) -> &[Protected] {
+        &self.0
     }
 
     /// Whether there was any.
@@ -77,29 +104,41 @@ impl Lifted {
         self.set(chip, true, "put it back")
     }
 
-    /// Sets every range, and asks the chip whether it is so.
+    /// Sets every range, and asks the chip whether it is so. A chip that
+    /// protects a fraction at one end takes ranges in one order only: what fails
+    /// is tried again after the others.
     fn set(&self, chip: &dyn Chip, locked: bool, what: &'static str) -> Result<(), FlashError> {
-        for range in &self.0 {
-            let failed = || FlashError::Protection {
+        let mut left: Vec<&Protected> = self.0.iter().collect();
+        while !left.is_empty() {
+            let before = left.len();
+            left.retain(|range| {
+                if let Err(e) = chip.set_locked(&range.part, range.offset, range.length, locked) {
+                    log::debug!("{e}");
+                }
+                !is_set(chip, range, locked)
+            });
+            if left.len() == before {
+                break;
+            }
+        }
+        match left.first() {
+            None => Ok(()),
+            Some(range) => Err(FlashError::Protection {
                 partition: range.part.name.clone(),
                 offset: range.offset,
                 what,
-            };
-            if let Err(e) = chip.set_locked(&range.part, range.offset, range.length, locked) {
-                log::error!("{e}");
-                return Err(failed());
-            }
-            let now = scan(chip, &range.part);
-            let is_locked = now.iter().any(|p| {
-                p.offset <= range.offset && p.offset + p.length >= range.offset + range.length
-            });
-            let is_open = !now.iter().any(|p| {
-                p.offset < range.offset + range.length && p.offset + p.length > range.offset
-            });
-            if if locked { !is_locked } else { !is_open } {
-                return Err(failed());
-            }
+            }),
         }
-        Ok(())
+    }
+}
+
+/// Whether a range is protected as a whole, or not at all.
+fn is_set(chip: &dyn Chip, range: &Protected, locked: bool) -> bool {
+    let end = range.offset + range.length;
+    let now = scan(chip, &range.part);
+    if locked {
+        now.iter().any(|p| p.offset <= range.offset && p.offset + p.length >= end)
+    } else {
+        !now.iter().any(|p| p.offset < end && p.offset + p.length > range.offset)
     }
 }

@@ -47,7 +47,9 @@ impl Ground {
 /// # Errors
 /// The blocker that says why not.
 pub fn own(candidate: &Judgement, live: &Live<'_>) -> Result<Ground, Finding> {
-    if candidate.mark() == live.identity.mark() && candidate.mark().is_some() {
+    // Two blank ones are equal, and prove nothing.
+    let is_same = candidate.mark().is_some() && candidate.mark() == live.identity.mark();
+    if is_same && candidate.health.is_healthy() {
         return Ok(Ground::Live);
     }
     let Some(identity) = candidate.identity.as_ref().filter(|_| candidate.health.is_healthy())
@@ -162,8 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn a_blank_factory_over_a_blank_one_is_the_same() {
+    fn two_blank_ones_prove_nothing() {
         let blank = judge(&vec![0xFF; 0x1_0000]);
-        assert_eq!(own(&blank, &live(&blank)).unwrap(), Ground::Live);
+        assert_eq!(own(&blank, &live(&blank)).unwrap_err().code, "identity-not-healthy");
     }
 }

@@ -189,7 +189,12 @@ impl Mixture {
             let chosen: Vec<&Slice> =
                 parts.iter().filter(|t| t.from == from).map(|t| &t.slice).collect();
             against.extend(slices.blockers_of(&chosen).cloned().map(|f| told_of(from, f)));
-            warnings.extend(slices.warnings_of(&chosen).cloned().map(|f| told_of(from, f)));
+            // What firmware the own parts come with does not matter: it is not taken.
+            let matters = |f: &&Finding| {
+                from == Side::Donor || !matches!(f.code, "version-unknown" | "unprovable")
+            };
+            let told = slices.warnings_of(&chosen).filter(matters);
+            warnings.extend(told.cloned().map(|f| told_of(from, f)));
         }
         let is_identity = |f: &Finding| f.code.starts_with("identity-");
         if damaged_factory {

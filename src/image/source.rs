@@ -1,11 +1,9 @@
-//! Where an inspection reads from: a file, bytes in memory, a partition of a
-//! chip. It is read in windows, never as a whole.
+//! Where an inspection reads from: a file, or bytes in memory. It is read in
+//! windows, never as a whole.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-
-use crate::chip::{Chip, Partition};
 
 /// Bytes that can be read anywhere, and whose number is known.
 pub trait Source {
@@ -54,30 +52,6 @@ impl Source for File {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         self.read_exact_at(buf, offset)
-    }
-}
-
-/// A partition of a chip, read as a file is.
-pub struct PartitionSource<'a> {
-    chip: &'a dyn Chip,
-    part: &'a Partition,
-}
-
-impl<'a> PartitionSource<'a> {
-    /// The bytes of this partition.
-    pub fn new(chip: &'a dyn Chip, part: &'a Partition) -> Self {
-        PartitionSource { chip, part }
-    }
-}
-
-impl Source for PartitionSource<'_> {
-    fn len(&self) -> u64 {
-        self.part.size.into()
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        let offset = u32::try_from(offset).map_err(|_| io::ErrorKind::UnexpectedEof)?;
-        self.chip.read(self.part, offset, buf).map_err(io::Error::other)
     }
 }
 

@@ -13,6 +13,7 @@
 //! | `unit`, `table`, `supervisor` | one program, all of them, the thread that looks after them |
 //! | `view` | what page and API show |
 //! | `ssh`, `framegrabber`, `rtsp` | what these need before they start |
+//! | `ptz` | the motors, through the original's motord |
 
 pub mod config;
 mod elf;
@@ -26,6 +27,7 @@ mod original;
 mod output;
 mod ports;
 mod process;
+pub mod ptz;
 pub mod rtsp;
 pub mod setting;
 pub mod ssh;

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::error::{Fault, ServiceError};
 use super::hack::Origin;
+use super::ptz::{self, Moved, Wish};
 use super::setting::Values;
 use super::table::Table;
+use super::unit::State;
 use super::view::{self, LogView, ServiceBrief, ServiceView};
 use super::{World, config, original, process, rtsp, setting};
 use crate::sys;
@@ -165,6 +167,25 @@ impl Services {
         let values = table.entries[at].values.clone().map_err(ServiceError::Config)?;
         let unavailable = |reason| ServiceError::Unavailable { id: rtsp::ID.to_owned(), reason };
         rtsp::password(&table.world.card, &values).map_err(unavailable)
+    }
+
+    /// Moves the camera, through the hack that has the motors.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`] where it does not run.
+    pub fn move_camera(&self, wish: Wish) -> Result<Moved, ServiceError> {
+        let table = self.table();
+        let id = ptz::HACK;
+        let unavailable = |reason: String| ServiceError::Unavailable { id: id.to_owned(), reason };
+        let at = table
+            .position(id)
+            .ok_or_else(|| unavailable("it is not on the card, and it has the motors".into()))?;
+        let state = table.entries[at].state();
+        if state != State::Running {
+            let brief = view::brief(&table.entries[at]);
+            return Err(unavailable(format!("it does not run. {}", brief.reason)));
+        }
+        ptz::tell(&table.world.run.join(id), wish).map_err(unavailable)
     }
 
     /// Starts SSH anew where it waits for want of a key: other keys are there.

@@ -19,6 +19,8 @@ pub(crate) struct Problem {
     pub field: Option<String>,
     /// Seconds after which to try again.
     pub retry_after: Option<u64>,
+    /// The methods that are answered instead.
+    pub allow: Option<String>,
 }
 
 impl Problem {
@@ -31,6 +33,7 @@ impl Problem {
             hint: hint.to_owned(),
             field: None,
             retry_after: None,
+            allow: None,
         }
     }
 
@@ -54,6 +57,10 @@ impl Problem {
     pub fn into_reply(self) -> Reply {
         let body = self.document().to_string().into_bytes();
         let answer = reply::bytes(self.status, "application/json", body);
+        let answer = match &self.allow {
+            Some(methods) => reply::with(answer, "Allow", methods),
+            None => answer,
+        };
         match self.retry_after {
             Some(seconds) => reply::with(answer, "Retry-After", &seconds.to_string()),
             None => answer,
@@ -76,6 +83,7 @@ impl<E: Explain> From<E> for Problem {
             hint: error.hint(),
             field: None,
             retry_after,
+            allow: None,
         }
     }
 }

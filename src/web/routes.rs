@@ -180,6 +180,7 @@ pub(super) const ROUTES: &[Route] = &[
     change("PUT", "/api/v1/services/{id}", Login, Some("PutService"), ok("Service"), services::change, "Switches a hack, and sets its settings"),
     change("POST", "/api/v1/services/{id}/restart", Login, None, ok("Service"), services::restart, "Starts a hack anew"),
     get("/api/v1/services/{id}/log", Login, ok("ServiceLog"), services::log, "The last lines that a hack printed"),
+    change("POST", "/api/v1/ptz", Login, Some("Ptz"), ok("Moved"), services::ptz, "Moves the camera"),
     get("/api/v1/ssh/keys", Login, ok("SshKeys"), services::ssh_keys, "Who may log in by SSH"),
     change("PUT", "/api/v1/ssh/keys", Owner, Some("PutSshKeys"), ok("SshKeys"), services::put_ssh_keys, "Says who may log in by SSH"),
     get("/api/v1/video", Login, ok("Video"), video::show, "The streams, and who watches them"),
@@ -262,7 +263,8 @@ pub(super) fn split(target: &str) -> (&str, &str) {
 pub(super) fn find<'a>(method: &str, path: &'a str) -> Option<(&'static Route, Vec<&'a str>)> {
     let wanted = if method == "HEAD" { "GET" } else { method };
     let routes = ROUTES.iter().filter(|route| route.method == wanted);
-    routes.filter_map(|route| Some((route, parts(route.path, path)?))).next()
+    let mut routes = routes;
+    routes.find_map(|route| Some((route, parts(route.path, path)?)))
 }
 
 fn parts<'a>(pattern: &str, path: &'a str) -> Option<Vec<&'a str>> {
@@ -284,16 +286,18 @@ fn is_open(path: &str) -> bool {
 }
 
 fn no_route(path: &str) -> Problem {
-    let known = ROUTES.iter().any(|route| parts(route.path, path).is_some());
-    if !known {
+    let methods: Vec<&str> = ROUTES
+        .iter()
+        .filter(|route| parts(route.path, path).is_some())
+        .map(|route| route.method)
+        .collect();
+    if methods.is_empty() {
         return Problem::not_found();
     }
-    Problem::new(
-        405,
-        "method-not-allowed",
-        "This method is not answered here.",
-        "/api/v1/openapi.json tells what is.",
-    )
+    let hint = "/api/v1/openapi.json tells what is.";
+    let problem =
+        Problem::new(405, "method-not-allowed", "This method is not answered here.", hint);
+    Problem { allow: Some(methods.join(", ")), ..problem }
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ fn what_is_too_large_broken_off_or_unasked_leaves_nothing() {
     {
         use std::io::{Read as _, Write as _};
         stream.write_all(head(100_000, &who).as_bytes()).unwrap();
-        stream.write_all(&[7; 50_000]).unwrap();
+        stream.write_all(&vec![7; 50_000]).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         let mut said = String::new();
         stream.read_to_string(&mut said).unwrap();

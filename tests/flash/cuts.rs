@@ -12,7 +12,7 @@ use crate::rig::{
 use mi360d::camera::flashing::{PlanRequest, WhatCame};
 
 /// How many of the cuts are tried by default; `MI360D_ALL_CUTS=1` tries all.
-const SHARE: usize = 6;
+const SHARE: usize = 8;
 
 fn share() -> usize {
     if std::env::var_os("MI360D_ALL_CUTS").is_some() { 1 } else { SHARE }
@@ -56,10 +56,7 @@ impl Noted {
                     // The chip before the operation that is next, kept from cut to cut.
                     let mut chip = self.before.clone();
                     let mut applied = 0;
-                    loop {
-                        let Some(n) = places.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                            break;
-                        };
+                    while let Some(n) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
                         bench.set(&chip);
                         {
                             let whole = bench.chip("");
@@ -81,7 +78,7 @@ impl Noted {
         apply(&bench.chip("cut@1"), &self.ops[n - 1]).unwrap_err();
         assert!(untouched(&self.before, &bench.bytes()) || self.is_whole_restore(), "cut {n}");
         write_dir(&bench.home().join("state"), &self.state);
-        if n % 10 == 0 {
+        if n.is_multiple_of(10) {
             // A second cut, somewhere in what is left, and a third in the end of it.
             let second = n * 7 % (self.ops.len() - n + 1) + 1;
             let cut = resume(&bench.camera(&format!("cut@{second}"))).unwrap().unwrap();

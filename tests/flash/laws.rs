@@ -154,7 +154,7 @@ fn another_image_at_the_cards_root_is_moved_aside_and_never_lost() {
     fs::write(&mine, b"an image that the owner put there").unwrap();
     flash(&bench.camera(""), &image(&path)).unwrap();
     assert!(!mine.exists(), "the boot loader would have flashed it at the next start");
-    let aside = fs::read(bench.card().join("tf_recovery.img.other")).unwrap();
+    let aside = fs::read(bench.card().join("tf_recovery.img.other1")).unwrap();
     assert_eq!(aside, b"an image that the owner put there");
 }
 

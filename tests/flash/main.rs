@@ -1,12 +1,14 @@
 //! Flashing a simulated camera: what power cuts, faulty chips, failing cards
 //! and wrong images do to it, and that none of it costs the owner his camera.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod card;
 mod chip;
 mod cuts;
+mod hostile;
 mod laws;
 mod process;
+mod protect;
 mod restore;
 mod rig;
 #[path = "../synthetic/mod.rs"]

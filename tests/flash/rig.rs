@@ -27,10 +27,10 @@ pub const FACTORY: usize = 0xFF_0000;
 /// A folder in memory where there is one: these tests write gigabytes.
 pub fn folder() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        if let Ok(dir) = tempfile::tempdir_in(memory) {
-            return dir;
-        }
+    if memory.is_dir()
+        && let Ok(dir) = tempfile::tempdir_in(memory)
+    {
+        return dir;
     }
     tempfile::tempdir().unwrap()
 }
@@ -202,11 +202,10 @@ pub fn everything() -> Vec<u8> {
     let payload: Vec<u8> = noise(0x20_0000).into_iter().map(|b| b ^ 0x33).collect();
     let kernel = uimage::build(I3, 2, &payload).unwrap();
     chip[KERNEL..KERNEL + kernel.len()].copy_from_slice(&kernel);
-    let superblock = mi360d::formats::squashfs::build(0x74_0000, 9).unwrap();
+    let superblock = mi360d::formats::squashfs::build(0x75_0000, 9).unwrap();
     for (byte, new) in chip[ROOTFS..DATA].iter_mut().zip(noise(0x75_0000)) {
         *byte = new ^ 0xA5;
     }
-    chip[ROOTFS + 0x74_0000..DATA].fill(0xFF);
     chip[ROOTFS..ROOTFS + superblock.len()].copy_from_slice(&superblock);
     for block in 0..99 {
         data_block(&mut chip[DATA + block * BLOCK..DATA + (block + 1) * BLOCK], block as u32);

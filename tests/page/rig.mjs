@@ -3,13 +3,14 @@
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
 export const REPO = resolve(process.env.MI360D_REPO ?? join(import.meta.dirname, "../.."));
-const PROGRAM = process.env.MI360D_PROGRAM ?? join(REPO, "target/release/mi360d");
+export const PROGRAM = process.env.MI360D_PROGRAM ?? join(REPO, "target/debug/mi360d");
 export const PASSWORD = "p\u00e4ss \"w\u00f8rd\" $1 '\\' \u65e5\u672c";
 /** How long anything may take on a loaded machine. */
 export const LONG = 120_000;
@@ -21,18 +22,18 @@ export class Demo {
     demo.base = dir ?? mkdtempSync(join(tmpdir(), "mi360d-page-"));
     demo.dir = join(demo.base, "camera");
     demo.home = join(demo.dir, "sdcard/mi360d");
-    await demo.run(env, 0);
+    // It restarts by itself after a flash, and must be found again.
+    demo.port = await freePort();
+    await demo.run(env);
     return demo;
   }
 
-  /** Starts the daemon; on the port it had before, so that a browser finds it again. */
-  async run(env = {}, port = this.port) {
-    this.child = spawn(PROGRAM, ["demo", this.dir, "--listen", `127.0.0.1:${port}`],
-      { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+  /** Starts the daemon. */
+  async run(env = {}) {
+    this.child = spawn(PROGRAM, ["demo", this.dir, "--listen", `127.0.0.1:${this.port}`],
+      { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "ignore"] });
     this.ended = new Promise((done) => this.child.once("exit", (code) => done(code)));
     for await (const line of createInterface({ input: this.child.stdout })) {
-      const found = /http:\/\/127\.0\.0\.1:(\d+)\//.exec(line);
-      if (found) this.port = Number(found[1]);
       if (line.startsWith("Setup code: ")) this.code = line.slice(12).trim();
       if (/^(Setup code|Log in)/.test(line)) break;
     }
@@ -44,6 +45,13 @@ export class Demo {
     return readFileSync(join(this.dir, "flash.bin"));
   }
 
+  /** Ends the daemon; the camera stays. */
+  async stopOnly() {
+    this.child.kill("SIGTERM");
+    await this.ended;
+    delete this.session;
+  }
+
   async stop() {
     this.child.kill("SIGKILL");
     await this.ended;
@@ -53,11 +61,21 @@ export class Demo {
   /** A call of the API as a script makes it; the session is kept. */
   async call(method, path, body, headers = {}) {
     const raw = body instanceof Uint8Array;
-    const answer = await fetch(this.url + path, {
+    const ask = () => fetch(this.url + path, {
       method,
       headers: { ...(this.session ?? {}), ...headers },
       body: body === undefined || raw ? body : JSON.stringify(body),
     });
+    // The gate may drop whoever is slow; a machine under load is. Asking is repeated, doing is not.
+    let answer = null;
+    for (let tries = 0; !answer; tries += 1) {
+      try {
+        answer = await ask();
+      } catch (error) {
+        if (method !== "GET" || tries === 5) throw error;
+        await new Promise((done) => setTimeout(done, 500));
+      }
+    }
     const cookie = answer.headers.get("set-cookie");
     const json = await answer.json().catch(() => ({}));
     if (cookie && json.csrf) this.session = { Cookie: cookie.split(";")[0], "X-CSRF-Token": json.csrf };
@@ -85,6 +103,17 @@ export class Demo {
       await new Promise((done) => setTimeout(done, 200));
     }
   }
+}
+
+/** A port that nobody has now. */
+function freePort() {
+  return new Promise((done) => {
+    const probe = createServer();
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => done(port));
+    });
+  });
 }
 
 /** A browser that reaches nothing but loopback. */

@@ -83,10 +83,10 @@ class Card:
         listed = self._mtool("mdir", "-b", [f"::/{name}"]).splitlines()
         return sorted(line.rstrip("/").rsplit("/", 1)[-1] for line in listed if line.startswith("::"))
 
-    def extract(self, to):
-        """Everything on the card, as a folder on the PC."""
+    def extract(self, to, *names):
+        """Everything on the card, or what is named, as a folder on the PC."""
         Path(to).mkdir(parents=True, exist_ok=True)
-        entries = [f"::/{name}" for name in self.names()]
+        entries = [f"::/{name}" for name in names or self.names()]
         if entries:
             self._mtool("mcopy", "-s", "-n", "-Q", [*entries, to])
         return Path(to)

@@ -52,7 +52,6 @@ def boot(flash_map):
     if real and flash_map == "ipc019":
         return real.read_bytes()
     image = bytearray(noise(0x50000, "boot"))
-    image[4:8], image[0x10004:0x10008] = b"IPL_", b"IPLC"
     image[0x20000:0x21000] = bytes(0x1000)
     for i, (name, offset, size) in enumerate(MAPS[flash_map]):
         record = bytearray(0x88)
@@ -82,14 +81,21 @@ def data(erase=0x10000):
     real = sample("DATA-3.5.1_0052.jffs2")
     if real and erase == 0x10000:
         return real.read_bytes()
+    # mkfs.jffs2 knows no blocks of 4 KiB: there all must fit into the first.
+    more = {"app": noise(700_000, "app")} if erase >= 0x2000 else {}
+    return jffs2({"etc/note": b"made for the virtual camera\n", **more}, erase)
+
+
+def jffs2(files, erase=0x10000):
+    """A JFFS2 that holds these files."""
     with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / "data"
-        (tree / "etc").mkdir(parents=True)
-        (tree / "etc" / "note").write_text("made for the virtual camera\n")
-        # mkfs.jffs2 knows no blocks of 4 KiB: there all must fit into the first.
-        if erase >= 0x2000:
-            (tree / "app").write_bytes(noise(700_000, "app"))
-        out = Path(folder) / "out"
+        tree, out = Path(folder) / "data", Path(folder) / "out"
+        for name, content in files.items():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (tree / name).write_bytes(content)
+        # The times stand in every node: the same files give the same bytes.
+        for path in [tree, *tree.rglob("*")]:
+            os.utime(path, (0, 0))
         run(["mkfs.jffs2", "-l", "-q", "-e", hex(max(erase, 0x2000)), "-r", tree, "-o", out])
         return out.read_bytes()
 

@@ -120,26 +120,31 @@ def _unpacked():
     if mark.exists():
         return root, mark.read_text()
     shutil.rmtree(root, ignore_errors=True)
-    debs = WORK / "debs"
-    debs.mkdir(exist_ok=True)
-    apt = _apt()
-    depends = run([*apt[0], "depends", "linux-image-armmp:armhf"])
+    commands = apt()
+    depends = run([*commands[0], "depends", "linux-image-armmp:armhf"])
     image = re.search(r"Depends: (linux-image-[0-9][^\s:]*)", depends)
     if not image:
         raise Missing(f"linux-image-armmp:armhf names no image:\n{depends}")
-    # _apt may not write here; downloading as root is what is meant.
-    for package in (f"{image[1]}:armhf", "busybox-static:armhf"):
-        run([*apt[1], "-o", "APT::Sandbox::User=root", "download", package], cwd=debs)
-    for deb in sorted(debs.glob("*_armhf.deb")):
-        run(["dpkg", "-x", deb, root])
-        deb.unlink()
+    unpack(commands, (f"{image[1]}:armhf", "busybox-static:armhf"), root)
     version = next((root / "lib" / "modules").iterdir()).name
     run([_tool("depmod"), "-b", root, version])
     mark.write_text(version)
     return root, version
 
 
-def _apt():
+def unpack(commands, packages, root):
+    """Downloads packages, and unpacks them below `root`; installs nothing."""
+    debs = WORK / "debs"
+    debs.mkdir(exist_ok=True)
+    # apt's own user may not write here; downloading as root is what is meant.
+    for package in packages:
+        run([*commands[1], "-o", "APT::Sandbox::User=root", "download", package], cwd=debs)
+    for deb in sorted(debs.glob("*.deb")):
+        run(["dpkg", "-x", deb, root])
+        deb.unlink()
+
+
+def apt():
     """The (apt-cache, apt-get) that know Debian's armhf packages: the system's,
     or else a private pair with lists of their own, which need no root."""
     system = (["apt-cache"], ["apt-get"])

@@ -1,5 +1,5 @@
-"""Random power cuts for a given number of minutes, on both chips and both flash
-maps in turn: started by tests/soak."""
+"""Random power cuts for a given number of minutes, of backups and of flashes in
+turn, on both chips and both flash maps: started by tests/soak."""
 
 import itertools
 import sys
@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from cuts import Cuts
+from flash_cuts import FlashCuts
 from parts import CHIPS, MAPS
 
 # One camera's turn, in seconds; each begins with a new chip and a new card.
@@ -17,11 +18,12 @@ TURN = 15 * 60
 def main(minutes, seed):
     end = time.monotonic() + minutes * 60
     passed = failed = kills = 0
-    for turn, (chip, flash_map) in enumerate(itertools.cycle(itertools.product(CHIPS, MAPS))):
+    turns = itertools.cycle(itertools.product(CHIPS, MAPS, (FlashCuts, Cuts)))
+    for turn, (chip, flash_map, kind) in enumerate(turns):
         if turn and time.monotonic() >= end:
             break
         with tempfile.TemporaryDirectory(prefix="vcam-soak-") as folder:
-            cuts = Cuts(Path(folder), seed + turn, flash_map, chip)
+            cuts = kind(Path(folder), seed + turn, flash_map, chip)
             try:
                 cuts.run(until=min(end, time.monotonic() + TURN))
             except Exception as wrong:  # a camera that stops answering is a finding, too

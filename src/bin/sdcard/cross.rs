@@ -138,6 +138,8 @@ fn cargo(repo: &Path, way: Way, tools: &Tools) -> Result<PathBuf> {
         // Without std's `backtrace`: a stripped binary has no names to show.
         command.arg("-Zbuild-std=std,panic_unwind").env("RUSTC_BOOTSTRAP", "1");
         command.arg("-Zbuild-std-features=panic-unwind,optimize_for_size");
+        // Where a panic was in the source fills 50 KB, and its message says what it was about.
+        flags.push("-Zlocation-detail=none");
     }
     for name in ["RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET"] {
         command.env_remove(name);

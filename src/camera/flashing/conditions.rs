@@ -3,7 +3,7 @@
 //! stands in the way. Looked at, never changed.
 
 use super::{PlanSource, Planned};
-use crate::backup::{make, set};
+use crate::backup::{Reading, make, set};
 use crate::camera::Camera;
 use crate::camera::machine::Needs;
 use crate::card::CardState;
@@ -37,6 +37,18 @@ pub fn check(camera: &Camera, planned: &mut Planned) {
 /// What of the machine a plan needs.
 pub fn needs(planned: &Planned) -> Needs {
     Needs { data: planned.changing().iter().any(|p| p.part.role == Role::Data) }
+}
+
+/// A partition that the chip does not give back.
+pub fn unreadable(part: &Partition, reading: &Reading) -> Finding {
+    let at = reading.of(part).and_then(|read| read.gaps.first()).map_or(0, |gap| gap.offset);
+    Finding::blocker(
+        "chip-read",
+        format!("{} cannot be read at {at:#x}, so it cannot be saved", part.name),
+    )
+    .of(&part.name)
+    .at(at.into())
+    .hint("The chip is failing at this place. Keep what the backup holds.")
 }
 
 /// Erase blocks of a size that no camera of this kind has.
@@ -116,16 +128,8 @@ fn identity(camera: &Camera, planned: &Planned) -> Option<Finding> {
 
 fn chip(camera: &Camera, part: &Partition, planned: &Planned) -> Vec<Finding> {
     let mut found = Vec::new();
-    if let Some(gap) = planned.reading.of(part).and_then(|read| read.gaps.first()) {
-        found.push(
-            Finding::blocker(
-                "chip-read",
-                format!("{} cannot be read at {:#x}, so it cannot be saved", part.name, gap.offset),
-            )
-            .of(&part.name)
-            .at(gap.offset.into())
-            .hint("The chip is failing at this place. Keep what the backup holds."),
-        );
+    if planned.reading.of(part).is_some_and(|read| !read.gaps.is_empty()) {
+        found.push(unreadable(part, &planned.reading));
     }
     if !camera.chip().is_writable(part) {
         found.push(

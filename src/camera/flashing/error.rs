@@ -54,6 +54,9 @@ pub enum FlashingError {
     /// The machine cannot be made ready.
     #[error(transparent)]
     Machine(#[from] MachineError),
+    /// The machine cannot be made ready to go on.
+    #[error("the flash is still half done, and cannot go on: {0}")]
+    NotReady(#[source] MachineError),
     /// Something forbids it.
     #[error("{}", first_reason(.0))]
     Blocked(Box<Planned>),
@@ -110,7 +113,7 @@ impl Explain for FlashingError {
             FlashingError::Backup(e) => e.code(),
             FlashingError::Flash(e) => e.code(),
             FlashingError::Card(e) => e.code(),
-            FlashingError::Machine(e) => e.code(),
+            FlashingError::Machine(e) | FlashingError::NotReady(e) => e.code(),
             FlashingError::Blocked(planned) => {
                 planned.blockers.first().map_or("blocked", |finding| finding.code)
             }
@@ -135,6 +138,11 @@ impl Explain for FlashingError {
             FlashingError::Flash(e) => e.hint(),
             FlashingError::Card(e) => e.hint(),
             FlashingError::Machine(e) => e.hint(),
+            FlashingError::NotReady(_) => {
+                "Keep the camera powered. Where the page runs, go on from there; otherwise try \
+                 again in a minute."
+                    .to_owned()
+            }
             FlashingError::Blocked(planned) => {
                 let hint = planned.blockers.first().map(|finding| finding.hint.clone());
                 format!("Nothing was written. {}", hint.unwrap_or_default()).trim_end().to_owned()

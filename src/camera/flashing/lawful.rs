@@ -38,7 +38,17 @@ pub fn check(
         only_saved: saved.as_ref(),
         typed_did: planned.request.did.as_deref(),
     };
-    let ground = opened.factory.as_ref().map(|factory| rules::own(factory, &live));
+    let ground = opened.factory.as_ref().map(|factory| {
+        rules::own(factory, &live).or_else(|refused| {
+            // Neither is healthy, and they are equal: then BOOT tells whose the set is.
+            let equal = factory.mark().is_some() && factory.mark() == planned.identity.mark();
+            if equal && same_boot(camera, opened, planned) {
+                Ok(Ground::Live)
+            } else {
+                Err(refused)
+            }
+        })
+    });
     let is_own_set = matches!(ground, Some(Ok(_)));
     let unlocked = config::load(&camera.card().config()).config.flash.unlock;
     let mut found = Vec::new();
@@ -69,6 +79,13 @@ pub fn check(
     }
     planned.blockers.extend(found);
     Ownership { is_own_set }
+}
+
+/// Whether a set's BOOT is the one on the chip.
+fn same_boot(camera: &Camera, opened: &Opened, planned: &Planned) -> bool {
+    let live = camera.chip().map().by_role(Role::Boot).and_then(|part| planned.reading.of(part));
+    let theirs = opened.slices.by_role(Role::Boot);
+    live.zip(theirs).is_some_and(|(live, theirs)| live.sha256 == theirs.sha256)
 }
 
 /// The identity in a slice of FACTORY.

@@ -60,6 +60,8 @@ pub struct Flashed {
     pub chip_time: Option<Spent>,
     /// Seconds from the first erase to the last read-back.
     pub seconds: f64,
+    /// Whether a restart does no harm.
+    pub may_restart: bool,
     /// The machine, to be restarted, or held where something failed.
     pub ready: Option<Box<dyn Prepared>>,
 }
@@ -77,6 +79,7 @@ impl Flashed {
             chip_time_before: None,
             chip_time: None,
             seconds: 0.0,
+            may_restart: true,
             ready: None,
         }
     }
@@ -94,6 +97,7 @@ impl Flashed {
     pub fn restarts(&self) -> bool {
         self.error.is_none()
             && self.outcome == WhatCame::Done
+            && self.may_restart
             && self.ready.as_ref().is_some_and(|ready| ready.restarts())
     }
 
@@ -106,7 +110,9 @@ impl Flashed {
                 ready.reboot();
                 // It did not: the watchdog has to, so it is neither fed nor disarmed.
                 std::mem::forget(ready);
-            } else if lives_on && self.outcome == WhatCame::Partly {
+            } else if lives_on {
+                // Also where nothing was written: what was ended for the flash is gone, and a
+                // restart by the watchdog would come unannounced.
                 ready.hold();
             }
         }

@@ -9,7 +9,7 @@ use crate::backup::{Progress, Reading, hex};
 use crate::camera::Camera;
 use crate::chip::{Partition, Role};
 use crate::flash::plan::compare;
-use crate::flash::{Action, Bytes, Heals, PartPlan, heal};
+use crate::flash::{Bytes, Heals, PartPlan, heal};
 use crate::formats::flsh;
 use crate::formats::uimage::Family;
 use crate::identity::Judgement;
@@ -143,7 +143,13 @@ pub(super) fn plan_with(
             continue;
         }
         let content = opened.content(slice);
-        planned.parts.push(compare_part(camera, part, content, &planned.reading, progress)?);
+        let plan = compare_part(camera, part, content, &planned.reading, progress)?;
+        let Some(plan) = plan else {
+            planned.blockers.push(conditions::unreadable(part, &planned.reading));
+            continue;
+        };
+        super::run::same_content(&plan, &slice.sha256)?;
+        planned.parts.push(plan);
     }
     carry(camera, ownership, &mut planned, progress)?;
     planned.parts.sort_by_key(|plan| plan.part.offset);
@@ -154,30 +160,19 @@ pub(super) fn plan_with(
     Ok(planned)
 }
 
+/// `None` where the chip cannot be read: what cannot be read cannot be compared.
 fn compare_part(
     camera: &Camera,
     part: &Partition,
     content: Arc<dyn crate::flash::NewContent>,
     reading: &Reading,
     progress: &dyn Progress,
-) -> Result<PartPlan, FlashingError> {
+) -> Result<Option<PartPlan>, FlashingError> {
     // Where a reading has gaps its sums are not the chip's.
     let known = reading.of(part).filter(|read| read.gaps.is_empty());
-    match compare(camera.chip(), part, Arc::clone(&content), known, progress) {
-        // What cannot be read cannot be compared: the conditions name it.
-        Err(crate::flash::FlashError::Chip(crate::chip::ChipError::Read { .. })) => {
-            let blocks = vec![
-                crate::flash::plan::Block {
-                    action: Action::Erase,
-                    sha256: [0; 32],
-                    old_crc32: 0,
-                    pages: (part.erase_size / 256) as u16,
-                };
-                part.blocks() as usize
-            ];
-            Ok(PartPlan { part: part.clone(), blocks, sha256: [0; 32], content })
-        }
-        done => Ok(done?),
+    match compare(camera.chip(), part, content, known, progress) {
+        Err(crate::flash::FlashError::Chip(crate::chip::ChipError::Read { .. })) => Ok(None),
+        done => Ok(Some(done?)),
     }
 }
 
@@ -222,7 +217,12 @@ fn carry(
         return Ok(());
     }
     let content = Arc::new(Bytes(nvram.clone()));
-    planned.parts.push(compare_part(camera, config, content, &planned.reading, progress)?);
+    let plan = compare_part(camera, config, content, &planned.reading, progress)?;
+    let Some(plan) = plan else {
+        planned.blockers.push(conditions::unreadable(config, &planned.reading));
+        return Ok(());
+    };
+    planned.parts.push(plan);
     planned.carried = Some(nvram);
     planned.notes.push(
         Finding::note(

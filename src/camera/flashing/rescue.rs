@@ -9,11 +9,14 @@ use std::path::Path;
 use super::request::Opened;
 use crate::backup::{Digest, verify};
 use crate::card::file::{NewFile, sync_dir};
-use crate::card::{Card, CardError};
+use crate::card::{Card, CardError, CardState};
 use crate::chip::{Role, WINDOW};
 use crate::flash::PartPlan;
 use crate::formats::uimage::Family;
 use crate::image::inspect::Kind;
+
+/// The names that boot loaders read.
+pub const NAMES: [&str; 2] = ["tf_recovery.img", "tf_update.img"];
 
 /// The name that the boot loader reads, by the family of the processor.
 pub fn name(family: Option<Family>) -> &'static str {
@@ -76,11 +79,18 @@ pub fn place(card: &Card, name: &str, image: &Path, sha256: &Digest) -> Result<(
         if verify::hash_file(&at, &mut |_| {}).is_ok_and(|now| now == *sha256) {
             return Ok(());
         }
-        let aside = card.root().join(format!("{name}.other"));
+        let aside = (1..1000)
+            .map(|n| card.root().join(format!("{name}.other{n}")))
+            .find(|path| !path.exists())
+            .unwrap_or_else(|| card.root().join(format!("{name}.other")));
         fs::rename(&at, &aside).map_err(|e| CardError::new("cannot rename", &at, e))?;
-        log::warn!("{name} on the card was another image: it is {name}.other now");
+        log::warn!("{name} on the card was another image: it is {} now", aside.display());
     }
-    copy_proven(image, &at, sha256)
+    // A half-copied one never has the name.
+    let fresh = card.root().join(format!("{name}.new"));
+    copy_proven(image, &fresh, sha256)?;
+    fs::rename(&fresh, &at).map_err(|e| CardError::new("cannot rename", &fresh, e))?;
+    sync_dir(card.root())
 }
 
 /// Takes it away, and makes sure that it is gone.
@@ -89,6 +99,10 @@ pub fn place(card: &Card, name: &str, image: &Path, sha256: &Digest) -> Result<(
 /// [`CardError`] where it is still there.
 pub fn remove(card: &Card, name: &str) -> Result<(), CardError> {
     let at = card.root().join(name);
+    if !matches!(card.state(), CardState::Ready { .. }) {
+        // On the empty place of a card that was pulled out nothing is ever listed.
+        return Err(CardError::missing(&at));
+    }
     match fs::remove_file(&at) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
             return Err(CardError::new("cannot remove", &at, e));

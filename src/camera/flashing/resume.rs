@@ -1,7 +1,7 @@
 //! After a power cut: what was interrupted, and going on with it. The chip
 //! itself tells how far it is; the journal only says what it is to become.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -14,13 +14,13 @@ use super::{FlashingError, rescue, writing};
 use crate::backup::set::{self, SetFolder};
 use crate::backup::{Progress, hex, unhex, verify};
 use crate::camera::machine::Needs;
-use crate::camera::{Camera, services};
+use crate::camera::{Camera, config, services};
 use crate::card::file::read_bounded;
 use crate::chip::Role;
-use crate::flash::journal::{self, Found, Job, JobPart, JobSource, Stage};
+use crate::flash::journal::{self, Found, Job, JobPart, JobProtected, JobSource, Journal, Stage};
 use crate::flash::plan::compare;
-use crate::flash::protection::Lifted;
-use crate::flash::{Bytes, Heals, NewContent, PartPlan, Step, Watch};
+use crate::flash::protection::{Lifted, Protected};
+use crate::flash::{Bytes, FlashError, Heals, NewContent, PartPlan, Step, Watch};
 use crate::identity::{self, Health};
 use crate::image::slices::Target;
 
@@ -80,16 +80,18 @@ pub fn resume(
     watch: &dyn Watch,
     progress: &dyn Progress,
 ) -> Result<Option<Flashed>, FlashingError> {
-    let (job, mut journal) = match journal::find(camera.card()) {
+    // The lock first: what is found must be what is still so when it is gone on with.
+    let _writer = camera.writer_lock()?;
+    let (mut job, mut journal) = match journal::find(camera.card()) {
         Found::Nothing => return Ok(None),
         Found::Damaged { reason } => return Err(FlashingError::Journal { reason }),
         Found::Open(job, journal) => (*job, journal),
     };
-    let _writer = camera.writer_lock()?;
     if camera.state().vaulted.is_none() {
         camera.secure_identity();
     }
     check_camera(camera, &job)?;
+    check_job(camera, &job)?;
     if !camera.chip().map().is_known() {
         let what = "this camera's flash map is not known".to_owned();
         return Err(FlashingError::SourceGone { what });
@@ -101,16 +103,25 @@ pub fn resume(
     watch.step(Step::Checking, None);
     let source = find_source(camera, &job, by_itself, progress)?;
     check_identity(camera, &job, &source)?;
+    // Before anything that may hang: a start that does not come to its end counts too.
+    if let Err(e) = journal.note(Stage::Resumed(journal.resumed.saturating_add(1))) {
+        log::warn!("the journal: {e}");
+    }
     watch.step(Step::Preparing, None);
     let data = job.partitions.iter().any(|part| part.name == Role::Data.name());
     let hacks = services::hold(camera);
-    let ready = camera.machine().prepare(Needs { data })?;
+    let ready = camera.machine().prepare(Needs { data }).map_err(FlashingError::NotReady)?;
     let map = camera.chip().map();
     let mut parts = Vec::with_capacity(job.partitions.len());
     for (note, content) in job.partitions.iter().zip(source.contents) {
         let gone = || FlashingError::SourceGone { what: format!("the partition {}", note.name) };
         let part = map.by_name(&note.name).ok_or_else(gone)?;
-        parts.push(compare(camera.chip(), part, content, None, progress)?);
+        let plan = compare(camera.chip(), part, content, None, progress)?;
+        if !source.is_before && hex(&plan.sha256) != note.sha256 {
+            let partition = part.name.clone();
+            return Err(FlashError::ContentChanged { partition, offset: 0 }.into());
+        }
+        parts.push(plan);
         ready.beat();
     }
     let parts: Vec<PartPlan> = writing::in_order(parts);
@@ -123,17 +134,88 @@ pub fn resume(
         log::warn!("the rescue image is not at the card's root: {e}");
     }
     let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
-    let lifted = Lifted::lift(camera.chip(), &written)?;
-    if let Err(e) = journal.note(Stage::Resumed(journal.resumed.saturating_add(1))) {
-        log::warn!("the journal: {e}");
+    let lifted = Lifted::try_out(camera.chip(), &written, recorded(camera, &job))?;
+    lifted.lift(camera.chip())?;
+    if source.is_before {
+        // From here on this is what is agreed to, also after another cut.
+        job.source = JobSource::Set { path: format!("mi360d/backups/{}", job.before) };
+        for part in &mut job.partitions {
+            part.carried = false;
+            let plan = parts.iter().find(|plan| plan.part.name == part.name);
+            part.sha256 = plan.map_or_else(String::new, |plan| hex(&plan.sha256));
+        }
+        journal = Journal::open(camera.card(), &job)?;
     }
-    let done = writing::write(camera, &job, &parts, journal, ready, &lifted, watch);
+    let mut done = writing::write(camera, &job, &parts, journal, ready, &lifted, watch);
+    if source.is_before {
+        done.warnings.push(format!(
+            "the image is gone, so what backup {} holds was put back: the camera is as before",
+            job.before
+        ));
+    }
     hacks.for_good(camera);
     Ok(Some(done))
 }
 
+/// What was write-protected before the flash lifted it.
+pub(super) fn recorded(camera: &Camera, job: &Job) -> Vec<Protected> {
+    let range = |note: &JobProtected| {
+        let part = camera.chip().map().by_name(&note.name)?.clone();
+        part.check_range(note.offset, note.length as usize).ok()?;
+        Some(Protected { part, offset: note.offset, length: note.length })
+    };
+    job.protected.iter().filter_map(range).collect()
+}
+
+/// A journal is a file on a card: what it asks for must be what a flash of ours
+/// could have asked for, whatever the card holds.
+fn check_job(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
+    let refuse = |reason: &str| Err(FlashingError::Journal { reason: reason.to_owned() });
+    let mut seen = Vec::new();
+    for part in &job.partitions {
+        let role = Role::of_name(&part.name);
+        if role == Role::Other || seen.contains(&role) {
+            return refuse("it names partitions that no flash writes");
+        }
+        seen.push(role);
+        if part.carried && role != Role::Config {
+            return refuse("only CONFIG takes settings that were carried over");
+        }
+    }
+    if job.rescue.as_deref().is_some_and(|name| !rescue::NAMES.contains(&name)) {
+        return refuse("it names a rescue image that no boot loader reads");
+    }
+    let (JobSource::Image { path, .. } | JobSource::Set { path }) = &job.source;
+    let stays = Path::new(path).components().all(|c| matches!(c, Component::Normal(_)));
+    if !stays && matches!(camera.source(), crate::camera::Source::Device) {
+        return refuse("its source does not lie on the card");
+    }
+    let protected = |part: &&JobPart| Role::of_name(&part.name).is_protected() && !part.carried;
+    for part in job.partitions.iter().filter(protected) {
+        let unlocked = config::load(&camera.card().config()).config.flash.unlock;
+        let is_unlocked = unlocked.iter().any(|name| name.0 == part.name);
+        if matches!(job.source, JobSource::Image { .. }) && !is_unlocked {
+            return refuse("it writes a partition that comes from this camera's backups only");
+        }
+    }
+    let before = SetFolder::read(&camera.card().backups().join(&job.before));
+    let names_camera = before.as_ref().and_then(|set| set.manifest()).is_some_and(|manifest| {
+        manifest.identity.fingerprint.as_deref() == Some(job.identity.as_str())
+    });
+    if !names_camera {
+        return refuse("the backup that was made before it is not there, or is another camera's");
+    }
+    Ok(())
+}
+
 /// A card may have been carried to another camera in the middle.
 fn check_camera(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
+    let wifi = camera.machine().wifi_mac().map(|mac| super::run::wifi_mark(&mac));
+    if let (Some(then), Some(now)) = (&job.wifi, &wifi)
+        && then != now
+    {
+        return Err(FlashingError::OtherCamera);
+    }
     // Where FACTORY itself was being written, its bytes tell nothing: `check_identity` looks.
     if job.partitions.iter().any(|part| part.name == Role::Factory.name()) {
         return Ok(());
@@ -178,6 +260,8 @@ fn check_identity(camera: &Camera, job: &Job, source: &FoundSource) -> Result<()
 struct FoundSource {
     contents: Vec<Arc<dyn NewContent>>,
     image: Option<PathBuf>,
+    /// It is what was there before, not what was agreed to.
+    is_before: bool,
 }
 
 fn find_source(
@@ -189,7 +273,7 @@ fn find_source(
     let root = camera.card().root();
     let agreed = match &job.source {
         JobSource::Image { path, sha256 } => from_image(camera, job, &root.join(path), sha256),
-        JobSource::Set { path } => from_set(camera, &root.join(path), &job.partitions, true),
+        JobSource::Set { path } => from_set(camera, &root.join(path), job, true),
     };
     let why = match agreed {
         Ok(found) => return Ok(found),
@@ -198,7 +282,7 @@ fn find_source(
     log::warn!("{why}");
     // A set may hold the very same content.
     for set in set::list(&camera.card().backups()).iter().rev() {
-        if let Ok(found) = from_set(camera, &set.path, &job.partitions, true) {
+        if let Ok(found) = from_set(camera, &set.path, job, true) {
             log::warn!("backup {} holds the same content: going on with it", set.name);
             return Ok(found);
         }
@@ -209,7 +293,7 @@ fn find_source(
     // What was there before is the other way to a whole camera.
     let before = camera.card().backups().join(&job.before);
     let whole = verify::verify(&before, progress).is_ok_and(|verdict| verdict.is_whole());
-    if whole && let Ok(found) = from_set(camera, &before, &job.partitions, false) {
+    if whole && let Ok(found) = from_set(camera, &before, job, false) {
         log::warn!(
             "the image is gone: backup {}, made before the flash, takes its place",
             job.before
@@ -243,30 +327,25 @@ fn from_image(
     let mut contents: Vec<Arc<dyn NewContent>> = Vec::with_capacity(job.partitions.len());
     for note in &job.partitions {
         if note.carried {
-            contents.push(carried(camera, note)?);
+            contents.push(carried(camera, job, note)?);
             continue;
         }
         let slice = opened.slices.by_name(&note.name).filter(|s| hex(&s.sha256) == note.sha256);
         let slice = slice.ok_or_else(|| format!("{name} does not hold {} as agreed", note.name))?;
         contents.push(opened.content(slice));
     }
-    Ok(FoundSource { contents, image: Some(path.to_owned()) })
+    Ok(FoundSource { contents, image: Some(path.to_owned()), is_before: false })
 }
 
 /// The partitions out of a set; `same` where they must be what was agreed to.
-fn from_set(
-    camera: &Camera,
-    path: &Path,
-    wanted: &[JobPart],
-    same: bool,
-) -> Result<FoundSource, String> {
+fn from_set(camera: &Camera, path: &Path, job: &Job, same: bool) -> Result<FoundSource, String> {
     let name = path.display();
     let set = SetFolder::anywhere(path);
     let manifest = set.closed().ok_or_else(|| format!("{name} is no whole backup set"))?;
-    let mut contents: Vec<Arc<dyn NewContent>> = Vec::with_capacity(wanted.len());
-    for part in wanted {
+    let mut contents: Vec<Arc<dyn NewContent>> = Vec::with_capacity(job.partitions.len());
+    for part in &job.partitions {
         if part.carried && same {
-            contents.push(carried(camera, part)?);
+            contents.push(carried(camera, job, part)?);
             continue;
         }
         let note = manifest
@@ -283,12 +362,12 @@ fn from_set(
             .map_err(|e| e.to_string())?;
         contents.push(Arc::new(content));
     }
-    Ok(FoundSource { contents, image: None })
+    Ok(FoundSource { contents, image: None, is_before: !same })
 }
 
 /// The settings that were being carried over.
-fn carried(camera: &Camera, note: &JobPart) -> Result<Arc<dyn NewContent>, String> {
-    let path = journal::carried(camera.card());
+fn carried(camera: &Camera, job: &Job, note: &JobPart) -> Result<Arc<dyn NewContent>, String> {
+    let path = journal::carried(camera.card(), &job.id);
     let bytes = read_bounded(&path, 0x10_0000).map_err(|e| e.to_string())?;
     let part = camera.chip().map().by_name(&note.name).ok_or("there is no CONFIG")?;
     let mut whole = vec![0; part.size as usize];

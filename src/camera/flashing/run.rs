@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use super::outcome::Flashed;
 use super::planned::{self, Planned};
 use super::request::{PlanRequest, PlanSource};
-use super::{FlashingError, conditions, rescue, writing};
-use crate::backup::{Progress, hex, unhex};
+use super::{FlashingError, conditions, rescue, resume, writing};
+use crate::backup::{Digest, Progress, hex, unhex};
 use crate::camera::{Camera, Source, services, synthetic};
 use crate::card::CardError;
 use crate::card::file::{make_dir, write_proven};
-use crate::flash::journal::{self, Job, JobPart, JobSource, Journal};
-use crate::flash::protection::Lifted;
+use crate::flash::journal::{self, Found, Job, JobPart, JobProtected, JobSource, Journal};
+use crate::flash::protection::{Lifted, Protected};
 use crate::flash::{FlashError, PartPlan, Step, Watch};
 
 /// The version of `flash.toml` that is written.
@@ -54,6 +56,7 @@ fn begin(
     watch.step(Step::Preparing, None);
     let id = random_id();
     let (source, image) = keep_source(camera, &planned, &id)?;
+    let kept = Kept { id, source, image };
     let needs = conditions::needs(&planned);
     let hacks = services::hold(camera);
     let ready = camera.machine().prepare(needs)?;
@@ -64,19 +67,28 @@ fn begin(
     let parts = writing::in_order(chosen);
     let lifted = {
         let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
-        Lifted::lift(camera.chip(), &written)?
+        Lifted::try_out(camera.chip(), &written, left_open(camera))?
     };
-    let opened = open(camera, &planned, &parts, source, image.as_deref(), &id, before);
+    let opened = open(camera, &planned, &parts, kept, &lifted, before);
     match opened {
         Ok((job, journal)) => {
+            if let Err(e) = lifted.lift(camera.chip()) {
+                writing::abandon(camera, &job, journal);
+                return Err(e.into());
+            }
             let done = writing::write(camera, &job, &parts, journal, ready, &lifted, watch);
             hacks.for_good(camera);
             Ok(done)
         }
-        Err(e) => {
-            lifted.put_back(camera.chip())?;
-            Err(e)
-        }
+        Err(e) => Err(e),
+    }
+}
+
+/// What an interrupted flash lifted, whose place this one takes.
+fn left_open(camera: &Camera) -> Vec<Protected> {
+    match journal::find(camera.card()) {
+        Found::Open(job, _) => resume::recorded(camera, &job),
+        _ => Vec::new(),
     }
 }
 
@@ -109,12 +121,21 @@ fn save(
         let now = outcome.reading.of(&part);
         if then != now.map(|read| read.sha256) {
             let content = planned.parts[i].content.clone();
-            planned.parts[i] =
-                crate::flash::plan::compare(camera.chip(), &part, content, now, progress)?;
+            let again = crate::flash::plan::compare(camera.chip(), &part, content, now, progress)?;
+            same_content(&again, &planned.parts[i].sha256)?;
+            planned.parts[i] = again;
         }
     }
     planned.reading = outcome.reading.clone();
     Ok(proven.set().to_owned())
+}
+
+/// What is written must be what was inspected.
+pub(super) fn same_content(plan: &PartPlan, wanted: &Digest) -> Result<(), FlashError> {
+    if plan.sha256 == *wanted {
+        return Ok(());
+    }
+    Err(FlashError::ContentChanged { partition: plan.part.name.clone(), offset: 0 })
 }
 
 /// The last things on the card before the first erase.
@@ -122,31 +143,38 @@ fn open(
     camera: &Camera,
     planned: &Planned,
     parts: &[PartPlan],
-    source: JobSource,
-    image: Option<&Path>,
-    id: &str,
+    kept: Kept,
+    lifted: &Lifted,
     before: String,
 ) -> Result<(Job, Journal), FlashingError> {
     let card = camera.card();
+    // A rescue image of a flash that this one replaces is removed at the end of this one.
+    let left = match journal::find(card) {
+        Found::Open(job, _) => job.rescue.clone(),
+        _ => None,
+    };
     if let Some(carried) = &planned.carried {
         make_dir(&card.state_dir())?;
-        write_proven(&journal::carried(card), carried)?;
-    }
-    let mut rescue = None;
-    if let (Some(name), Some(image), Some(sha256)) =
-        (planned.rescue, image, planned.sha256.as_deref().and_then(unhex))
-    {
-        rescue::place(card, name, image, &sha256)?;
-        rescue = Some(name.to_owned());
+        write_proven(&journal::carried(card, &kept.id), carried)?;
     }
     let job = Job {
         format: FORMAT,
-        id: id.to_owned(),
+        id: kept.id,
         identity: planned.identity.fingerprint.clone(),
-        source,
+        source: kept.source,
         before,
         heals: planned.heals,
-        rescue,
+        rescue: planned.rescue.map(str::to_owned).or(left),
+        wifi: camera.machine().wifi_mac().map(|mac| wifi_mark(&mac)),
+        protected: lifted
+            .ranges()
+            .iter()
+            .map(|range| JobProtected {
+                name: range.part.name.clone(),
+                offset: range.offset,
+                length: range.length,
+            })
+            .collect(),
         partitions: parts
             .iter()
             .map(|plan| JobPart {
@@ -156,12 +184,31 @@ fn open(
             })
             .collect(),
     };
-    let journal = Journal::open(card, &job).inspect_err(|_| {
-        if let Some(name) = &job.rescue {
+    let journal = Journal::open(card, &job)?;
+    if let (Some(name), Some(image), Some(sha256)) =
+        (planned.rescue, kept.image, planned.sha256.as_deref().and_then(unhex))
+        && let Err(e) = rescue::place(card, name, &image, &sha256)
+    {
+        // Nothing was erased yet: the journal closes again, unless it is an older flash's too.
+        if !journal.begun_before {
             let _ = rescue::remove(card, name);
+            journal.close(card)?;
         }
-    })?;
+        return Err(e.into());
+    }
     Ok((job, journal))
+}
+
+/// By which a camera's WiFi is known in a journal, without its address.
+pub fn wifi_mark(mac: &str) -> String {
+    hex(&Sha256::digest(mac.to_ascii_lowercase().as_bytes())[..8])
+}
+
+/// A source that stays where a later start finds it.
+struct Kept {
+    id: String,
+    source: JobSource,
+    image: Option<PathBuf>,
 }
 
 /// An image from elsewhere is copied to the card, so that a later start finds

@@ -67,22 +67,32 @@ pub fn write(
     let mut tally = Tally { total: parts.iter().map(PartPlan::writes).sum(), ..Tally::default() };
     show(&fed, parts);
     let before = chip.spent();
-    let begun = Instant::now();
+    let mut begun: Option<Instant> = None;
+    let mut ended: Option<Instant> = None;
     let mut fates: Vec<PartFate> = Vec::new();
     let mut error = None;
+    // What an earlier run wrote counts: nothing is "as it was" that it may have touched.
+    let before_now = journal.begun_before;
+    let untouched = |plan: &PartPlan| match (before_now, plan.changes()) {
+        (true, true) => "partly",
+        (true, false) => "new",
+        (false, _) => "as-before",
+    };
     for (i, plan) in parts.iter().enumerate() {
         let fate = |holds| PartFate { name: plan.part.name.clone(), holds };
         if error.is_some() {
-            fates.push(fate("as-before"));
+            fates.push(fate(untouched(plan)));
             continue;
         }
         note(&mut journal, Stage::Writing(i as u8));
         let touched_before = std::mem::take(&mut tally.touched);
+        begun.get_or_insert_with(Instant::now);
         let written = writer::write(chip, plan, &fed, &mut tally);
+        ended = Some(Instant::now());
         fates.push(match &written {
             Ok(()) => fate("new"),
             Err(_) if tally.touched => fate("partly"),
-            Err(_) => fate("as-before"),
+            Err(_) => fate(untouched(plan)),
         });
         tally.touched |= touched_before;
         match written {
@@ -93,21 +103,22 @@ pub fn write(
             }
         }
     }
-    let seconds = begun.elapsed().as_secs_f64();
+    let seconds = begun.zip(ended).map_or(0.0, |(from, to)| (to - from).as_secs_f64());
     let chip_time = chip.spent().zip(before).map(|(now, before)| now.since(before));
-    let outcome = match (&error, tally.touched) {
+    let outcome = match (&error, tally.touched || before_now) {
         (None, _) => WhatCame::Done,
         (Some(_), true) => WhatCame::Partly,
         (Some(_), false) => WhatCame::Unchanged,
     };
     let mut warnings = Vec::new();
+    let mut may_restart = true;
     if !matches!(error, Some(FlashError::Chip(ChipError::PowerCut))) {
         fed.step(Step::Closing, None);
         if let Err(e) = lifted.put_back(chip) {
             warnings.push(format!("{}. {}", full(&e), crate::error::Explain::hint(&e)));
         }
         if outcome != WhatCame::Partly {
-            close(camera, job, journal, outcome, &mut warnings);
+            may_restart = close(camera, job, journal, outcome, &mut warnings);
         }
     }
     Flashed {
@@ -120,6 +131,7 @@ pub fn write(
         chip_time_before: before,
         chip_time,
         seconds,
+        may_restart,
         ready: Some(ready),
     }
 }
@@ -146,30 +158,47 @@ fn show(watch: &dyn Watch, parts: &[PartPlan]) {
     }
 }
 
-/// Takes away what was only for the flash.
+/// Takes back what was laid down for a flash that does not begin.
+pub fn abandon(camera: &Camera, job: &Job, journal: Journal) {
+    if journal.begun_before {
+        return; // an older flash needs it
+    }
+    let mut warnings = Vec::new();
+    close(camera, job, journal, WhatCame::Unchanged, &mut warnings);
+    remove_copy(camera, job);
+    for warning in warnings {
+        log::warn!("{warning}");
+    }
+}
+
+/// Takes away what was only for the flash. Whether a restart does no harm: with
+/// the rescue image still there the boot loader would write it once more.
 fn close(
     camera: &Camera,
     job: &Job,
     journal: Journal,
     outcome: WhatCame,
     warnings: &mut Vec<String>,
-) {
+) -> bool {
+    let mut may_restart = true;
     let card = camera.card();
     if let Some(name) = &job.rescue
         && let Err(e) = rescue::remove(card, name)
     {
+        may_restart = false;
         warnings.push(format!(
-            "{name} could not be removed from the card ({e}): remove it on a PC, or the boot \
-             loader flashes it at every start"
+            "{name} could not be removed from the card ({e}): take the card out and remove it on \
+             a PC before the camera restarts, or the boot loader flashes it at every start"
         ));
     }
     if let Err(e) = journal.close(card) {
         warnings.push(format!("the journal could not be closed ({e}): the next start does that"));
-        return;
+        return may_restart;
     }
     if outcome == WhatCame::Done {
         remove_copy(camera, job);
     }
+    may_restart
 }
 
 /// The copy of an image that was made for this job only.

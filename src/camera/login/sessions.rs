@@ -74,7 +74,7 @@ mod tests {
         let first = sessions.open(start).unwrap();
         assert_eq!(sessions.find(&first.cookie, start), Some(first.csrf.clone()));
         assert_eq!(sessions.find("", start), None);
-        let almost = start + LIFETIME - Duration::from_secs(1);
+        let almost = start + (LIFETIME.saturating_sub(Duration::from_secs(1)));
         assert!(sessions.find(&first.cookie, almost).is_some());
         assert!(sessions.find(&first.cookie, start + LIFETIME).is_none());
 

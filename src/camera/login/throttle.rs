@@ -108,7 +108,7 @@ mod tests {
         for n in 0..10u128 {
             throttle.wrong(IpAddr::V6(Ipv6Addr::from_bits(0xfd00 << 112 | n)), now);
         }
-        let other = IpAddr::V6(Ipv6Addr::from_bits(0xfd00 << 112 | 999));
+        let other = IpAddr::V6(Ipv6Addr::from_bits((0xfd00 << 112) + 999));
         assert!(throttle.wait(other, now).is_some());
         for n in 0..1000 {
             throttle.wrong(IpAddr::V4(std::net::Ipv4Addr::from_bits(n)), now);

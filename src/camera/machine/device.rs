@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ const UPDATER: &str = "miio_ota";
 /// KiB that must be available: a flash needs a few hundred.
 const MEMORY_KIB: u64 = 4096;
 
-/// How often a watchdog is fed that is held after a failure.
+/// How often the watchdog is fed beside what each block feeds it.
 const FEED: Duration = Duration::from_secs(10);
 
 /// This camera.
@@ -31,9 +32,30 @@ const FEED: Duration = Duration::from_secs(10);
 pub struct Device {
     /// Held from the first flash on, until the process ends.
     watchdog: Arc<Mutex<Option<Watchdog>>>,
+    /// The reboot was asked for: the watchdog is the last that can bring it about.
+    let_go: Arc<AtomicBool>,
 }
 
 impl Device {
+    /// From the moment it is ours: a slow card, a long backup or a refusal must
+    /// not let it restart a half-written camera. It ends with the reboot only.
+    fn feed_from_now_on(&self) {
+        let watchdog = Arc::clone(&self.watchdog);
+        let let_go = Arc::clone(&self.let_go);
+        let feeder = std::thread::Builder::new().name("feeder".to_owned()).stack_size(64 << 10);
+        let started = feeder.spawn(move || {
+            while !let_go.load(Ordering::SeqCst) {
+                if let Some(watchdog) = &*watchdog.lock().unwrap_or_else(PoisonError::into_inner) {
+                    watchdog.feed();
+                }
+                std::thread::sleep(FEED);
+            }
+        });
+        if let Err(e) = started {
+            log::error!("nobody feeds the watchdog between blocks: {e}");
+        }
+    }
+
     fn watchdog(&self) -> MutexGuard<'_, Option<Watchdog>> {
         self.watchdog.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,8 +107,17 @@ impl Machine for Device {
     fn prepare(&self, needs: Needs) -> Result<Box<dyn Prepared>, MachineError> {
         // A closed terminal or an impatient owner does not end it in the middle. Threads that
         // are started from here on hold them back too; those of the daemon always do.
-        let signals: SigSet =
-            [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
+        let signals: SigSet = [
+            Signal::SIGHUP,
+            Signal::SIGINT,
+            Signal::SIGTERM,
+            Signal::SIGQUIT,
+            Signal::SIGTSTP,
+            Signal::SIGTTIN,
+            Signal::SIGTTOU,
+        ]
+        .into_iter()
+        .collect();
         let _ = signals.thread_block();
         if !data::end(UPDATER) {
             return Err(MachineError::OtherWriter { name: UPDATER.to_owned() });
@@ -97,18 +128,21 @@ impl Machine for Device {
         let mut watchdog = self.watchdog();
         if watchdog.is_none() {
             *watchdog = Some(Watchdog::take()?);
+            self.feed_from_now_on();
         }
         // The ROOTFS is rewritten under the programs that run from it: what is mapped now stays
         // in memory. Future mappings are not locked: that would make every stack resident.
         if let Err(e) = mlockall(MlockAllFlags::MCL_CURRENT) {
             log::warn!("the memory cannot be locked: {e}");
         }
-        Ok(Box::new(Ready { watchdog: Arc::clone(&self.watchdog) }))
+        let (watchdog, let_go) = (Arc::clone(&self.watchdog), Arc::clone(&self.let_go));
+        Ok(Box::new(Ready { watchdog, let_go }))
     }
 }
 
 struct Ready {
     watchdog: Arc<Mutex<Option<Watchdog>>>,
+    let_go: Arc<AtomicBool>,
 }
 
 impl Prepared for Ready {
@@ -122,6 +156,7 @@ impl Prepared for Ready {
     fn reboot(&self) {
         log::info!("restarting");
         self.beat();
+        self.let_go.store(true, Ordering::SeqCst);
         nix::unistd::sync();
         let Err(e) = reboot(RebootMode::RB_AUTOBOOT);
         log::error!("the reboot call fails: {e}");
@@ -139,16 +174,6 @@ impl Prepared for Ready {
         true
     }
 
-    fn hold(self: Box<Self>) {
-        let feeder = std::thread::Builder::new().name("feeder".to_owned()).stack_size(64 << 10);
-        let started = feeder.spawn(move || {
-            loop {
-                self.beat();
-                std::thread::sleep(FEED);
-            }
-        });
-        if let Err(e) = started {
-            log::error!("nobody feeds the watchdog: {e}");
-        }
-    }
+    /// The feeder goes on by itself.
+    fn hold(self: Box<Self>) {}
 }

@@ -4,20 +4,22 @@
 //! streams the copy. It is used by the command and by the page alike.
 
 pub mod env;
+mod error;
 pub mod secrets;
+mod summary;
 
-use std::io::{self, Write};
+pub use error::RedactError;
+pub use summary::{Blanked, Summary};
+
+use std::io::{self, Read, Write};
 use std::ops::Range;
 
-use serde::Serialize;
-
-use super::finding::Finding;
 use super::inspect::Kind;
 use super::inspect::sniff::sniff;
+use super::slices::SharedSource;
 use super::source::{Source, peek};
 use crate::chip::{FlashMap, Role, WINDOW};
-use crate::error::{Exit, Explain};
-use crate::formats::{flsh, mxp, squashfs, uboot_env, uimage};
+use crate::formats::{mxp, squashfs, uboot_env, uimage};
 use env::EnvNote;
 use secrets::{REACH, Secrets};
 
@@ -25,76 +27,6 @@ use secrets::{REACH, Secrets};
 const UBOOT: u64 = 0x3_0000;
 const GAP: u64 = (mxp::TABLE_OFFSET + mxp::TABLE_SIZE) as u64;
 const ENV: u64 = uboot_env::OFFSET as u64;
-
-/// Why there is no safe copy.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RedactError {
-    /// Only of a whole chip is it known where the secrets are.
-    #[error("this is not a dump of a whole chip: {0}")]
-    NotADump(String),
-    /// It cannot be read, or the copy not be written.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    /// A secret was found in the copy. This is checked, and should never be.
-    #[error("a secret is still in the copy, in {0}: it was thrown away")]
-    Leak(String),
-}
-
-impl Explain for RedactError {
-    fn code(&self) -> &'static str {
-        match self {
-            RedactError::NotADump(_) => "not-a-dump",
-            RedactError::Io(_) => "unreadable",
-            RedactError::Leak(_) => "leak",
-        }
-    }
-
-    fn hint(&self) -> String {
-        match self {
-            RedactError::NotADump(_) => {
-                "Read the whole chip again. Of anything else nobody can say where the secrets are: \
-                 do not post it."
-            }
-            RedactError::Io(_) => "Check the files, their permissions and the disk.",
-            RedactError::Leak(_) => "Do not post this dump, and report this as a bug.",
-        }
-        .to_owned()
-    }
-
-    fn exit(&self) -> Exit {
-        match self {
-            RedactError::NotADump(_) => Exit::Refused,
-            _ => Exit::Failed,
-        }
-    }
-}
-
-/// Something that was blanked where it does not belong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Blanked {
-    /// The partition.
-    pub partition: String,
-    /// The first place, in bytes from the start of the file.
-    pub at: u64,
-    /// Bytes in all.
-    pub bytes: u64,
-}
-
-/// What was done.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Summary {
-    /// Partitions that are erased in the copy.
-    pub blanked: Vec<String>,
-    /// U-Boot's environment, where there is one.
-    pub environment: Option<EnvNote>,
-    /// What stood behind or between the parts, where only padding belongs.
-    pub slack: Vec<Blanked>,
-    /// Secrets inside of parts, which are damaged by that.
-    pub in_content: Vec<Blanked>,
-    /// How many values, in how many forms, were looked for everywhere.
-    pub forms: usize,
-}
 
 /// How a dump is made safe: prepared once, written as often as needed.
 pub struct Redaction {
@@ -166,6 +98,11 @@ impl Redaction {
             at = end;
         }
         Ok(summary)
+    }
+
+    /// The copy as something to be read, for who sends it on.
+    pub fn into_reader(self, dump: SharedSource) -> RedactedReader {
+        RedactedReader { redaction: self, dump, at: 0, window: Vec::new(), taken: 0 }
     }
 
     /// Reads a copy again, and says in which partition a secret still is.
@@ -276,8 +213,11 @@ impl Redaction {
                 self.secrets.read_flsh(&bytes);
                 self.secrets.salvage(&bytes);
             }
-            self.secrets.read_part(dump, range.clone())?;
-            if !matches!(part.role, Role::Boot | Role::Kernel | Role::Rootfs) {
+            let stray = self.secrets.read_part(dump, range.clone())?;
+            if matches!(part.role, Role::Boot | Role::Kernel | Role::Rootfs) {
+                // A copy of an identity, or of settings, where none belongs.
+                self.slack.extend(stray);
+            } else {
                 self.erased.push((part.name.clone(), range));
             }
         }
@@ -317,9 +257,6 @@ impl Redaction {
                 }
                 _ => {}
             }
-            if matches!(part.role, Role::Boot | Role::Kernel | Role::Rootfs) {
-                self.slack.extend(flshs(dump, start..end)?);
-            }
         }
         Ok(())
     }
@@ -338,31 +275,28 @@ impl Redaction {
     }
 }
 
-impl Summary {
-    /// What the owner is told.
-    pub fn findings(&self) -> Vec<Finding> {
-        let slack = self.slack.iter().map(|b| {
-            Finding::note(
-                "slack-blanked",
-                format!("{} bytes stood where only padding belongs; they are blanked.", b.bytes),
-            )
-            .of(&b.partition)
-            .at(b.at)
-        });
-        let inside = self.in_content.iter().map(|b| {
-            Finding::warning(
-                "secret-in-content",
-                format!(
-                    "{} bytes of secrets stood inside of it; they are replaced, so its checksum \
-                     may be wrong now.",
-                    b.bytes
-                ),
-            )
-            .of(&b.partition)
-            .at(b.at)
-            .hint("This part of the copy is good for looking at only.")
-        });
-        slack.chain(inside).collect()
+/// A copy that is made as it is read, window by window.
+pub struct RedactedReader {
+    redaction: Redaction,
+    dump: SharedSource,
+    at: u64,
+    window: Vec<u8>,
+    taken: usize,
+}
+
+impl Read for RedactedReader {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.taken == self.window.len() && self.at < self.redaction.len {
+            let end = (self.at + u64::from(WINDOW)).min(self.redaction.len);
+            let mut unused = Summary::default();
+            let range = self.at..end;
+            self.window = self.redaction.window(self.dump.as_ref(), range, &mut unused)?;
+            (self.at, self.taken) = (end, 0);
+        }
+        let count = buf.len().min(self.window.len() - self.taken);
+        buf[..count].copy_from_slice(&self.window[self.taken..self.taken + count]);
+        self.taken += count;
+        Ok(count)
     }
 }
 
@@ -370,29 +304,6 @@ impl Summary {
 fn map_of(dump: &dyn Source) -> io::Result<Option<FlashMap>> {
     let table = peek(dump, mxp::TABLE_OFFSET as u64, mxp::TABLE_SIZE)?;
     Ok(mxp::map_of(&table).map(|raw| FlashMap::conclude(&raw)).filter(FlashMap::is_known))
-}
-
-/// FLSHs where they do not belong: a stray copy of an identity or of settings.
-fn flshs(dump: &dyn Source, part: Range<u64>) -> io::Result<Vec<Range<u64>>> {
-    let mut out = Vec::new();
-    let mut scan = flsh::Scan::new();
-    let mut at = part.start;
-    while at < part.end {
-        let there = (part.end - at).min(u64::from(WINDOW)) as usize;
-        scan.feed(&peek(dump, at, there)?);
-        for found in scan.take() {
-            let from = part.start + found;
-            let bytes = peek(dump, from, WINDOW as usize)?;
-            // Only what has entries: a bare header may be code that looks for one.
-            let text = flsh::parse_by_header(&bytes).filter(|f| f.at == 0);
-            if let Some(flsh) = text.filter(|f| f.entries().count() > 0) {
-                let length = (flsh::HEADER as u64 + u64::from(flsh.length)).min(bytes.len() as u64);
-                out.push(from..(from + length).min(part.end));
-            }
-        }
-        at += there as u64;
-    }
-    Ok(out)
 }
 
 /// Whether a value was replaced already.

@@ -47,6 +47,8 @@ const LEAST_IN_TEXT: usize = 3;
 const MOST: usize = 128;
 /// The most values: a camera has some twenty.
 const MOST_VALUES: usize = 512;
+/// The most FLSHs that are read in one part: each takes 64 KiB to read.
+const MOST_PLACES: usize = 256;
 /// Texts of the stock settings, wherever they stand: what follows is secret.
 const TELLING: [&[u8]; 4] = [b"miio_ssid=", b"miio_passwd=", b"miio_token=", b"miio_key="];
 
@@ -102,12 +104,17 @@ impl Secrets {
     }
 
     /// Takes all FLSHs of a part of a source, wherever they stand, and all
-    /// that [`Secrets::read_text`] takes.
+    /// that [`Secrets::read_text`] takes. Says where those FLSHs stand.
     ///
     /// # Errors
     /// Where the source cannot be read.
-    pub fn read_part(&mut self, source: &dyn Source, part: Range<u64>) -> io::Result<()> {
+    pub fn read_part(
+        &mut self,
+        source: &dyn Source,
+        part: Range<u64>,
+    ) -> io::Result<Vec<Range<u64>>> {
         const STEP: u64 = 0x1_0000;
+        let mut places = Vec::new();
         let mut scan = flsh::Scan::new();
         let mut at = part.start;
         while at < part.end {
@@ -117,11 +124,23 @@ impl Secrets {
             self.read_text(&bytes);
             scan.feed(&bytes[..bytes.len().min(there)]);
             for found in scan.take() {
-                self.read_flsh(&peek(source, part.start + found, STEP as usize)?);
+                if places.len() == MOST_PLACES {
+                    break;
+                }
+                let from = part.start + found;
+                let bytes = peek(source, from, STEP as usize)?;
+                // Only what has entries: a bare header may be code that looks for one.
+                let flsh = flsh::parse_by_header(&bytes).filter(|f| f.at == 0);
+                if let Some(flsh) = flsh.filter(|f| f.entries().next().is_some()) {
+                    let length = flsh::HEADER as u64 + u64::from(flsh.length);
+                    let end = from.saturating_add(length.min(bytes.len() as u64));
+                    places.push(from..end.min(part.end));
+                    self.read_flsh(&bytes);
+                }
             }
             at += STEP;
         }
-        Ok(())
+        Ok(places)
     }
 
     /// How many forms of values are known.

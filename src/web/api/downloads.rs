@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::camera::Camera;
-use crate::camera::downloads::{self, Wanted, ZIP};
+use crate::camera::downloads::{self, REDACTED, Wanted, ZIP};
 use crate::camera::login::{Caller, LoginError};
 use crate::card::file::open_past_cache;
 use crate::web::problem::Problem;
@@ -57,6 +57,10 @@ pub(in crate::web) fn file(asked: &Asked<'_>) -> Answer {
             let zip = zip.map_err(gone)?;
             let length = zip.length();
             (Box::new(zip), length)
+        }
+        REDACTED => {
+            let (reader, length) = downloads::redacted(&wanted)?;
+            (Box::new(reader), length)
         }
         name => {
             let file: File = open_past_cache(&wanted.set.path.join(name))?;

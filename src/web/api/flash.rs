@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::on_a_thread;
 use crate::backup::set;
 use crate::camera::flashing::{PlanDocument, PlanRequest, PlanSource};
 use crate::camera::{flash_jobs, flash_view, images};
 use crate::web::problem::Problem;
 use crate::web::reply;
 use crate::web::routes::{Answer, Asked};
-
-/// Stack of the thread that makes a plan: checking a signature goes deeper than a handler's.
-const STACK: usize = 256 << 10;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,14 +76,7 @@ pub(in crate::web) fn plan(asked: &Asked<'_>) -> Answer {
         Names::Text(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
     });
     let request = PlanRequest { source, only, did };
-    let thread = std::thread::Builder::new().name("plan".into()).stack_size(STACK);
-    let made = thread.spawn(move || flash_jobs::plan(&camera, request));
-    let made = made.map_err(|e| {
-        Problem::new(503, "no-thread", &format!("No thread could be started: {e}"), "Try again.")
-    })?;
-    let made = made.join().map_err(|_| {
-        Problem::new(500, "internal", "The program made a mistake.", "Report this with the log.")
-    })?;
+    let made = on_a_thread(move || flash_jobs::plan(&camera, request))?;
     let (id, mut document) = made?;
     document.source.name = name;
     Ok(reply::json(&Plan { id, document }))

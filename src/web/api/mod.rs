@@ -15,7 +15,22 @@ pub(super) mod video;
 
 use serde_json::json;
 
+use super::problem::Problem;
 use super::reply::{self, Reply};
+
+/// Stack of work that goes deeper than a handler's: signatures, inspections.
+const STACK: usize = 256 << 10;
+
+/// Does something on a thread of its own, and waits for it.
+fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    let thread = std::thread::Builder::new().name("deep".into()).stack_size(STACK).spawn(work);
+    let thread = thread.map_err(|e| {
+        Problem::new(503, "no-thread", &format!("No thread could be started: {e}"), "Try again.")
+    })?;
+    thread.join().map_err(|_| {
+        Problem::new(500, "internal", "The program made a mistake.", "Report this with the log.")
+    })
+}
 
 /// Done, and nothing more to say.
 fn nothing(status: u16) -> Reply {

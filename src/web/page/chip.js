@@ -24,7 +24,7 @@ function partCard(part, map) {
     onpointerenter: () => map.light(part.name), onpointerleave: () => map.light(null),
     onfocusin: () => map.light(part.name), onfocusout: () => map.light(null),
   },
-  h("header", null, h("h3", null, part.name), h("span.soft", null, bytes(part.size))),
+  h("header", null, h("h2", null, part.name), h("span.soft", null, bytes(part.size))),
   h("p", null, T[`part.${part.name}`] ?? part.meaning),
   h("p.soft", null, T[`part.${part.name}.lost`]),
   h("div.tags", null,

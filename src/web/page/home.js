@@ -4,17 +4,25 @@ async function homeView(main, signal) {
   const place = h("div.stack");
   main.append(heading(t("home.title"), t("home.lead")), place);
   const before = sessionStorage.getItem("before");
+  let shown = "";
   for (;;) {
     const status = early ?? await api("GET", "/status", undefined, { signal });
     early = null;
     seen(status);
-    if (!place.contains(document.activeElement) || !place.firstChild) {
+    const { program, identity, backup, newest_backup, card, notices, interrupted, safe_mode, services } = status;
+    const now = JSON.stringify([program, identity, backup, newest_backup?.id, newest_backup?.proof, card.state,
+      notices, interrupted, safe_mode, services]);
+    if (now !== shown) {
+      shown = now;
+      const focused = place.contains(document.activeElement);
       fill(place,
         before && cameBack(JSON.parse(before), status),
         nextThing(status),
         h("div.answers", null, identityAnswer(status), backupAnswer(status), runsAnswer(status),
           cardAnswer(status)),
         others(status));
+      // What had the focus is gone: its place is the heading.
+      if (focused) main.querySelector("h1").focus({ preventScroll: true });
     }
     await pause(status.backup.state === "running" || status.backup.state === "waiting"
       ? 1500 : 6000, signal);
@@ -57,7 +65,7 @@ function backupAnswer({ backup, newest_backup: newest }) {
 
 function runsAnswer(status) {
   const services = status.services.filter((service) => service.enabled);
-  const ill = services.filter((service) => !["running", "ready", "waiting", "starting", "stopped"].includes(service.state));
+  const ill = services.filter((service) => ["pausing", "broken", "unavailable"].includes(service.state));
   const words = services.length
     ? services.map((service) => service.name ?? service.id).join(", ") : t("runs.stock");
   if (status.safe_mode) return answer(t("runs"), "look", t("safemode"), t("runs.safemode"));

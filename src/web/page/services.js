@@ -1,12 +1,14 @@
 // Services: whatever the camera runs beside the firmware, drawn from what each says of itself.
 
 async function servicesView(main, signal) {
+  const above = h("div.place");
   const place = h("div.stack");
-  main.append(heading(t("services.title"), t("services.lead")), place);
+  main.append(heading(t("services.title"), t("services.lead")), h("div.stack", null, above, place, await sshKeys(signal)));
   const cards = new Map();
   for (;;) {
-    const { services } = await api("GET", "/services", undefined, { signal });
-    if (!services.length) fill(place, h("p.sheet", null, t("services.none")));
+    const { services, off } = await api("GET", "/services", undefined, { signal });
+    fill(above, off && h("div.note.warning", null, icon("look"), h("p", null, sentence(off))),
+      !services.length && !off && h("p.sheet", null, t("services.none")));
     for (const service of services) {
       let card = cards.get(service.id);
       if (!card) cards.set(service.id, card = serviceCard(service, place));
@@ -20,7 +22,7 @@ function serviceCard(service, place) {
   const state = h("span.tag");
   const reason = h("p.soft");
   const said = h("div.place");
-  const facts = h("dl");
+  const facts = h("div.place");
   const box = h("input", { type: "checkbox", role: "switch", onchange: async () => {
     fill(said);
     try {
@@ -57,9 +59,22 @@ function serviceCard(service, place) {
   return { show(now) {
     if (document.activeElement !== box) box.checked = Boolean(now.enabled);
     box.disabled = now.available === false;
-    fill(state, icon(["running", "ready"].includes(now.state) ? "good"
-      : ["failed", "broken", "unavailable"].includes(now.state) ? "look" : "wait"), T["state." + now.state] ?? now.state);
+    fill(state, icon(now.state === "running" ? "good"
+      : ["pausing", "broken", "unavailable", "ended"].includes(now.state) ? "look" : "wait"), T["state." + now.state] ?? now.state);
     reason.textContent = now.reason ? sentence(now.reason) : "";
-    fill(facts, (now.facts ?? []).map((fact) => [h("dt", null, fact.name), h("dd", null, fact.value)]));
+    fill(facts, now.fault && noteOf({ severity: "warning", code: "hack", hint: now.fault.hint,
+      message: (now.fault.line ? t("services.line", { line: now.fault.line }) + " " : "") + now.fault.message }));
   } };
+}
+
+/** Who may log in by SSH. */
+async function sshKeys(signal) {
+  const ssh = await api("GET", "/ssh/keys", undefined, { signal });
+  const input = h("textarea", { value: ssh.authorized_keys, spellcheck: "false", rows: 4 });
+  return h("details.sheet", null, h("summary", null, t("ssh.title")),
+    ssh.host_key && h("p.soft", null, t("ssh.host"), " ", h("code", null, ssh.host_key)),
+    form([field(t("ssh.keys"), input, t("ssh.keys.help"))], t("save"), async (place) => {
+      await api("PUT", "/ssh/keys", { authorized_keys: input.value });
+      fill(place, h("div.note", { role: "status" }, icon("good"), h("p", null, t("saved"))));
+    }));
 }

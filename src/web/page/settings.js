@@ -23,7 +23,9 @@ function typed(field, value) {
       return [input, () => input.value.split("\n").map((line) => line.trim()).filter(Boolean)];
     }
     case "secret": {
-      const input = h("input", { type: "password", value: value ?? "", autocomplete: "new-password" });
+      // What is set is never shown; an empty one changes nothing.
+      const input = h("input", { type: "password", value: value ?? "", autocomplete: "new-password",
+        placeholder: field.set ? t("secret.set") : "" });
       return [input, () => input.value];
     }
     default: {
@@ -36,7 +38,7 @@ function typed(field, value) {
 /** A form of fields; what was changed is marked, what is wrong is said at its field. */
 function settingsForm(fields, values, send) {
   const rows = fields.map((spec) => {
-    const before = JSON.stringify(values[spec.name] ?? (spec.type === "list" ? [] : spec.type === "text" ? "" : null));
+    const before = JSON.stringify(values[spec.name] ?? (spec.type === "list" ? [] : ["text", "secret"].includes(spec.type) ? "" : null));
     const [input, read] = typed(spec, values[spec.name]);
     const row = field(spec.label, input, spec.help);
     row.dataset.changed = t("changed");

@@ -45,7 +45,7 @@ function showHouse() {
       document.querySelector("main h1")?.focus();
     } }, t("skip")),
     h("div.house", null,
-      h("div.side", null, brand(), nav,
+      h("header.side", null, brand(), nav,
         h("button.plain.leave", { type: "button", onclick: logout }, icon("out"), t("logout"))),
       h("main", { id: "main" })));
 }

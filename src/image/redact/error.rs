@@ -1,0 +1,49 @@
+//! Why there is no copy that is safe to post.
+
+use std::io;
+
+use crate::error::{Exit, Explain};
+
+/// Why there is no safe copy.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RedactError {
+    /// Only of a whole chip is it known where the secrets are.
+    #[error("this is not a dump of a whole chip: {0}")]
+    NotADump(String),
+    /// It cannot be read, or the copy not be written.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// A secret was found in the copy. This is checked, and should never be.
+    #[error("a secret is still in the copy, in {0}: it was thrown away")]
+    Leak(String),
+}
+
+impl Explain for RedactError {
+    fn code(&self) -> &'static str {
+        match self {
+            RedactError::NotADump(_) => "not-a-dump",
+            RedactError::Io(_) => "unreadable",
+            RedactError::Leak(_) => "leak",
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            RedactError::NotADump(_) => {
+                "Read the whole chip again. Of anything else nobody can say where the secrets are: \
+                 do not post it."
+            }
+            RedactError::Io(_) => "Check the files, their permissions and the disk.",
+            RedactError::Leak(_) => "Do not post this dump, and report this as a bug.",
+        }
+        .to_owned()
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            RedactError::NotADump(_) => Exit::Refused,
+            _ => Exit::Failed,
+        }
+    }
+}

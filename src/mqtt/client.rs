@@ -1,0 +1,207 @@
+//! The connection to a broker: made, kept, and made again after it broke. Whatever
+//! the broker does, nothing else waits for it.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::discovery::Device;
+use super::packet::{self, Heard, Hello};
+
+/// A broker that does not answer in this time is not there.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the state is looked at.
+const LOOK: Duration = Duration::from_secs(2);
+/// How often it is told though nothing changed.
+const TELL: Duration = Duration::from_secs(60);
+/// How often the broker is asked whether it is there; after three times it is gone.
+const PING: Duration = Duration::from_secs(15);
+const KEEP_ALIVE: u16 = 45;
+/// The longest pause before the next try.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// Which broker, and as whom.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Broker {
+    /// `HOST` or `HOST:PORT`.
+    pub address: String,
+    /// The user, if one is wanted.
+    pub user: Option<String>,
+    /// His password.
+    pub password: Option<String>,
+    /// Home Assistant's prefix for discovery.
+    pub prefix: String,
+}
+
+/// What there is to tell, and who is told what comes.
+pub trait Home {
+    /// The broker that is set; `None` where none is.
+    fn broker(&self) -> Option<Broker>;
+    /// The device as it is now.
+    fn device(&self) -> Device;
+    /// Its state: a value for each of its entities.
+    fn state(&self) -> Value;
+    /// A button was pressed.
+    fn press(&self, key: &str);
+    /// How it stands with the broker, in words; `None`: connected.
+    fn says(&self, trouble: Option<String>);
+}
+
+/// Keeps a connection for ever.
+pub fn keep(home: &dyn Home) {
+    let mut pause = Duration::from_secs(1);
+    loop {
+        let Some(broker) = home.broker() else {
+            home.says(Some("no broker is set".to_owned()));
+            std::thread::sleep(LOOK * 2);
+            continue;
+        };
+        let began = Instant::now();
+        match connected(home, &broker) {
+            // The settings changed.
+            Ok(()) => pause = Duration::from_secs(1),
+            Err(trouble) => {
+                home.says(Some(trouble));
+                if began.elapsed() > PATIENCE * 3 {
+                    pause = Duration::from_secs(1);
+                }
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+/// One connection, from its greeting to its end.
+fn connected(home: &dyn Home, broker: &Broker) -> Result<(), String> {
+    let failed = |e: io::Error| format!("{}: {e}", broker.address);
+    let device = home.device();
+    let mut line = open(&broker.address).map_err(failed)?;
+    let availability = device.availability_topic();
+    let hello = Hello {
+        id: &device.id,
+        user: broker.user.as_deref(),
+        password: broker.password.as_deref(),
+        will: (&availability, "offline"),
+        keep_alive: KEEP_ALIVE,
+    };
+    line.write_all(&packet::connect(&hello)).map_err(failed)?;
+    let mut came = Incoming::default();
+    let greeted = Instant::now();
+    loop {
+        match came.next(&mut line).map_err(failed)? {
+            Some(Heard::Connected(0)) => break,
+            Some(Heard::Connected(code)) => return Err(packet::refusal(code).to_owned()),
+            Some(_) => return Err("the broker does not greet".to_owned()),
+            None if greeted.elapsed() > PATIENCE => return Err("the broker is silent".to_owned()),
+            None => {}
+        }
+    }
+    let presses = device.command_topic();
+    line.write_all(&packet::subscribe(&format!("{presses}+"))).map_err(failed)?;
+    line.write_all(&packet::publish(&availability, b"online", true)).map_err(failed)?;
+    home.says(None);
+    log::info!("MQTT: connected to {}", broker.address);
+
+    let mut told: Option<(Device, Value, Instant)> = None;
+    let (mut heard, mut pinged, mut looked) = (Instant::now(), Instant::now(), None::<Instant>);
+    loop {
+        if looked.is_none_or(|at| at.elapsed() >= LOOK) {
+            looked = Some(Instant::now());
+            if home.broker().as_ref() != Some(broker) {
+                line.write_all(&packet::publish(&availability, b"offline", true))
+                    .map_err(failed)?;
+                line.write_all(&packet::DISCONNECT).map_err(failed)?;
+                return Ok(());
+            }
+            tell(home, broker, &mut line, &mut told).map_err(failed)?;
+        }
+        if pinged.elapsed() >= PING {
+            line.write_all(&packet::PING).map_err(failed)?;
+            pinged = Instant::now();
+        }
+        match came.next(&mut line).map_err(failed)? {
+            Some(Heard::Told { topic, payload, kept }) => {
+                heard = Instant::now();
+                // A press that was kept would come again at every start.
+                if let (Some(key), false, b"PRESS") =
+                    (topic.strip_prefix(&presses), kept, payload.as_slice())
+                {
+                    home.press(key);
+                    looked = None;
+                }
+            }
+            Some(_) => heard = Instant::now(),
+            None if heard.elapsed() > PING * 3 => return Err("the broker is silent".to_owned()),
+            None => {}
+        }
+    }
+}
+
+/// Tells what changed: the device, or its state.
+fn tell(
+    home: &dyn Home,
+    broker: &Broker,
+    line: &mut TcpStream,
+    told: &mut Option<(Device, Value, Instant)>,
+) -> io::Result<()> {
+    let (device, state) = (home.device(), home.state());
+    let same_device = told.as_ref().is_some_and(|(before, ..)| *before == device);
+    let same_state =
+        told.as_ref().is_some_and(|(_, before, at)| *before == state && at.elapsed() < TELL);
+    if !same_device {
+        for (topic, document) in device.documents(&broker.prefix) {
+            line.write_all(&packet::publish(&topic, document.to_string().as_bytes(), true))?;
+        }
+    }
+    if !same_device || !same_state {
+        let text = state.to_string();
+        line.write_all(&packet::publish(&device.state_topic(), text.as_bytes(), true))?;
+        *told = Some((device, state, Instant::now()));
+    }
+    Ok(())
+}
+
+fn open(address: &str) -> io::Result<TcpStream> {
+    let found = match address.rsplit_once(':') {
+        Some(_) => address.to_socket_addrs()?.next(),
+        None => (address, 1883).to_socket_addrs()?.next(),
+    };
+    let address = found.ok_or_else(|| io::Error::other("no address"))?;
+    let line = TcpStream::connect_timeout(&address, PATIENCE)?;
+    line.set_write_timeout(Some(PATIENCE))?;
+    line.set_read_timeout(Some(Duration::from_millis(500)))?;
+    Ok(line)
+}
+
+/// What came in and is not a whole packet yet.
+#[derive(Default)]
+struct Incoming {
+    bytes: Vec<u8>,
+}
+
+impl Incoming {
+    /// The next packet; `None` where none came within half a second.
+    fn next(&mut self, line: &mut TcpStream) -> io::Result<Option<Heard>> {
+        loop {
+            if let Some((heard, length)) = packet::take(&self.bytes).map_err(io::Error::other)? {
+                self.bytes.drain(..length);
+                return Ok(Some(heard));
+            }
+            let mut buffer = [0; 2048];
+            match line.read(&mut buffer) {
+                Ok(0) => return Err(io::Error::other("the broker hung up")),
+                Ok(n) => self.bytes.extend_from_slice(&buffer[..n]),
+                Err(e)
+                    if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
+                {
+                    return Ok(None);
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+}

@@ -1,0 +1,315 @@
+// What an owner does, in a real browser, from the first password to a restored camera.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BODY, tfImage } from "./images.mjs";
+import { Demo, LONG, PASSWORD, PROGRAM, enter, open } from "./rig.mjs";
+
+/** Waits until something is so; the deadline is long, the wait is not. */
+async function until(what, condition) {
+  const deadline = Date.now() + LONG;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    assert.ok(Date.now() < deadline, `waited in vain: ${what}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
+
+/** A demo that is set up and has its first backup. */
+async function ready(options) {
+  const demo = await Demo.start(options);
+  assert.equal((await demo.setUp()).status, 200);
+  await demo.settled();
+  return demo;
+}
+
+/** Nothing went wrong in this browser, and nothing was asked of another host. */
+async function close(page) {
+  const { wrong, foreign } = page.context();
+  await page.context().close();
+  assert.deepEqual(wrong, [], "errors in the page");
+  assert.deepEqual(foreign, [], "requests to other hosts");
+}
+
+async function send(page, name, bytes) {
+  await page.goto("/#/flash");
+  await page.locator(".drop").waitFor();
+  await page.locator("#file").setInputFiles({ name, mimeType: "application/octet-stream", buffer: bytes });
+  await page.locator("section.after h2", { hasText: name }).waitFor();
+}
+
+/** From a sent file to the plan's phrase. */
+async function plan(page) {
+  await page.getByRole("button", { name: "See what it would do" }).click();
+  return page.locator(".plan .phrase").textContent();
+}
+
+async function agree(page, phrase) {
+  const input = page.locator(".plan form input[type=text]");
+  const go = page.getByRole("button", { name: "Write it to the chip" });
+  await input.fill(phrase.toLowerCase());
+  assert.ok(await go.isDisabled(), "another phrase begins nothing");
+  await input.fill(phrase);
+  await go.click();
+}
+
+/** How many cells of the map on the page are in this state. */
+const cells = (page, state) => page.locator(`.chip .cell.is-${state}`).count();
+
+export const journeys = {
+  async "the first password, a wrong one, the log out, and back in"(chrome) {
+    const demo = await Demo.start();
+    const page = await open(chrome, demo);
+    await page.goto("/");
+    await page.locator("input[name=code]").fill("AAAAA-AAAAA");
+    await page.locator("form input[type=password]").fill(PASSWORD);
+    await page.getByRole("button", { name: "Set it" }).click();
+    await page.getByRole("alert").filter({ hasText: "not the code" }).waitFor();
+    await page.locator("input[name=code]").fill(demo.code.toLowerCase());
+    await page.getByRole("button", { name: "Set it" }).click();
+    await page.locator(".answers").waitFor();
+    await page.getByRole("button", { name: "Log out" }).click();
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    await page.locator("form input[type=password]").fill("wrong");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").filter({ hasText: "not the password" }).waitFor();
+    await page.locator("form input[type=password]").fill(PASSWORD);
+    await page.keyboard.press("Enter");
+    await page.locator(".answers").waitFor();
+    await page.reload();
+    await page.locator(".answers").waitFor();
+    assert.equal((await demo.call("GET", "/api/v1/status")).status, 401, "a stranger stays outside");
+    await close(page);
+    await demo.stop();
+  },
+
+  async "home asks for a copy of the identity until one has been downloaded"(chrome) {
+    const demo = await ready();
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    const next = page.locator(".next");
+    await next.filter({ hasText: "The only copy of your identity is on this card" }).waitFor();
+    await next.getByRole("button").click();
+    const dialog = page.getByRole("dialog");
+    await dialog.locator("input[type=password]").fill("wrong");
+    await dialog.getByRole("button", { name: "Download" }).click();
+    await dialog.getByRole("alert").waitFor();
+    await dialog.locator("input[type=password]").fill(PASSWORD);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"), dialog.getByRole("button", { name: "Download" }).click(),
+    ]);
+    assert.match(download.suggestedFilename(), /^mi360d-0001-[0-9a-f]{8}-set\.zip$/);
+    assert.ok(await download.path());
+    await next.filter({ hasText: "Nothing to do" }).waitFor();
+    await close(page);
+    await demo.stop();
+  },
+
+  async "a backup made and read again by hand"(chrome) {
+    const demo = await ready();
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await page.goto("/#/backups");
+    await page.locator(".set").waitFor();
+    await page.getByRole("button", { name: "Back up now" }).click();
+    await page.getByRole("status").filter({ hasText: "holds the chip" }).waitFor();
+    await page.getByRole("button", { name: "Verify" }).click();
+    await page.getByRole("status").filter({ hasText: "read again" }).waitFor();
+    await close(page);
+    await demo.stop();
+  },
+
+  async "flash: an image sent, planned, agreed to, watched through a reload and by two, proven"(chrome) {
+    const demo = await ready();
+    const image = tfImage(PROGRAM);
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await send(page, "tf_recovery.img", image);
+    const phrase = await plan(page);
+    assert.equal(phrase, "FLASH KERNEL ROOTFS DATA WITHOUT RESCUE");
+    assert.ok(await cells(page, "erase") > 50);
+    assert.match(await page.locator(".plan").textContent(), /A power cut would need a PC/);
+    const second = await open(chrome, demo);
+    await enter(second, demo);
+    await agree(page, phrase);
+    await page.locator(".live .chip").waitFor();
+    await page.reload();
+    await second.goto("/#/flash");
+    for (const browser of [page, second]) {
+      const [live, end] = ["The chip is being written", "Done, and proven"];
+      await browser.getByRole("heading", { name: new RegExp(`${live}|${end}|Welcome back`) }).first().waitFor();
+    }
+    // It restarts by itself; this browser finds it again.
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    assert.deepEqual(demo.flash.subarray(...BODY), image.subarray(0, BODY[1] - BODY[0]));
+    await page.locator("form input[type=password]").fill(PASSWORD);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "The camera is back" }).waitFor();
+    await page.locator("main").filter({ hasText: "Done, and proven" }).waitFor();
+    await close(second);
+    await close(page);
+    await demo.stop();
+  },
+
+  async "restore: a backup written back over another firmware"(chrome) {
+    const demo = await ready();
+    const before = demo.flash;
+    await flashByScript(demo, tfImage(PROGRAM));
+    assert.notDeepEqual(demo.flash.subarray(...BODY), before.subarray(...BODY));
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await page.goto("/#/backups");
+    await page.locator(".set").filter({ hasText: "0001-" }).getByRole("link", { name: "Restore" }).click();
+    const phrase = await page.locator(".plan .phrase").textContent();
+    assert.match(phrase, /^FLASH KERNEL ROOTFS DATA/);
+    await agree(page, phrase);
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    assert.deepEqual(demo.flash.subarray(...BODY), before.subarray(...BODY));
+    await close(page);
+    await demo.stop();
+  },
+
+  async "wrong files: refused in words, and nothing to agree to"(chrome) {
+    const demo = await ready();
+    const before = demo.flash;
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    const whole = tfImage(PROGRAM);
+    const flipped = Buffer.from(whole);
+    flipped[200_000] ^= 1;
+    for (const [name, bytes] of [
+      ["noise.bin", randomBytes(300_000)], ["short.img", whole.subarray(0, 9_000_000)],
+      ["flipped.img", flipped], ["<img src=x onerror=alert(1)>.txt", Buffer.from("hello")],
+    ]) {
+      await send(page, name, bytes);
+      await page.getByRole("button", { name: "See what it would do" }).click();
+      const plan = page.locator(".plan");
+      await plan.locator(".blocker, .trouble").first().waitFor();
+      assert.equal(await plan.locator("form").count(), 0, name);
+      assert.equal(await page.locator("main img").count(), 0, "a name is text");
+    }
+    await page.locator("#file").setInputFiles({ name: "huge.img", mimeType: "", buffer: Buffer.alloc(17 << 20) });
+    await page.locator(".drop .trouble").waitFor();
+    assert.deepEqual(demo.flash, before);
+    await close(page);
+    await demo.stop();
+  },
+
+  async "a power cut in the middle: told, gone on with, and proven"(chrome) {
+    const demo = await ready();
+    await demo.stopOnly();
+    await demo.run({ MI360D_SIM_FAULTS: "cut@900" });
+    await demo.call("POST", "/api/v1/login", { password: PASSWORD });
+    await demo.settled();
+    const image = tfImage(PROGRAM);
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await send(page, "tf_recovery.img", image);
+    await agree(page, await plan(page));
+    assert.equal(await demo.ended, 137, "the power is gone");
+    assert.notDeepEqual(demo.flash.subarray(...BODY), image.subarray(0, BODY[1] - BODY[0]));
+    // It comes up again, and goes on by itself.
+    await demo.run();
+    await until("the image is on the chip", () => demo.flash.subarray(...BODY).equals(image.subarray(0, BODY[1] - BODY[0])));
+    await page.goto("/");
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    await page.locator("form input[type=password]").fill(PASSWORD);
+    await page.keyboard.press("Enter");
+    await page.locator(".answers").waitFor();
+    await page.context().close();
+    await demo.stop();
+  },
+
+  async "a chip that fails: what is where is said, and going on is offered"(chrome) {
+    const demo = await ready();
+    await demo.stopOnly();
+    await demo.run({ MI360D_SIM_FAULTS: "stuck@0x500000" });
+    await demo.call("POST", "/api/v1/login", { password: PASSWORD });
+    await demo.settled();
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await send(page, "tf_recovery.img", tfImage(PROGRAM));
+    await agree(page, await plan(page));
+    await page.getByRole("heading", { name: "Partly done" }).waitFor();
+    assert.ok(await cells(page, "failed") >= 1);
+    await page.goto("/#/home");
+    await page.locator(".next").filter({ hasText: "A flash was interrupted" }).waitFor();
+    await demo.stopOnly();
+    await demo.run();
+    await until("it went on by itself", async () => {
+      await demo.call("POST", "/api/v1/login", { password: PASSWORD });
+      const { json } = await demo.call("GET", "/api/v1/status");
+      return json.interrupted === null && json.job?.state !== "running";
+    });
+    await page.context().close();
+    await demo.stop();
+  },
+
+  async "settings: a wrong value said at its field, a right one kept, the language changed"(chrome) {
+    const demo = await ready();
+    writeFileSync(join(demo.home, "config.toml"), "# mine\n[backup]\nkeep = 5 # five\n");
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await page.goto("/#/settings");
+    const keep = page.getByLabel("Backups to keep");
+    await keep.evaluate((input) => { input.removeAttribute("max"); });
+    await keep.fill("5000");
+    const form = page.locator("form").filter({ has: keep });
+    await form.getByRole("button", { name: "Save" }).click();
+    await form.getByRole("alert").filter({ hasText: "1 to 1000" }).waitFor();
+    assert.equal(await keep.getAttribute("aria-invalid"), "true");
+    await keep.fill("7");
+    await form.getByRole("button", { name: "Save" }).click();
+    await form.getByRole("status").filter({ hasText: "Saved" }).waitFor();
+    const { json } = await demo.call("GET", "/api/v1/config");
+    assert.equal(json.backup.keep, 7);
+    await page.getByLabel("Language").selectOption("pt");
+    await page.locator("form").filter({ has: page.getByLabel("Language") }).getByRole("button", { name: "Save" }).click();
+    await page.getByRole("status").filter({ hasText: "Saved" }).last().waitFor();
+    await page.goto("/");
+    await page.reload();
+    await page.getByRole("heading", { name: "Início" }).waitFor();
+    assert.equal(await page.locator("html").getAttribute("lang"), "pt");
+    await close(page);
+    await demo.stop();
+  },
+
+  async "everything by the keyboard alone"(chrome) {
+    const demo = await ready();
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await page.locator("h1").first().waitFor();
+    // From the heading through the page: every stop is seen, and the chip's link is one of them.
+    const seen = [];
+    for (let i = 0; i < 40 && !seen.includes("Chip"); i++) {
+      await page.keyboard.press("Tab");
+      const stop = await page.evaluate(() => {
+        const { outlineStyle } = getComputedStyle(document.activeElement);
+        return { text: document.activeElement.textContent.trim(), outline: outlineStyle };
+      });
+      seen.push(stop.text);
+      if (stop.text !== "" && stop.text.length < 40) assert.notEqual(stop.outline, "none", stop.text);
+    }
+    assert.ok(seen.includes("Chip"), String(seen));
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "The chip", exact: true }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.tagName), "H1", "the focus follows");
+    await close(page);
+    await demo.stop();
+  },
+};
+
+/** A flash as a script does it. */
+async function flashByScript(demo, image) {
+  const sent = await demo.call("POST", "/api/v1/images", image, { "X-Filename": "tf_recovery.img" });
+  assert.equal(sent.status, 201, JSON.stringify(sent.json));
+  const { json: made } = await demo.call("POST", "/api/v1/plans", { image: sent.json.id });
+  const begun = await demo.call("POST", "/api/v1/jobs", { plan: made.id, confirm: made.confirm });
+  assert.equal(begun.status, 202, JSON.stringify(begun.json));
+  await until("the camera has restarted", async () => (await demo.call("GET", "/api/v1/status").catch(() => ({}))).status === 401);
+  await demo.call("POST", "/api/v1/login", { password: PASSWORD });
+  await demo.settled();
+}
