@@ -52,6 +52,7 @@ pub mod status;
 pub mod status_txt;
 pub mod synthetic;
 pub mod uninstall;
+pub mod video;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};

@@ -14,6 +14,8 @@ use crate::error::{Exit, Explain};
 use crate::formats::mxp;
 use crate::identity;
 
+/// The hack that plays the made-up scene; with the camera's own id, so that the page finds it.
+const SCENE: &str = include_str!("scene.toml");
 /// The model that is made where nobody asks for one.
 pub const DEFAULT_MODEL: &str = "ipc009";
 /// The largest chip taken from a dump, in bytes.
@@ -111,6 +113,10 @@ pub fn create(dir: &Path, model: Option<&str>, from: Option<&Path>) -> Result<()
     let text = toml::to_string(&camera)
         .map_err(|e| SimulateError::File { path: settings.clone(), source: io::Error::other(e) })?;
     make_dir(&dir.join("sdcard").join("mi360d"))?;
+    // There is no lens: the streams show a made-up scene, once they are switched on.
+    let streams = dir.join("sdcard/hacks/rtsp-server");
+    make_dir(&streams)?;
+    write(&streams.join("hack.toml"), SCENE.as_bytes())?;
     write(&flash, &bytes)?;
     // Last: what has no camera.toml is no camera yet.
     write(&settings, text.as_bytes())

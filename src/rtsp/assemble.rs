@@ -19,6 +19,8 @@ use super::{h264, h265};
 
 /// Bytes of one picture. A key frame of 1080p at a camera's rate has 50 to 300 KiB.
 pub const LARGEST_PICTURE: usize = 1024 * 1024;
+/// Bytes of room that are kept from picture to picture.
+const ROOM: usize = 64 * 1024;
 /// Units of one picture.
 const MOST_UNITS: usize = 512;
 /// Bytes of a slice that surely hold what is read of its header.
@@ -464,8 +466,8 @@ impl Assembler {
         self.scanned = self.scanned.saturating_sub(keep);
         self.cut_at = self.cut_at.map(|at| at - keep);
         // One large picture must not keep its room for ever.
-        if self.buffer.capacity() > 4 * self.buffer.len().max(64 << 10) {
-            self.buffer.shrink_to(2 * self.buffer.len().max(64 << 10));
+        if self.buffer.capacity() > 2 * ROOM && self.buffer.len() < ROOM {
+            self.buffer.shrink_to(ROOM);
         }
     }
 }

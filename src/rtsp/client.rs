@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::error::RtspError;
 use super::picture::Size;
-pub use super::server::Head;
 use super::server::local_name;
+pub use super::server::{Head, NO_STREAM};
 use super::stats::Stats;
 
 /// The port that is asked where nothing else was set.
@@ -63,6 +63,7 @@ fn begin(port: u16, question: &str) -> Result<(Head, BufReader<UnixStream>), Rts
     (&mut reader).take(LONGEST_HEAD).read_line(&mut line).map_err(RtspError::Ask)?;
     let head: Head = serde_json::from_str(&line).map_err(broken)?;
     match head.error {
+        Some(why) if why == NO_STREAM => Err(RtspError::NoStream),
         Some(why) => Err(RtspError::Refused(why)),
         None => Ok((head, reader)),
     }
@@ -81,8 +82,8 @@ pub fn stats(port: u16) -> Result<Stats, RtspError> {
 /// The last key frame of a stream.
 ///
 /// # Errors
-/// [`RtspError::Ask`] where no server runs, [`RtspError::Refused`] where there is no such stream or
-/// no picture yet.
+/// [`RtspError::Ask`] where no server runs, [`RtspError::NoStream`], [`RtspError::Refused`] where there
+/// is no picture yet.
 pub fn snapshot(port: u16, stream: &str, form: Form) -> Result<Media<Vec<u8>>, RtspError> {
     let form = if form == Form::Mp4 { "mp4" } else { "annexb" };
     let (head, reader) = begin(port, &format!("snapshot {stream} {form}"))?;

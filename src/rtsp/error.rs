@@ -43,7 +43,10 @@ pub enum RtspError {
     /// The server is not there, or broke off.
     #[error("the RTSP server does not answer: {0}")]
     Ask(#[source] io::Error),
-    /// The server has no such stream, or no picture of it yet.
+    /// The server has no such stream.
+    #[error("there is no such stream")]
+    NoStream,
+    /// No picture has come yet, or too many watch.
     #[error("{0}")]
     Refused(String),
 }
@@ -58,6 +61,7 @@ impl Explain for RtspError {
             RtspError::EmptyPassword(_) => "rtsp-password-empty",
             RtspError::Start(_) => "rtsp-start",
             RtspError::Ask(_) => "rtsp-not-running",
+            RtspError::NoStream => "no-such-stream",
             RtspError::Refused(_) => "rtsp-no-picture",
         }
     }
@@ -79,6 +83,7 @@ impl Explain for RtspError {
             }
             RtspError::Start(_) => "Stop other programs to free memory, then start again.",
             RtspError::Ask(_) => "Turn RTSP on, or look in its log for why it does not run.",
+            RtspError::NoStream => "Ask for one of the streams that the server names.",
             RtspError::Refused(_) => {
                 "Wait for the camera's first key frame; if none comes, look whether its \
                  framegrabber runs."

@@ -60,6 +60,8 @@ pub enum Prepare {
     Ssh,
     /// The original's program for this model, with its libraries.
     Framegrabber,
+    /// The streams' password.
+    Rtsp,
 }
 
 /// One program of a hack.

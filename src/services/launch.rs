@@ -12,7 +12,7 @@ use nix::sys::stat::Mode;
 use super::hack::{Hack, Prepare, Program};
 use super::setting::{Value, Values};
 use super::template::{Places, Template};
-use super::{World, elf, ssh};
+use super::{World, elf, rtsp, ssh};
 use crate::card::file::make_private_dir;
 use crate::sys::spawn::Limits;
 
@@ -58,6 +58,9 @@ pub fn launch(
     }
     let own = run_dir(world, &hack.id);
     make_folders(world, &own)?;
+    if hack.prepare == Some(Prepare::Rtsp) {
+        rtsp::prepare(world, &own, values)?;
+    }
     for fifo in &hack.fifos {
         make_fifo(&own.join(fifo))?;
     }

@@ -12,7 +12,7 @@
 //! | `process`, `output`, `ports` | one running program, its output, its port |
 //! | `unit`, `table`, `supervisor` | one program, all of them, the thread that looks after them |
 //! | `view` | what page and API show |
-//! | `ssh`, `framegrabber` | what these two need before they start |
+//! | `ssh`, `framegrabber`, `rtsp` | what these need before they start |
 //! | `ptz` | the motors, through the original's motord |
 
 pub mod config;
@@ -28,6 +28,7 @@ mod output;
 mod ports;
 mod process;
 pub mod ptz;
+pub mod rtsp;
 pub mod setting;
 pub mod ssh;
 mod supervisor;

@@ -11,7 +11,7 @@ use super::setting::Values;
 use super::table::Table;
 use super::unit::State;
 use super::view::{self, LogView, ServiceBrief, ServiceView};
-use super::{World, config, original, process, setting};
+use super::{World, config, original, process, rtsp, setting};
 use crate::sys;
 
 /// Stack of the thread; measured, with room.
@@ -154,6 +154,19 @@ impl Services {
         entry.units.iter_mut().for_each(super::unit::Unit::start_again);
         self.shared.news.notify_all();
         Ok(view::of(entry))
+    }
+
+    /// The password of the RTSP server's streams.
+    ///
+    /// # Errors
+    /// [`ServiceError`] where it is not on this card, or the password cannot be had.
+    pub fn streams_password(&self) -> Result<String, ServiceError> {
+        let unknown = || ServiceError::Unknown(rtsp::ID.to_owned());
+        let table = self.table();
+        let at = table.position(rtsp::ID).ok_or_else(unknown)?;
+        let values = table.entries[at].values.clone().map_err(ServiceError::Config)?;
+        let unavailable = |reason| ServiceError::Unavailable { id: rtsp::ID.to_owned(), reason };
+        rtsp::password(&table.world.card, &values).map_err(unavailable)
     }
 
     /// Moves the camera, through the hack that has the motors.

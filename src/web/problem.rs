@@ -98,7 +98,8 @@ fn status(code: &str, exit: Exit) -> u16 {
         | "not-confirmed" | "ssh-key" => 422,
         "too-many-tries" => 429,
         "card-full" => 507,
-        "card-missing" | "card-read-only" | "card-gone" => 503,
+        "card-missing" | "card-read-only" | "card-gone" | "rtsp-not-running"
+        | "rtsp-no-picture" => 503,
         "no-ticket" => 404,
         code if code.starts_with("no-such-") => 404,
         _ => match exit {

@@ -59,6 +59,14 @@ pub fn asset(kind: &str, body: &'static [u8], tag: &str, known: Option<&str>) ->
     with(with(answer, "Cache-Control", "no-cache"), "ETag", &quoted)
 }
 
+/// A body that goes on until one side ends it.
+pub fn endless(kind: &str, body: Box<dyn Read + Send>) -> Reply {
+    let answer = stream(200, kind, body, 0);
+    let (status, headers) = (answer.status_code(), answer.headers().to_vec());
+    let endless = Response::new(status, headers, answer.into_reader(), None, None);
+    with(endless, "Cache-Control", "no-store")
+}
+
 /// A document.
 pub fn json<T: Serialize>(document: &T) -> Reply {
     json_as(200, document)

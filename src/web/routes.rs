@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tiny_http::Request;
 
 use super::api::{
-    backups, config, downloads, flash, images, jobs, services, session, system, tokens,
+    backups, config, downloads, flash, images, jobs, services, session, system, tokens, video,
 };
 use super::guard::{self, Access, Asking};
 use super::problem::Problem;
@@ -183,6 +183,10 @@ pub(super) const ROUTES: &[Route] = &[
     change("POST", "/api/v1/ptz", Login, Some("Ptz"), ok("Moved"), services::ptz, "Moves the camera"),
     get("/api/v1/ssh/keys", Login, ok("SshKeys"), services::ssh_keys, "Who may log in by SSH"),
     change("PUT", "/api/v1/ssh/keys", Owner, Some("PutSshKeys"), ok("SshKeys"), services::put_ssh_keys, "Says who may log in by SSH"),
+    get("/api/v1/video", Login, ok("Video"), video::show, "The streams, and who watches them"),
+    change("POST", "/api/v1/video/login", Owner, Some("Password"), ok("StreamLogin"), video::login, "The streams' user and password"),
+    asks(get("/api/v1/snapshot", Login, Gives::Bytes("video/mp4"), video::snapshot, "The last key frame of a stream"), &[("stream", "string"), ("form", "string")]),
+    asks(get("/api/v1/live", Login, Gives::Bytes("video/mp4"), video::live, "A stream as it comes, as fragmented MP4"), &[("stream", "string")]),
     get("/api/v1/config", Login, ok("Config"), config::show, "The settings"),
     change("PUT", "/api/v1/config", Login, Some("Config"), ok("Changed"), config::change, "Changes the settings that are named"),
     get("/api/v1/config/fields", Login, ok("Fields"), config::fields, "What each setting takes"),

@@ -13,7 +13,7 @@ sys.path.insert(0, str(HERE))
 os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
 sys.dont_write_bytecode = True
 
-TESTS = ["test_pictures", "test_viewers", "test_clients", "test_strangers", "test_cost"]
+TESTS = ["test_pictures", "test_viewers", "test_clients", "test_strangers", "test_page", "test_cost"]
 
 
 class Result(unittest.TestResult):

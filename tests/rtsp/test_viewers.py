@@ -80,7 +80,7 @@ class Viewers(Case):
         server = self.server(["mainstream"])
         self.grabber(server, "mainstream", "main.h264")
         # Wakes now and then, and reads what lies there.
-        viewer = Viewer(server.port, "mainstream", pace=0.25, buffer=8192)
+        viewer = Viewer(server.port, "mainstream", pace=0.1, buffer=32768)
         viewer.start()
         wait_for(lambda: any(v["lost"] for v in server.stats()["viewers"]), "a loss", 90)
         count = len(viewer.seen)

@@ -23,6 +23,8 @@ use crate::rtsp::picture::Size;
 use crate::rtsp::ring::Place;
 use crate::rtsp::server::conn::is_later;
 
+/// What is said where the stream does not exist.
+pub const NO_STREAM: &str = "there is no such stream";
 /// Bytes of a question.
 const LONGEST: usize = 256;
 /// From accept to the whole question, and from one byte taken to the next.
@@ -173,7 +175,7 @@ impl Asker {
                 self.output = stats();
                 self.ending = true;
             }
-            (Some("snapshot" | "live"), None) => self.refuse("there is no such stream"),
+            (Some("snapshot" | "live"), None) => self.refuse(NO_STREAM),
             (Some("snapshot"), Some((_, feed))) => {
                 let frame = feed.state().ring.last_key().cloned();
                 let Some(frame) = frame else {

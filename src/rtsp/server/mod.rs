@@ -19,7 +19,7 @@ mod poll_loop;
 mod send;
 mod session;
 
-pub use local::Head;
+pub use local::{Head, NO_STREAM};
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};

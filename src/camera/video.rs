@@ -1,0 +1,85 @@
+//! The camera's streams as the page shows them: the RTSP server is a process of its own, and is
+//! asked. What it answers is in [`crate::rtsp`].
+
+use std::io::Read;
+
+use serde::Serialize;
+
+use super::{Camera, services};
+use crate::rtsp::client::{self, Form, Media};
+use crate::rtsp::stats::Stats;
+use crate::rtsp::{RtspError, auth};
+use crate::services::ServiceError;
+use crate::services::rtsp::ID;
+use crate::services::setting::Value;
+
+/// `GET /api/v1/video`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Document {
+    /// The streams' port.
+    pub port: u16,
+    /// The user of their login.
+    pub user: &'static str,
+    /// What the server is doing; none where it does not run.
+    pub server: Option<Stats>,
+    /// Why it does not, in words.
+    pub reason: Option<String>,
+}
+
+/// The streams' login.
+#[derive(Clone, Debug, Serialize)]
+pub struct StreamLogin {
+    /// The user.
+    pub user: &'static str,
+    /// The password.
+    pub password: String,
+}
+
+/// The port that is set for the server.
+fn port(camera: &Camera) -> u16 {
+    let view = services::get(camera, ID).ok();
+    let setting = view.and_then(|view| view.settings.into_iter().find(|s| s.name == "port"));
+    match setting.and_then(|setting| setting.value) {
+        Some(Value::Integer(port)) => u16::try_from(port).unwrap_or(client::PORT),
+        _ => client::PORT,
+    }
+}
+
+/// The streams, and who watches them.
+pub fn document(camera: &Camera) -> Document {
+    let port = port(camera);
+    let (server, reason) = match client::stats(port) {
+        Ok(stats) => (Some(stats), None),
+        Err(error) => {
+            let service = services::get(camera, ID).map(|view| view.reason);
+            let words = service.ok().filter(|reason| !reason.is_empty());
+            (None, Some(words.unwrap_or_else(|| error.to_string())))
+        }
+    };
+    Document { port, user: auth::USER, server, reason }
+}
+
+/// The last key frame of a stream.
+///
+/// # Errors
+/// [`RtspError`], where there is none.
+pub fn snapshot(camera: &Camera, stream: &str, form: Form) -> Result<Media<Vec<u8>>, RtspError> {
+    client::snapshot(port(camera), stream, form)
+}
+
+/// A live view of a stream, as fragmented MP4.
+///
+/// # Errors
+/// [`RtspError`], where there is none.
+pub fn live(camera: &Camera, stream: &str) -> Result<Media<impl Read + Send + 'static>, RtspError> {
+    client::live(port(camera), stream)
+}
+
+/// The streams' login, for their owner.
+///
+/// # Errors
+/// [`ServiceError`] where there is no RTSP server on the card.
+pub fn login(camera: &Camera) -> Result<StreamLogin, ServiceError> {
+    let services = services::of(camera).ok_or_else(|| ServiceError::Unknown(ID.to_owned()))?;
+    Ok(StreamLogin { user: auth::USER, password: services.streams_password()? })
+}

@@ -1,0 +1,59 @@
+//! The camera's streams: their state, the last key frame, a live view, their login.
+
+use serde::Deserialize;
+
+use crate::camera::login::Caller;
+use crate::camera::video;
+use crate::rtsp::client::Form;
+use crate::web::problem::Problem;
+use crate::web::reply;
+use crate::web::routes::{Answer, Asked};
+
+/// The stream that is shown where none is named.
+const USUAL: &str = "mainstream";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asking {
+    password: String,
+}
+
+pub(in crate::web) fn show(asked: &Asked<'_>) -> Answer {
+    Ok(reply::json(&video::document(&asked.context.camera)))
+}
+
+pub(in crate::web) fn snapshot(asked: &Asked<'_>) -> Answer {
+    let form = match asked.word("form") {
+        None | Some("mp4") => Form::Mp4,
+        Some("annexb") => Form::AnnexB,
+        Some(_) => {
+            let message = "'form' must be mp4 or annexb.";
+            return Err(Problem::new(400, "bad-query", message, "Correct the address."));
+        }
+    };
+    let stream = asked.word("stream").unwrap_or(USUAL);
+    let picture = video::snapshot(&asked.context.camera, stream, form)?;
+    Ok(reply::bytes(200, &picture.media_type, picture.body))
+}
+
+pub(in crate::web) fn live(asked: &Asked<'_>) -> Answer {
+    let stream = asked.word("stream").unwrap_or(USUAL);
+    let view = video::live(&asked.context.camera, stream)?;
+    if asked.asking.method == "HEAD" {
+        return Ok(reply::bytes(200, &view.media_type, Vec::new()));
+    }
+    Ok(reply::endless(&view.media_type, Box::new(view.body)))
+}
+
+/// The streams' password, to one who has typed the page's again.
+pub(in crate::web) fn login(asked: &Asked<'_>) -> Answer {
+    let Asking { password } = asked.json()?;
+    if let Caller::Token { .. } = asked.caller {
+        let hint = "Log in with the password.";
+        let message = "A token takes no secrets out of the camera.";
+        return Err(Problem::new(403, "not-by-token", message, hint));
+    }
+    let camera = &asked.context.camera;
+    camera.login().check_password(asked.asking.peer, &password)?;
+    Ok(reply::json(&video::login(camera)?))
+}
