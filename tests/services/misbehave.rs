@@ -9,6 +9,9 @@ use mi360d::services::{State, Values};
 
 use crate::rig::{Card, lives, text_of, wait};
 
+/// Hacks give way to all else; on a busy PC one that has much to do would never end.
+const NO_NICENESS: &str = "[limits]\nnice = 0";
+
 #[test]
 fn a_program_that_crashes_at_once_is_tried_again_with_growing_pauses_and_its_reason_is_shown() {
     let card = Card::new();
@@ -71,7 +74,7 @@ fn a_hundred_megabytes_of_output_cost_no_memory_and_the_end_is_kept() {
     card.script(
         "loud",
         "head -c 104857600 /dev/zero | tr '\\0' 'x'; echo; echo the last line; exec sleep 600",
-        "",
+        NO_NICENESS,
     );
     let running = card.start();
     let before = resident_kib();
@@ -141,7 +144,7 @@ fn a_program_that_is_never_ready_is_started_again_and_one_with_a_taken_port_wait
 #[test]
 fn a_thousand_restarts_leave_no_zombie_no_descriptor_and_no_folder() {
     let card = Card::new();
-    card.script("short", "(sleep 0 &) ; exit 0", "");
+    card.script("short", "(sleep 0 &) ; exit 0", NO_NICENESS);
     let running = card.start();
     let starts = |n: u64| running.wait("short", "started often", |v| v.programs[0].starts >= n);
     starts(50);
@@ -182,7 +185,7 @@ fn zombies_of(name: &str) -> usize {
 #[test]
 fn children_of_other_parts_of_the_program_are_left_to_them() {
     let card = Card::new();
-    card.script("orphans", "(sleep 0 &); exit 0", "");
+    card.script("orphans", "(sleep 0 &); exit 0", NO_NICENESS);
     let running = card.start();
     let mut mine: Vec<_> =
         (0..20).map(|_| Command::new("/bin/sh").args(["-c", "exit 7"]).spawn().unwrap()).collect();

@@ -91,21 +91,17 @@ fn all_services_of_the_original_are_found_and_what_listens_waits_for_one_confirm
         let view = running.state(id, State::Running);
         assert_eq!(view.programs.len(), 3);
     }
-    let lines: Vec<String> = running
-        .services
-        .log("rtsp-server")
-        .unwrap()
-        .programs
-        .into_iter()
-        .flat_map(|program| program.lines)
-        .collect();
     let fifos = card.world().run.join("original-fifos");
     for wanted in [
         format!("./ipc009/framegrabber -f {}/rtsp_main -c 0", fifos.display()),
         format!("./ipc009/framegrabber -f {}/rtsp_sub -c 1", fifos.display()),
         "./rtspserver -c ../config/config.json".to_owned(),
     ] {
-        assert!(lines.contains(&wanted), "{wanted}: {lines:#?}");
+        let programs = || running.services.log("rtsp-server").unwrap().programs;
+        wait(
+            || programs().iter().any(|program| program.lines.contains(&wanted)).then_some(()),
+            || format!("{wanted}: {:#?}", programs()),
+        );
     }
     for id in ["web-config", "runit"] {
         running.state(id, State::Unavailable);

@@ -103,7 +103,7 @@ impl Drop for Running {
 
 /// Waits for something, with a deadline that no loaded machine misses.
 pub fn wait<T>(mut condition: impl FnMut() -> Option<T>, what: impl Fn() -> String) -> T {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(240);
     loop {
         if let Some(value) = condition() {
             return value;
