@@ -54,6 +54,8 @@ pub enum FieldKind {
     Text {
         optional: bool,
     },
+    /// Never shown; what is set stands as [`MASK`].
+    Secret,
     List,
 }
 
@@ -119,6 +121,20 @@ pub const FIELDS: &[Field] = &[
         FieldKind::Bool,
         false,
         "No way to the vendor's hosts: then his app no longer works.",
+    ),
+    field(
+        "mqtt.broker",
+        FieldKind::Text { optional: true },
+        false,
+        "Host, and :port where it is not 1883; empty: no MQTT.",
+    ),
+    field("mqtt.user", FieldKind::Text { optional: false }, false, "If the broker wants one."),
+    field("mqtt.password", FieldKind::Secret, false, "Of that user."),
+    field(
+        "mqtt.discovery_prefix",
+        FieldKind::Text { optional: false },
+        false,
+        "Where Home Assistant looks for devices.",
     ),
     field(
         "log.level",
@@ -495,7 +511,10 @@ mod tests {
     #[test]
     fn every_field_named_here_is_one_of_the_settings() {
         let defaults = json!(Config::default());
-        for field in FIELDS.iter().filter(|f| !["web.listen", "camera.name"].contains(&f.name)) {
+        for field in FIELDS
+            .iter()
+            .filter(|f| !["web.listen", "camera.name", "mqtt.broker"].contains(&f.name))
+        {
             assert!(lookup(&defaults, field.name).is_some(), "{}", field.name);
         }
     }

@@ -55,6 +55,11 @@ impl Verified {
         self.number
     }
 
+    /// The content.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Gives the buffer back.
     pub fn into_buffer(self) -> Vec<u8> {
         self.bytes
@@ -115,6 +120,11 @@ impl<'a> BlockWriter<'a> {
             return Err(protected);
         }
         self.diagnose(new, offset)
+    }
+
+    /// What was read back last, in exchange for another buffer of a block's length.
+    pub fn take_back(&mut self, other: Vec<u8>) -> Vec<u8> {
+        std::mem::replace(&mut self.back, other)
     }
 
     /// Erases a block whose content is to be written later.

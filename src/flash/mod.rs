@@ -9,7 +9,8 @@
 //! | `rules` | what may be written to BOOT, CONFIG and FACTORY; pure |
 //! | `protection` | the chip's own write protection, lifted and put back |
 //! | `block` | one block: erased, programmed, read back |
-//! | `writer` | a partition: first block first and last, then its hash |
+//! | `proof` | a partition as the chip gives it back: its hash, and a sample of each block |
+//! | `writer` | a partition: first block first and last, and its proof |
 //! | `journal` | what a later start must know, on the card |
 //! | `watch` | who is told, and who keeps the watchdog fed |
 
@@ -19,6 +20,7 @@ pub mod error;
 pub mod heal;
 pub mod journal;
 pub mod plan;
+mod proof;
 pub mod protection;
 pub mod rules;
 pub mod watch;

@@ -146,8 +146,10 @@ impl PartPlan {
             if block.action == Action::Same && !first {
                 continue;
             }
-            let reads = if first { 2 } else { 1 };
-            micros += reads * time::read(u64::from(size)).as_micros() as u64;
+            if first {
+                // That it is erased is read, too.
+                micros += time::read(u64::from(size)).as_micros() as u64;
+            }
             micros += u64::from(block.pages) * time::PAGE.as_micros() as u64;
             if block.action == Action::Erase || first {
                 micros += time::erase(size).as_micros() as u64;

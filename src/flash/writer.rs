@@ -1,18 +1,18 @@
 //! Writing one partition of a plan: its first block is erased first and
-//! written last, so that a half-written partition never looks whole; then all
-//! of it is read from the chip and hashed.
+//! written last, so that a half-written partition never looks whole. All of it
+//! is read from the chip once, in its order: what was written for comparison,
+//! what stays as it is too; and all that was read is hashed.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-
-use sha2::{Digest as _, Sha256};
 
 use super::block::{BlockWriter, Verified};
 use super::error::FlashError;
 use super::plan::{Action, PartPlan, compare, read_chip};
+use super::proof::{Proof, Proven};
 use super::watch::{BlockState, Step, Watch};
+use crate::backup::Silent;
 use crate::backup::reading::{window_length, windows};
-use crate::backup::{Digest, Silent};
-use crate::chip::{Chip, ChipError};
+use crate::chip::{Chip, ChipError, WINDOW};
 
 /// How often a partition is compared and mended when its hash is wrong.
 const ROUNDS: u32 = 3;
@@ -44,12 +44,15 @@ pub fn write(
     let mut mend: Option<PartPlan> = None;
     for round in 1..=ROUNDS {
         let plan = mend.as_ref().unwrap_or(plan);
-        if plan.changes() {
+        let proven = if plan.changes() {
             watch.step(Step::Writing, Some(&plan.part));
-            write_blocks(chip, plan, watch, tally)?;
-        }
+            write_blocks(chip, plan, watch, tally)?
+        } else {
+            watch.step(Step::Proving, Some(&plan.part));
+            read_whole(chip, plan, watch)?
+        };
         watch.step(Step::Proving, Some(&plan.part));
-        if hash(chip, plan, watch)? == plan.sha256 {
+        if proven.sha256 == plan.sha256 && proven.still_holds(chip, &plan.part)? {
             return Ok(());
         }
         log::warn!("{} reads back wrong as a whole, round {round} of {ROUNDS}", plan.part.name);
@@ -64,36 +67,19 @@ pub fn write(
     Err(FlashError::NotProven { partition: plan.part.name.clone() })
 }
 
-/// SHA-256 of a whole partition, read from the chip; one window is read while
-/// the one before is hashed.
-fn hash(chip: &dyn Chip, plan: &PartPlan, watch: &dyn Watch) -> Result<Digest, FlashError> {
+/// A whole partition, read from the chip; one window is read while the one
+/// before is hashed.
+fn read_whole(chip: &dyn Chip, plan: &PartPlan, watch: &dyn Watch) -> Result<Proven, FlashError> {
     let part = &plan.part;
     std::thread::scope(|threads| {
-        let (out, read) = sync_channel::<Result<Vec<u8>, ChipError>>(2);
-        let (give_back, spare) = sync_channel::<Vec<u8>>(4);
-        std::thread::Builder::new()
-            .name("read".to_owned())
-            .stack_size(READER_STACK)
-            .spawn_scoped(threads, move || {
-                for offset in windows(part) {
-                    let mut window = spare.try_recv().unwrap_or_default();
-                    window.resize(window_length(part, offset), 0);
-                    let done = read_chip(chip, part, offset, &mut window).map(|()| window);
-                    let failed = done.is_err();
-                    if out.send(done).is_err() || failed {
-                        return;
-                    }
-                }
-            })
-            .map_err(FlashError::Thread)?;
-        let mut hasher = Sha256::new();
-        for _ in windows(part) {
-            let window = read.recv().map_err(|_| FlashError::Interrupted)??;
-            hasher.update(&window);
+        let mut proof = Proof::begin(threads, part)?;
+        for offset in windows(part) {
+            let mut window = proof.buffer(window_length(part, offset));
+            read_chip(chip, part, offset, &mut window)?;
             watch.beat();
-            let _ = give_back.try_send(window);
+            proof.add(offset, window)?;
         }
-        Ok(hasher.finalize().into())
+        proof.end()
     })
 }
 
@@ -102,15 +88,14 @@ fn write_blocks(
     plan: &PartPlan,
     watch: &dyn Watch,
     tally: &mut Tally,
-) -> Result<(), FlashError> {
+) -> Result<Proven, FlashError> {
     let part = &plan.part;
+    let Some(first_plan) = plan.blocks.first().copied() else {
+        return read_whole(chip, plan, watch);
+    };
     let rest: Vec<u32> = (1..plan.blocks.len() as u32)
         .filter(|n| plan.blocks[*n as usize].action != Action::Same)
         .collect();
-    let Some(first_plan) = plan.blocks.first().copied() else { return Ok(()) };
-    if rest.is_empty() && first_plan.action == Action::Same {
-        return Ok(());
-    }
     let first = Verified::read(part, plan.content.as_ref(), 0, &first_plan, Vec::new())?;
     let mut writer = BlockWriter::new(chip, part);
     let mut first_plan = first_plan;
@@ -134,7 +119,7 @@ fn write_blocks(
         first_plan.old_crc32 = crate::backup::reading::erased_crc(part.erase_size);
         watch.block(part, 0, BlockState::Waiting);
     }
-    let outcome = write_rest(plan, &rest, &mut writer, watch, tally);
+    let outcome = write_rest(chip, plan, &first, &rest, &mut writer, watch, tally);
     if matches!(outcome, Err(FlashError::Chip(ChipError::PowerCut))) {
         return outcome;
     }
@@ -148,21 +133,25 @@ fn write_blocks(
     }
     watch.block(part, 0, if last.is_ok() { BlockState::Written } else { BlockState::Failed });
     watch.progress(tally.done, tally.total);
-    outcome.and(last)
+    let proven = outcome?;
+    last.map(|()| proven)
 }
 
-/// Writes all blocks but the first, each read and checked while the one before is written.
+/// Writes all blocks but the first that change, each read and checked while the one before is
+/// written; reads those that stay; and hashes what the chip gives back. The first block stands in
+/// that hash with what it is to hold: it is written last, and compared with exactly that.
 fn write_rest(
+    chip: &dyn Chip,
     plan: &PartPlan,
+    first: &Verified,
     numbers: &[u32],
     writer: &mut BlockWriter<'_>,
     watch: &dyn Watch,
     tally: &mut Tally,
-) -> Result<(), FlashError> {
-    if numbers.is_empty() {
-        return Ok(());
-    }
+) -> Result<Proven, FlashError> {
+    let part = &plan.part;
     std::thread::scope(|threads| {
+        let mut proof = Proof::begin(threads, part)?;
         let (out, ready) = sync_channel(1);
         let (give_back, spare) = sync_channel(4);
         std::thread::Builder::new()
@@ -170,20 +159,44 @@ fn write_rest(
             .stack_size(READER_STACK)
             .spawn_scoped(threads, move || read_ahead(plan, numbers, &out, &spare))
             .map_err(FlashError::Thread)?;
-        for number in numbers {
-            let new: Verified = ready.recv().map_err(|_| FlashError::Interrupted)??;
-            watch.block(&plan.part, *number, BlockState::Active);
+        proof.add(0, first.bytes().to_vec())?;
+        // One that cannot be read although it stays is no reason to leave others unwritten.
+        let mut unread = None;
+        let mut number = 1;
+        while let Some(block) = plan.blocks.get(number as usize) {
             watch.beat();
-            let written = writer.put(&new, &plan.blocks[*number as usize]);
+            if block.action == Action::Same {
+                let alike = plan.blocks[number as usize..]
+                    .iter()
+                    .take((WINDOW / part.erase_size).max(1) as usize)
+                    .take_while(|block| block.action == Action::Same)
+                    .count() as u32;
+                let offset = number * part.erase_size;
+                let mut bytes = proof.buffer((alike * part.erase_size) as usize);
+                match read_chip(chip, part, offset, &mut bytes) {
+                    Err(ChipError::PowerCut) => return Err(ChipError::PowerCut.into()),
+                    done => unread = unread.or(done.err()),
+                }
+                proof.add(offset, bytes)?;
+                number += alike;
+                continue;
+            }
+            let new: Verified = ready.recv().map_err(|_| FlashError::Interrupted)??;
+            watch.block(part, number, BlockState::Active);
+            let written = writer.put(&new, block);
             tally.touched |= !matches!(written, Err(FlashError::WriteProtected { .. }));
             let state = if written.is_ok() { BlockState::Written } else { BlockState::Failed };
-            watch.block(&plan.part, *number, state);
+            watch.block(part, number, state);
             written?;
             tally.done += 1;
             watch.progress(tally.done, tally.total);
             let _ = give_back.try_send(new.into_buffer());
+            let back = writer.take_back(proof.buffer(part.erase_size as usize));
+            proof.add(number * part.erase_size, back)?;
+            number += 1;
         }
-        Ok(())
+        let proven = proof.end()?;
+        unread.map_or(Ok(proven), |e| Err(e.into()))
     })
 }
 

@@ -166,7 +166,7 @@ mod tests {
             will: ("t", "off"),
             keep_alive: 30,
         };
-        let wanted = b"\x10\x1c\0\x04MQTT\x04\xe6\0\x1e\0\x01c\0\x01t\0\x03off\0\x01u\0\x01p";
+        let wanted = b"\x10\x1b\0\x04MQTT\x04\xe6\0\x1e\0\x01c\0\x01t\0\x03off\0\x01u\0\x01p";
         assert_eq!(connect(&hello), wanted);
         assert_eq!(publish("a/b", b"x", true), b"\x31\x06\0\x03a/bx");
         assert_eq!(subscribe("a/#"), b"\x82\x08\0\x01\0\x03a/#\0");

@@ -125,7 +125,7 @@ fn config() -> Value {
             }
             FieldKind::Choice { choices } => json!({ "type": "string", "enum": choices }),
             FieldKind::Text { optional: true } => json!({ "type": ["string", "null"] }),
-            FieldKind::Text { .. } => json!({ "type": "string" }),
+            FieldKind::Text { .. } | FieldKind::Secret => json!({ "type": "string" }),
             FieldKind::List => json!({ "type": "array", "items": { "type": "string" } }),
         };
         schema["description"] = field.help.into();

@@ -108,6 +108,7 @@ fn a_request_that_reaches_a_server_already_given_up_is_answered() {
     let mut answer = String::new();
     early.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 500"), "{answer:?}");
+    drop(early);
     rig.end();
 }
 

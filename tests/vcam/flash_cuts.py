@@ -83,7 +83,7 @@ class FlashCuts:
         camera, before = self.camera, self.camera.flash.read_bytes()
         source, only, verb, wanted = self._wanted(way, before)
         # Were an image left on the card, the boot loader would take it now.
-        camera.start(400, signed=True)
+        camera.start(signed=True)
         assert not camera.rescued, "an image was left on the card for the boot loader"
         plan = flasher.phrase(camera, source, only, BINARY)
         assert not plan["blockers"], plan["blockers"]

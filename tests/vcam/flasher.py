@@ -17,6 +17,8 @@ IMAGE = "new.img"
 SAID, HEARD = "said.json", "heard.txt"
 # Ends the program at its reboot call, so that the camera can be looked at after it.
 NO_REBOOT = "nr386 -r"
+# The status of a program that was ended so: by SIGSYS.
+AT_REBOOT = 128 + 31
 TRAILER = 80
 # The settings that the stock firmware keeps in DATA.
 NVRAM = flsh.build([("miio_ssid", "a network"), ("miio_passwd", "VcamWifiSecret"),
@@ -117,7 +119,7 @@ def heard(camera):
 def left_over(card):
     """What is left on a card of a flash that is over."""
     root = [n for n in card.names() if n.lower().startswith("tf_") and n.lower().endswith(".img")]
-    state = [n for n in card.names("mi360d/state") if n in ("flash.toml", "carried.bin")]
+    state = [n for n in card.names("mi360d/state") if n == "flash.toml" or n.startswith("carried")]
     return root + state + [n for n in card.names("mi360d/images") if n.startswith("job-")]
 
 

@@ -13,10 +13,9 @@ sys.path.insert(0, str(HERE))
 os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
 sys.dont_write_bytecode = True
 
-TESTS = [
-    "test_boot", "test_backup", "test_card", "test_gate", "test_page", "test_ssh", "test_assemble",
-    "test_citizen",
-]
+TESTS = ["test_boot", "test_backup", "test_card", "test_gate", "test_ssh", "test_assemble", "test_citizen"]
+# Too long for every run: `tests/vcam/run.py more`, and tests/soak.
+MORE = ["test_page", "test_flash", "test_flash_cuts", "test_flash_speed"]
 
 
 class Result(unittest.TestResult):
@@ -62,7 +61,8 @@ class Result(unittest.TestResult):
 
 
 def main(names):
-    suite = unittest.defaultTestLoader.loadTestsFromNames(names or TESTS)
+    names = MORE if names == ["more"] else names or TESTS
+    suite = unittest.defaultTestLoader.loadTestsFromNames(names)
     result = Result()
     suite.run(result)
     print(f"{result.passed} passed, {result.failed} failed")

@@ -89,7 +89,7 @@ class VirtualCamera:
 
     # --- power ---
 
-    def start(self, seconds=120, signed=False, wait=True, append=""):
+    def start(self, seconds=400, signed=False, wait=True, append=""):
         """Power on. `signed`: take a rescue image on the card as the vendor's.
         Returns when the hook has returned and the console answers."""
         assert not self.alive
@@ -216,9 +216,9 @@ class VirtualCamera:
             with self._news:
                 after = len(self._said)
             self._send(f"+{coded[i:i + 2048]}\n")
-            self.wait_console(r"^@@MORE\n", 20, after)
+            self.wait_console(r"^@@MORE\n", 120, after)
 
-    def run(self, command, seconds=60, check=True):
+    def run(self, command, seconds=180, check=True):
         """Runs a shell command in the guest, as root, without a terminal."""
         self._commands += 1
         name = f"c{self._commands}"

@@ -67,7 +67,8 @@ pub fn write(
     let mut tally = Tally { total: parts.iter().map(PartPlan::writes).sum(), ..Tally::default() };
     show(&fed, parts);
     let before = chip.spent();
-    let begun = Instant::now();
+    let mut begun: Option<Instant> = None;
+    let mut ended: Option<Instant> = None;
     let mut fates: Vec<PartFate> = Vec::new();
     let mut error = None;
     // What an earlier run wrote counts: nothing is "as it was" that it may have touched.
@@ -85,7 +86,9 @@ pub fn write(
         }
         note(&mut journal, Stage::Writing(i as u8));
         let touched_before = std::mem::take(&mut tally.touched);
+        begun.get_or_insert_with(Instant::now);
         let written = writer::write(chip, plan, &fed, &mut tally);
+        ended = Some(Instant::now());
         fates.push(match &written {
             Ok(()) => fate("new"),
             Err(_) if tally.touched => fate("partly"),
@@ -100,7 +103,7 @@ pub fn write(
             }
         }
     }
-    let seconds = begun.elapsed().as_secs_f64();
+    let seconds = begun.zip(ended).map_or(0.0, |(from, to)| (to - from).as_secs_f64());
     let chip_time = chip.spent().zip(before).map(|(now, before)| now.since(before));
     let outcome = match (&error, tally.touched || before_now) {
         (None, _) => WhatCame::Done,
