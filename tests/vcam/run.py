@@ -13,7 +13,7 @@ sys.path.insert(0, str(HERE))
 os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
 sys.dont_write_bytecode = True
 
-TESTS = ["test_boot", "test_backup", "test_card", "test_gate", "test_ssh", "test_assemble", "test_citizen"]
+TESTS = ["test_boot", "test_backup", "test_card", "test_gate", "test_ssh", "test_assemble", "test_citizen", "test_rtsp"]
 # Too long for every run: `tests/vcam/run.py more`, and tests/soak.
 MORE = ["test_page", "test_flash", "test_flash_cuts", "test_flash_speed"]
 
