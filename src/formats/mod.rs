@@ -4,6 +4,7 @@
 //! its builder side by side. What a whole partition or file amounts to is
 //! judged in [`crate::image`].
 
+pub mod crc32;
 pub mod flsh;
 pub mod jffs2;
 pub mod mxp;
