@@ -21,7 +21,7 @@ Cross-builds mi360d for the camera and lays out its SD card.
 
 use: cargo sdcard [--way WAY] [--binary FILE]
 
-  --way WAY      build this way only: target, build-std or debian
+  --way WAY      build this way only: build-std, debian or target
                  (without it: the first of the three that works)
   --binary FILE  take this ARM binary instead of building one
   --help         this text
@@ -82,15 +82,21 @@ fn arguments() -> Result<Option<Asked>> {
     Ok(Some(asked))
 }
 
+/// The binary's bytes, where it is good for the camera.
+fn judge(binary: &Path) -> Result<Vec<u8>> {
+    let bytes = layout::read(binary)?;
+    elf::judge(&bytes)
+        .map_err(|faults| format!("{} is not for the camera: {faults}", binary.display()))?;
+    Ok(bytes)
+}
+
 fn pack(asked: &Asked) -> Result<()> {
     let repo = Path::new(env!("CARGO_MANIFEST_DIR"));
     let binary = match &asked.binary {
         Some(binary) => binary.clone(),
-        None => cross::build(repo, asked.way)?,
+        None => cross::build(repo, asked.way, &|binary| judge(binary).map(drop))?,
     };
-    let bytes = layout::read(&binary)?;
-    elf::judge(&bytes)
-        .map_err(|faults| format!("{} is not for the camera: {faults}", binary.display()))?;
+    let bytes = judge(&binary)?;
     println!(
         "binary: {} bytes, static ARM hard float, stripped (limit {})",
         bytes.len(),
