@@ -209,7 +209,7 @@ fn check_job(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
 }
 
 /// A card may have been carried to another camera in the middle.
-fn check_camera(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
+pub(super) fn check_camera(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
     let wifi = camera.machine().wifi_mac().map(|mac| super::run::wifi_mark(&mac));
     if let (Some(then), Some(now)) = (&job.wifi, &wifi)
         && then != now
