@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
-use super::Camera;
 use super::state::{BackupState, State};
+use super::{Camera, update};
 use crate::backup::set::{self, SetState};
 use crate::backup::vault::{Kept, Vaulted};
 use crate::card::CardState;
@@ -65,6 +65,7 @@ pub fn all(camera: &Camera) -> Vec<Notice> {
     found.extend(of_backup(&state));
     found.extend(of_proofs(&state));
     found.extend(of_page(&state));
+    found.extend(update::of_update(state.update_failure.as_ref()));
     drop(state);
     found.extend(of_interruption(camera));
     found.extend(of_folders(camera));
