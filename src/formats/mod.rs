@@ -10,6 +10,7 @@ pub mod jffs2;
 pub mod mxp;
 pub mod squashfs;
 pub mod tf;
+pub mod toml;
 pub mod uboot_env;
 pub mod uimage;
 pub mod version;
