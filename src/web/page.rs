@@ -19,6 +19,7 @@ const SCRIPT: &str = concat!(
     include_str!("page/chip.js"),
     include_str!("page/flash.js"),
     include_str!("page/backups.js"),
+    include_str!("page/live.js"),
     include_str!("page/services.js"),
     include_str!("page/settings.js"),
     include_str!("page/start.js"),
