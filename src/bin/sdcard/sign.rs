@@ -40,7 +40,7 @@ fn with(secret: &SecretKey, listing: &[u8]) -> Result<String> {
     let public = PublicKey::from_secret_key(secret).map_err(|e| e.to_string())?;
     let comment = format!("mi360d {}", env!("CARGO_PKG_VERSION"));
     minisign::sign(Some(&public), secret, Cursor::new(listing), Some(&comment), None)
-        .map(|signed| signed.into_string())
+        .map(minisign::SignatureBox::into_string)
         .map_err(|e| e.to_string())
 }
 
