@@ -1,8 +1,9 @@
 // What an owner does, in a real browser, from the first password to a restored camera.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BODY, tfImage } from "./images.mjs";
 import { Demo, LONG, PASSWORD, PROGRAM, enter, open } from "./rig.mjs";
@@ -54,6 +55,19 @@ async function agree(page, phrase) {
   assert.ok(await go.isDisabled(), "another phrase begins nothing");
   await input.fill(phrase);
   await go.click();
+}
+
+/** Keeps, over reloads, how many cells were proven from one moment to the next. */
+async function noteTheMap(page) {
+  const note = () => {
+    setInterval(() => {
+      const now = document.querySelectorAll(".live .cell.is-proven").length;
+      const seen = JSON.parse(sessionStorage.proven ?? "[]");
+      if (now > 0 && now !== seen.at(-1)) sessionStorage.proven = JSON.stringify([...seen, now]);
+    }, 20);
+  };
+  await page.addInitScript(note);
+  await page.evaluate(note);
 }
 
 /** How many cells of the map on the page are in this state. */
@@ -134,8 +148,10 @@ export const journeys = {
     assert.match(await page.locator(".plan").textContent(), /A power cut would need a PC/);
     const second = await open(chrome, demo);
     await enter(second, demo);
+    await noteTheMap(page);
+    await noteTheMap(second);
     await agree(page, phrase);
-    await page.locator(".live .chip").waitFor();
+    await page.locator(".live .cell.is-proven").first().waitFor();
     await page.reload();
     await second.goto("/#/flash");
     for (const browser of [page, second]) {
@@ -144,6 +160,12 @@ export const journeys = {
     }
     // It restarts by itself; this browser finds it again.
     await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    for (const browser of [page, second]) {
+      const seen = await browser.evaluate(() => JSON.parse(sessionStorage.proven ?? "[]"));
+      console.log(`proven cells, as they were seen: ${seen.join(" ")}`);
+      assert.deepEqual(seen, [...seen].sort((a, b) => a - b), "the map never goes back, not by a reload either");
+      if (browser === page) assert.ok(seen.length >= 2, "it filled live");
+    }
     assert.deepEqual(demo.flash.subarray(...BODY), image.subarray(0, BODY[1] - BODY[0]));
     await page.locator("form input[type=password]").fill(PASSWORD);
     await page.keyboard.press("Enter");
@@ -223,6 +245,34 @@ export const journeys = {
     await demo.stop();
   },
 
+  async "an interrupted flash: offered on Home, gone on with by one button, and proven"(chrome) {
+    const demo = await ready();
+    const image = tfImage(PROGRAM);
+    const file = join(demo.base, "tf_recovery.img");
+    writeFileSync(file, image);
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    // Another process begins it, and its power fails.
+    const phrase = "FLASH KERNEL ROOTFS DATA WITHOUT RESCUE";
+    const { status } = spawnSync(PROGRAM, ["--sim", demo.dir, "flash", file, "--confirm", phrase],
+      { env: { ...process.env, MI360D_SIM_FAULTS: "cut@900" }, stdio: "ignore" });
+    assert.equal(status, 137, "the power is gone");
+    assert.notDeepEqual(demo.flash.subarray(...BODY), image.subarray(0, BODY[1] - BODY[0]));
+    await page.goto("/#/chip");
+    await page.goto("/#/home");
+    const next = page.locator(".next").filter({ hasText: "A flash was interrupted" });
+    await next.getByRole("button", { name: "Go on now" }).click();
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    assert.deepEqual(demo.flash.subarray(...BODY), image.subarray(0, BODY[1] - BODY[0]));
+    await page.locator("form input[type=password]").fill(PASSWORD);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "The camera is back" }).waitFor();
+    await page.locator("main").filter({ hasText: "Done, and proven" }).waitFor();
+    assert.equal(await page.locator(".next").filter({ hasText: "A flash was interrupted" }).count(), 0);
+    await close(page);
+    await demo.stop();
+  },
+
   async "a chip that fails: what is where is said, and going on is offered"(chrome) {
     const demo = await ready();
     await demo.stopOnly();
@@ -277,6 +327,49 @@ export const journeys = {
     await demo.stop();
   },
 
+  async "a hack's form: every type of setting shown, checked and kept, a secret never shown"(chrome) {
+    const demo = await ready();
+    mkdirSync(join(demo.home, "../hacks/sample"), { recursive: true });
+    writeFileSync(join(demo.home, "../hacks/sample/hack.toml"), SAMPLE);
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await page.goto("/#/services");
+    const card = page.locator(".service").filter({ hasText: "A sample" });
+    await card.locator("summary").filter({ hasText: "Settings" }).click();
+    assert.deepEqual(await card.getByLabel("How", { exact: true }).locator("option").allTextContents(), ["auto", "<b>loud</b>"]);
+    await card.getByLabel("How", { exact: true }).selectOption("<b>loud</b>");
+    await card.getByLabel("Key", { exact: true }).fill("short");
+    await card.getByRole("button", { name: "Save" }).click();
+    await card.getByRole("alert").filter({ hasText: "at least 8" }).waitFor();
+    assert.equal(await card.getByLabel("Key", { exact: true }).getAttribute("aria-invalid"), "true");
+    await card.getByLabel("Key", { exact: true }).fill("long enough");
+    await card.getByLabel("Many").fill("one\ntwo");
+    await card.getByRole("button", { name: "Save" }).click();
+    await card.getByRole("status").filter({ hasText: "Saved" }).waitFor();
+    await demo.call("POST", "/api/v1/login", { password: PASSWORD });
+    const read = async () => {
+      const { json } = await demo.call("GET", "/api/v1/services/sample");
+      assert.ok(!JSON.stringify(json).includes("long enough"));
+      return Object.fromEntries(json.settings.map((one) => [one.name, one.secret ? one.set : one.value]));
+    };
+    assert.deepEqual(await read(), { how: "<b>loud</b>", key: true, many: ["one", "two"], often: 3 });
+    assert.match(readFileSync(join(demo.home, "config.toml"), "utf8"), /long enough/);
+    // After a reload the secret is said to be set; saving something else leaves it so.
+    await page.reload();
+    await card.locator("summary").filter({ hasText: "Settings" }).click();
+    assert.equal(await card.getByLabel("Key", { exact: true }).inputValue(), "");
+    assert.match(await card.getByLabel("Key", { exact: true }).getAttribute("placeholder"), /not shown/);
+    await card.getByLabel("How often").fill("4");
+    await card.getByRole("button", { name: "Save" }).click();
+    await card.getByRole("status").filter({ hasText: "Saved" }).waitFor();
+    assert.deepEqual(await read(), { how: "<b>loud</b>", key: true, many: ["one", "two"], often: 4 });
+    await card.getByLabel("Remove it").check();
+    await card.getByRole("button", { name: "Save" }).click();
+    await until("the secret is gone", async () => (await read()).key === false);
+    await close(page);
+    await demo.stop();
+  },
+
   async "everything by the keyboard alone"(chrome) {
     const demo = await ready();
     const page = await open(chrome, demo);
@@ -301,6 +394,36 @@ export const journeys = {
     await demo.stop();
   },
 };
+
+/** A hack with a setting of each kind that has an input of its own. */
+const SAMPLE = `id = "sample"
+name = "A sample"
+about = "Does nothing."
+exec = ["./nothing", "{settings.how}"]
+
+[settings.how]
+type = "enum"
+title = "How"
+choices = ["auto", "<b>loud</b>"]
+default = "auto"
+
+[settings.key]
+type = "secret"
+title = "Key"
+min_length = 8
+file = "key"
+
+[settings.many]
+type = "list"
+title = "Many"
+
+[settings.often]
+type = "integer"
+title = "How often"
+min = 1
+max = 9
+default = 3
+`;
 
 /** A flash as a script does it. */
 async function flashByScript(demo, image) {

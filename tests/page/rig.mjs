@@ -15,6 +15,15 @@ export const PASSWORD = "p\u00e4ss \"w\u00f8rd\" $1 '\\' \u65e5\u672c";
 /** How long anything may take on a loaded machine. */
 export const LONG = 120_000;
 
+/** The demos that run; a test that fails leaves its own behind. */
+const running = new Set();
+
+/** Ends what a test left behind. */
+export async function tidy(chrome) {
+  for (const demo of running) await demo.stop().catch(() => {});
+  for (const context of chrome.contexts()) await context.close().catch(() => {});
+}
+
 /** A simulated camera with its daemon. */
 export class Demo {
   static async start({ env = {}, dir } = {}) {
@@ -24,6 +33,7 @@ export class Demo {
     demo.home = join(demo.dir, "sdcard/mi360d");
     // It restarts by itself after a flash, and must be found again.
     demo.port = await freePort();
+    running.add(demo);
     await demo.run(env);
     return demo;
   }
@@ -53,6 +63,7 @@ export class Demo {
   }
 
   async stop() {
+    running.delete(this);
     this.child.kill("SIGKILL");
     await this.ended;
     if (!process.env.MI360D_KEEP) rmSync(this.base, { recursive: true, force: true });
@@ -106,7 +117,7 @@ export class Demo {
 }
 
 /** A port that nobody has now. */
-function freePort() {
+export function freePort() {
   return new Promise((done) => {
     const probe = createServer();
     probe.listen(0, "127.0.0.1", () => {

@@ -6,8 +6,10 @@ async function flashView(main, signal, query) {
   main.append(heading(t("flash.title"), t("flash.lead")), steps);
   const status = await api("GET", "/status", undefined, { signal });
   const job = status.job;
-  if (job && ["flash", "restore"].includes(job.kind) && job.state === "running") {
-    return watchFlash(steps, job, signal);
+  if (job && ["flash", "restore"].includes(job.kind)) {
+    // Also one that is done: the camera restarts, and this page comes back with it.
+    if (job.state === "running" || willRestart(job)) return watchFlash(steps, job, signal);
+    steps.append(h("section.sheet", null, ending(job, false)));
   }
   if (status.interrupted) steps.append(resumeThing(status.interrupted));
   const backup = query.get("backup");
@@ -244,11 +246,16 @@ async function watchFlash(steps, job, signal) {
     if (news.step !== step) say(words.textContent);
     step = news.step;
   }, signal);
-  const restarts = job.outcome === "done" && job.state === "done" && job.what_is_where.length > 0;
+  const restarts = willRestart(job);
   sheet.prepend(ending(job, restarts));
   sheet.querySelector("h2").focus({ preventScroll: true });
   say(t("end." + endOf(job).key));
   if (restarts) await comeBack(before, sheet.querySelector(".count"), job);
+}
+
+/** Whether the camera restarts after this. */
+function willRestart(job) {
+  return job.outcome === "done" && job.state === "done" && job.what_is_where.length > 0;
 }
 
 /** How it ended: the mark, and which words. */

@@ -43,15 +43,15 @@ function serviceCard(service, place) {
       lines.textContent = error.message;
     }
   } }, h("summary", null, t("nav.log")), lines);
-  const fields = service.settings?.fields ?? service.settings ?? [];
-  const settings = Array.isArray(fields) && fields.length > 0 && h("details", null,
+  const fields = service.settings;
+  const settings = fields.length > 0 && h("details", null,
     h("summary", null, t("nav.settings")), settingsForm(
-      fields.map((f) => ({ ...f, label: f.label ?? f.name, help: f.help ?? f.description })),
-      Object.fromEntries(fields.map((f) => [f.name, f.value ?? f.default])),
+      fields.map((f) => ({ ...f, label: f.label || f.name })),
+      Object.fromEntries(fields.map((f) => [f.name, f.value])),
       async (changed) => { await api("PUT", "/services/" + service.id, { settings: changed }); }));
   const card = h("section.sheet.service", null,
-    h("header", null, h("h2", null, service.name ?? service.id), state),
-    service.what ?? service.description ? h("p", null, service.what ?? service.description) : null,
+    h("header", null, h("h2", null, service.name), state),
+    service.description && h("p", null, service.description),
     reason, facts,
     h("div.bare", null, h("label.switch", null, box, t("services.enabled")), restart), said, restarted,
     settings, log);

@@ -1,32 +1,26 @@
 // Settings drawn from their types; the log; the camera itself, who may come in, and the way out.
 
-/** An input for a field of any type: how it looks, and what it holds. */
+/** An input for a field of any type: how it looks, what it holds, and what stands below it. */
 function typed(field, value) {
-  const kind = field.choices ? "choice" : field.type;
-  switch (kind) {
+  if (field.secret || field.type === "secret") return hidden(field, value);
+  switch (field.choices ? "enum" : field.type) {
     case "bool": {
       const input = h("input", { type: "checkbox", checked: value === true });
       return [input, () => input.checked];
     }
     case "integer": {
-      const input = h("input", { type: "number", min: field.min, max: field.max, step: 1, value: value ?? "" });
+      const input = h("input", { type: "number", min: field.min, max: field.max, step: 1, required: true, value: value ?? "" });
       return [input, () => input.value === "" ? null : Number(input.value)];
     }
-    case "choice": case "enum": {
+    case "enum": {
       const input = h("select", null, field.choices.map((choice) =>
-        h("option", { value: choice }, T[`choice.${choice}`] ?? choice)));
+        h("option", { value: choice }, field.words?.(choice) ?? choice)));
       input.value = value;
       return [input, () => input.value];
     }
     case "list": {
       const input = h("textarea", { value: (value ?? []).join("\n"), spellcheck: "false" });
-      return [input, () => input.value.split("\n").map((line) => line.trim()).filter(Boolean)];
-    }
-    case "secret": {
-      // What is set is never shown; an empty one changes nothing.
-      const input = h("input", { type: "password", value: value ?? "", autocomplete: "new-password",
-        placeholder: field.set ? t("secret.set") : "" });
-      return [input, () => input.value];
+      return [input, () => listOf(input)];
     }
     default: {
       const input = h("input", { type: "text", value: value ?? "", spellcheck: "false" });
@@ -35,18 +29,38 @@ function typed(field, value) {
   }
 }
 
+const listOf = (input) => input.value.split("\n").map((line) => line.trim()).filter(Boolean);
+
+/** A secret: what is set is never shown, an empty field changes nothing, and to remove it is said apart. */
+function hidden(field, value) {
+  const list = field.type === "list";
+  const set = field.set ?? Boolean(value?.length);
+  const props = { autocomplete: "new-password", spellcheck: "false", placeholder: set ? t("secret.set") : "" };
+  const input = list ? h("textarea", props) : h("input", { type: "password", ...props });
+  const gone = h("input", { type: "checkbox" });
+  const label = h("label.check", { hidden: !set }, gone, t("secret.remove"));
+  const read = () => gone.checked ? (list ? [] : "") : input.value === "" ? null : list ? listOf(input) : input.value;
+  const saved = () => {
+    const is = gone.checked ? false : input.value !== "" || !label.hidden;
+    label.hidden = !is;
+    input.placeholder = is ? t("secret.set") : "";
+    input.value = "";
+    gone.checked = false;
+  };
+  return [input, read, label, saved];
+}
+
 /** A form of fields; what was changed is marked, what is wrong is said at its field. */
 function settingsForm(fields, values, send) {
   const rows = fields.map((spec) => {
-    const before = JSON.stringify(values[spec.name] ?? (spec.type === "list" ? [] : ["text", "secret"].includes(spec.type) ? "" : null));
-    const [input, read] = typed(spec, values[spec.name]);
+    const [input, read, below, saved] = typed(spec, values[spec.name]);
     const row = field(spec.label, input, spec.help);
-    row.dataset.changed = t("changed");
-    const isChanged = () => JSON.stringify(read()) !== row.before;
-    row.before = before;
-    row.addEventListener("input", () => row.classList.toggle("changed", isChanged()));
+    if (below) row.append(below);
     row.querySelector("label").dataset.changed = t("changed");
-    return { spec, row, read, input, isChanged };
+    const one = { spec, row, read, input, saved, before: JSON.stringify(read()) };
+    one.isChanged = () => JSON.stringify(read()) !== one.before;
+    row.addEventListener("input", () => row.classList.toggle("changed", one.isChanged()));
+    return one;
   });
   return form(rows.map(({ row }) => row), t("save"), async (place) => {
     for (const { row, input } of rows) {
@@ -57,7 +71,8 @@ function settingsForm(fields, values, send) {
     try {
       const answer = await send(changed);
       for (const r of rows) {
-        r.row.before = JSON.stringify(r.read());
+        r.saved?.();
+        r.before = JSON.stringify(r.read());
         r.row.classList.remove("changed");
       }
       const restart = answer?.restart ?? [];
@@ -87,7 +102,8 @@ async function settingsView(main, signal) {
   const sections = [...new Set(all.map((spec) => spec.name.split(".")[0]))];
   for (const section of sections) {
     const own = all.filter((spec) => spec.name.split(".")[0] === section)
-      .map((spec) => ({ ...spec, label: T["set." + spec.name] ?? spec.name, help: T[`set.${spec.name}.help`] ?? spec.help }));
+      .map((spec) => ({ ...spec, label: T["set." + spec.name] ?? spec.name, help: T[`set.${spec.name}.help`] ?? spec.help,
+        words: (choice) => T["choice." + choice] }));
     place.append(h("section.sheet", null, h("h2", null, T["section." + section] ?? section),
       settingsForm(own, flat, (changed) => api("PUT", "/config", unflatten(changed)))));
   }

@@ -1,7 +1,7 @@
 // The door and the house: setup, login, the way around, and which view is shown.
 
 const VIEWS = {
-  home: homeView, chip: chipView, flash: flashView, backups: backupsView, services: servicesView,
+  home: homeView, chip: chipView, flash: flashView, backups: backupsView, live: liveView, services: servicesView,
   settings: settingsView, log: logView, camera: cameraView,
 };
 /** On a phone the first four have a place of their own. */

@@ -1,0 +1,77 @@
+// The camera's picture in a real browser, from the demo's made-up scene.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { Demo, PASSWORD, enter, freePort, open } from "./rig.mjs";
+
+/** A demo whose streams have a port of their own: others may run on this machine. */
+export async function withStreams() {
+  const demo = await Demo.start();
+  await demo.setUp();
+  await demo.settled();
+  demo.streams = await freePort();
+  const { status } = await demo.call("PUT", "/api/v1/services/rtsp-server", { settings: { port: demo.streams } });
+  assert.equal(status, 200);
+  return demo;
+}
+
+export const live = {
+  async "live: switched on, playing, watched, kept as a picture, told to other programs"(chrome) {
+    const demo = await withStreams();
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await page.goto("/#/live");
+    await page.getByRole("button", { name: "Switch them on" }).click();
+    const video = page.locator("video");
+    await video.waitFor();
+    const time = () => video.evaluate((element) => element.currentTime);
+    await page.getByRole("status").filter({ hasText: "Live." }).waitFor();
+    const first = await time();
+    await page.waitForFunction((since) => document.querySelector("video").currentTime > since + 3, first);
+    const { width, played } = await video.evaluate((element) => ({ width: element.videoWidth,
+      played: element.getVideoPlaybackQuality().totalVideoFrames }));
+    console.log(`live: ${first.toFixed(1)} s to ${(await time()).toFixed(1)} s, ${width} pixels wide, ${played} pictures shown`);
+    assert.ok(width > 0 && played > 0);
+
+    // Who watches, and how much that is.
+    const row = page.locator("tr").filter({ has: page.getByRole("rowheader", { name: "substream" }) });
+    await row.filter({ hasText: /live.*H264.*bit\/s/ }).waitFor();
+    await page.locator("tr").filter({ hasText: "this page" }).waitFor();
+    const stopped = page.getByRole("status").filter({ hasText: "Stopped." });
+    await page.getByRole("button", { name: "Stop" }).click();
+    await stopped.waitFor();
+    await page.getByText("0 of at most").waitFor();
+
+    await page.getByLabel("Stream", { exact: true }).selectOption("mainstream");
+    const [kept] = await Promise.all([page.waitForEvent("download"),
+      page.getByRole("button", { name: "Keep this picture" }).click()]);
+    assert.match(kept.suggestedFilename(), /^mainstream-[-0-9T]+\.jpg$/);
+    assert.equal(readFileSync(await kept.path()).readUInt16BE(0), 0xffd8, "it is a JPEG");
+
+    await page.getByText(`rtsp://127.0.0.1:${demo.streams}/substream`, { exact: true }).waitFor();
+    await page.getByRole("button", { name: `Copy: rtsp://127.0.0.1:${demo.streams}/mainstream` }).click();
+    await page.getByRole("button", { name: "Show the streams' password" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.locator("input[type=password]").fill("wrong");
+    await dialog.getByRole("button", { name: "Show" }).last().click();
+    await dialog.getByRole("alert").waitFor();
+    await dialog.locator("input[type=password]").fill(PASSWORD);
+    await dialog.getByRole("button", { name: "Show" }).last().click();
+    await dialog.waitFor({ state: "detached" });
+    const { json } = await demo.call("POST", "/api/v1/video/login", { password: PASSWORD });
+    await page.getByText(json.password, { exact: true }).waitFor();
+
+    // Begun again, and left: nobody watches then.
+    await page.getByRole("button", { name: "Play" }).click();
+    await page.getByRole("status").filter({ hasText: "Live." }).waitFor();
+    await page.goto("/#/home");
+    for (;;) {
+      const { json: now } = await demo.call("GET", "/api/v1/video");
+      if (now.server.viewers.length === 0) break;
+    }
+    const { wrong, foreign } = page.context();
+    await page.context().close();
+    assert.deepEqual([wrong, foreign], [[], []]);
+    await demo.stop();
+  },
+};
