@@ -17,13 +17,17 @@ const fn tables() -> [[u32; 256]; 4] {
             bit += 1;
         }
         tables[0][byte] = crc;
-        let mut n = 1;
-        while n < 4 {
-            crc = (crc >> 8) ^ tables[0][(crc & 0xFF) as usize];
-            tables[n][byte] = crc;
-            n += 1;
-        }
         byte += 1;
+    }
+    let mut n = 1;
+    while n < 4 {
+        let mut byte = 0;
+        while byte < 256 {
+            let crc = tables[n - 1][byte];
+            tables[n][byte] = (crc >> 8) ^ tables[0][(crc & 0xFF) as usize];
+            byte += 1;
+        }
+        n += 1;
     }
     tables
 }
