@@ -12,7 +12,7 @@ use crate::rig::{Card, text_of, wait};
 /// Text of a `hack.toml`, the line that is wrong, and a word of what is said.
 const BROKEN: [(&str, usize, &str); 33] = [
     ("id = \"cam\"\nexec = [\"x\"", 2, ""),
-    ("id = \"cam\"\nexec = \"x\"", 2, "invalid type"),
+    ("id = \"cam\"\nexec = \"x\"", 2, "expected a list"),
     ("exec = [\"x\"]", 1, "missing field `id`"),
     ("id = \"cam\"", 1, "no 'exec'"),
     ("id = \"other\"\nexec = [\"x\"]", 1, "folder's name 'cam'"),
@@ -29,7 +29,11 @@ const BROKEN: [(&str, usize, &str); 33] = [
     ("id = \"cam\"\nexec = [\"x\", \"{hack}\"]", 2, "nothing is called"),
     ("id = \"cam\"\nexec = [\"x\"]\nexce = 1", 3, "unknown field `exce`"),
     ("id = \"cam\"\nid = \"cam\"\nexec = [\"x\"]", 2, "duplicate key"),
-    ("id = \"cam\"\nexec = [\"x\"]\nrestart = \"often\"", 3, "unknown variant"),
+    (
+        "id = \"cam\"\nexec = [\"x\"]\nrestart = \"often\"",
+        3,
+        "one of `always`, `on-failure`, `never`",
+    ),
     ("id = \"cam\"\nexec = [\"x\"]\nneeds = [\"cam\"]", 3, "cannot need itself"),
     ("id = \"cam\"\nexec = [\"x\"]\nfifos = [\"../up\"]", 3, "'fifos' takes names"),
     ("id = \"cam\"\nexec = [\"x\"]\nfifos = [\"a\", \"a\"]", 3, "twice"),
@@ -40,7 +44,7 @@ const BROKEN: [(&str, usize, &str); 33] = [
     ("id = \"cam\"\nexec = [\"x\"]\n[limits]\nnice = -20", 4, "from 0 to 19"),
     ("id = \"cam\"\nexec = [\"x\"]\n[limits]\noom_score = -1000", 4, "from 100 to 1000"),
     ("id = \"cam\"\nexec = [\"x\"]\n[env]\n\"A=B\" = \"c\"", 4, "variable's name"),
-    ("id = \"cam\"\nexec = [\"x\"]\n[settings.a]\ntype = \"float\"", 4, "unknown variant"),
+    ("id = \"cam\"\nexec = [\"x\"]\n[settings.a]\ntype = \"float\"", 4, "one of `bool`"),
     (
         "id = \"cam\"\nexec = [\"x\"]\n[settings.a]\ntype = \"integer\"\nmin = 1\nmax = 5\ndefault = 9",
         7,
