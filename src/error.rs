@@ -18,6 +18,8 @@ pub enum Exit {
     Damaged = 4,
     /// Interrupted; `resume` goes on.
     Interrupted = 5,
+    /// The daemon is to be started again: the card holds a newer program. For the hook.
+    Again = 10,
 }
 
 /// What stands beside an error's text wherever it is shown.

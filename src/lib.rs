@@ -14,6 +14,7 @@
 //! | [`flash`] | what has to change, the writer, and the proof |
 //! | [`citizen`] | the camera on its network: clock, name, the vendor's cloud |
 //! | [`mqtt`] | Home Assistant by way of a broker |
+//! | [`update`] | a newer mi360d: whole, by whom, switched, taken back |
 //! | [`services`] | the hacks: found, supervised, configured, shown |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
 //! | [`rtsp`] | the RTSP server, a process of its own |
@@ -37,4 +38,5 @@ pub mod mqtt;
 pub mod rtsp;
 pub mod services;
 pub mod sys;
+pub mod update;
 pub mod web;

@@ -5,7 +5,7 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crc32fast::Hasher;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{BackupError, Digest, Progress};
@@ -22,7 +22,7 @@ const MOST_GAPS: usize = 64;
 const READER_STACK: usize = 64 << 10;
 
 /// Bytes that could not be read; they stand as 0xFF in what is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Gap {
     /// Bytes from the partition's start.
     pub offset: u32,

@@ -2,18 +2,20 @@
 //! him the page: defaults stand in, the fault is named with its line, and
 //! nothing is deleted on the strength of a default.
 
+mod read;
+
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::card::file::read_bounded;
+use crate::formats::toml::{self, line_at};
 
 /// The longest file read, in bytes.
 const LIMIT: u64 = 0x1_0000;
 
 /// All settings.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// The page.
     pub web: Web,
@@ -34,8 +36,7 @@ pub struct Config {
 }
 
 /// `[camera]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OnNetwork {
     /// Its name on the network; by default `mi360-` and the end of the WiFi's address.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,8 +75,7 @@ impl OnNetwork {
 }
 
 /// `[mqtt]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Mqtt {
     /// The broker; without one there is no MQTT.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,7 +89,7 @@ pub struct Mqtt {
 }
 
 /// A password that must be readable; its `Debug` shows nothing of it.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Password(pub String);
 
@@ -100,8 +100,7 @@ impl std::fmt::Debug for Password {
 }
 
 /// The beginning of a topic: letters, digits, `-`, `_` and `/`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Prefix(pub String);
 
 impl Default for Prefix {
@@ -122,8 +121,7 @@ impl TryFrom<String> for Prefix {
 }
 
 /// A host's name or address, and a port where it is not the usual one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Server(pub String);
 
 impl TryFrom<String> for Server {
@@ -143,8 +141,7 @@ impl TryFrom<String> for Server {
 }
 
 /// One part of a host's name, in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Label(pub String);
 
 impl TryFrom<String> for Label {
@@ -160,8 +157,7 @@ impl TryFrom<String> for Label {
 }
 
 /// A time zone as POSIX writes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TimeZone(pub String);
 
 impl TryFrom<String> for TimeZone {
@@ -180,16 +176,8 @@ impl TryFrom<String> for TimeZone {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hacks;
 
-impl<'de> Deserialize<'de> for Hacks {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Hacks, D::Error> {
-        let table = std::collections::BTreeMap::<String, serde::de::IgnoredAny>::deserialize;
-        table(deserializer).map(|_| Hacks)
-    }
-}
-
 /// `[web]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Web {
     /// Address and port; by default 0.0.0.0:80, or 8080 where 80 is taken.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -201,7 +189,7 @@ pub struct Web {
 }
 
 /// A language that the page speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     /// What the browser prefers.
@@ -214,8 +202,7 @@ pub enum Language {
 }
 
 /// `[backup]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Backup {
     /// Whether the chip is read, and saved if it changed, at each start.
     pub at_start: bool,
@@ -230,8 +217,7 @@ impl Default for Backup {
 }
 
 /// `[flash]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Flash {
     /// Partitions that may be written from elsewhere than this camera's own
     /// backups: BOOT, CONFIG, FACTORY (that one with its own identity only).
@@ -247,8 +233,7 @@ impl Default for Flash {
 }
 
 /// The name of a partition that can be unlocked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unlocked(pub String);
 
 impl TryFrom<String> for Unlocked {
@@ -262,8 +247,7 @@ impl TryFrom<String> for Unlocked {
 }
 
 /// `[log]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Log {
     /// `error`, `warn`, `info` or `debug`.
     pub level: Level,
@@ -278,7 +262,7 @@ impl Default for Log {
 }
 
 /// How much is logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum Level {
@@ -300,8 +284,7 @@ impl From<Level> for log::LevelFilter {
 }
 
 /// A number of sets, 1 to 1000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "i64")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Keep(pub usize);
 
 impl TryFrom<i64> for Keep {
@@ -312,8 +295,7 @@ impl TryFrom<i64> for Keep {
 }
 
 /// A size in KiB, 16 to 16384.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "i64")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct LimitKib(pub u64);
 
 impl TryFrom<i64> for LimitKib {
@@ -331,8 +313,7 @@ fn in_range(n: i64, low: i64, high: i64) -> Result<u64, String> {
 }
 
 /// A host name in lower case, as browsers send it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HostName(pub String);
 
 impl TryFrom<String> for HostName {
@@ -385,11 +366,9 @@ pub fn parse(text: &[u8]) -> Result<Config, String> {
         .map_err(|e| format!("line {}: it is not UTF-8", line_at(text, e.valid_up_to())))?;
     // Notepad puts a byte order mark in front.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    toml::from_str(text).map_err(|e| {
-        let start = e.span().map_or(0, |span| span.start);
-        let line = line_at(text.as_bytes(), start);
-        let source = text.lines().nth(line - 1).unwrap_or_default();
-        format!("line {line}{}: {}", field(source), reason(e.message()))
+    toml::from_str(text).map_err(|fault| {
+        let source = text.lines().nth(fault.line - 1).unwrap_or_default();
+        format!("line {}{}: {}", fault.line, field(source), reason(&fault.message))
     })
 }
 
@@ -407,19 +386,14 @@ fn field(line: &str) -> String {
 
 /// What toml says, as far as it does not quote a value.
 fn reason(message: &str) -> String {
-    let message = message.lines().collect::<Vec<_>>().join(", ");
     if message.starts_with("unknown field") {
-        return message;
+        return message.to_owned();
     }
     match message.split_once("expected") {
         Some((_, wanted)) => format!("expected{wanted}"),
         None if message.contains(['`', '"', '\'']) => "it cannot be understood".to_owned(),
-        None => message,
+        None => message.to_owned(),
     }
-}
-
-fn line_at(text: &[u8], offset: usize) -> usize {
-    text[..offset.min(text.len())].split(|b| *b == b'\n').count()
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 //! | `images`, `downloads` | what comes to the card, and what leaves it |
 //! | `sets` | backups made, read again and deleted by their owner |
 //! | `power`, `uninstall` | the restart, and the way back to stock |
+//! | `update` | a newer mi360d: agreed to, confirmed or taken back |
 //! | `boots` | the count of starts, and the safe mode |
 //! | `citizen` | the camera on its network: clock, name, cloud |
 //! | `mqtt` | the camera as a device of Home Assistant |
@@ -52,6 +53,7 @@ pub mod status;
 pub mod status_txt;
 pub mod synthetic;
 pub mod uninstall;
+pub mod update;
 pub mod video;
 
 use std::path::{Path, PathBuf};

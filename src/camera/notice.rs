@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
-use super::Camera;
 use super::state::{BackupState, State};
+use super::{Camera, update};
 use crate::backup::set::{self, SetState};
 use crate::backup::vault::{Kept, Vaulted};
 use crate::card::CardState;
@@ -65,11 +65,28 @@ pub fn all(camera: &Camera) -> Vec<Notice> {
     found.extend(of_backup(&state));
     found.extend(of_proofs(&state));
     found.extend(of_page(&state));
+    found.extend(update::of_update(state.update_failure.as_ref()));
     drop(state);
     found.extend(of_interruption(camera));
     found.extend(of_folders(camera));
     found.sort_by_key(|n| n.severity);
-    found
+    one_each(found)
+}
+
+/// One notice for each code: what failed for a reason that is told already is
+/// told with it.
+fn one_each(notices: Vec<Notice>) -> Vec<Notice> {
+    let mut kept: Vec<Notice> = Vec::new();
+    for notice in notices {
+        match kept.iter_mut().find(|k| k.code == notice.code) {
+            Some(first) => {
+                first.message.push_str("; ");
+                first.message.push_str(&notice.message);
+            }
+            None => kept.push(notice),
+        }
+    }
+    kept
 }
 
 fn of_identity(vaulted: &Vaulted) -> Option<Notice> {
@@ -269,5 +286,22 @@ pub fn log_vaulted(vaulted: &Vaulted) {
     }
     for n in of_identity(vaulted).into_iter().chain(of_keeping(&vaulted.kept)) {
         log::error!("{}: {}. {}", n.code, n.message, n.hint);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_and_what_failed_for_it_are_one_notice() {
+        let told = |code, message: &str| notice(Severity::Danger, code, message.into(), "hint");
+        let all = one_each(vec![
+            told("card-missing", "there is no card"),
+            told("identity-blank", "blank"),
+            told("card-missing", "no backup could be made"),
+        ]);
+        let messages: Vec<&str> = all.iter().map(|n| n.message.as_str()).collect();
+        assert_eq!(messages, ["there is no card; no backup could be made", "blank"]);
     }
 }

@@ -292,6 +292,7 @@ fn apply(
     wanted: &Map<String, Value>,
     leave_out: bool,
 ) -> Result<Changed, SettingsError> {
+    let held = crate::services::config::lock();
     let path = camera.settings_path();
     let text = current(&path)?;
     let mut document: DocumentMut = text
@@ -344,6 +345,7 @@ fn apply(
     if !done.changed.is_empty() {
         camera.card().require_writable()?;
         replace(&path, text.as_bytes())?;
+        drop(held);
         log::info!("settings changed: {}", done.changed.join(", "));
         in_force(camera, config);
     }

@@ -110,8 +110,7 @@ pub fn create(dir: &Path, model: Option<&str>, from: Option<&Path>) -> Result<()
             })
             .collect(),
     };
-    let text = toml::to_string(&camera)
-        .map_err(|e| SimulateError::File { path: settings.clone(), source: io::Error::other(e) })?;
+    let text = camera.to_text();
     make_dir(&dir.join("sdcard").join("mi360d"))?;
     // There is no lens: the streams show a made-up scene, once they are switched on.
     let streams = dir.join("sdcard/hacks/rtsp-server");

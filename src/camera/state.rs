@@ -36,6 +36,8 @@ pub struct State {
     pub network: super::citizen::Network,
     /// Why there is no page.
     pub page_problem: Option<String>,
+    /// Why a newer program did not stay.
+    pub update_failure: Option<String>,
     /// Where the page listens.
     pub listen: Option<SocketAddr>,
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::ChipError;
 
@@ -14,7 +14,7 @@ use super::ChipError;
 pub const WINDOW: u32 = 0x1_0000;
 
 /// What a partition is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// IPL, MXP table, U-Boot and its environment.
@@ -34,6 +34,22 @@ pub enum Role {
 }
 
 impl Role {
+    /// The words that stand for them in files.
+    pub const WORDS: [(&'static str, Role); 7] = [
+        ("boot", Role::Boot),
+        ("kernel", Role::Kernel),
+        ("rootfs", Role::Rootfs),
+        ("data", Role::Data),
+        ("config", Role::Config),
+        ("factory", Role::Factory),
+        ("other", Role::Other),
+    ];
+
+    /// Its word in files.
+    pub fn word(self) -> &'static str {
+        Role::WORDS.iter().find(|(_, role)| *role == self).map_or("other", |(word, _)| word)
+    }
+
     /// The six roles of a camera, in the order of the chip.
     pub const ALL: [Role; 6] =
         [Role::Boot, Role::Kernel, Role::Rootfs, Role::Data, Role::Config, Role::Factory];

@@ -8,34 +8,29 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use memmap2::MmapMut;
-use serde::{Deserialize, Serialize};
 
 use super::{Chip, ChipError, EraseBlock, Faults, FlashMap, Partition, RawPartition, Spent, time};
+use crate::formats::toml::{self, Fault, Fields, Node, Read, Writer};
 use crate::sys;
 
 /// Microseconds that are worth a nap: shorter ones take longer than they should.
 const NAP_MICROS: f64 = 2000.0;
 
 /// What `camera.toml` of a simulated camera says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimCamera {
     /// `ipc009`, `ipc019`, ...
     pub model: String,
     /// The address of the simulated WiFi, as `/sys/class/net/wlan0/address` has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wifi_mac: Option<String>,
     /// Bytes of a page: one program operation.
-    #[serde(default = "default_page")]
     pub page_size: u32,
     /// The partitions, in the order of `/proc/mtd`.
-    #[serde(rename = "partition")]
     pub partitions: Vec<SimPartition>,
 }
 
 /// One `[[partition]]` of `camera.toml`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimPartition {
     /// As `/proc/mtd` would name it.
     pub name: String,
@@ -47,8 +42,46 @@ pub struct SimPartition {
     pub erase_size: u32,
 }
 
-fn default_page() -> u32 {
-    256
+impl SimCamera {
+    /// As it stands in the file.
+    pub fn to_text(&self) -> String {
+        let mut to = Writer::default();
+        to.text("model", &self.model);
+        to.maybe("wifi_mac", self.wifi_mac.as_deref());
+        to.plain("page_size", &self.page_size);
+        for part in &self.partitions {
+            to.one_more("partition");
+            to.text("name", &part.name);
+            to.plain("offset", &part.offset);
+            to.plain("size", &part.size);
+            to.plain("erase_size", &part.erase_size);
+        }
+        to.finish()
+    }
+}
+
+impl Read for SimCamera {
+    fn read(node: Node) -> Result<SimCamera, Fault> {
+        let mut of = Fields::known(node, &["model", "wifi_mac", "page_size", "partition"])?;
+        Ok(SimCamera {
+            model: of.required("model")?,
+            wifi_mac: of.optional("wifi_mac")?,
+            page_size: of.or("page_size", 256)?,
+            partitions: of.required("partition")?,
+        })
+    }
+}
+
+impl Read for SimPartition {
+    fn read(node: Node) -> Result<SimPartition, Fault> {
+        let mut of = Fields::known(node, &["name", "offset", "size", "erase_size"])?;
+        Ok(SimPartition {
+            name: of.required("name")?,
+            offset: of.required("offset")?,
+            size: of.required("size")?,
+            erase_size: of.required("erase_size")?,
+        })
+    }
 }
 
 /// What happens when the simulated power fails.

@@ -15,7 +15,7 @@ use super::args::{Args, Command};
 use super::lines;
 use crate::camera::boots::Boots;
 use crate::camera::jobs::Kind;
-use crate::camera::{Camera, citizen, mqtt, services, simulate, startup};
+use crate::camera::{Camera, citizen, mqtt, services, simulate, startup, update};
 use crate::card::log::{LogFile, Recent};
 use crate::error::{Exit, Explain};
 use crate::web;
@@ -108,6 +108,7 @@ fn serve(
     if !args.verbose {
         log::set_max_level(settings.log.level.into());
     }
+    let on_trial = update::at_start(&camera);
     let camera = Arc::new(camera);
     // The backup does not wait for a page, and not for want of one either.
     let mut page = None;
@@ -130,6 +131,9 @@ fn serve(
         services::start(&camera, config);
         citizen::start(&camera);
         mqtt::start(&camera);
+    }
+    if on_trial {
+        spawn("trial", &camera, |camera| update::prove(camera));
     }
     spawn("work", &camera, startup::beside_serving);
     spawn("watch", &camera, |camera| {
@@ -171,7 +175,7 @@ fn serve(
         page.stop();
     }
     Boots::lasted(camera.card());
-    Ok(Exit::Done)
+    Ok(if update::starts_again() { Exit::Again } else { Exit::Done })
 }
 
 /// Binds and serves the page; what goes wrong is kept for whoever asks.

@@ -1,12 +1,12 @@
 //! What a power cut in the middle would cost, said before anything begins,
 //! and the phrase by which an owner agrees. Pure.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::chip::Role;
 
 /// What brings a camera back whose flash was cut short.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Heals {
     /// Linux still starts, and this program goes on.
@@ -18,6 +18,18 @@ pub enum Heals {
 }
 
 impl Heals {
+    /// The words that stand for them in files.
+    pub const WORDS: [(&'static str, Heals); 3] = [
+        ("itself", Heals::Itself),
+        ("boot-loader", Heals::BootLoader),
+        ("needs-pc", Heals::NeedsPc),
+    ];
+
+    /// Its word in files.
+    pub fn word(self) -> &'static str {
+        Heals::WORDS.iter().find(|(_, heals)| *heals == self).map_or("needs-pc", |(word, _)| word)
+    }
+
     /// Which case a flash of these partitions is; `rescue` where an image that
     /// the boot loader takes lies on the card meanwhile, for all that it writes.
     pub fn of(changed: &[Role], rescue: bool) -> Heals {

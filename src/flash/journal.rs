@@ -7,15 +7,17 @@
 //! written in turn in place, each with a sequence number and a CRC32: a torn
 //! slot leaves the one before it.
 
+mod job;
+
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+pub use job::{Job, JobPart, JobProtected, JobSource};
 
-use super::heal::Heals;
 use crate::card::file::{make_dir, read_bounded, replace, sync_dir};
 use crate::card::{Card, CardError};
+use crate::formats::toml;
 
 /// Bytes of a slot: a card's sector.
 const SLOT: usize = 512;
@@ -25,77 +27,6 @@ const SLOTS: u64 = 16;
 const MAGIC: &[u8; 8] = b"MI360J01";
 /// The longest `flash.toml` read, in bytes.
 const LIMIT: u64 = 0x4000;
-
-/// `flash.toml`: what is to be done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Job {
-    /// Version of this file.
-    pub format: u32,
-    /// A number that no other job on this card has.
-    pub id: String,
-    /// The fingerprint of the camera that it is for.
-    pub identity: String,
-    /// Where the new content comes from.
-    pub source: JobSource,
-    /// The backup that holds what was there before.
-    pub before: String,
-    /// What a power cut needs.
-    pub heals: Heals,
-    /// The name under which a rescue image lies at the card's root.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rescue: Option<String>,
-    /// SHA-256 of the WiFi's address, where that could be told: which camera it is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub wifi: Option<String>,
-    /// What of the chip was write-protected before, to be put back.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub protected: Vec<JobProtected>,
-    /// The partitions, in the order in which they are written.
-    #[serde(rename = "partition")]
-    pub partitions: Vec<JobPart>,
-}
-
-/// A range that was write-protected.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobProtected {
-    /// The partition's name.
-    pub name: String,
-    /// Bytes from its start.
-    pub offset: u32,
-    /// Bytes.
-    pub length: u32,
-}
-
-/// Where new content comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum JobSource {
-    /// A file, by its place on the card, below its root.
-    Image {
-        /// The path.
-        path: String,
-        /// SHA-256 of the file, in hex.
-        sha256: String,
-    },
-    /// A backup set.
-    Set {
-        /// Its folder's path, below the card's root.
-        path: String,
-    },
-}
-
-/// One partition of a job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobPart {
-    /// Its name.
-    pub name: String,
-    /// SHA-256 of the whole content that it is to have, in hex.
-    pub sha256: String,
-    /// Whether its content is not from the source but was carried over:
-    /// then it lies in `state/carried.bin`.
-    #[serde(default)]
-    pub carried: bool,
-}
 
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,8 +128,6 @@ impl Journal {
         let (job_path, path) = paths(card);
         let before = read_bounded(&path, SLOT as u64 * SLOTS).unwrap_or_default();
         let newest = before.chunks_exact(SLOT).filter_map(parse).map(|(n, ..)| n).max();
-        let text = toml::to_string(job)
-            .map_err(|e| CardError::new("cannot write", &job_path, std::io::Error::other(e)))?;
         let sequence = newest.unwrap_or(0);
         let carried = carried(card, &job.id);
         let mut journal = Journal {
@@ -211,7 +140,7 @@ impl Journal {
             begun_before,
         };
         journal.file()?;
-        replace(&job_path, text.as_bytes())?;
+        replace(&job_path, job.to_text().as_bytes())?;
         journal.note(Stage::Opened)?;
         Ok(journal)
     }
@@ -309,6 +238,7 @@ fn parse(slot: &[u8]) -> Option<(u64, u32, Stage)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::heal::Heals;
     use super::*;
 
     fn job(id: &str) -> Job {
@@ -375,7 +305,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let card = Card::folder(dir.path());
         Journal::open(&card, &job("1")).unwrap().close(&card).unwrap();
-        let text = toml::to_string(&job("2")).unwrap();
+        let text = job("2").to_text();
         fs::write(card.state_dir().join("flash.toml"), text).unwrap();
         assert!(is_open(&card), "agreed to, and not yet begun");
         fs::write(card.state_dir().join("flash.journal"), [7; 100]).unwrap();

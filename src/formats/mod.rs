@@ -4,15 +4,18 @@
 //! its builder side by side. What a whole partition or file amounts to is
 //! judged in [`crate::image`].
 
+pub mod base64;
 pub mod flsh;
 pub mod jffs2;
 pub mod mxp;
 pub mod squashfs;
 pub mod tf;
+pub mod toml;
 pub mod uboot_env;
 pub mod uimage;
 pub mod version;
 pub mod xz;
+pub mod zip;
 
 /// Whether all bytes are `value`; true for none at all.
 pub fn is_filled(bytes: &[u8], value: u8) -> bool {

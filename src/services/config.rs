@@ -5,24 +5,33 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
 use toml_edit::{DocumentMut, Item, Table};
 
 use super::error::ServiceError;
 use super::setting::{Value, Values};
 use crate::card::file::{read_bounded, replace};
+use crate::formats::toml::{self, Fault, Fields, Node, Read};
 
 /// The longest file, in bytes.
 const LIMIT: u64 = 0x1_0000;
 
 /// What `config.toml` says of one hack.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HackConfig {
     /// Whether it is to run; where nothing is said, its own file decides.
     pub enabled: Option<bool>,
     /// Values, not checked yet: only the hack knows its settings.
     pub settings: Values,
+}
+
+impl Read for HackConfig {
+    fn read(node: Node) -> Result<HackConfig, Fault> {
+        let mut of = Fields::known(node, &["enabled", "settings"])?;
+        Ok(HackConfig {
+            enabled: of.optional("enabled")?,
+            settings: of.or("settings", Values::new())?,
+        })
+    }
 }
 
 /// All of `[hacks]`; what is wrong with one hack's part is that hack's alone.
@@ -33,27 +42,26 @@ pub type HacksConfig = BTreeMap<String, Result<HackConfig, String>>;
 /// # Errors
 /// Why the file as a whole cannot be understood.
 pub fn read(path: &Path) -> Result<HacksConfig, String> {
-    #[derive(Default, Deserialize)]
-    struct Part {
-        #[serde(default)]
-        hacks: BTreeMap<String, toml::Value>,
-    }
     let bytes = match read_bounded(path, LIMIT) {
         Ok(bytes) => bytes,
         Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => return Ok(HacksConfig::new()),
         Err(e) => return Err(e.to_string()),
     };
-    let text = String::from_utf8_lossy(&bytes);
-    let part: Part = toml::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text))
+    of_text(&String::from_utf8_lossy(&bytes))
+}
+
+fn of_text(text: &str) -> Result<HacksConfig, String> {
+    let hacks = toml::parse(text.strip_prefix('\u{feff}').unwrap_or(text))
+        .and_then(Fields::any)
+        .and_then(|mut of| of.or("hacks", BTreeMap::<String, Node>::new()))
         .map_err(|_| "config.toml cannot be understood".to_owned())?;
-    let one = |(id, value): (String, toml::Value)| {
-        // What serde says may quote a value, and that may be a secret.
-        let config = value.try_into().map_err(|_| {
+    let one = |(id, node): (String, Node)| {
+        let config = HackConfig::read(node).map_err(|_| {
             format!("[hacks.{id}] of config.toml takes 'enabled' and [hacks.{id}.settings] only")
         });
         (id, config)
     };
-    Ok(part.hacks.into_iter().map(one).collect())
+    Ok(hacks.into_iter().map(one).collect())
 }
 
 /// Held by whoever reads `config.toml`, changes it and writes it back.
@@ -176,7 +184,7 @@ mod tests {
         assert!(more.contains("[hacks.other]\nenabled = false"), "{more}");
         assert!(more.contains("[hacks.other.settings]\nname = \"x\""), "{more}");
         let inline = change("hacks = { a = { enabled = true } }\n", "a", Some(false), &values("y"));
-        let read: toml::Table = toml::from_str(&inline.unwrap()).unwrap();
+        let read: ::toml::Table = ::toml::from_str(&inline.unwrap()).unwrap();
         assert_eq!(read["hacks"]["a"]["enabled"].as_bool(), Some(false));
         assert_eq!(read["hacks"]["a"]["settings"]["name"].as_str(), Some("y"));
     }
@@ -192,9 +200,11 @@ mod tests {
     fn any_text_comes_back_as_it_was() {
         proptest::proptest!(|(text in "\\PC*|[\n\"'\\\\;$(){}#]*")| {
             let changed = change("", "cam", None, &values(&text)).unwrap();
-            let read: toml::Table = toml::from_str(&changed).unwrap();
-            let config: HackConfig = read["hacks"]["cam"].clone().try_into().unwrap();
-            proptest::prop_assert_eq!(config.settings, values(&text));
+            let read: ::toml::Table = ::toml::from_str(&changed).unwrap();
+            let there = &read["hacks"]["cam"]["settings"]["name"];
+            proptest::prop_assert_eq!(there.as_str(), Some(text.as_str()));
+            let hacks = of_text(&changed).unwrap();
+            proptest::prop_assert_eq!(&hacks["cam"].as_ref().unwrap().settings, &values(&text));
         });
     }
 }

@@ -53,8 +53,7 @@ pub enum Origin {
 }
 
 /// What mi360d does itself before a hack starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prepare {
     /// The SSH server's account, keys and terminals.
     Ssh,
@@ -131,8 +130,7 @@ pub enum Port {
 }
 
 /// When a program is started again after it ended by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Restart {
     /// Whenever it ended.
     #[default]

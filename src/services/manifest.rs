@@ -8,12 +8,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use toml::Spanned;
-
 use super::error::Fault;
 use super::hack::{Hack, Optional, Origin, Port, Program, Ready, is_name};
 use super::setting::{Kind, Setting};
 use super::template::Template;
+use crate::formats::toml::{self, At, line_at};
 use crate::sys::spawn::Limits;
 use raw::{Raw, RawReady};
 
@@ -32,8 +31,8 @@ struct Wrong {
 }
 
 impl Wrong {
-    fn at(place: &Spanned<impl Sized>, message: impl Into<String>) -> Wrong {
-        Wrong { at: Some(place.span().start), message: message.into(), hint: HINT.into() }
+    fn at(place: &At<impl Sized>, message: impl Into<String>) -> Wrong {
+        Wrong { at: Some(place.at()), message: message.into(), hint: HINT.into() }
     }
 
     fn hint(self, hint: impl Into<String>) -> Wrong {
@@ -56,9 +55,9 @@ pub fn parse(text: &[u8], dir: &Path) -> Result<Hack, Fault> {
     })?;
     // Notepad puts a byte order mark in front.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let raw: Raw = toml::from_str(text).map_err(|e| Fault {
-        line: e.span().map(|span| line_at(text.as_bytes(), span.start)),
-        message: e.message().lines().collect::<Vec<_>>().join(", "),
+    let raw: Raw = toml::from_str(text).map_err(|fault| Fault {
+        line: Some(fault.line),
+        message: fault.message,
         hint: HINT.into(),
     })?;
     check(raw, dir).map_err(|wrong| Fault {
@@ -66,10 +65,6 @@ pub fn parse(text: &[u8], dir: &Path) -> Result<Hack, Fault> {
         message: wrong.message,
         hint: wrong.hint,
     })
-}
-
-fn line_at(text: &[u8], offset: usize) -> usize {
-    text[..offset.min(text.len())].split(|b| *b == b'\n').count()
 }
 
 fn check(raw: Raw, dir: &Path) -> Result<Hack, Wrong> {
@@ -94,9 +89,7 @@ fn check(raw: Raw, dir: &Path) -> Result<Hack, Wrong> {
     if let Some(words) = &raw.exec {
         vectors.push((id.clone(), exec(words, &settings)?));
     }
-    let mut named: Vec<_> = raw.programs.into_iter().collect();
-    named.sort_by_key(|(name, _)| name.span().start);
-    for (name, program) in few("programs", named)? {
+    for (name, program) in few("programs", raw.programs)? {
         if !is_name(name.as_ref()) || vectors.iter().any(|(other, _)| other == name.as_ref()) {
             return Err(Wrong::at(&name, "a program's name takes letters, digits, '-' and '_'"));
         }
@@ -106,7 +99,7 @@ fn check(raw: Raw, dir: &Path) -> Result<Hack, Wrong> {
         return Err(Wrong::at(&raw.id, "there is no 'exec': it names no program"));
     }
     let mut env = BTreeMap::new();
-    for (name, text) in few("env", raw.env.into_iter().collect())? {
+    for (name, text) in few("env", raw.env)? {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
         if name.as_ref().is_empty() || !name.as_ref().bytes().all(plain) {
             return Err(Wrong::at(&name, "a variable's name takes letters, digits and '_'"));
@@ -156,10 +149,7 @@ fn check(raw: Raw, dir: &Path) -> Result<Hack, Wrong> {
 }
 
 /// Checks the words that start a program.
-fn exec(
-    words: &Spanned<Vec<Spanned<String>>>,
-    settings: &[Setting],
-) -> Result<Vec<Template>, Wrong> {
+fn exec(words: &At<Vec<At<String>>>, settings: &[Setting]) -> Result<Vec<Template>, Wrong> {
     let exec = arguments(words, settings)?;
     match exec[0].fixed_start() {
         Some(program) if !program.is_empty() && exec[0].settings().next().is_none() => Ok(exec),
@@ -172,10 +162,7 @@ fn exec(
 }
 
 /// Checks the words of an argument vector.
-fn arguments(
-    words: &Spanned<Vec<Spanned<String>>>,
-    settings: &[Setting],
-) -> Result<Vec<Template>, Wrong> {
+fn arguments(words: &At<Vec<At<String>>>, settings: &[Setting]) -> Result<Vec<Template>, Wrong> {
     if words.as_ref().is_empty() || words.as_ref().len() > MANY {
         return Err(Wrong::at(words, format!("expected 1 to {MANY} arguments")));
     }
@@ -183,11 +170,7 @@ fn arguments(
 }
 
 /// Takes a text apart; the settings in it must be there, and fit there.
-fn template(
-    text: &Spanned<String>,
-    settings: &[Setting],
-    secrets: bool,
-) -> Result<Template, Wrong> {
+fn template(text: &At<String>, settings: &[Setting], secrets: bool) -> Result<Template, Wrong> {
     let parsed = Template::parse(text.as_ref()).map_err(|reason| Wrong::at(text, reason))?;
     for name in parsed.settings() {
         let Some(setting) = settings.iter().find(|setting| setting.name == name) else {
@@ -213,7 +196,7 @@ fn template(
     Ok(parsed)
 }
 
-fn names(what: &str, found: &[Spanned<String>]) -> Result<Vec<String>, Wrong> {
+fn names(what: &str, found: &[At<String>]) -> Result<Vec<String>, Wrong> {
     let mut names = Vec::new();
     for name in found {
         if !is_name(name.as_ref()) {
@@ -228,17 +211,14 @@ fn names(what: &str, found: &[Spanned<String>]) -> Result<Vec<String>, Wrong> {
     Ok(names)
 }
 
-fn few<T>(
-    what: &str,
-    found: Vec<(Spanned<String>, T)>,
-) -> Result<Vec<(Spanned<String>, T)>, Wrong> {
+fn few<T>(what: &str, found: Vec<(At<String>, T)>) -> Result<Vec<(At<String>, T)>, Wrong> {
     match found.get(MANY) {
         Some((name, _)) => Err(Wrong::at(name, format!("[{what}] holds more than {MANY}"))),
         None => Ok(found),
     }
 }
 
-fn short(what: &str, text: Option<Spanned<String>>, most: usize) -> Result<Option<String>, Wrong> {
+fn short(what: &str, text: Option<At<String>>, most: usize) -> Result<Option<String>, Wrong> {
     let Some(text) = text else { return Ok(None) };
     let good = (1..=most).contains(&text.as_ref().len())
         && !text.as_ref().chars().any(|c| c.is_control() && c != '\n');
@@ -249,7 +229,7 @@ fn short(what: &str, text: Option<Spanned<String>>, most: usize) -> Result<Optio
 }
 
 fn within(
-    number: Option<Spanned<i64>>,
+    number: Option<At<i64>>,
     what: &str,
     low: i64,
     high: i64,
@@ -273,9 +253,9 @@ fn limits(raw: raw::RawLimits) -> Result<Limits, Wrong> {
     })
 }
 
-fn ready(raw: Option<Spanned<RawReady>>, settings: &[Setting]) -> Result<Ready, Wrong> {
+fn ready(raw: Option<At<RawReady>>, settings: &[Setting]) -> Result<Ready, Wrong> {
     let Some(raw) = raw else { return Ok(Ready::Started) };
-    let place = Spanned::new(raw.span(), ());
+    let place = At::new(raw.at(), ());
     let raw = raw.into_inner();
     let within = Duration::from_secs(within(raw.seconds, "seconds", 1, 600, 30)?);
     match (raw.port, raw.port_setting, raw.file) {

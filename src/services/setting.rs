@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::ssh::crypt;
+use crate::formats::toml::{self, Fault, Node, Read};
 
 /// Bytes that a text or a secret may have.
 pub const TEXT_LIMIT: usize = 4096;
@@ -35,6 +36,21 @@ impl fmt::Debug for Value {
             Value::Text(text) => write!(f, "text of {} bytes", text.len()),
             Value::List(items) => write!(f, "list of {}", items.len()),
         }
+    }
+}
+
+impl Read for Value {
+    fn read(node: Node) -> Result<Value, Fault> {
+        Ok(match node.as_ref() {
+            toml::Kind::Bool(b) => Value::Bool(*b),
+            toml::Kind::Integer(n) => Value::Integer(*n),
+            toml::Kind::Text(_) => Value::Text(String::read(node)?),
+            toml::Kind::List(_) => Value::List(Vec::read(node)?),
+            toml::Kind::Table(_) | toml::Kind::Other => {
+                let message = "expected true or false, a whole number, a text or a list of texts";
+                return Err(Fault::new(node.at(), message));
+            }
+        })
     }
 }
 

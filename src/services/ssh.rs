@@ -2,7 +2,6 @@
 //! work on a read-only ROOTFS, keys, a host key that is made once, terminals.
 //! The server itself is Debian's dropbear (docs/ssh.md).
 
-pub mod base64;
 pub mod crypt;
 pub mod host_key;
 pub mod keys;

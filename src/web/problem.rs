@@ -94,8 +94,17 @@ fn status(code: &str, exit: Exit) -> u16 {
         "wrong-password" | "wrong-code" | "setup-needed" => 401,
         "image-too-large" => 413,
         "upload-broke-off" => 400,
-        "empty-password" | "long-password" | "token-name" | "setting" | "settings-file"
-        | "not-confirmed" | "ssh-key" => 422,
+        "empty-password"
+        | "long-password"
+        | "token-name"
+        | "setting"
+        | "settings-file"
+        | "not-confirmed"
+        | "ssh-key"
+        | "no-release"
+        | "release-damaged"
+        | "release-forged"
+        | "release-other-machine" => 422,
         "too-many-tries" => 429,
         "card-full" => 507,
         "card-missing" | "card-read-only" | "card-gone" | "rtsp-not-running"

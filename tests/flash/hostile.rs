@@ -193,6 +193,13 @@ fn protection_is_put_back_also_where_it_cannot_be_lifted_or_power_fails() {
     let parts: Vec<&Partition> = parts.iter().collect();
     Lifted::try_out(&chip, &parts, Vec::new()).unwrap_err();
     assert_eq!(chip.ranges.lock().unwrap().len(), 3, "all of it is as it was");
+    // The copy of an image from elsewhere does not outlive a refusal.
+    let outside = bench.path().join("elsewhere.img");
+    fs::write(&outside, six_blocks()).unwrap();
+    let camera = bench.camera_on(Box::new(chip));
+    assert!(flash(&camera, &image(&outside)).is_err());
+    assert_eq!(fs::read_dir(bench.home().join("images")).unwrap().count(), 0);
+    drop(camera);
     // A whole flash: lifted, written, put back.
     let path = bench.upload("six.img", &six_blocks());
     let camera = bench.camera_on(Box::new(locked(&bench, "", None)));

@@ -144,6 +144,14 @@ fn an_interrupted_flash_of_another_camera_is_left_alone() {
     let refused = resume(&bench.camera("")).err().unwrap();
     assert_eq!((refused.code(), refused.exit()), ("other-camera", Exit::Refused));
     assert!(bench.bytes() == chip);
+    // Nor does a flash of this camera take its place: the other would never come back.
+    let journal = bench.home().join("state/flash.toml");
+    let before = fs::read(&journal).unwrap();
+    let Err(FlashingError::Blocked(planned)) = flash(&bench.camera(""), &image(&path)) else {
+        panic!("it is refused")
+    };
+    assert!(planned.blockers.iter().any(|f| f.code == "other-camera"), "{:?}", planned.blockers);
+    assert!(bench.bytes() == chip && fs::read(&journal).unwrap() == before);
 }
 
 #[test]

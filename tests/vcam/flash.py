@@ -52,6 +52,7 @@ def boot(flash_map):
     if real and flash_map == "ipc019":
         return real.read_bytes()
     image = bytearray(noise(0x50000, "boot"))
+    image[0x00004:0x00008], image[0x10004:0x10008] = b"IPL_", b"IPLC"
     image[0x20000:0x21000] = bytes(0x1000)
     for i, (name, offset, size) in enumerate(MAPS[flash_map]):
         record = bytearray(0x88)

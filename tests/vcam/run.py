@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 """Runs the virtual camera's tests: all that are named in TESTS, or those given
-(as unittest names them). Each with its time; at the end `N passed, N failed`."""
+(as unittest names them), two cameras at a time on a PC of two cores; what measures
+times has the PC to itself. Each with its time; at the end `N passed, N failed`."""
 
 import os
+import re
+import subprocess
 import sys
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -13,8 +17,11 @@ sys.path.insert(0, str(HERE))
 os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
 sys.dont_write_bytecode = True
 
-TESTS = ["test_boot", "test_backup", "test_card", "test_gate", "test_ssh", "test_assemble", "test_citizen", "test_rtsp"]
+TESTS = ["test_boot", "test_backup", "test_card", "test_gate", "test_ssh", "test_assemble", "test_citizen", "test_rtsp",
+         "test_update"]
 # Too long for every run: `tests/vcam/run.py more`, and tests/soak.
+# Nothing beside them: they measure.
+ALONE = ("test_backup.BackupTest.test_a_proven_backup_is_not_slower_", "test_gate.", "test_flash_speed.")
 MORE = ["test_page", "test_flash", "test_flash_cuts", "test_flash_speed"]
 
 
@@ -60,14 +67,54 @@ class Result(unittest.TestResult):
         print(f"vcam {name} ... {'ok' if self._good else 'FAILED'} ({took:.0f} s)", flush=True)
 
 
-def main(names):
-    names = MORE if names == ["more"] else names or TESTS
-    suite = unittest.defaultTestLoader.loadTestsFromNames(names)
+def each(suite):
+    """The names of a suite's tests."""
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from each(test)
+        else:
+            yield test.id()
+
+
+def one(name):
+    """Runs one test in this process."""
     result = Result()
-    suite.run(result)
+    unittest.defaultTestLoader.loadTestsFromName(name).run(result)
     print(f"{result.passed} passed, {result.failed} failed")
     return 0 if result.passed and not result.failed else 1
 
 
+def apart(name):
+    """Runs one test in a process of its own: how many passed, and failed."""
+    done = subprocess.run([sys.executable, __file__, "--one", name], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said, _, last = done.stdout.rstrip("\n").rpartition("\n")
+    counts = re.fullmatch(r"(\d+) passed, (\d+) failed", last)
+    if not counts:
+        print(f"--- {name} ended with {done.returncode}\n{done.stdout}", flush=True)
+        return 0, 1
+    print(said, flush=True)
+    return int(counts[1]), int(counts[2])
+
+
+def main(names):
+    names = MORE if names == ["more"] else names or TESTS
+    names = list(each(unittest.defaultTestLoader.loadTestsFromNames(names)))
+    # A module that does not import is a test that fails, under another name.
+    names = [name.removeprefix("unittest.loader._FailedTest.") for name in names]
+    if len(names) == 1:
+        return one(names[0])
+    import parts
+
+    parts.build()
+    alone = [name for name in names if name.startswith(ALONE)]
+    with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as beside:
+        counts = list(beside.map(apart, (name for name in names if name not in alone)))
+    counts += map(apart, alone)
+    passed, failed = (sum(column) for column in zip(*counts))
+    print(f"{passed} passed, {failed} failed")
+    return 0 if passed and not failed else 1
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(one(sys.argv[2]) if sys.argv[1:2] == ["--one"] else main(sys.argv[1:]))

@@ -60,8 +60,7 @@ class RtspTest(CameraTest):
             self.assertTrue(viewer.playing.wait(60), viewer.error)
         decoder = Decoder(f"rtsp://{login[0]}:{login[1]}@127.0.0.1:{port}/mainstream")
         camera.wait_for(lambda: decoder.frames > 100 or not decoder.running(), 120, "pictures")
-        server = streams()
-        self.assertEqual(len(server["viewers"]), 8)
+        camera.wait_for(lambda: len((streams() or {"viewers": ()})["viewers"]) == 8, 120, "all eight")
         film = ask("/snapshot?stream=substream")
         self.assertEqual(film[4:8], b"ftyp")
 
@@ -87,7 +86,8 @@ class RtspTest(CameraTest):
                 if last is not None and numbers[mark] != (last + 1) % len(keys):
                     self.assertTrue(key, "it goes on at a key frame only")
                 last = numbers[mark]
-        lost = {s["name"]: s["lost"] for s in streams()["streams"]}
+        server = camera.wait_for(streams, 120, "numbers")
+        lost = {s["name"]: s["lost"] for s in server["streams"]}
         print(f"[rtsp] lost at the FIFOs: {lost}")
 
 

@@ -73,6 +73,8 @@ class VirtualCamera:
         self.port = None
         # Further ports of the camera: {its port: this PC's}.
         self.more_ports = {}
+        # Another network than QEMU's own, and the command that QEMU is started by.
+        self.nic, self.started_by = None, []
         self.rescued = False
         self._qemu = None
         self._commands = 0
@@ -104,7 +106,7 @@ class VirtualCamera:
             "-dtb", parts.dtbs[self.flash_map],
             "-append", f"console=ttyS4,115200n8 loglevel=4 panic=1 {append}",
             "-drive", f"file={self.flash},if=mtd,format=raw,index=0,id=chip,cache={CACHE}",
-            "-nic", "user" + "".join(
+            "-nic", self.nic or "user" + "".join(
                 f",hostfwd=tcp:127.0.0.1:{here}-:{there}"
                 for there, here in {self.guest_port: self.port, **self.more_ports}.items()),
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
@@ -116,8 +118,8 @@ class VirtualCamera:
             self._said = b""
         self._errors = open(Path(self._folder.name) / "qemu.err", "w+b")
         self._qemu = subprocess.Popen(
-            [str(a) for a in args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self._errors,
+            [*self.started_by, *(str(a) for a in args)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
         )
         threading.Thread(target=self._listen, args=(self._qemu,), daemon=True).start()
         if wait:

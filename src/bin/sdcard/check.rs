@@ -15,7 +15,7 @@ use crate::Result;
 use crate::layout::{self, Entry};
 
 /// Without these a card does nothing, whatever the overlay holds.
-const REQUIRED: [&str; 9] = [
+const REQUIRED: [&str; 10] = [
     "LICENSE",
     "README.txt",
     "hacks/ssh-server/dropbearmulti",
@@ -25,6 +25,7 @@ const REQUIRED: [&str; 9] = [
     "manu_test/manu.sh",
     "mi360d/config.toml",
     "mi360d/mi360d",
+    "mi360d/release.txt",
 ];
 
 /// What was found: paths from the card's root, folders with `None`.
@@ -141,6 +142,7 @@ mod tests {
             entry("manu_test/manu.sh", "#!/bin/sh\nx &\n"),
             entry("mi360d/config.toml", "# none\n"),
             entry("mi360d/mi360d", "\x7fELF"),
+            entry("mi360d/release.txt", "mi360d 1\n"),
         ]
     }
 

@@ -8,6 +8,7 @@ mod check;
 mod cross;
 mod elf;
 mod layout;
+mod sign;
 mod ssh;
 
 use std::path::{Path, PathBuf};
@@ -19,11 +20,14 @@ type Result<T> = std::result::Result<T, String>;
 const HELP: &str = "\
 Cross-builds mi360d for the camera and lays out its SD card.
 
-use: cargo sdcard [--way WAY] [--binary FILE]
+use: cargo sdcard [--way WAY] [--binary FILE] [--sign KEY]
+     cargo sdcard --new-key KEY
 
   --way WAY      build this way only: target, build-std or debian
                  (without it: the first of the three that works)
   --binary FILE  take this ARM binary instead of building one
+  --sign KEY     sign the release with this secret key of minisign's
+  --new-key KEY  make that key, and the public one that goes into the binary
   --help         this text
 
 Makes target/sdcard/ (copy what is IN it to the root of a FAT32 card) and
@@ -37,6 +41,8 @@ what to install otherwise.
 struct Asked {
     way: Option<cross::Way>,
     binary: Option<PathBuf>,
+    sign: Option<PathBuf>,
+    new_key: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -76,6 +82,10 @@ fn arguments() -> Result<Option<Asked>> {
             Long("binary") => {
                 asked.binary = Some(parser.value().map_err(|e| e.to_string())?.into());
             }
+            Long("sign") => asked.sign = Some(parser.value().map_err(|e| e.to_string())?.into()),
+            Long("new-key") => {
+                asked.new_key = Some(parser.value().map_err(|e| e.to_string())?.into());
+            }
             other => return Err(other.unexpected().to_string()),
         }
     }
@@ -84,6 +94,9 @@ fn arguments() -> Result<Option<Asked>> {
 
 fn pack(asked: &Asked) -> Result<()> {
     let repo = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if let Some(key) = &asked.new_key {
+        return sign::new_key(repo, key);
+    }
     let binary = match &asked.binary {
         Some(binary) => binary.clone(),
         None => cross::build(repo, asked.way)?,
@@ -97,7 +110,12 @@ fn pack(asked: &Asked) -> Result<()> {
         elf::SIZE_LIMIT
     );
 
-    let manifest = layout::manifest(repo, bytes, ssh::build(repo)?)?;
+    let mut manifest = layout::manifest(repo, bytes, ssh::build(repo)?)?;
+    let listing = sign::listing(&manifest);
+    if let Some(key) = &asked.sign {
+        manifest.push(sign::signature(&listing, key)?);
+    }
+    manifest.push(listing);
     let folder = repo.join("target/sdcard");
     let archive = repo.join("target/sdcard.zip");
     layout::write_folder(&folder, &manifest)?;

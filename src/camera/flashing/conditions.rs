@@ -2,7 +2,7 @@
 //! be saved, the identity is safe, the chip can be read and written, nothing
 //! stands in the way. Looked at, never changed.
 
-use super::{PlanSource, Planned};
+use super::{PlanSource, Planned, resume, run};
 use crate::backup::{Reading, make, set};
 use crate::camera::Camera;
 use crate::camera::machine::Needs;
@@ -25,6 +25,7 @@ pub fn check(camera: &Camera, planned: &mut Planned) {
     }
     let needs = needs(planned);
     found.extend(camera.machine().obstacles(needs));
+    found.extend(source(camera, planned));
     found.extend(other_job(camera, planned));
     for finding in found {
         match finding.severity {
@@ -117,6 +118,18 @@ fn card(camera: &Camera, planned: &Planned) -> Option<Finding> {
     })
 }
 
+/// After a power cut a set must still be where it was: on the card.
+fn source(camera: &Camera, planned: &Planned) -> Option<Finding> {
+    let PlanSource::Set(path) = &planned.request.source else { return None };
+    let stays = run::below_card(camera, path).is_some();
+    let is_device = matches!(camera.source(), crate::camera::Source::Device);
+    (is_device && !stays).then(|| {
+        Finding::blocker("set-not-on-card", format!("{} is not on the card", path.display())).hint(
+            "Copy the set into mi360d/backups on the card: a restore may have to go on later.",
+        )
+    })
+}
+
 fn identity(camera: &Camera, planned: &Planned) -> Option<Finding> {
     let state = camera.state();
     let kept = &state.vaulted.as_ref()?.kept;
@@ -157,6 +170,13 @@ fn chip(camera: &Camera, part: &Partition, planned: &Planned) -> Vec<Finding> {
 /// Another flash, of this process or another, or one that was interrupted.
 fn other_job(camera: &Camera, planned: &Planned) -> Option<Finding> {
     match journal::find(camera.card()) {
+        Found::Open(job, _) if resume::check_camera(camera, &job).is_err() => Some(
+            Finding::blocker(
+                "other-camera",
+                "this card holds an interrupted flash of another camera, which needs it to go on",
+            )
+            .hint("Put the card back into that camera, and use another card here."),
+        ),
         Found::Open(job, _) => {
             let covered = job
                 .partitions

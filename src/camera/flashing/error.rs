@@ -57,6 +57,9 @@ pub enum FlashingError {
     /// The machine cannot be made ready to go on.
     #[error("the flash is still half done, and cannot go on: {0}")]
     NotReady(#[source] MachineError),
+    /// It failed after the vendor's programs were ended and DATA was unmounted.
+    #[error(transparent)]
+    AfterRelease(Box<FlashingError>),
     /// Something forbids it.
     #[error("{}", first_reason(.0))]
     Blocked(Box<Planned>),
@@ -114,6 +117,7 @@ impl Explain for FlashingError {
             FlashingError::Flash(e) => e.code(),
             FlashingError::Card(e) => e.code(),
             FlashingError::Machine(e) | FlashingError::NotReady(e) => e.code(),
+            FlashingError::AfterRelease(e) => e.code(),
             FlashingError::Blocked(planned) => {
                 planned.blockers.first().map_or("blocked", |finding| finding.code)
             }
@@ -143,6 +147,11 @@ impl Explain for FlashingError {
                  again in a minute."
                     .to_owned()
             }
+            FlashingError::AfterRelease(e) => format!(
+                "{} The camera's own programs were ended for the flash: restart it to have them \
+                 back.",
+                e.hint()
+            ),
             FlashingError::Blocked(planned) => {
                 let hint = planned.blockers.first().map(|finding| finding.hint.clone());
                 format!("Nothing was written. {}", hint.unwrap_or_default()).trim_end().to_owned()
@@ -176,6 +185,7 @@ impl Explain for FlashingError {
     fn exit(&self) -> Exit {
         match self {
             FlashingError::Open { source, .. } if source.fault() == Fault::Gone => Exit::Usage,
+            FlashingError::AfterRelease(e) => e.exit(),
             FlashingError::Choice(e) => e.exit(),
             FlashingError::Backup(e) => e.exit(),
             FlashingError::Flash(e) => e.exit(),

@@ -15,6 +15,10 @@
 //! | `outcome` | what came of it, what is where |
 //! | `error` | why not |
 
+use super::Camera;
+use crate::backup::Progress;
+use crate::flash::Watch;
+
 mod conditions;
 mod document;
 mod error;
@@ -33,3 +37,49 @@ pub use outcome::{Flashed, PartFate, WhatCame};
 pub use planned::Planned;
 pub use request::{PlanRequest, PlanSource};
 pub use resume::Interrupted;
+
+impl Camera {
+    /// What was interrupted, if something was; changes nothing.
+    pub fn interrupted(&self) -> Option<Interrupted> {
+        resume::interrupted(self)
+    }
+
+    /// A plan; changes nothing.
+    ///
+    /// # Errors
+    /// [`FlashingError`].
+    pub fn plan(
+        &self,
+        request: &PlanRequest,
+        progress: &dyn Progress,
+    ) -> Result<Planned, FlashingError> {
+        planned::plan(self, request, progress)
+    }
+
+    /// A flash, if the phrase agrees to its plan.
+    ///
+    /// # Errors
+    /// [`FlashingError`]: then no byte was written.
+    pub fn flash(
+        &self,
+        request: &PlanRequest,
+        phrase: Option<&str>,
+        watch: &dyn Watch,
+        progress: &dyn Progress,
+    ) -> Result<Flashed, FlashingError> {
+        run::flash(self, request, phrase, watch, progress)
+    }
+
+    /// Goes on with what was interrupted; `None` where nothing was.
+    ///
+    /// # Errors
+    /// [`FlashingError`]: then nothing more was written.
+    pub fn resume(
+        &self,
+        by_itself: bool,
+        watch: &dyn Watch,
+        progress: &dyn Progress,
+    ) -> Result<Option<Flashed>, FlashingError> {
+        resume::resume(self, by_itself, watch, progress)
+    }
+}

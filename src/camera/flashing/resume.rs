@@ -209,7 +209,7 @@ fn check_job(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
 }
 
 /// A card may have been carried to another camera in the middle.
-fn check_camera(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
+pub(super) fn check_camera(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
     let wifi = camera.machine().wifi_mac().map(|mac| super::run::wifi_mark(&mac));
     if let (Some(then), Some(now)) = (&job.wifi, &wifi)
         && then != now
@@ -377,50 +377,4 @@ fn carried(camera: &Camera, job: &Job, note: &JobPart) -> Result<Arc<dyn NewCont
         return Err(format!("{} is damaged", path.display()));
     }
     Ok(Arc::new(content))
-}
-
-impl Camera {
-    /// What was interrupted, if something was; changes nothing.
-    pub fn interrupted(&self) -> Option<Interrupted> {
-        interrupted(self)
-    }
-
-    /// A plan; changes nothing.
-    ///
-    /// # Errors
-    /// [`FlashingError`].
-    pub fn plan(
-        &self,
-        request: &super::PlanRequest,
-        progress: &dyn Progress,
-    ) -> Result<super::Planned, FlashingError> {
-        super::planned::plan(self, request, progress)
-    }
-
-    /// A flash, if the phrase agrees to its plan.
-    ///
-    /// # Errors
-    /// [`FlashingError`]: then no byte was written.
-    pub fn flash(
-        &self,
-        request: &super::PlanRequest,
-        phrase: Option<&str>,
-        watch: &dyn Watch,
-        progress: &dyn Progress,
-    ) -> Result<Flashed, FlashingError> {
-        super::run::flash(self, request, phrase, watch, progress)
-    }
-
-    /// Goes on with what was interrupted; `None` where nothing was.
-    ///
-    /// # Errors
-    /// [`FlashingError`]: then nothing more was written.
-    pub fn resume(
-        &self,
-        by_itself: bool,
-        watch: &dyn Watch,
-        progress: &dyn Progress,
-    ) -> Result<Option<Flashed>, FlashingError> {
-        resume(self, by_itself, watch, progress)
-    }
 }

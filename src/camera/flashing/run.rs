@@ -9,6 +9,7 @@ use super::planned::{self, Planned};
 use super::request::{PlanRequest, PlanSource};
 use super::{FlashingError, conditions, rescue, resume, writing};
 use crate::backup::{Digest, Progress, hex, unhex};
+use crate::camera::machine::Prepared;
 use crate::camera::{Camera, Source, services, synthetic};
 use crate::card::CardError;
 use crate::card::file::{make_dir, write_proven};
@@ -49,19 +50,56 @@ pub fn flash(
 /// From the agreed plan to the first erase, and on.
 fn begin(
     camera: &Camera,
-    mut planned: Planned,
+    planned: Planned,
     watch: &dyn Watch,
     progress: &dyn Progress,
 ) -> Result<Flashed, FlashingError> {
     watch.step(Step::Preparing, None);
     let id = random_id();
     let (source, image) = keep_source(camera, &planned, &id)?;
-    let kept = Kept { id, source, image };
+    let kept = Kept { id: id.clone(), source, image };
+    let done = write_agreed(camera, planned, kept, watch, progress);
+    if done.is_err() {
+        writing::remove_unused_copy(camera, &id);
+    }
+    done
+}
+
+/// The same, with the source where a later start finds it.
+fn write_agreed(
+    camera: &Camera,
+    mut planned: Planned,
+    kept: Kept,
+    watch: &dyn Watch,
+    progress: &dyn Progress,
+) -> Result<Flashed, FlashingError> {
     let needs = conditions::needs(&planned);
     let hacks = services::hold(camera);
     let ready = camera.machine().prepare(needs)?;
+    let released = needs.data && ready.restarts();
+    let done = with_machine(camera, &mut planned, kept, ready, watch, progress);
+    match done {
+        Ok(done) => {
+            hacks.for_good(camera);
+            Ok(done)
+        }
+        Err(e) if released => Err(FlashingError::AfterRelease(Box::new(e))),
+        Err(e) => Err(e),
+    }
+}
+
+/// The same, with nothing in the way any more.
+fn with_machine(
+    camera: &Camera,
+    planned: &mut Planned,
+    kept: Kept,
+    ready: Box<dyn Prepared>,
+    watch: &dyn Watch,
+    progress: &dyn Progress,
+) -> Result<Flashed, FlashingError> {
+    let needs = conditions::needs(planned);
     watch.step(Step::Saving, None);
-    let before = save(camera, &mut planned, needs.data, progress)?;
+    let before = save(camera, planned, needs.data, progress)?;
     ready.beat();
     let chosen: Vec<PartPlan> = planned.parts.iter().filter(|p| p.changes()).cloned().collect();
     let parts = writing::in_order(chosen);
@@ -69,19 +107,12 @@ fn begin(
         let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
         Lifted::try_out(camera.chip(), &written, left_open(camera))?
     };
-    let opened = open(camera, &planned, &parts, kept, &lifted, before);
-    match opened {
-        Ok((job, journal)) => {
-            if let Err(e) = lifted.lift(camera.chip()) {
-                writing::abandon(camera, &job, journal);
-                return Err(e.into());
-            }
-            let done = writing::write(camera, &job, &parts, journal, ready, &lifted, watch);
-            hacks.for_good(camera);
-            Ok(done)
-        }
-        Err(e) => Err(e),
+    let (job, journal) = open(camera, planned, &parts, kept, &lifted, before)?;
+    if let Err(e) = lifted.lift(camera.chip()) {
+        writing::abandon(camera, &job, journal);
+        return Err(e.into());
     }
+    Ok(writing::write(camera, &job, &parts, journal, ready, &lifted, watch))
 }
 
 /// What an interrupted flash lifted, whose place this one takes.
@@ -219,25 +250,19 @@ fn keep_source(
     id: &str,
 ) -> Result<(JobSource, Option<PathBuf>), FlashingError> {
     let card = camera.card();
-    let below = |path: &Path| -> Option<String> {
-        path.strip_prefix(card.root()).ok()?.to_str().map(str::to_owned)
+    // On a PC a set may lie elsewhere: then it is named by its whole path.
+    let name = |path: &Path| {
+        let whole = || path.to_string_lossy().into_owned();
+        below_card(camera, path).unwrap_or_else(whole)
     };
     match &planned.request.source {
-        PlanSource::Set(path) => {
-            let place = below(path).or_else(|| {
-                let path = path.canonicalize().ok()?;
-                let root = card.root().canonicalize().ok()?;
-                path.strip_prefix(root).ok()?.to_str().map(str::to_owned)
-            });
-            // A set from elsewhere is named by its whole path: it is there, or it is not.
-            let path = place.unwrap_or_else(|| path.to_string_lossy().into_owned());
-            Ok((JobSource::Set { path }, None))
-        }
+        PlanSource::Set(path) => Ok((JobSource::Set { path: name(path) }, None)),
         PlanSource::Image(path) => {
             let sha256 = planned.sha256.clone().unwrap_or_default();
             let images = card.home().join("images");
-            let place = if path.starts_with(&images) {
-                path.clone()
+            let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
+            let place = if images.canonicalize().is_ok_and(|images| whole.starts_with(images)) {
+                whole
             } else {
                 make_dir(&images)?;
                 let to = images.join(writing::copy_name(id));
@@ -246,10 +271,15 @@ fn keep_source(
                 rescue::copy_proven(path, &to, &digest)?;
                 to
             };
-            let path = below(&place).unwrap_or_else(|| place.to_string_lossy().into_owned());
-            Ok((JobSource::Image { path, sha256 }, Some(place)))
+            Ok((JobSource::Image { path: name(&place), sha256 }, Some(place)))
         }
     }
+}
+
+/// A path below the card's root, where it lies on the card.
+pub(super) fn below_card(camera: &Camera, path: &Path) -> Option<String> {
+    let (path, root) = (path.canonicalize().ok()?, camera.card().root().canonicalize().ok()?);
+    path.strip_prefix(root).ok()?.to_str().map(str::to_owned)
 }
 
 /// A number that no other job on this card has.

@@ -9,7 +9,7 @@ use crate::camera::Camera;
 use crate::camera::machine::Prepared;
 use crate::card::CardError;
 use crate::chip::{ChipError, Partition, Role};
-use crate::flash::journal::{Job, JobSource, Journal, Stage};
+use crate::flash::journal::{self, Job, JobSource, Journal, Stage};
 use crate::flash::protection::Lifted;
 use crate::flash::writer::{self, Tally};
 use crate::flash::{BlockState, FlashError, PartPlan, Step, Watch};
@@ -210,6 +210,20 @@ fn remove_copy(camera: &Camera, job: &Job) {
         .and_then(|name| name.to_str())
         .is_some_and(|name| name == copy_name(&job.id));
     if is_copy && let Err(e) = std::fs::remove_file(&at) {
+        log::warn!("{}", CardError::new("cannot remove", &at, e));
+    }
+}
+
+/// The copy of an image for a flash that was refused after all, unless the
+/// journal names it: then a later start needs it.
+pub fn remove_unused_copy(camera: &Camera, id: &str) {
+    if matches!(journal::find(camera.card()), journal::Found::Open(job, _) if job.id == id) {
+        return;
+    }
+    let at = camera.card().home().join("images").join(copy_name(id));
+    if at.exists()
+        && let Err(e) = std::fs::remove_file(&at)
+    {
         log::warn!("{}", CardError::new("cannot remove", &at, e));
     }
 }

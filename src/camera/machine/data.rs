@@ -12,6 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::MachineError;
+use crate::chip::Role;
+use crate::chip::mtd::parse_proc_mtd;
 
 /// Where the stock firmware mounts DATA.
 pub const MOUNT_POINT: &str = "/mnt/data";
@@ -89,15 +91,41 @@ fn mounted() -> Option<u64> {
     (here != above).then_some(here)
 }
 
+/// What the kernel's list of mounts may call DATA's partition.
+fn sources() -> Vec<String> {
+    let list = fs::read_to_string("/proc/mtd").unwrap_or_default();
+    let data = Role::Data.name();
+    let number =
+        parse_proc_mtd(&list).into_iter().find(|raw| raw.name == data).map(|raw| raw.index);
+    let mut names = vec![format!("mtd:{data}")];
+    if let Some(n) = number {
+        names.extend([format!("/dev/mtdblock{n}"), format!("/dev/mtd{n}"), format!("mtd{n}")]);
+    }
+    names
+}
+
+/// Another place than its own where one of these sources is mounted.
+fn elsewhere(mounts: &str, sources: &[String]) -> Option<String> {
+    mounts.lines().find_map(|line| {
+        let mut words = line.split(' ');
+        let (source, point) = (words.next()?, words.next()?);
+        (sources.iter().any(|s| s == source) && point != MOUNT_POINT).then(|| point.to_owned())
+    })
+}
+
 /// Why DATA could not be released, as far as that can be told beforehand:
-/// something is mounted within it, or this program itself is in it.
+/// something is mounted within it, it is mounted at another place too, or this
+/// program itself is in it.
 pub fn obstacle() -> Option<String> {
+    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    if let Some(point) = elsewhere(&mounts, &sources()) {
+        return Some(format!("it is mounted at {point}"));
+    }
     let device = mounted()?;
     let own = Process { id: std::process::id(), name: "mi360d".to_owned() };
     if own.uses(device) {
         return Some("this program itself runs from it or has a file in it open".to_owned());
     }
-    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
     let inner = format!("{MOUNT_POINT}/");
     mounts
         .lines()
@@ -111,10 +139,10 @@ pub fn obstacle() -> Option<String> {
 /// # Errors
 /// [`MachineError::DataBusy`], naming who holds it.
 pub fn release() -> Result<(), MachineError> {
-    let Some(device) = mounted() else { return Ok(()) };
     if let Some(reason) = obstacle() {
         return Err(MachineError::DataBusy { reason });
     }
+    let Some(device) = mounted() else { return Ok(()) };
     let users = || {
         let mut users = who(&|process| process.id != 1 && process.uses(device));
         // The supervisor first: it would start again what is ended before it.
@@ -172,5 +200,21 @@ pub fn end(name: &str) -> bool {
             process.signal(signal);
         }
         std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_place_of_data_is_seen_whatever_it_is_mounted_by() {
+        let sources = ["mtd:DATA", "/dev/mtdblock3", "mtd3"].map(str::to_owned);
+        let own = "rootfs / squashfs ro 0 0\n/dev/mtdblock3 /mnt/data jffs2 rw 0 0\n";
+        assert_eq!(elsewhere(own, &sources), None);
+        for source in &sources {
+            let both = format!("{own}{source} /tmp/x jffs2 rw 0 0\n");
+            assert_eq!(elsewhere(&both, &sources).as_deref(), Some("/tmp/x"));
+        }
     }
 }

@@ -14,6 +14,7 @@ use super::watchdog::{self, Watchdog};
 use super::{Machine, MachineError, Needs, Prepared, data};
 use crate::camera::host;
 use crate::image::Finding;
+use crate::sys::mmap::map_locked;
 
 /// The live settings in DATA.
 const NVRAM: &str = "/mnt/data/.config.nvram";
@@ -23,6 +24,9 @@ const NVRAM_LIMIT: u64 = 0x1_0000;
 const UPDATER: &str = "miio_ota";
 /// KiB that must be available: a flash needs a few hundred.
 const MEMORY_KIB: u64 = 4096;
+
+/// Bytes of files that are held in memory for the first program: init and its C library.
+const PINNED: u64 = 3 << 20;
 
 /// How often the watchdog is fed beside what each block feeds it.
 const FEED: Duration = Duration::from_secs(10);
@@ -34,9 +38,33 @@ pub struct Device {
     watchdog: Arc<Mutex<Option<Watchdog>>>,
     /// The reboot was asked for: the watchdog is the last that can bring it about.
     let_go: Arc<AtomicBool>,
+    /// What the first program runs from, held in memory.
+    pinned: Mutex<Vec<memmap2::Mmap>>,
 }
 
 impl Device {
+    /// The ROOTFS is rewritten under the first program: a page of it that is read
+    /// anew then would be another file's, and the kernel ends with its first program.
+    fn pin_first_program(&self) {
+        let mut pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
+        if !pinned.is_empty() {
+            return;
+        }
+        let maps = fs::read_to_string("/proc/1/maps").unwrap_or_default();
+        let mut left = PINNED;
+        for path in mapped_files(&maps) {
+            let result = fs::File::open(path).and_then(|file| {
+                let length = file.metadata()?.len();
+                left = left.checked_sub(length).ok_or(std::io::ErrorKind::OutOfMemory)?;
+                map_locked(&file)
+            });
+            match result {
+                Ok(map) => pinned.push(map),
+                Err(e) => log::warn!("{path} is not held in memory: {e}"),
+            }
+        }
+    }
+
     /// From the moment it is ours: a slow card, a long backup or a refusal must
     /// not let it restart a half-written camera. It ends with the reboot only.
     fn feed_from_now_on(&self) {
@@ -47,6 +75,11 @@ impl Device {
             while !let_go.load(Ordering::SeqCst) {
                 if let Some(watchdog) = &*watchdog.lock().unwrap_or_else(PoisonError::into_inner) {
                     watchdog.feed();
+                }
+                // Its supervisor may have started it again.
+                for updater in data::who(&|process| process.name == UPDATER) {
+                    log::warn!("{UPDATER} was started during a flash: it is ended");
+                    updater.signal(Signal::SIGKILL);
                 }
                 std::thread::sleep(FEED);
             }
@@ -130,6 +163,7 @@ impl Machine for Device {
             *watchdog = Some(Watchdog::take()?);
             self.feed_from_now_on();
         }
+        self.pin_first_program();
         // The ROOTFS is rewritten under the programs that run from it: what is mapped now stays
         // in memory. Future mappings are not locked: that would make every stack resident.
         if let Err(e) = mlockall(MlockAllFlags::MCL_CURRENT) {
@@ -138,6 +172,17 @@ impl Machine for Device {
         let (watchdog, let_go) = (Arc::clone(&self.watchdog), Arc::clone(&self.let_go));
         Ok(Box::new(Ready { watchdog, let_go }))
     }
+}
+
+/// The files that a process maps, each once.
+fn mapped_files(maps: &str) -> Vec<&str> {
+    let mut found: Vec<&str> = Vec::new();
+    for path in maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..])) {
+        if !found.contains(&path) {
+            found.push(path);
+        }
+    }
+    found
 }
 
 struct Ready {
@@ -176,4 +221,21 @@ impl Prepared for Ready {
 
     /// The feeder goes on by itself.
     fn hold(self: Box<Self>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_process_maps_is_told_once_and_can_be_held() {
+        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+        let files = mapped_files(&maps);
+        let own = std::env::current_exe().unwrap();
+        assert_eq!(files.iter().filter(|path| **path == own.to_str().unwrap()).count(), 1);
+        assert!(!files.iter().any(|path| path.contains("[stack]")));
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(0x3000).unwrap();
+        assert_eq!(map_locked(&file).unwrap().len(), 0x3000);
+    }
 }

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
+use crate::formats::base64;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::base64;
 use crate::card::file::{make_dir, replace};
 use crate::services::ServiceError;
 

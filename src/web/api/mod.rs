@@ -11,6 +11,7 @@ pub(super) mod services;
 pub(super) mod session;
 pub(super) mod system;
 pub(super) mod tokens;
+pub(super) mod update;
 pub(super) mod video;
 
 use serde_json::json;

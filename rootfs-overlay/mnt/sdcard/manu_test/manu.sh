@@ -11,6 +11,9 @@ rm -f /tmp/factory_mode
 hook=/mnt/sdcard/manu_test/manu.sh
 program=/mnt/sdcard/mi360d/mi360d
 config=/mnt/sdcard/mi360d/config.toml
+# There as long as a new program has not answered; seconds that it has for that.
+trial=/mnt/sdcard/mi360d/trial
+patience=35
 here=/tmp/mi360d-hook
 
 # Whether two files are the same; by size alone where there is no cmp.
@@ -65,6 +68,40 @@ copy() {
     say "no copy in /tmp: running from the card"
 }
 
+# Runs the program.
+run() {
+    "$run" run --config "$config" 2>"$here/stderr"
+    status=$?
+}
+
+# Runs a program that has just been put on the card. It takes the mark away once it
+# answers; where it does not, the one before it comes back.
+try() {
+    "$run" run --config "$config" 2>"$here/stderr" &
+    child=$!
+    left=$patience
+    while [ -e "$trial" ] && [ "$left" -gt 0 ] && kill -0 "$child" 2>/dev/null; do
+        sleep 1
+        left=$((left - 1))
+    done
+    if [ -e "$trial" ]; then
+        kill -9 "$child" 2>/dev/null
+        wait "$child"
+        say "$(now): the new program does not answer: the old one comes back"
+        [ -s "$program.old" ] && mv -f "$program.old" "$program"
+        rm -f "$trial"
+        sync
+        # A card that takes nothing any more must not hold the old program up.
+        [ ! -e "$trial" ] || trial=
+        status=$again
+    else
+        wait "$child"
+        status=$?
+    fi
+}
+
+# The program ends with this number where the card holds another one.
+again=10
 pause=2
 short=0
 while :; do
@@ -72,8 +109,8 @@ while :; do
     run=$here/mi360d
     [ -x "$run" ] && [ "$status" != 126 ] || run=$program
     began=$(now)
-    "$run" run --config "$config" 2>"$here/stderr"
-    status=$?
+    if [ -e "$trial" ]; then try; else run; fi
+    [ "$status" -ne "$again" ] || { sleep 1; continue; }
     [ "$status" -ne 0 ] || { say "$(now): ended in good order"; exit 0; }
 
     # Three short lives in a row, and the pauses begin to grow, up to five minutes.

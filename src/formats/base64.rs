@@ -1,4 +1,4 @@
-//! Base64 (RFC 4648), as far as SSH keys and fingerprints need it. Pure.
+//! Base64 (RFC 4648), as SSH's keys and minisign's signatures need it. Pure.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

@@ -1,0 +1,101 @@
+//! Why a release is not taken.
+
+use thiserror::Error;
+
+use crate::card::CardError;
+use crate::error::{Exit, Explain};
+use crate::formats::zip::ZipError;
+
+/// Why a release is not taken.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum UpdateError {
+    /// It is no release.
+    #[error("this is no release of mi360d: {0}")]
+    NoRelease(String),
+    /// It is one, and not whole.
+    #[error("the release is damaged: {0}")]
+    Damaged(String),
+    /// Its program is for another machine.
+    #[error("the release is not for this camera: {0}")]
+    OtherMachine(String),
+    /// Its signature is wrong: worse than none.
+    #[error("the release's signature is wrong: {0}")]
+    Forged(String),
+    /// The phrase is needed, or is another one.
+    #[error("it needs the phrase: {0}")]
+    Phrase(String),
+    /// The card holds it already.
+    #[error("the card holds this release already")]
+    Same,
+    /// A simulated camera.
+    #[error("a simulated camera runs this PC's program")]
+    Simulated,
+    /// The card has no room.
+    #[error("the card has {free} KiB free, this needs {needed}")]
+    NoRoom {
+        /// KiB free.
+        free: u64,
+        /// KiB needed.
+        needed: u64,
+    },
+    /// The card.
+    #[error(transparent)]
+    Card(#[from] CardError),
+}
+
+impl From<ZipError> for UpdateError {
+    fn from(e: ZipError) -> UpdateError {
+        match e {
+            ZipError::NoZip => UpdateError::NoRelease(e.to_string()),
+            other => UpdateError::Damaged(other.to_string()),
+        }
+    }
+}
+
+impl Explain for UpdateError {
+    fn code(&self) -> &'static str {
+        match self {
+            UpdateError::NoRelease(_) => "no-release",
+            UpdateError::Damaged(_) => "release-damaged",
+            UpdateError::OtherMachine(_) => "release-other-machine",
+            UpdateError::Forged(_) => "release-forged",
+            UpdateError::Phrase(_) => "phrase-needed",
+            UpdateError::Same => "nothing-to-do",
+            UpdateError::Simulated => "simulated",
+            UpdateError::NoRoom { .. } => "card-full",
+            UpdateError::Card(e) => e.code(),
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            UpdateError::NoRelease(_) => {
+                "Send the zip of a release as it was downloaded, not unpacked and packed again."
+            }
+            UpdateError::Damaged(_) => "Nothing was changed. Download it again, and send it again.",
+            UpdateError::OtherMachine(_) => "Nothing was changed. Take the release for the camera.",
+            UpdateError::Forged(_) => {
+                "Nothing was changed. Somebody may have altered it: download it from the \
+                 project's own page."
+            }
+            UpdateError::Phrase(_) => {
+                "Nothing was changed. Nobody signed this release: type the phrase only if you \
+                 built it yourself or trust who did."
+            }
+            UpdateError::Same => "There is nothing to do.",
+            UpdateError::Simulated => "On a PC, build the newer program and start that.",
+            UpdateError::NoRoom { .. } => "Delete old images or backups, or use a larger card.",
+            UpdateError::Card(e) => return e.hint(),
+        }
+        .to_owned()
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            UpdateError::Card(e) => e.exit(),
+            UpdateError::Damaged(_) | UpdateError::Forged(_) => Exit::Damaged,
+            _ => Exit::Refused,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! A newer mi360d for the card: what a release is, whether it is whole and by whom,
+//! and how its files take the place of the old ones so that the old ones come back
+//! by themselves where the new program does not answer.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `release` | the list of a release's files |
+//! | `signature` | minisign's signature of that list |
+//! | `package` | the zip of a release, checked |
+//! | `switch` | beside the old ones, switched, confirmed or taken back |
+//! | `error` | why not |
+//!
+//! A release is the zip of `cargo sdcard`: the whole card, and in it `mi360d/release.txt`,
+//! which names every file with its SHA-256, signed in `mi360d/release.txt.minisig`.
+
+mod error;
+mod package;
+mod release;
+mod signature;
+mod switch;
+
+pub use error::UpdateError;
+pub use package::{Package, phrase};
+pub use release::{LISTING, Release, ReleaseFile, SIGNATURE, parse};
+pub use signature::{PUBLIC_KEY, verify};
+pub use switch::{Standing, TRIAL, confirm, is_trial, lay_down, standing, take_back};
