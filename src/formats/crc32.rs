@@ -17,13 +17,14 @@ const fn tables() -> [[u32; 256]; 4] {
             bit += 1;
         }
         tables[0][byte] = crc;
-        let mut n = 1;
-        while n < 4 {
-            crc = (crc >> 8) ^ tables[0][(crc & 0xFF) as usize];
-            tables[n][byte] = crc;
-            n += 1;
-        }
         byte += 1;
+    }
+    // These need all of the first.
+    let mut at = 256;
+    while at < 4 * 256 {
+        let before = tables[at / 256 - 1][at % 256];
+        tables[at / 256][at % 256] = (before >> 8) ^ tables[0][(before & 0xFF) as usize];
+        at += 1;
     }
     tables
 }
