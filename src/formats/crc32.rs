@@ -19,12 +19,15 @@ const fn tables() -> [[u32; 256]; 4] {
         tables[0][byte] = crc;
         byte += 1;
     }
-    // These need all of the first.
-    let mut at = 256;
-    while at < 4 * 256 {
-        let before = tables[at / 256 - 1][at % 256];
-        tables[at / 256][at % 256] = (before >> 8) ^ tables[0][(before & 0xFF) as usize];
-        at += 1;
+    let mut n = 1;
+    while n < 4 {
+        let mut byte = 0;
+        while byte < 256 {
+            let crc = tables[n - 1][byte];
+            tables[n][byte] = (crc >> 8) ^ tables[0][(crc & 0xFF) as usize];
+            byte += 1;
+        }
+        n += 1;
     }
     tables
 }
