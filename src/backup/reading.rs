@@ -4,7 +4,7 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crc32fast::Hasher;
+use crate::formats::crc32::Hasher;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 

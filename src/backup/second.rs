@@ -16,6 +16,7 @@ use super::set::{CHIP, file_name};
 use super::{BackupError, Digest, hex};
 use crate::card::file::NewFile;
 use crate::chip::{Chip, Partition, Role, WINDOW};
+use crate::formats::crc32;
 
 /// Readings of one window until two in a row must agree.
 const WINDOW_TRIES: u32 = 5;
@@ -153,7 +154,7 @@ fn settle(
     let cell = cell_size(part);
     let differing = |window: &[u8]| -> Vec<u32> {
         let first_cell = offset / cell;
-        let cells = window.chunks(cell as usize).map(crc32fast::hash);
+        let cells = window.chunks(cell as usize).map(crc32::hash);
         (first_cell..)
             .zip(cells)
             .filter(|(i, crc)| before.cells.get(*i as usize) != Some(crc))

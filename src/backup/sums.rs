@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use super::{Digest, hex, unhex};
+use crate::formats::crc32;
 
 /// The file that closes a set.
 pub const SHA256SUMS: &str = "SHA256SUMS";
@@ -76,7 +77,7 @@ pub struct Pieces {
 impl Pieces {
     /// The pieces of a text.
     pub fn of_text(file: &str, text: &[u8]) -> Pieces {
-        let crcs = text.chunks(TEXT_PIECE as usize).map(crc32fast::hash).collect();
+        let crcs = text.chunks(TEXT_PIECE as usize).map(crc32::hash).collect();
         Pieces { file: file.to_owned(), size: text.len() as u64, piece: TEXT_PIECE, crcs }
     }
 }

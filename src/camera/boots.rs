@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::card::Card;
 use crate::card::file::{make_dir, read_bounded, write_proven};
+use crate::formats::crc32;
 
 /// Starts in a row that did not last before the program starts in safe mode.
 pub const SAFE_MODE_AFTER: u32 = 3;
@@ -52,7 +53,7 @@ impl Boots {
     fn store(&mut self, card: &Card) {
         self.sequence = self.sequence.saturating_add(1);
         let body = format!("{} {} {}", self.sequence, self.count, self.failed);
-        let text = format!("{body} {:08x}\n", crc32fast::hash(body.as_bytes()));
+        let text = format!("{body} {:08x}\n", crc32::hash(body.as_bytes()));
         let path = &paths(card)[(self.sequence % 2) as usize];
         let stored = card
             .require_writable()
@@ -79,7 +80,7 @@ fn read(card: &Card) -> Boots {
 fn parse(text: &[u8]) -> Option<Boots> {
     let text = std::str::from_utf8(text).ok()?.strip_suffix('\n')?;
     let (body, crc) = text.rsplit_once(' ')?;
-    if u32::from_str_radix(crc, 16).ok()? != crc32fast::hash(body.as_bytes()) {
+    if u32::from_str_radix(crc, 16).ok()? != crc32::hash(body.as_bytes()) {
         return None;
     }
     let mut numbers = body.split(' ');

@@ -7,6 +7,7 @@ use super::content::NewContent;
 use super::error::FlashError;
 use super::plan::{Action, Block, read_chip};
 use crate::chip::{Chip, ChipError, Partition};
+use crate::formats::crc32;
 
 /// How often a block is written before it is given up.
 pub const TRIES: u32 = 3;
@@ -97,7 +98,7 @@ impl<'a> BlockWriter<'a> {
                         self.part.name
                     );
                     // What stands there now is in `back`; it may have had nothing done to it.
-                    if attempt == 1 && crc32fast::hash(&self.back) == plan.old_crc32 {
+                    if attempt == 1 && crc32::hash(&self.back) == plan.old_crc32 {
                         last = Some(FlashError::WriteProtected {
                             partition: self.part.name.clone(),
                             offset,
@@ -115,7 +116,7 @@ impl<'a> BlockWriter<'a> {
             action = Action::Erase;
         }
         if let Some(protected) = last
-            && crc32fast::hash(&self.back) == plan.old_crc32
+            && crc32::hash(&self.back) == plan.old_crc32
         {
             return Err(protected);
         }
@@ -149,7 +150,7 @@ impl<'a> BlockWriter<'a> {
         let partition = self.part.name.clone();
         // To tell the two apart, something would have to be programmed into a block that may
         // never be erased again: the old content is worth more than the word.
-        if crc32fast::hash(&self.back) == plan.old_crc32 {
+        if crc32::hash(&self.back) == plan.old_crc32 {
             return Err(FlashError::WriteProtected { partition, offset });
         }
         Err(FlashError::Stuck { partition, offset })

@@ -17,6 +17,7 @@ pub use job::{Job, JobPart, JobProtected, JobSource};
 
 use crate::card::file::{make_dir, read_bounded, replace, sync_dir};
 use crate::card::{Card, CardError};
+use crate::formats::crc32;
 use crate::formats::toml;
 
 /// Bytes of a slot: a card's sector.
@@ -195,7 +196,7 @@ impl Journal {
 
 /// A job's number in the slots.
 fn id_of(job: &Job) -> u32 {
-    crc32fast::hash(job.id.as_bytes())
+    crc32::hash(job.id.as_bytes())
 }
 
 fn build(sequence: u64, id: u32, stage: Stage) -> [u8; SLOT] {
@@ -212,14 +213,14 @@ fn build(sequence: u64, id: u32, stage: Stage) -> [u8; SLOT] {
     slot[16..20].copy_from_slice(&id.to_le_bytes());
     slot[20] = kind;
     slot[21] = value;
-    let crc = crc32fast::hash(&slot[..SLOT - 4]);
+    let crc = crc32::hash(&slot[..SLOT - 4]);
     slot[SLOT - 4..].copy_from_slice(&crc.to_le_bytes());
     slot
 }
 
 fn parse(slot: &[u8]) -> Option<(u64, u32, Stage)> {
     let (body, crc) = slot.split_at(SLOT - 4);
-    if &body[..8] != MAGIC || crc != crc32fast::hash(body).to_le_bytes() {
+    if &body[..8] != MAGIC || crc != crc32::hash(body).to_le_bytes() {
         return None;
     }
     let sequence = u64::from_le_bytes(body[8..16].try_into().ok()?);

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use crc32fast::Hasher;
+use crate::formats::crc32;
+use crate::formats::crc32::Hasher;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -184,7 +185,7 @@ pub fn compare(
         for (i, new) in new.chunks(size).enumerate() {
             let at = offset + (i * size) as u32;
             let number = at / part.erase_size;
-            let crc = crc32fast::hash(new);
+            let crc = crc32::hash(new);
             let known = reading.and_then(|r| r.cells.get(number as usize)).copied();
             let (action, old_crc32) = if known == Some(crc) {
                 (Action::Same, crc)

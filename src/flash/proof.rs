@@ -12,6 +12,7 @@ use super::error::FlashError;
 use super::plan::read_chip;
 use crate::backup::Digest;
 use crate::chip::{Chip, Partition};
+use crate::formats::crc32;
 
 /// Stack of the hashing thread, in bytes: its buffers are on the heap.
 const STACK: usize = 64 << 10;
@@ -87,7 +88,7 @@ impl<'scope> Proof<'scope> {
             let mut marked = pages.filter(|(_, page)| page.iter().any(|b| *b != 0xFF));
             let (at, page) = marked.next().unwrap_or((0, &block[..SAMPLE.min(block.len())]));
             let offset = offset + (i * self.erase_size + at * SAMPLE) as u32;
-            self.samples.push(Sample { offset, crc32: crc32fast::hash(page) });
+            self.samples.push(Sample { offset, crc32: crc32::hash(page) });
         }
         self.out.send(bytes).map_err(|_| FlashError::Interrupted)
     }
@@ -113,7 +114,7 @@ impl Proven {
         for sample in &self.samples {
             let length = SAMPLE.min((part.size - sample.offset) as usize);
             read_chip(chip, part, sample.offset, &mut page[..length])?;
-            if crc32fast::hash(&page[..length]) != sample.crc32 {
+            if crc32::hash(&page[..length]) != sample.crc32 {
                 log::warn!("{} at {:#x} no longer holds what it held", part.name, sample.offset);
                 return Ok(false);
             }

@@ -4,6 +4,7 @@
 //!
 //! Facts: docs/formats.md, U-Boot environment.
 
+use super::crc32;
 use super::{Pairs, is_filled, le32};
 
 /// Where the environment begins in BOOT, in bytes.
@@ -57,7 +58,7 @@ impl std::fmt::Debug for Env<'_> {
 /// end. `None` for fewer than 5 bytes.
 pub fn parse(region: &[u8]) -> Option<Env<'_>> {
     let text = region.get(4..).filter(|text| !text.is_empty())?;
-    Some(Env { stored_crc: le32(region, 0)?, computed_crc: crc32fast::hash(text), text })
+    Some(Env { stored_crc: le32(region, 0)?, computed_crc: crc32::hash(text), text })
 }
 
 /// An environment of `size` bytes with these keys and values, zeros behind
@@ -80,7 +81,7 @@ pub fn build(entries: &[(&[u8], &[u8])], size: usize) -> Option<Vec<u8>> {
         return None;
     }
     out.resize(size, 0);
-    let crc = crc32fast::hash(&out[4..]);
+    let crc = crc32::hash(&out[4..]);
     out[..4].copy_from_slice(&crc.to_le_bytes());
     Some(out)
 }

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::crc32;
 use super::{array, be32, is_filled, printable};
 
 /// Bytes of the header.
@@ -123,7 +124,7 @@ impl Header {
 
 /// The CRC of a header counts its own field as zero.
 fn header_crc(header: &[u8; HEADER]) -> u32 {
-    let mut crc = crc32fast::Hasher::new();
+    let mut crc = crc32::Hasher::new();
     crc.update(&header[..4]);
     crc.update(&[0; 4]);
     crc.update(&header[8..]);
@@ -195,7 +196,7 @@ pub struct Verdict {
 pub struct Check {
     head: Vec<u8>,
     header: Option<Result<Header, UimageError>>,
-    crc: crc32fast::Hasher,
+    crc: crc32::Hasher,
     data: u32,
     trailing: u64,
     trailing_ones: bool,
@@ -207,7 +208,7 @@ impl Default for Check {
         Check {
             head: Vec::with_capacity(HEADER),
             header: None,
-            crc: crc32fast::Hasher::new(),
+            crc: crc32::Hasher::new(),
             data: 0,
             trailing: 0,
             trailing_ones: true,
@@ -272,7 +273,7 @@ pub fn build(name: &str, time: u32, data: &[u8]) -> Option<Vec<u8>> {
         size: u32::try_from(data.len()).ok()?,
         load: 0x2000_8000,
         entry: 0x2000_8000,
-        data_crc: crc32fast::hash(data),
+        data_crc: crc32::hash(data),
         os: OS_LINUX,
         arch: ARCH_ARM,
         kind: TYPE_KERNEL,

@@ -20,11 +20,17 @@ const DICTIONARY: u32 = 0x8_0000;
 /// another way or is damaged.
 pub fn unpack(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
     let packed = bytes.get(STREAM_HEADER + block_header(bytes)?..)?;
-    let reader = lzma_rust2::Lzma2Reader::new(packed, DICTIONARY, None);
+    unpack_lzma2(packed, most).filter(|out| !out.is_empty())
+}
+
+/// Unpacks what the filter made, without a container around it: at most `most` bytes.
+pub fn unpack_lzma2(packed: &[u8], most: usize) -> Option<Vec<u8>> {
+    let dictionary = DICTIONARY.min(u32::try_from(most).ok()?);
+    let reader = lzma_rust2::Lzma2Reader::new(packed, dictionary, None);
     let mut out = Vec::new();
     // What is cut off or damaged gives an error: a part of it is of no use.
     reader.take(most as u64).read_to_end(&mut out).ok()?;
-    (!out.is_empty()).then_some(out)
+    Some(out)
 }
 
 /// Bytes of the first block's header, where it has the one filter.

@@ -10,7 +10,7 @@ use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 use thiserror::Error;
 
-use super::{le16, le32};
+use super::{crc32, le16, le32};
 
 /// Files of an archive at most.
 const MOST_FILES: u16 = 1024;
@@ -154,7 +154,7 @@ pub fn unpack(
         _ => return Err(damaged()),
     };
     let mut packed = Packed { read, at: u64::from(entry.at) + skipped, left: entry.packed };
-    let mut hasher = crc32fast::Hasher::new();
+    let mut hasher = crc32::Hasher::new();
     let mut left = entry.size;
     let mut take = |bytes: &[u8]| {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);

@@ -18,6 +18,7 @@ pub mod backend;
 pub mod gate;
 mod guard;
 mod openapi;
+mod packed;
 mod page;
 mod problem;
 mod reply;

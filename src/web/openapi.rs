@@ -4,15 +4,14 @@
 use serde_json::{Map, Value, json};
 
 use super::guard::Access;
+use super::packed::SCHEMAS;
 use super::reply;
 use super::routes::{Answer, Asked, Gives, ROUTES, Route};
 use crate::camera::settings::{FIELDS, FieldKind};
 
-/// What the documents look like; text, so that it costs no memory until somebody asks.
-const SCHEMAS: &str = include_str!("schemas.json");
-
 pub(super) fn document(_: &Asked<'_>) -> Answer {
-    let schemas = SCHEMAS.trim().strip_prefix('{').unwrap_or_default();
+    let schemas = SCHEMAS.text();
+    let schemas = schemas.trim().strip_prefix('{').unwrap_or_default();
     let body = format!(
         "{{\"openapi\":\"3.1.0\",\"info\":{},\"security\":[{{\"session\":[]}},{{\"token\":[]}}],\
          \"paths\":{},\"components\":{{\"securitySchemes\":{},\"schemas\":{{\"Config\":{},{schemas}}}}}",
@@ -143,7 +142,7 @@ mod tests {
 
     #[test]
     fn every_schema_that_a_route_names_is_there() {
-        let schemas: Value = serde_json::from_str(SCHEMAS).unwrap();
+        let schemas: Value = serde_json::from_str(&SCHEMAS.text()).unwrap();
         for route in ROUTES {
             let Gives::Json(_, gives) = route.gives else { continue };
             for name in [Some(gives), route.takes].into_iter().flatten() {

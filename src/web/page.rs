@@ -1,7 +1,6 @@
 //! The page: assets of the binary, and the texts in the language that the owner reads.
 
-use crc32fast::hash;
-
+use super::packed::{ENGLISH, PORTUGUESE, Packed, SCRIPT, STYLE};
 use super::reply;
 use super::routes::{Answer, Asked};
 use crate::camera::config::Language;
@@ -9,24 +8,7 @@ use crate::camera::config::Language;
 pub(super) const CSS: &str = "text/css; charset=utf-8";
 pub(super) const JS: &str = "text/javascript; charset=utf-8";
 
-const STYLE: &str = include_str!("page/page.css");
-/// Classic scripts share one scope: the parts are one script.
-const SCRIPT: &str = concat!(
-    "\"use strict\";\n",
-    include_str!("page/core.js"),
-    include_str!("page/map.js"),
-    include_str!("page/home.js"),
-    include_str!("page/chip.js"),
-    include_str!("page/flash.js"),
-    include_str!("page/backups.js"),
-    include_str!("page/live.js"),
-    include_str!("page/services.js"),
-    include_str!("page/settings.js"),
-    include_str!("page/start.js"),
-);
 const SHELL: &str = include_str!("page/index.html");
-const ENGLISH: &str = include_str!("page/texts/en.json");
-const PORTUGUESE: &str = include_str!("page/texts/pt.json");
 
 pub(super) fn style(asked: &Asked<'_>) -> Answer {
     Ok(asset(CSS, STYLE, asked))
@@ -36,9 +18,8 @@ pub(super) fn script(asked: &Asked<'_>) -> Answer {
     Ok(asset(JS, SCRIPT, asked))
 }
 
-fn asset(kind: &str, text: &'static str, asked: &Asked<'_>) -> reply::Reply {
-    let tag = format!("{:08x}", hash(text.as_bytes()));
-    reply::asset(kind, text.as_bytes(), &tag, asked.etag)
+fn asset(kind: &str, packed: Packed, asked: &Asked<'_>) -> reply::Reply {
+    reply::asset(kind, &|| packed.text().into_bytes(), &packed.tag(), asked.etag)
 }
 
 /// The shell with the texts as data in it: one request less, and no script of its own.
@@ -48,7 +29,7 @@ pub(super) fn page(asked: &Asked<'_>) -> Answer {
         Language::Pt => ("pt", PORTUGUESE),
         _ => ("en", ENGLISH),
     };
-    let html = SHELL.replacen("{language}", code, 1).replacen("{texts}", texts, 1);
+    let html = SHELL.replacen("{language}", code, 1).replacen("{texts}", &texts.text(), 1);
     let answer = reply::bytes(200, "text/html; charset=utf-8", html.into_bytes());
     Ok(reply::with(answer, "Vary", "Accept-Language"))
 }
@@ -89,7 +70,7 @@ mod tests {
         let read = |text: &str| -> serde_json::Map<String, serde_json::Value> {
             serde_json::from_str(text).unwrap()
         };
-        let (english, portuguese) = (read(ENGLISH), read(PORTUGUESE));
+        let (english, portuguese) = (read(&ENGLISH.text()), read(&PORTUGUESE.text()));
         for key in english.keys() {
             assert!(portuguese.contains_key(key), "{key} is not translated");
         }
@@ -97,13 +78,14 @@ mod tests {
         for key in portuguese.keys().filter(|key| !english.contains_key(*key)) {
             assert!(key.starts_with("say."), "{key} is nowhere in English");
         }
-        for (at, _) in SCRIPT.match_indices(" t(\"").chain(SCRIPT.match_indices("(t(\"")) {
-            let key = SCRIPT[at + 4..].split('"').next().unwrap();
+        let script = SCRIPT.text();
+        for (at, _) in script.match_indices(" t(\"").chain(script.match_indices("(t(\"")) {
+            let key = script[at + 4..].split('"').next().unwrap();
             let is_beginning = key.ends_with('.');
             assert!(is_beginning || english.contains_key(key), "{key} has no text");
         }
         // Data in a page ends at the first end of a script.
-        for text in [ENGLISH, PORTUGUESE] {
+        for text in [ENGLISH.text(), PORTUGUESE.text()] {
             assert!(!text.contains("</") && !text.contains("<!--"));
         }
     }

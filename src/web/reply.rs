@@ -51,11 +51,12 @@ pub fn bytes(status: u16, kind: &str, body: Vec<u8>) -> Reply {
 }
 
 /// A part of the program itself: kept by browsers as long as its tag is the same.
-pub fn asset(kind: &str, body: &'static [u8], tag: &str, known: Option<&str>) -> Reply {
+pub fn asset(kind: &str, body: &dyn Fn() -> Vec<u8>, tag: &str, known: Option<&str>) -> Reply {
     let quoted = format!("\"{tag}\"");
     let is_known = known == Some(quoted.as_str());
-    let (status, body) = if is_known { (304, &[][..]) } else { (200, body) };
-    let answer = stream(status, kind, Box::new(Cursor::new(body)), body.len());
+    let (status, body) = if is_known { (304, Vec::new()) } else { (200, body()) };
+    let length = body.len();
+    let answer = stream(status, kind, Box::new(Cursor::new(body)), length);
     with(with(answer, "Cache-Control", "no-cache"), "ETag", &quoted)
 }
 

@@ -1,6 +1,7 @@
 //! A folder's files as one zip, stored and not packed, made while it is sent: nothing is held but
 //! a window. Format: APPNOTE.TXT 4.3, without its 64-bit parts, which no set needs.
 
+use crate::formats::crc32;
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read};
@@ -127,7 +128,7 @@ impl Entry {
 
 fn crc(path: &Path) -> io::Result<u32> {
     let mut file = File::open(path)?;
-    let mut hasher = crc32fast::Hasher::new();
+    let mut hasher = crc32::Hasher::new();
     let mut buffer = vec![0; 0x1_0000];
     loop {
         match file.read(&mut buffer)? {

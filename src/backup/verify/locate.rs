@@ -12,6 +12,7 @@ use crate::backup::set::{CHIP, RECOVERY, required_files};
 use crate::backup::sums::{self, BLOCKSUMS, BlockSums, Pieces, SHA256SUMS, Sums};
 use crate::backup::{Digest, Progress};
 use crate::card::file::read_bounded;
+use crate::formats::crc32;
 
 /// The largest file whose `BLOCKSUMS` are made anew, in bytes: no camera has a larger chip.
 const LARGEST: u64 = 0x400_0000;
@@ -122,7 +123,7 @@ fn in_part(
             return Some(at);
         }
         let wanted = pieces.and_then(|p| p.crcs.get(i));
-        if wanted == Some(&crc32fast::hash(&here[..length])) {
+        if wanted == Some(&crc32::hash(&here[..length])) {
             continue;
         }
         let twin_read =
@@ -159,7 +160,7 @@ fn in_text(
     }
     let chunks = text.chunks(pieces.piece as usize);
     for (i, (chunk, crc)) in chunks.zip(&pieces.crcs).enumerate() {
-        if crc32fast::hash(chunk) != *crc {
+        if crc32::hash(chunk) != *crc {
             let at = i as u64 * u64::from(pieces.piece);
             let byte = wrong_byte(chunk, *crc);
             return Damage {
@@ -182,7 +183,7 @@ fn wrong_byte(chunk: &[u8], crc: u32) -> Option<usize> {
         let old = copy[i];
         for value in 0..=255 {
             copy[i] = value;
-            if crc32fast::hash(&copy) == crc {
+            if crc32::hash(&copy) == crc {
                 return Some(i);
             }
         }
@@ -219,7 +220,7 @@ fn in_blocksums(folder: &Path, manifest: Option<&Manifest>) -> Option<u64> {
                 .map(|at| {
                     let length = piece.min(size - at) as usize;
                     let read = file.read_exact_at(&mut buf[..length], u64::from(at));
-                    read.map_or(0, |()| crc32fast::hash(&buf[..length]))
+                    read.map_or(0, |()| crc32::hash(&buf[..length]))
                 })
                 .collect()
         });

@@ -23,7 +23,7 @@ Cross-builds mi360d for the camera and lays out its SD card.
 use: cargo sdcard [--way WAY] [--binary FILE] [--sign KEY]
      cargo sdcard --new-key KEY
 
-  --way WAY      build this way only: target, build-std or debian
+  --way WAY      build this way only: build-std, debian or target
                  (without it: the first of the three that works)
   --binary FILE  take this ARM binary instead of building one
   --sign KEY     sign the release with this secret key of minisign's
@@ -92,6 +92,14 @@ fn arguments() -> Result<Option<Asked>> {
     Ok(Some(asked))
 }
 
+/// The binary's bytes, where it is good for the camera.
+fn judge(binary: &Path) -> Result<Vec<u8>> {
+    let bytes = layout::read(binary)?;
+    elf::judge(&bytes)
+        .map_err(|faults| format!("{} is not for the camera: {faults}", binary.display()))?;
+    Ok(bytes)
+}
+
 fn pack(asked: &Asked) -> Result<()> {
     let repo = Path::new(env!("CARGO_MANIFEST_DIR"));
     if let Some(key) = &asked.new_key {
@@ -99,11 +107,9 @@ fn pack(asked: &Asked) -> Result<()> {
     }
     let binary = match &asked.binary {
         Some(binary) => binary.clone(),
-        None => cross::build(repo, asked.way)?,
+        None => cross::build(repo, asked.way, &|binary| judge(binary).map(drop))?,
     };
-    let bytes = layout::read(&binary)?;
-    elf::judge(&bytes)
-        .map_err(|faults| format!("{} is not for the camera: {faults}", binary.display()))?;
+    let bytes = judge(&binary)?;
     println!(
         "binary: {} bytes, static ARM hard float, stripped (limit {})",
         bytes.len(),

@@ -1,5 +1,6 @@
 //! The nodes of JFFS2: headers and checksums. Counting is in the module above.
 
+use crate::formats::crc32;
 use crate::formats::{array, le16, le32};
 
 /// Little-endian 0x1985.
@@ -83,7 +84,7 @@ fn sum(node: &[u8], covered: usize, at: usize) -> Option<bool> {
 
 /// The CRC32 of JFFS2: started from 0 and not inverted at the end.
 pub(super) fn crc32(bytes: &[u8]) -> u32 {
-    let mut crc = crc32fast::Hasher::new_with_initial(u32::MAX);
+    let mut crc = crc32::Hasher::new_with_initial(u32::MAX);
     crc.update(bytes);
     !crc.finalize()
 }

@@ -2,6 +2,7 @@
 //! many zeros or `x`, so that every text stays where it is. Pure.
 
 use super::secrets::{Secrets, is_secret_key};
+use crate::formats::crc32;
 use crate::formats::uboot_env;
 
 /// Bytes of the CRC in front.
@@ -36,7 +37,7 @@ pub fn redact(region: &mut [u8], secrets: &Secrets) -> EnvNote {
         }
         secrets.blank_short(text);
     }
-    let computed = crc32fast::hash(&region[TEXT..]);
+    let computed = crc32::hash(&region[TEXT..]);
     // A wrong one stays as it is, unless it became right by chance.
     let stored = if crc_ok {
         computed
