@@ -13,8 +13,8 @@ use super::{Chip, ChipError, EraseBlock, Faults, FlashMap, Partition, RawPartiti
 use crate::formats::toml::{self, Fault, Fields, Node, Read, Writer};
 use crate::sys;
 
-/// Microseconds that are worth a nap: shorter ones take longer than they should.
-const NAP_MICROS: f64 = 2000.0;
+/// What is worth a nap: a shorter one takes longer than it should.
+const NAP: Duration = Duration::from_millis(2);
 
 /// What `camera.toml` of a simulated camera says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,9 +206,9 @@ impl SimChip {
 
     /// Takes the time that a real chip would, in naps long enough to be exact.
     fn take_time(&self, state: &mut State) {
-        let due = (state.spent.micros - state.waited) as f64 * self.pace;
-        if due >= NAP_MICROS {
-            std::thread::sleep(Duration::from_micros(due as u64));
+        let due = Duration::from_micros(state.spent.micros - state.waited).mul_f64(self.pace);
+        if due >= NAP {
+            std::thread::sleep(due);
             state.waited = state.spent.micros;
         }
     }

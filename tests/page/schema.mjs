@@ -22,7 +22,8 @@ export const schema = {
       "--phases", "examples,coverage,fuzzing", "--max-examples", "5", "--seed", "360", "--suppress-health-check", "all",
       "--generation-database", "none", "--request-timeout", "60", "--no-color",
       ...left.flatMap((path) => ["--exclude-path", path])];
-    const child = spawn(join(REPO, "target/page/python/bin/schemathesis"), args, { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(join(REPO, "target/page/python/bin/schemathesis"), args,
+      { cwd: join(REPO, "target/page"), stdio: ["ignore", "pipe", "pipe"] });
     let said = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => { said += data; });
     const code = await new Promise((done) => child.once("exit", done));
