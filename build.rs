@@ -11,29 +11,30 @@ use lzma_rust2::{Lzma2Options, Lzma2Writer};
 const SCRIPT: &[&str] =
     &["core", "map", "home", "chip", "flash", "backups", "live", "services", "settings", "start"];
 
-fn main() {
+fn main() -> Result<(), String> {
     println!("cargo::rerun-if-changed=build.rs");
     let mut script = "\"use strict\";\n".to_owned();
     for part in SCRIPT {
-        script += &text(&format!("src/web/page/{part}.js"));
+        script += &text(&format!("src/web/page/{part}.js"))?;
     }
-    pack("page.js", &script);
+    pack("page.js", &script)?;
     for (name, path) in [
         ("page.css", "src/web/page/page.css"),
         ("en.json", "src/web/page/texts/en.json"),
         ("pt.json", "src/web/page/texts/pt.json"),
         ("schemas.json", "src/web/schemas.json"),
     ] {
-        pack(name, &text(path));
+        pack(name, &text(path)?)?;
     }
+    Ok(())
 }
 
-fn text(path: &str) -> String {
+fn text(path: &str) -> Result<String, String> {
     println!("cargo::rerun-if-changed={path}");
-    fs::read_to_string(path).unwrap_or_else(|e| panic!("{path}: {e}"))
+    fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))
 }
 
-fn pack(name: &str, text: &str) {
+fn pack(name: &str, text: &str) -> Result<(), String> {
     let mut options = Lzma2Options::with_preset(9);
     options.lzma_options.dict_size = 1 << 17;
     options.lzma_options.pb = 0; // texts have no words of four bytes
@@ -41,5 +42,5 @@ fn pack(name: &str, text: &str) {
     let packed = writer.write_all(text.as_bytes()).and_then(|()| writer.finish());
     let folder = env::var("OUT_DIR").unwrap_or_default();
     let path = Path::new(&folder).join(format!("{name}.lzma2"));
-    packed.and_then(|packed| fs::write(&path, packed)).unwrap_or_else(|e| panic!("{name}: {e}"));
+    packed.and_then(|packed| fs::write(&path, packed)).map_err(|e| format!("{name}: {e}"))
 }

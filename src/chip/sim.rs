@@ -5,12 +5,16 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use memmap2::MmapMut;
 
-use super::{Chip, ChipError, EraseBlock, Faults, FlashMap, Partition, RawPartition, Spent};
+use super::{Chip, ChipError, EraseBlock, Faults, FlashMap, Partition, RawPartition, Spent, time};
 use crate::formats::toml::{self, Fault, Fields, Node, Read, Writer};
 use crate::sys;
+
+/// What is worth a nap: a shorter one takes longer than it should.
+const NAP: Duration = Duration::from_millis(2);
 
 /// What `camera.toml` of a simulated camera says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +98,7 @@ pub struct SimChip {
     map: FlashMap,
     camera: SimCamera,
     on_cut: OnCut,
+    pace: f64,
     state: Mutex<State>,
 }
 
@@ -102,6 +107,8 @@ struct State {
     faults: Faults,
     operations: u64,
     spent: Spent,
+    /// Microseconds of `spent` that were waited for, or not to be.
+    waited: u64,
     dead: bool,
 }
 
@@ -118,7 +125,14 @@ impl SimChip {
         let file =
             OpenOptions::new().read(true).write(true).open(&path).map_err(|e| bad(&path, &e))?;
         let bytes = sys::mmap::map_shared(&file).map_err(|e| bad(&path, &e))?;
-        SimChip::with_bytes(&path, camera, bytes, faults, on_cut)
+        let pace = match std::env::var(time::PACE) {
+            Ok(text) => time::pace(&text).ok_or_else(|| {
+                bad(&path, &format!("{} takes a number from 0 to 10", time::PACE))
+            })?,
+            Err(_) => 0.0,
+        };
+        let chip = SimChip::with_bytes(&path, camera, bytes, faults, on_cut)?;
+        Ok(SimChip { pace, ..chip })
     }
 
     fn with_bytes(
@@ -169,9 +183,10 @@ impl SimChip {
             faults,
             operations: 0,
             spent: Spent::default(),
+            waited: 0,
             dead: false,
         });
-        Ok(SimChip { map, camera, on_cut, state })
+        Ok(SimChip { map, camera, on_cut, pace: 0.0, state })
     }
 
     /// Operations (erases and page programs) so far: what `cut@N` counts.
@@ -187,6 +202,15 @@ impl SimChip {
     /// Where a partition starts in the file, also in a map that is not known.
     fn base(&self, part: &Partition) -> u32 {
         self.camera.partitions.get(part.index as usize).map_or(0, |p| p.offset)
+    }
+
+    /// Takes the time that a real chip would, in naps long enough to be exact.
+    fn take_time(&self, state: &mut State) {
+        let due = Duration::from_micros(state.spent.micros - state.waited).mul_f64(self.pace);
+        if due >= NAP {
+            std::thread::sleep(due);
+            state.waited = state.spent.micros;
+        }
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, State>, ChipError> {
@@ -210,6 +234,7 @@ impl Chip for SimChip {
         let start = self.base(part) + offset;
         let range = start..start + buf.len() as u32;
         state.spent.add_read(buf.len() as u64);
+        self.take_time(&mut state);
         if state.faults.eio.iter().any(|at| range.contains(at)) {
             return Err(ChipError::Read {
                 partition: part.name.clone(),
@@ -234,6 +259,7 @@ impl Chip for SimChip {
         let range = start..start + block.length();
         let inert = |list: &[u32]| list.iter().any(|at| range.contains(at));
         state.spent.add_erase(block.length());
+        self.take_time(&mut state);
         let does_nothing = inert(&state.faults.stuck) || inert(&state.faults.wp);
         let cut = state.count();
         if !does_nothing {
@@ -258,6 +284,7 @@ impl Chip for SimChip {
             let (now, rest) = data.split_at(length);
             let cut = state.count();
             state.spent.add_page();
+            self.take_time(&mut state);
             // A torn page is a prefix: bytes go in one after the other.
             let length = if cut { length / 2 } else { length };
             let erase_size = part.erase_size.max(1);

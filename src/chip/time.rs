@@ -16,6 +16,17 @@ pub const ERASE_4K: Duration = Duration::from_millis(45);
 /// Reading 64 KiB at 50 MHz on one line.
 pub const READ_64K: Duration = Duration::from_micros(10_500);
 
+/// The variable that says what share of this time the simulated chip really takes.
+pub const PACE: &str = "MI360D_SIM_PACE";
+/// The slowest pace: ten times a real chip's time.
+const SLOWEST: f64 = 10.0;
+
+/// The pace in a text: 0 is as fast as it goes, 1 a real chip's; none where it is no number from 0
+/// to 10.
+pub fn pace(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|pace| (0.0..=SLOWEST).contains(pace))
+}
+
 /// Erasing one block of this size, in bytes.
 pub fn erase(size: u32) -> Duration {
     if size < 0x1_0000 { ERASE_4K } else { ERASE_64K * (size >> 16) }
@@ -82,6 +93,20 @@ impl Spent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pace_is_a_number_from_0_to_10() {
+        for (text, is) in [
+            ("0", Some(0.0)),
+            (" 0.1\n", Some(0.1)),
+            ("10", Some(10.0)),
+            ("11", None),
+            ("-1", None),
+        ] {
+            assert_eq!(pace(text), is, "{text}");
+        }
+        assert_eq!((pace(""), pace("fast"), pace("NaN")), (None, None, None));
+    }
 
     #[test]
     fn a_changed_block_takes_what_a_data_sheet_says() {

@@ -81,6 +81,7 @@ format is valid and whose identity belongs to nobody.
 
 MI360D_SIM_FAULTS makes the chip fail, for tests: cut@N, flip@OFFSET:BIT,
 stuck@OFFSET, eio@OFFSET, wp@OFFSET, with commas between them.
+MI360D_SIM_PACE=1 makes it as slow as a real one, 0.1 ten times as fast.
 ",
     ),
     (

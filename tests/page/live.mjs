@@ -1,8 +1,10 @@
 // The camera's picture in a real browser, from the demo's made-up scene.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Demo, PASSWORD, enter, freePort, open } from "./rig.mjs";
+import { axe, fits } from "./views.mjs";
 
 /** A demo whose streams have a port of their own: others may run on this machine. */
 export async function withStreams() {
@@ -37,6 +39,11 @@ export const live = {
     const row = page.locator("tr").filter({ has: page.getByRole("rowheader", { name: "substream" }) });
     await row.filter({ hasText: /live.*H264.*bit\/s/ }).waitFor();
     await page.locator("tr").filter({ hasText: "this page" }).waitFor();
+    await axe(page, "live, playing");
+    await page.setViewportSize({ width: 360, height: 740 });
+    await fits(page, "live, on a phone");
+    await axe(page, "live, playing, on a phone");
+    await page.setViewportSize({ width: 1280, height: 860 });
     const stopped = page.getByRole("status").filter({ hasText: "Stopped." });
     await page.getByRole("button", { name: "Stop" }).click();
     await stopped.waitFor();
@@ -72,6 +79,44 @@ export const live = {
     const { wrong, foreign } = page.context();
     await page.context().close();
     assert.deepEqual([wrong, foreign], [[], []]);
+    await demo.stop();
+  },
+
+  async "live: the motors turned by buttons and by arrow keys, where there are motors"(chrome) {
+    const demo = await withStreams();
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await page.goto("/#/live");
+    await page.getByRole("heading", { name: "No streams" }).waitFor();
+    assert.equal(await page.getByRole("heading", { name: "Turn the camera" }).count(), 0);
+    // What listens as motord does.
+    const folder = join(demo.dir, "sdcard/hacks/motor-control");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "motord.sh"), '#!/bin/sh\n: > "$1/event"\nexec sleep 600\n', { mode: 0o755 });
+    writeFileSync(join(folder, "hack.toml"), 'id = "motor-control"\nexec = ["./motord.sh", "{run.dir}"]\n'
+      + 'enabled = true\n[ready]\nfile = "{run.dir}/event"\n');
+    const event = join(demo.dir, "run/hacks/motor-control/event");
+    for (;;) {
+      const { json } = await demo.call("GET", "/api/v1/services");
+      if (json.services.some((one) => one.id === "motor-control" && one.state === "running")) break;
+      await new Promise((done) => setTimeout(done, 200));
+    }
+    await page.goto("/#/home");
+    await page.goto("/#/live");
+    const told = async (wish) => {
+      while (readFileSync(event, "latin1") !== `${wish}\0`) await new Promise((done) => setTimeout(done, 50));
+    };
+    await page.getByRole("button", { name: "Left" }).click();
+    await told("pan reverse 20");
+    await page.getByLabel("How far").selectOption("60");
+    await page.getByRole("button", { name: "Up" }).focus();
+    await page.keyboard.press("ArrowDown");
+    await told("tilt forward 60");
+    await page.getByRole("button", { name: "Find the middle" }).click();
+    await told("calibrate");
+    await axe(page, "live, with motors");
+    assert.deepEqual(page.context().wrong, []);
+    await page.context().close();
     await demo.stop();
   },
 };

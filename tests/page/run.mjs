@@ -5,6 +5,7 @@ import { budgets } from "./budgets.mjs";
 import { journeys } from "./journeys.mjs";
 import { lighthouse } from "./lighthouse.mjs";
 import { live } from "./live.mjs";
+import { load } from "./load.mjs";
 import { browser, tidy } from "./rig.mjs";
 import { schema } from "./schema.mjs";
 import { views } from "./views.mjs";
@@ -13,7 +14,7 @@ import { views } from "./views.mjs";
 const LIMIT = 600_000;
 
 const word = (process.argv[2] ?? "").toLowerCase();
-const all = { ...budgets, ...journeys, ...live, ...views, ...schema };
+const all = { ...budgets, ...journeys, ...live, ...load, ...views, ...schema };
 const tests = Object.entries(word.startsWith("lighthouse") ? lighthouse : all)
   .filter(([name]) => name.toLowerCase().includes(word));
 let chrome = await browser();

@@ -3,14 +3,13 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { tfImage } from "./images.mjs";
-import { Demo, PASSWORD, PROGRAM, REPO, browser, enter, open } from "./rig.mjs";
+import { PROGRAM, REPO, browser, enter, open } from "./rig.mjs";
+import { withStreams } from "./live.mjs";
 import { show } from "./views.mjs";
 
 const OUT = join(REPO, "docs/images");
 mkdirSync(OUT, { recursive: true });
-const demo = await Demo.start();
-await demo.setUp();
-await demo.settled();
+const demo = await withStreams();
 const chrome = await browser();
 const take = async (page, name) => {
   await page.waitForTimeout(400);
@@ -32,6 +31,15 @@ await light.locator(".plan .phrase").waitFor();
 await light.locator(".plan .chip").scrollIntoViewIfNeeded();
 await light.evaluate(() => document.querySelector(".plan").scrollIntoView({ block: "start" }));
 await take(light, "plan");
+
+await light.goto("/#/live");
+await light.getByRole("button", { name: "Switch them on" }).click();
+await light.locator("video").waitFor();
+const play = light.getByRole("button", { name: "Play" });
+if (await play.count()) await play.click();
+await light.waitForFunction(() => document.querySelector("video").currentTime > 2);
+await light.locator("tr").filter({ hasText: "this page" }).waitFor();
+await take(light, "live");
 
 const phone = await open(chrome, demo, { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true,
   colorScheme: "dark", reducedMotion: "reduce" });

@@ -20,14 +20,14 @@ export async function show(page, name) {
   await page.waitForLoadState("networkidle").catch(() => {});
 }
 
-async function axe(page, what) {
+export async function axe(page, what) {
   // The policy lets no script in but the page's own; a test comes in by the debugger.
   const { violations } = await page.evaluate(`${AXE}; axe.run(document, { resultTypes: ["violations"] })`);
   const told = violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120)).join(" | ")}`);
   assert.deepEqual(told, [], what);
 }
 
-async function fits(page, what) {
+export async function fits(page, what) {
   const width = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(width <= 0, `${what} sticks out by ${width} pixels`);
 }

@@ -104,6 +104,9 @@ class Rtsp:
             lines.append(f"Authorization: {authorization}")
         self.send("\r\n".join([*lines, *headers, "", ""]).encode())
         status, found, body = self.answer()
+        # What was asked before and not waited for is answered first.
+        while int(dict(found).get("CSeq", self.sequence)) < self.sequence:
+            status, found, body = self.answer()
         if status != 400 and ("CSeq", str(self.sequence)) not in found:
             raise Broken(f"{method}: CSeq missing in {found}")
         return status, found, body

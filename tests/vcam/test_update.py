@@ -62,7 +62,8 @@ class UpdateTest(CameraTest):
         """Waits until no job runs: an update waits for none."""
         def quiet():
             state = json.loads(camera.http("/api/v1/status", headers=headers, seconds=60)[2])
-            return state["job"] is None and state["backup"]["state"] == "done" and state
+            busy = state["job"] and state["job"]["state"] == "running"
+            return not busy and state["backup"]["state"] == "done" and state
         return camera.wait_for(quiet, 180, "an idle camera", every=1)
 
     def running(self, camera):

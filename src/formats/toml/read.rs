@@ -68,10 +68,11 @@ impl Read for i64 {
 
 impl Read for u32 {
     fn read(node: Node) -> Result<u32, Fault> {
-        match node.as_ref() {
-            Kind::Integer(n) if u32::try_from(*n).is_ok() => Ok(*n as u32),
-            _ => node.expected("a number from 0 to 4294967295"),
-        }
+        let number = match node.as_ref() {
+            Kind::Integer(n) => u32::try_from(*n).ok(),
+            _ => None,
+        };
+        number.map_or_else(|| node.expected("a number from 0 to 4294967295"), Ok)
     }
 }
 

@@ -11,7 +11,7 @@ async function flashView(main, signal, query) {
     if (job.state === "running" || willRestart(job)) return watchFlash(steps, job, signal);
     steps.append(h("section.sheet", null, ending(job, false)));
   }
-  if (status.interrupted) steps.append(resumeThing(status.interrupted));
+  if (status.interrupted && !(job && endOf(job).key === "partly")) steps.append(resumeThing(status.interrupted));
   const backup = query.get("backup");
   if (backup) return planStep(steps, { backup }, t("flash.fromset", { id: backup }), signal);
   await chooseStep(steps, signal);

@@ -38,7 +38,7 @@ async function liveOff(place, video, signal) {
   fill(place, h("section.sheet", null, h("h2", null, t("live.off")),
     h("p", null, sentence(video.reason)),
     h("div.buttons", null, server && !server.enabled && on,
-      h("a.button", { href: "#/services" }, t("services.title"))), said));
+      h("a.button", { href: "#/services" }, t("services.title"))), said), motorSection(services));
   return () => {};
 }
 
@@ -46,12 +46,11 @@ async function liveOff(place, video, signal) {
 async function liveThings(place, video, signal) {
   const names = video.server.streams.map((stream) => stream.name);
   const { services } = await api("GET", "/services", undefined, { signal });
-  const motors = services.find((service) => service.id === "motor-control" && service.state === "running");
   const streams = h("tbody");
   const viewers = h("tbody");
   const few = h("p.soft");
   const head = (keys) => h("thead", null, h("tr", null, keys.map((key) => h("th", { scope: "col" }, t("live." + key)))));
-  fill(place, screenSection(names, signal), motors && motorSection(),
+  fill(place, screenSection(names, signal), motorSection(services),
     h("section.sheet", null, h("h2", null, t("live.streams")),
       h("div.scroll", { tabindex: "0", role: "region", "aria-label": t("live.streams") }, h("table", null,
         head(["stream", "writer", "picture", "fps", "rate", "viewers", "lost"]), streams))),
@@ -256,8 +255,9 @@ function copyable(text) {
   } }, t("copy")));
 }
 
-/** The motors: four buttons, or the arrow keys on them. */
-function motorSection() {
+/** The motors, where they run: four buttons, or the arrow keys on them. */
+function motorSection(services) {
+  if (!services.some(({ id, state }) => id === "motor-control" && state === "running")) return null;
   const said = h("div.place");
   const far = h("select", null, [5, 20, 60].map((steps) => h("option", { value: steps }, t("motor.steps", { steps }))));
   far.value = "20";

@@ -3,7 +3,8 @@
 async function servicesView(main, signal) {
   const above = h("div.place");
   const place = h("div.stack");
-  main.append(heading(t("services.title"), t("services.lead")), h("div.stack", null, above, place, await sshKeys(signal)));
+  main.append(heading(t("services.title"), t("services.lead")));
+  const keys = await sshKeys(signal);
   const cards = new Map();
   for (;;) {
     const { services, off } = await api("GET", "/services", undefined, { signal });
@@ -14,6 +15,8 @@ async function servicesView(main, signal) {
       if (!card) cards.set(service.id, card = serviceCard(service, place));
       card.show(service);
     }
+    // All of it at once: nothing that is read is pushed away.
+    if (!place.isConnected) main.append(h("div.stack", null, above, place, keys));
     await pause(3000, signal);
   }
 }
