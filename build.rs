@@ -8,8 +8,10 @@ use std::{env, fs};
 use lzma_rust2::{Lzma2Options, Lzma2Writer};
 
 /// Classic scripts share one scope: the parts are one script.
-const SCRIPT: &[&str] =
-    &["core", "map", "home", "chip", "flash", "backups", "live", "services", "settings", "start"];
+const SCRIPT: &[&str] = &[
+    "core", "map", "home", "chip", "flash", "backups", "live", "services", "settings", "update",
+    "start",
+];
 
 fn main() -> Result<(), String> {
     println!("cargo::rerun-if-changed=build.rs");

@@ -16,3 +16,38 @@ export function tfImage(program) {
   rmSync(base, { recursive: true });
   return Buffer.concat([chip.subarray(...BODY), Buffer.alloc(80)]);
 }
+
+function crc(bytes) {
+  let sum = ~0;
+  for (const byte of bytes) {
+    sum ^= byte;
+    for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ (sum & 1 ? 0xedb88320 : 0);
+  }
+  return ~sum >>> 0;
+}
+
+/** A zip of stored files: a release, as far as its list goes. */
+export function release(files) {
+  const parts = [], list = [];
+  let at = 0;
+  for (const [name, bytes] of Object.entries(files)) {
+    const head = Buffer.alloc(26);
+    head.writeUInt16LE(20, 0);
+    head.writeUInt32LE(crc(bytes), 10);
+    head.writeUInt32LE(bytes.length, 14);
+    head.writeUInt32LE(bytes.length, 18);
+    head.writeUInt16LE(name.length, 22);
+    const where = Buffer.alloc(14);
+    where.writeUInt32LE(at, 10);
+    list.push(Buffer.from("PK\x01\x02\x14\0"), head, where, Buffer.from(name));
+    const file = Buffer.concat([Buffer.from("PK\x03\x04"), head, Buffer.from(name), bytes]);
+    parts.push(file);
+    at += file.length;
+  }
+  const names = Buffer.concat(list), end = Buffer.alloc(18);
+  end.writeUInt16LE(Object.keys(files).length, 4);
+  end.writeUInt16LE(Object.keys(files).length, 6);
+  end.writeUInt32LE(names.length, 8);
+  end.writeUInt32LE(at, 12);
+  return Buffer.concat([...parts, names, Buffer.from("PK\x05\x06"), end]);
+}

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { BODY, tfImage } from "./images.mjs";
+import { BODY, release, tfImage } from "./images.mjs";
 import { Demo, LONG, PASSWORD, PROGRAM, enter, open } from "./rig.mjs";
 
 /** Waits until something is so; the deadline is long, the wait is not. */
@@ -118,6 +118,38 @@ export const journeys = {
     assert.match(download.suggestedFilename(), /^mi360d-0001-[0-9a-f]{8}-set\.zip$/);
     assert.ok(await download.path());
     await next.filter({ hasText: "Nothing to do" }).waitFor();
+    await close(page);
+    await demo.stop();
+  },
+
+  async "a newer release is looked at, agreed to by its phrase, and a damaged one refused"(chrome) {
+    const demo = await ready();
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await page.goto("/#/camera");
+    const section = page.locator("section").filter({ has: page.getByRole("heading", { name: "Update mi360d" }) });
+    const program = Buffer.concat([Buffer.from("\x7fELF\x01\x01\x01".padEnd(16, "\0") + "\x02\0\x28\0", "latin1"), randomBytes(90_000)]);
+    const files = { "manu_test/entrypoint.sh": Buffer.from("one"), "manu_test/manu.sh": Buffer.from("two"), "mi360d/mi360d": program };
+    const lines = Object.entries(files).map(([name, bytes]) =>
+      `${createHash("sha256").update(bytes).digest("hex")}  ${name}\n`);
+    const zip = release({ ...files, "mi360d/release.txt": Buffer.from("mi360d 9.9.9\n" + lines.join("")) });
+    const damaged = Buffer.from(zip);
+    damaged[60_000] ^= 1;
+    const choose = (name, buffer) =>
+      section.locator("input[type=file]").setInputFiles({ name, mimeType: "application/zip", buffer });
+    await choose("damaged.zip", damaged);
+    await section.getByRole("alert").filter({ hasText: "damaged" }).waitFor();
+    await choose("mi360d.zip", zip);
+    await section.getByText("this is 9.9.9").waitFor();
+    const phrase = await section.locator(".phrase").textContent();
+    assert.match(phrase, /^INSTALL UNSIGNED 9\.9\.9 [0-9a-f]{8}$/);
+    const go = section.getByRole("button", { name: "Install and start it" });
+    assert.ok(await go.isDisabled(), "without the phrase nothing is installed");
+    await section.locator("input[type=text]").fill(phrase);
+    await go.click();
+    // On a PC there is no card to change: that is said.
+    await section.getByRole("alert").filter({ hasText: "simulated" }).waitFor();
+    assert.equal(await (await fetch(demo.url + "/healthz")).text(), "ok");
     await close(page);
     await demo.stop();
   },

@@ -215,6 +215,7 @@ async function cameraView(main, signal) {
         .map(([key, value]) => [h("dt", null, T[key] ?? key), h("dd", null, value)])),
       h("div.buttons", null, restart, leave[0]), said, leave[1]),
     h("div.two", null, passwordSection(), await tokenSection(signal)),
+    updateSection(signal),
     await uninstallSection(signal)]);
 }
 
