@@ -223,6 +223,11 @@ fn what_an_earlier_daemon_left_is_ended_at_the_start() {
     let run = card.world().run;
     let mut left =
         Command::new("/bin/sleep").arg("600").env("MI360D_HACK", run.join("old")).spawn().unwrap();
+    // A program that has only just begun has no environment yet to be known by.
+    let environment = format!("/proc/{}/environ", left.id());
+    while std::fs::read(&environment).unwrap().is_empty() {
+        std::thread::yield_now();
+    }
     let _running = card.start();
     let status = left.wait().unwrap();
     assert_eq!(status.signal(), Some(9));
