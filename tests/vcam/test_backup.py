@@ -212,7 +212,7 @@ class PowerCutTest(CameraTest):
         import cuts
 
         kept = cuts.Cuts(self.folder, seed=int(time.time()))
-        kept.run(kills=3)
+        kept.run(kills=2)
         self.assertEqual(kept.failures, [])
 
 
