@@ -115,10 +115,6 @@ class Clients(Case):
     def test_vlc(self):
         """Debian's VLC has had no RTSP of its own since live555 left Debian (vlc 3.0.21); where
         the plugin is there, it is tried. live555 itself is tried above."""
-        plugins = Path("/usr/lib").glob("*/vlc/plugins/access/liblive555_plugin.so")
-        if not list(plugins):
-            print("  this VLC cannot speak RTSP: it has no live555 plugin", flush=True)
-            return
         words = ["cvlc", "-I", "dummy", "--vout", "dummy", "--aout", "dummy", "--run-time", "5",
                  "--play-and-exit", self.server.address("mainstream", LOGIN), "vlc://quit"]
         if os.getuid() == 0:
@@ -128,3 +124,8 @@ class Clients(Case):
         wait_for(lambda: any(v["pictures"] > 20 for v in self.server.stats()["viewers"]), "VLC")
         vlc.wait(60)
         self.assertEqual(self.server.stream("mainstream")["viewers"], before)
+
+    if not list(Path("/usr/lib").glob("*/vlc/plugins/access/liblive555_plugin.so")):
+        # What cannot be tried has proven nothing, and is not counted.
+        print("VLC: NOT RUN: this one cannot speak RTSP", flush=True)
+        del test_vlc
