@@ -212,6 +212,43 @@ fn an_older_release_s_program_is_never_taken_for_the_one_before() {
     );
 }
 
+#[test]
+fn a_copy_that_broke_off_never_takes_the_program_s_name() {
+    let bench = Bench::new();
+    let mut new = release(2);
+    new.insert(PROGRAM.into(), program(2)[..60_000].to_vec());
+    new.remove(update::LISTING);
+    new.insert(update::LISTING.into(), listing(&new));
+    let package = bench.open(&zipped(&new, false)).unwrap();
+    let before = bench.tree();
+    // There is room for the new program, and not for the copy of the old one: a file may have
+    // 100,352 bytes. That limit is a process's, so the work is done in one of its own.
+    let root = bench.card().root().to_owned();
+    let zip = bench.dir.path().join("release.zip");
+    drop(package);
+    let status = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 196; exec \"$0\" --exact lay_down_in_a_process_of_its_own --include-ignored"])
+        .arg(std::env::current_exe().unwrap())
+        .env("UPDATE_ZIP", &zip)
+        .env("UPDATE_CARD", &root)
+        .stdout(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success(), "it is refused, not taken");
+    assert!(bench.tree() == before);
+}
+
+#[test]
+fn lay_down_in_a_process_of_its_own() {
+    let (Some(zip), Some(root)) = (std::env::var_os("UPDATE_ZIP"), std::env::var_os("UPDATE_CARD"))
+    else {
+        return;
+    };
+    let package = Package::open(Path::new(&zip), update::PUBLIC_KEY).unwrap();
+    let card = Card::folder(Path::new(&root));
+    assert!(update::lay_down(&card, &package, "0.1.0").is_err());
+}
+
 /// What opening a zip says.
 fn refusal(bench: &Bench, zip: &[u8]) -> &'static str {
     bench.open(zip).map_or_else(|e| e.code(), |_| "taken")

@@ -139,6 +139,10 @@ fn known(camera: &Camera) -> Vec<(PathBuf, &'static str, Fate)> {
     }
     found.extend([
         (home.join("mi360d"), "the program", Fate::Removed),
+        (home.join("mi360d.old"), "the program", Fate::Removed),
+        (home.join("release.txt"), "the program", Fate::Removed),
+        (home.join("release.txt.minisig"), "the program", Fate::Removed),
+        (home.join("trial"), "the program", Fate::Removed),
         (home.join("config.toml"), "settings", Fate::Removed),
         (home.join("setup-code.txt"), "setup code", Fate::Removed),
         (home.join("state"), "password, tokens, notes", Fate::Removed),

@@ -155,20 +155,35 @@ pub fn lay_down(card: &Card, package: &Package, from: &str) -> Result<(), Update
     let laid = lay_beside(card, package, &files)
         .and_then(|()| Ok(replace(&note_path(card), note.text().as_bytes())?))
         .and_then(|()| Ok(replace(&card.root().join(TRIAL), note.to.as_bytes())?));
-    let switched = laid.and_then(|()| {
-        for (path, _) in &files {
-            let path = card.root().join(path);
-            rename(&beside(&path, ".new"), &path)?;
-        }
-        Ok(())
-    });
-    if let Err(e) = switched {
-        if let Err(worse) = back(card, &note) {
-            log::error!("what was there before cannot be put back: {worse}");
+    if let Err(e) = laid {
+        // Nothing has its name yet, and a copy that broke off must never get one.
+        if let Err(worse) = clear(card, &note) {
+            log::error!("what was laid beside stays there: {worse}");
         }
         return Err(e);
     }
+    for (path, _) in &files {
+        let path = card.root().join(path);
+        if let Err(e) = rename(&beside(&path, ".new"), &path) {
+            if let Err(worse) = back(card, &note) {
+                log::error!("what was there before cannot be put back: {worse}");
+            }
+            return Err(e.into());
+        }
+    }
     Ok(())
+}
+
+/// Takes away what was laid beside, and nothing else; the note first, so that no start acts on it.
+fn clear(card: &Card, note: &Note) -> Result<(), CardError> {
+    gone(&note_path(card))?;
+    gone(&card.root().join(TRIAL))?;
+    for (_, path) in &note.files {
+        let path = card.root().join(path);
+        gone(&beside(&path, ".old"))?;
+        gone(&beside(&path, ".new"))?;
+    }
+    sync_dir(&card.state_dir())
 }
 
 /// The new files as `.new`, copies of the old ones as `.old`.
