@@ -99,6 +99,17 @@ pub enum Source {
     },
 }
 
+impl Source {
+    /// A folder of this camera's own that is there without its card: memory,
+    /// or the simulated camera's folder.
+    fn beside_card(&self) -> &Path {
+        match self {
+            Source::Device => Path::new("/tmp"),
+            Source::Simulated { dir, .. } => dir,
+        }
+    }
+}
+
 impl Camera {
     /// Opens this machine's chip, or the simulated camera in a folder.
     ///
@@ -305,7 +316,7 @@ impl Camera {
             Ok(lock) => Ok(Some(lock)),
             Err(e) if e.fault() == Fault::Busy => Err(e),
             // A card that takes no lock must not let two write: memory takes it then.
-            Err(_) => match file::lock_dir(Path::new("/tmp")) {
+            Err(_) => match file::lock_dir(self.source.beside_card()) {
                 Ok(lock) => Ok(Some(lock)),
                 Err(e) if e.fault() == Fault::Busy => Err(e),
                 Err(_) => Ok(None),

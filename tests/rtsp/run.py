@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Runs the tests of the RTSP server: all that are named in TESTS, or those given
-(as unittest names them). Each with its time; at the end `N passed, N failed`."""
+(as unittest names them). Each with its time; at the end `N passed, N failed`.
+
+`run.py prepare` only makes what they need: the streams, and two of the clients."""
 
 import os
 import sys
@@ -58,7 +60,20 @@ class Result(unittest.TestResult):
         print(f"rtsp {name} ... {'ok' if self._good else 'FAILED'} ({took:.0f} s)", flush=True)
 
 
+def prepare():
+    import rig
+    import test_clients
+
+    for name in rig.KINDS:
+        rig.stream(name)
+    test_clients.live555()
+    test_clients.retina()
+    return 0
+
+
 def main(names):
+    if names == ["prepare"]:
+        return prepare()
     suite = unittest.defaultTestLoader.loadTestsFromNames(names or TESTS)
     result = Result()
     suite.run(result)

@@ -28,12 +28,14 @@ class Cuts:
         self.camera = VirtualCamera(folder / "flash.bin", None, flash_map, chip)
         print(f"[cuts] seed {seed}, {flash_map}, {chip}")
 
-    def run(self, kills=None, until=None):
-        """Cuts `kills` times, or `until` that moment of time.monotonic()."""
+    def run(self, kills=None, until=None, whole=None):
+        """Cuts `kills` times, or `until` that moment of time.monotonic(). A backup that nothing
+        disturbs takes `whole` seconds, or is timed first."""
         with self.camera:
             self._new_card()
-            whole = self._complete()
-            print(f"[cuts] an undisturbed backup took {whole:.1f} s")
+            if whole is None:
+                whole = self._complete()
+                print(f"[cuts] an undisturbed backup took {whole:.1f} s")
             self._new_card()
             while (kills is None or self.kills < kills) and (
                 until is None or time.monotonic() < until

@@ -30,6 +30,13 @@ class GateTest(CameraTest):
         with contextlib.suppress(OSError):
             line.sendall(content)
 
+    def push_all(self, lines, content):
+        threads = [threading.Thread(target=self.push, args=(line, content)) for line in lines]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
     def healthy(self, what, times=5):
         took = []
         for _ in range(times):
@@ -84,9 +91,8 @@ class GateTest(CameraTest):
             self.reset(self.connect())
         self.healthy("200 resets")
 
-        for _ in range(4):
-            line = self.connect()
-            self.push(line, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: " + b"a" * MIB)
+        lines = [self.connect() for _ in range(4)]
+        self.push_all(lines, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: " + b"a" * MIB)
         self.healthy("headers of 1 MiB")
 
         self.assertEqual(camera.pid(), pid, "the daemon was started anew")
@@ -122,7 +128,7 @@ class GateTest(CameraTest):
         lines = [self.connect() for _ in range(8)]
         for line in lines:
             line.settimeout(2)
-            self.push(line, head + b"x" * sent)
+        self.push_all(lines, head + b"x" * sent)
         self.healthy(f"{what}, held open")
         for line in lines:
             self.reset(line)
