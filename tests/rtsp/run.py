@@ -2,7 +2,7 @@
 """Runs the tests of the RTSP server: all that are named in TESTS, or those given
 (as unittest names them). Each with its time; at the end `N passed, N failed`.
 
-`run.py prepare` only makes what they need: the streams, and two of the clients."""
+`run.py prepare` only makes what they need: the streams, and three of the clients."""
 
 import os
 import sys
@@ -68,6 +68,7 @@ def prepare():
         rig.stream(name)
     test_clients.live555()
     test_clients.retina()
+    test_clients.vlc()
     return 0
 
 
