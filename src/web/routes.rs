@@ -4,7 +4,6 @@
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr};
 
-use serde::de::DeserializeOwned;
 use tiny_http::Request;
 
 use super::api::{
@@ -16,6 +15,8 @@ use super::problem::Problem;
 use super::reply::{self, Reply};
 use super::{Context, backend, openapi, page};
 use crate::camera::login::Caller;
+use crate::formats::json::{self, Wrong};
+use crate::formats::toml::{Fault, Kind, Node, Read};
 
 use Access::{Login, Open, Owner};
 
@@ -43,20 +44,21 @@ impl Asked<'_> {
     }
 
     /// The body, of exactly this form.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_slice(self.body).map_err(|e| {
-            let (status, code) = if e.is_data() { (422, "bad-body") } else { (400, "bad-json") };
-            let hint = "/api/v1/openapi.json tells what this call takes.";
-            // What serde quotes is a name or a kind, and a value it does not expect: not that.
-            let words = e.to_string();
-            let words = match words.split_once(": ") {
-                Some((kind, rest)) if kind.starts_with("invalid") => {
-                    let wanted = rest.split_once("expected").map_or("", |(_, wanted)| wanted);
-                    format!("{kind}, expected{wanted}")
-                }
-                _ => words,
+    pub fn json<T: Read>(&self) -> Result<T, Problem> {
+        let object = |node: Node| match node.as_ref() {
+            Kind::Table(_) => Ok(node),
+            _ => Err(Wrong::Meaning(Fault::new(0, "expected an object"))),
+        };
+        let read = json::parse(self.body).map_err(Wrong::Form).and_then(object);
+        read.and_then(|node| T::read(node).map_err(Wrong::Meaning)).map_err(|wrong| {
+            let (status, code) = match wrong {
+                Wrong::Form(_) => (400, "bad-json"),
+                Wrong::Meaning(_) => (422, "bad-body"),
             };
-            Problem::new(status, code, &format!("The body is not understood: {words}"), hint)
+            let hint = "/api/v1/openapi.json tells what this call takes.";
+            let Fault { at, message, .. } = wrong.fault();
+            let message = format!("The body is not understood: {message}, at byte {at}");
+            Problem::new(status, code, &message, hint)
         })
     }
 

@@ -4,24 +4,28 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::camera::Camera;
 use crate::camera::downloads::{self, REDACTED, Wanted, ZIP};
 use crate::camera::login::{Caller, LoginError};
 use crate::card::file::open_past_cache;
+use crate::formats::toml::{self, Fault, Fields, Node};
 use crate::web::problem::Problem;
 use crate::web::reply;
 use crate::web::routes::{Answer, Asked};
 use crate::web::zip::Zip;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Download {
     name: String,
-    #[serde(default)]
     password: Option<String>,
+}
+
+impl toml::Read for Download {
+    fn read(node: Node) -> Result<Download, Fault> {
+        let mut fields = Fields::known(node, &["name", "password"])?;
+        Ok(Download { name: fields.required("name")?, password: fields.optional("password")? })
+    }
 }
 
 pub(in crate::web) fn ticket(asked: &Asked<'_>) -> Answer {

@@ -2,43 +2,62 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::on_a_thread;
 use crate::backup::set;
 use crate::camera::flashing::{PlanDocument, PlanRequest, PlanSource};
 use crate::camera::{flash_jobs, flash_view, images};
+use crate::formats::toml::{Fault, Fields, Kind, Node, Read};
 use crate::web::problem::Problem;
 use crate::web::reply;
 use crate::web::routes::{Answer, Asked};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Wish {
-    #[serde(default)]
     image: Option<String>,
-    #[serde(default)]
     backup: Option<String>,
-    #[serde(default)]
     only: Option<Names>,
     /// Whose FACTORY is to be written, where nothing else tells.
-    #[serde(default)]
     did: Option<String>,
 }
 
+impl Read for Wish {
+    fn read(node: Node) -> Result<Wish, Fault> {
+        let mut fields = Fields::known(node, &["image", "backup", "only", "did"])?;
+        Ok(Wish {
+            image: fields.optional("image")?,
+            backup: fields.optional("backup")?,
+            only: fields.optional("only")?,
+            did: fields.optional("did")?,
+        })
+    }
+}
+
 /// Names in a list, or with commas between them as on the command line.
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum Names {
     List(Vec<String>),
     Text(String),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+impl Read for Names {
+    fn read(node: Node) -> Result<Names, Fault> {
+        match node.as_ref() {
+            Kind::List(_) => Vec::read(node).map(Names::List),
+            _ => String::read(node).map(Names::Text),
+        }
+    }
+}
+
 struct Agreed {
     plan: String,
     confirm: String,
+}
+
+impl Read for Agreed {
+    fn read(node: Node) -> Result<Agreed, Fault> {
+        let mut fields = Fields::known(node, &["plan", "confirm"])?;
+        Ok(Agreed { plan: fields.required("plan")?, confirm: fields.required("confirm")? })
+    }
 }
 
 #[derive(Serialize)]

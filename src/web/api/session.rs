@@ -1,35 +1,51 @@
 //! Coming in and going out.
 
-use serde::Deserialize;
 use serde_json::json;
 
 use super::nothing;
 use crate::camera::login::{Caller, LIFETIME, Opened};
+use crate::formats::toml::{Fault, Fields, Node, Read};
 use crate::web::guard::COOKIE;
 use crate::web::problem::Problem;
 use crate::web::reply::{self, Reply};
 use crate::web::routes::{Answer, Asked};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Setup {
     code: String,
     password: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Password {
     password: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct NewPassword {
-    #[serde(alias = "old", alias = "current_password", alias = "old_password")]
     current: String,
-    #[serde(alias = "new", alias = "new_password")]
     password: String,
+}
+
+impl Read for Setup {
+    fn read(node: Node) -> Result<Setup, Fault> {
+        let mut fields = Fields::known(node, &["code", "password"])?;
+        Ok(Setup { code: fields.required("code")?, password: fields.required("password")? })
+    }
+}
+
+impl Read for Password {
+    fn read(node: Node) -> Result<Password, Fault> {
+        let mut fields = Fields::known(node, &["password"])?;
+        Ok(Password { password: fields.required("password")? })
+    }
+}
+
+/// Scripts call the two by other names, too.
+impl Read for NewPassword {
+    fn read(node: Node) -> Result<NewPassword, Fault> {
+        let current = ["current", "old", "current_password", "old_password"];
+        let password = ["password", "new", "new_password"];
+        let mut fields = Fields::known(node, &[&current[..], &password].concat())?;
+        Ok(NewPassword { current: fields.one_of(&current)?, password: fields.one_of(&password)? })
+    }
 }
 
 pub(in crate::web) fn setup(asked: &Asked<'_>) -> Answer {

@@ -1,10 +1,10 @@
 //! The camera as a whole: its state, its log, its restart, and the way back to stock.
 
-use serde::Deserialize;
 use serde_json::json;
 
 use super::nothing;
 use crate::camera::{power, status, uninstall};
+use crate::formats::toml::{Fault, Fields, Node, Read};
 use crate::web::problem::Problem;
 use crate::web::reply;
 use crate::web::routes::{Answer, Asked};
@@ -14,10 +14,15 @@ const LOG_LINES: u64 = 200;
 /// The words that begin a line, the gravest first.
 const LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Confirm {
     confirm: String,
+}
+
+impl Read for Confirm {
+    fn read(node: Node) -> Result<Confirm, Fault> {
+        let mut fields = Fields::known(node, &["confirm"])?;
+        Ok(Confirm { confirm: fields.required("confirm")? })
+    }
 }
 
 /// The gate answers before this: only who goes around it in a test gets here.

@@ -1,16 +1,21 @@
 //! Tokens for scripts.
 
-use serde::Deserialize;
 use serde_json::json;
 
 use super::nothing;
+use crate::formats::toml::{Fault, Fields, Node, Read};
 use crate::web::reply;
 use crate::web::routes::{Answer, Asked};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct NewToken {
     name: String,
+}
+
+impl Read for NewToken {
+    fn read(node: Node) -> Result<NewToken, Fault> {
+        let mut fields = Fields::known(node, &["name"])?;
+        Ok(NewToken { name: fields.required("name")? })
+    }
 }
 
 pub(in crate::web) fn list(asked: &Asked<'_>) -> Answer {

@@ -1,18 +1,21 @@
 //! A newer mi360d. What a release is: [`crate::update`].
 
-use serde::Deserialize;
-
 use crate::camera::update;
+use crate::formats::toml::{Fault, Fields, Node, Read};
 use crate::web::problem::Problem;
 use crate::web::reply;
 use crate::web::routes::{Answer, Asked};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Update {
     image: String,
-    #[serde(default)]
     confirm: Option<String>,
+}
+
+impl Read for Update {
+    fn read(node: Node) -> Result<Update, Fault> {
+        let mut fields = Fields::known(node, &["image", "confirm"])?;
+        Ok(Update { image: fields.required("image")?, confirm: fields.optional("confirm")? })
+    }
 }
 
 pub(in crate::web) fn update(asked: &Asked<'_>) -> Answer {

@@ -1,9 +1,8 @@
 //! The camera's streams: their state, the last key frame, a live view, their login.
 
-use serde::Deserialize;
-
 use crate::camera::login::Caller;
 use crate::camera::video;
+use crate::formats::toml::{Fault, Fields, Node, Read};
 use crate::rtsp::client::Form;
 use crate::web::problem::Problem;
 use crate::web::reply;
@@ -12,10 +11,15 @@ use crate::web::routes::{Answer, Asked};
 /// The stream that is shown where none is named.
 const USUAL: &str = "mainstream";
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Asking {
     password: String,
+}
+
+impl Read for Asking {
+    fn read(node: Node) -> Result<Asking, Fault> {
+        let mut fields = Fields::known(node, &["password"])?;
+        Ok(Asking { password: fields.required("password")? })
+    }
 }
 
 pub(in crate::web) fn show(asked: &Asked<'_>) -> Answer {
