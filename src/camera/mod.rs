@@ -41,6 +41,7 @@ pub mod login;
 pub mod machine;
 pub mod mqtt;
 pub mod notice;
+pub mod onvif;
 pub mod power;
 pub mod services;
 pub mod set_view;
@@ -83,6 +84,7 @@ pub struct Camera {
     tickets: downloads::Tickets,
     arrivals: images::Arrivals,
     services: OnceLock<crate::services::Services>,
+    onvif: onvif::Door,
 }
 
 /// Where a camera is.
@@ -147,6 +149,7 @@ impl Camera {
             tickets: downloads::Tickets::default(),
             arrivals: images::Arrivals::default(),
             services: OnceLock::new(),
+            onvif: onvif::Door::default(),
         }
     }
 

@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use tiny_http::Request;
 
 use super::api::{
-    backups, config, downloads, flash, images, jobs, services, session, system, tokens, update,
-    video,
+    backups, config, downloads, flash, images, jobs, onvif, services, session, system, tokens,
+    update, video,
 };
 use super::guard::{self, Access, Asking};
 use super::problem::Problem;
@@ -18,7 +18,7 @@ use crate::camera::login::Caller;
 use crate::formats::json::{self, Wrong};
 use crate::formats::toml::{Fault, Kind, Node, Read};
 
-use Access::{Login, Open, Owner};
+use Access::{Login, Open, Owner, Streams};
 
 /// Bytes of a body that are read; the gate lets no more through.
 const BODY_LIMIT: u64 = 64 * 1024;
@@ -143,6 +143,7 @@ const fn ok(schema: &'static str) -> Gives {
 
 const HTML: Gives = Gives::Bytes("text/html; charset=utf-8");
 const BYTES: Gives = Gives::Bytes("application/octet-stream");
+const SOAP: Gives = Gives::Bytes("application/soap+xml");
 const JOB: Gives = Gives::Json(202, "Job");
 
 /// Every route. An upload is judged by its row too, and taken by the gate.
@@ -190,6 +191,8 @@ pub(super) const ROUTES: &[Route] = &[
     change("POST", "/api/v1/video/login", Owner, Some("Password"), ok("StreamLogin"), video::login, "The streams' user and password"),
     asks(get("/api/v1/snapshot", Login, Gives::Bytes("video/mp4"), video::snapshot, "The last key frame of a stream"), &[("stream", "string"), ("form", "string")]),
     asks(get("/api/v1/live", Login, Gives::Bytes("video/mp4"), video::live, "A stream as it comes, as fragmented MP4"), &[("stream", "string")]),
+    change("POST", "/onvif/{service}", Streams, Some("Soap"), SOAP, onvif::call, "ONVIF, for recorders"),
+    asks(get("/onvif/snapshot", Streams, Gives::Bytes("video/mp4"), onvif::snapshot, "The last key frame, by the streams' login"), &[("stream", "string")]),
     get("/api/v1/config", Login, ok("Config"), config::show, "The settings"),
     change("PUT", "/api/v1/config", Login, Some("Config"), ok("Changed"), config::change, "Changes the settings that are named"),
     get("/api/v1/config/fields", Login, ok("Fields"), config::fields, "What each setting takes"),
@@ -240,7 +243,11 @@ fn reply_to(context: &Context, request: &Request, body: &[u8]) -> Answer {
         }
         return Err(no_route(path));
     };
-    let caller = guard::check(login, route.access, &asking)?;
+    let access = match route.access {
+        Streams if crate::camera::onvif::is_on(&context.camera) => Open,
+        other => other,
+    };
+    let caller = guard::check(login, access, &asking)?;
     let answer = (route.handler)(&Asked {
         context,
         parts,

@@ -7,6 +7,7 @@ pub(super) mod downloads;
 pub(super) mod flash;
 pub(super) mod images;
 pub(super) mod jobs;
+pub(super) mod onvif;
 pub(super) mod services;
 pub(super) mod session;
 pub(super) mod system;
