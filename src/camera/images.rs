@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use serde::Serialize;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::{Camera, jobs};
@@ -16,6 +15,7 @@ use crate::card::file::{NewFile, make_dir, read_bounded, replace, sync_dir};
 use crate::card::{Card, CardError, CardState};
 use crate::error::{Exit, Explain};
 use crate::formats::json;
+use crate::formats::sha256::Sha256;
 use crate::formats::toml::{Fault, Fields, Node, Read};
 use crate::image;
 use crate::image::inspect::InspectError;

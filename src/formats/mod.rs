@@ -10,6 +10,7 @@ pub mod flsh;
 pub mod jffs2;
 pub mod json;
 pub mod mxp;
+pub mod sha256;
 pub mod squashfs;
 pub mod tf;
 pub mod toml;

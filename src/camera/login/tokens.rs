@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::{LoginError, random};
 use crate::backup::hex;
@@ -11,6 +10,7 @@ use crate::camera::host;
 use crate::card::file::{make_dir, read_bounded, replace};
 use crate::card::{Card, CardError};
 use crate::formats::json;
+use crate::formats::sha256::Sha256;
 use crate::formats::toml::{Fault, Fields, Node, Read};
 
 /// Tokens at once.
