@@ -190,7 +190,8 @@ def free_port():
         return one.getsockname()[1]
 
 
-def wait_for(condition, what, seconds=40):
+def wait_for(condition, what, seconds=150):
+    """Until it is so. A machine that does other things, too, may take its time."""
     end = time.monotonic() + seconds
     while not (got := condition()):
         if time.monotonic() > end:

@@ -61,7 +61,7 @@ class Demo(Case):
         path = self.folder / "film.mp4"
         path.write_bytes(data)
         decoder = Decoder(str(path), words=("-f", "mp4", "-i"))
-        decoder.process.wait(30)
+        decoder.process.wait(120)
         self.assertEqual(decoder.stop(), [])
         self.assertEqual(decoder.frames, frames)
 
