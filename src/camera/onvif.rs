@@ -112,7 +112,7 @@ fn answer(camera: &Camera, call: &Call<'_>) -> Result<String, Fault> {
 fn enter(camera: &Camera, call: &Call<'_>, tree: Option<&xml::Tree<'_>>) -> Result<(), Fault> {
     let services = services::of(camera).ok_or(Fault::NotAuthorized)?;
     let password = services.streams_password().map_err(|_| Fault::NotAuthorized)?;
-    let token = tree.map_or(Ok(None), Token::of).map_err(|()| Fault::NotAuthorized)?;
+    let token = tree.map_or(Ok(None), Token::of)?;
     let mut fresh = true;
     let right = || match (&token, call.authorization) {
         (Some(token), _) => token.proves(&password),
@@ -168,7 +168,7 @@ fn facts(camera: &Camera, call: &Call<'_>) -> Facts {
             let value = found.and_then(|s| s.pointer(at));
             value
                 .and_then(Value::as_f64)
-                .map(|n| n.round() as u64)
+                .and_then(|n| format!("{n:.0}").parse().ok())
                 .filter(|n| *n > 0)
                 .unwrap_or(usual)
         };

@@ -79,13 +79,11 @@ impl Read for Value {
                 }
                 Value::Object(map)
             }
-            Kind::Number(text) => match text.parse::<u64>() {
-                Ok(n) => n.into(),
-                Err(_) => {
-                    let number = text.parse().ok().and_then(Number::from_f64);
-                    number.ok_or_else(|| Fault::new(at, "this number is too large"))?.into()
-                }
-            },
+            Kind::Number(text) => {
+                let whole = text.parse::<u64>().ok().map(Number::from);
+                let number = whole.or_else(|| text.parse().ok().and_then(Number::from_f64));
+                number.ok_or_else(|| Fault::new(at, "this number is too large"))?.into()
+            }
             Kind::Null | Kind::Other => Value::Null,
         })
     }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use sha1::{Digest as _, Sha1};
 
+use super::Fault;
 use super::xml::Tree;
 use crate::formats::base64;
 use crate::rtsp::auth::USER;
@@ -26,11 +27,11 @@ pub struct Token {
 }
 
 impl Token {
-    /// The one in a request; `Err` where there is one that makes no sense.
+    /// The one in a request.
     ///
     /// # Errors
-    /// Nothing more is said of it.
-    pub fn of(tree: &Tree<'_>) -> Result<Option<Token>, ()> {
+    /// [`Fault::NotAuthorized`] where there is one that makes no sense.
+    pub fn of(tree: &Tree<'_>) -> Result<Option<Token>, Fault> {
         let path = ["Envelope", "Header", "Security", "UsernameToken"];
         let Some(token) = tree.path(&path) else { return Ok(None) };
         let text = |name: &str| tree.below(token, &[name]).map(|at| tree.text(at).to_owned());
@@ -45,7 +46,7 @@ impl Token {
                 created: text("Created")?,
             })
         };
-        read().map(Some).ok_or(())
+        read().map(Some).ok_or(Fault::NotAuthorized)
     }
 
     /// Whether it was made by one who knows the password.

@@ -244,7 +244,7 @@ class Decoder:
         """Ends it as `q` would; what it complained of."""
         if self.running():
             self.process.send_signal(signal.SIGINT)
-        self.process.wait(60)
+        self.process.wait(120)
         for reader in self.readers:
             reader.join(10)
         self.process.stdout.close()

@@ -48,6 +48,21 @@ print(json.dumps({
     'snapshot': media.GetSnapshotUri({'ProfileToken': 'main'}).Uri,
 }))
 """
+MOTORS = """
+import json, onvif, sys, sysconfig
+host, port, user, password = sys.argv[1:]
+wsdl = sysconfig.get_path('purelib') + '/wsdl'
+camera = onvif.ONVIFCamera(host, int(port), user, password, wsdl)
+ptz, media = camera.create_ptz_service(), camera.create_media_service()
+vector = lambda x, y: {'PanTilt': {'x': x, 'y': y}}
+node = ptz.GetNodes()[0]
+token = media.GetProfiles()[0].PTZConfiguration.NodeToken
+assert node.token == token == ptz.GetConfigurations()[0].NodeToken, token
+ptz.RelativeMove({'ProfileToken': 'main', 'Translation': vector(-0.5, 0.1)})
+print(json.dumps(open(sys.stdin.readline().strip()).read()), flush=True)
+ptz.ContinuousMove({'ProfileToken': 'main', 'Velocity': vector(0, 1)})
+ptz.Stop({'ProfileToken': 'main', 'PanTilt': True})
+"""
 SEARCH = """
 from wsdiscovery import WSDiscovery, QName
 search = WSDiscovery(ttl=1)
@@ -165,6 +180,27 @@ class Onvif(Demo):
         status, _, body = self.soap("device", "<GetSystemDateAndTime/>")
         self.assertEqual((status, json.loads(body)["error"]["code"]), (401, "login-needed"))
         wait_for(lambda: not search(), "it to be silent", 120)
+
+    def test_a_recorder_moves_the_camera_where_there_are_motors(self):
+        # What listens as motord does.
+        hack = self.folder / "camera/sdcard/hacks/motor-control"
+        hack.mkdir()
+        (hack / "motord.sh").write_text('#!/bin/sh\n: > "$1/event"\nexec sleep 600\n')
+        (hack / "motord.sh").chmod(0o755)
+        (hack / "hack.toml").write_text(
+            'id = "motor-control"\nexec = ["./motord.sh", "{run.dir}"]\n')
+        wait_for(lambda: self.ask("GET", "/services/motor-control")[0] == 200, "the hack")
+        status, _, body = self.ask("PUT", "/services/motor-control", {"enabled": True})
+        self.assertEqual(status, 200, body)
+        event = self.folder / "camera/run/hacks/motor-control/event"
+        wait_for(event.exists, "motord")
+        wait_for(lambda: json.loads(self.ask("GET", "/services/motor-control")[2])["state"] == "running",
+                 "it to run")
+        done = subprocess.run([packages(), "-c", MOTORS, "127.0.0.1", str(self.port), *self.login],
+                              input=f"{event}\n", capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout), "pan reverse 73\0")
+        self.assertEqual(event.read_text(), "tilt reverse 20\0")
 
     def test_only_the_streams_password_opens_it_and_each_token_once(self):
         self.assertEqual(self.soap("device", "<GetSystemDateAndTime/>")[0], 200, "needs no login")
