@@ -23,17 +23,20 @@
 //! | `flash_jobs` | plans and flashes as the page asks for them |
 //! | `flashing` | a flash from its plan to its proof, and after a power cut |
 //! | `brick` | for a camera in pieces, on a PC: assemble and redact |
+//! | `framegrabber`, `codec` | the original's framegrabber, and the codec of its pictures |
 //! | `services` | the hacks: started, ended, and their documents |
 //! | `simulate`, `synthetic` | making a simulated camera |
 
 pub mod boots;
 pub mod brick;
 pub mod citizen;
+pub mod codec;
 pub mod config;
 pub mod downloads;
 pub mod flash_jobs;
 pub mod flash_view;
 pub mod flashing;
+pub mod framegrabber;
 pub mod host;
 pub mod images;
 pub mod jobs;

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use tiny_http::Request;
 
 use super::api::{
-    backups, config, downloads, flash, images, jobs, services, session, system, tokens, update,
-    video,
+    backups, config, downloads, flash, framegrabber, images, jobs, services, session, system,
+    tokens, update, video,
 };
 use super::guard::{self, Access, Asking};
 use super::problem::Problem;
@@ -182,6 +182,9 @@ pub(super) const ROUTES: &[Route] = &[
     change("POST", "/api/v1/services/{id}/restart", Login, None, ok("Service"), services::restart, "Starts a hack anew"),
     get("/api/v1/services/{id}/log", Login, ok("ServiceLog"), services::log, "The last lines that a hack printed"),
     change("POST", "/api/v1/ptz", Login, Some("Ptz"), ok("Moved"), services::ptz, "Moves the camera"),
+    get("/api/v1/framegrabber", Login, ok("Framegrabber"), framegrabber::show, "What the camera's pictures need, and their codec"),
+    change("POST", "/api/v1/framegrabber", Owner, Some("NewFramegrabber"), ok("Framegrabber"), framegrabber::install, "Takes the framegrabber out of an uploaded zip"),
+    change("PUT", "/api/v1/framegrabber", Owner, Some("Codec"), ok("Framegrabber"), framegrabber::set, "Switches the codec, or puts back what the firmware had"),
     get("/api/v1/ssh/keys", Login, ok("SshKeys"), services::ssh_keys, "Who may log in by SSH"),
     change("PUT", "/api/v1/ssh/keys", Owner, Some("PutSshKeys"), ok("SshKeys"), services::put_ssh_keys, "Says who may log in by SSH"),
     get("/api/v1/video", Login, ok("Video"), video::show, "The streams, and who watches them"),

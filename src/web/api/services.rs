@@ -46,7 +46,7 @@ pub(in crate::web) fn put_ssh_keys(asked: &Asked<'_>) -> Answer {
 }
 
 /// The setting that is wrong is named, so that the form can show it.
-fn problem(error: ServiceError) -> Problem {
+pub(super) fn problem(error: ServiceError) -> Problem {
     let field = match &error {
         ServiceError::Setting { name, .. } => Some(name.clone()),
         ServiceError::Key { .. } => Some("authorized_keys".to_owned()),
