@@ -158,6 +158,6 @@ fn room(library: &Library) -> Result<fs::Permissions, String> {
 }
 
 fn refused(reason: String) -> ServiceError {
-    let hint = "Nothing was changed. docs/rtsp.md tells what the codec needs.";
+    let hint = "Nothing was changed. docs/hacks.md tells what the codec needs.";
     ServiceError::Framegrabber { reason, hint }
 }

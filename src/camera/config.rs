@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::plan::{At, Days};
 use crate::card::file::read_bounded;
 use crate::formats::toml::{self, line_at};
 
@@ -51,6 +52,12 @@ pub struct OnNetwork {
     pub time_zone: TimeZone,
     /// Whether the vendor's hosts get null routes: then his app no longer works.
     pub block_cloud: bool,
+    /// Whether the vendor's updater is kept still: then nothing of his is corrected either.
+    pub hold_updates: bool,
+    /// On which days the camera restarts by itself.
+    pub reboot: Days,
+    /// At which time, in its time zone.
+    pub reboot_at: At,
 }
 
 impl Default for OnNetwork {
@@ -62,6 +69,9 @@ impl Default for OnNetwork {
             time_servers: ["0.pool.ntp.org", "1.pool.ntp.org"].map(|s| Server(s.into())).into(),
             time_zone: TimeZone("UTC0".into()),
             block_cloud: false,
+            hold_updates: false,
+            reboot: Days("off".into()),
+            reboot_at: At("04:30".into()),
         }
     }
 }

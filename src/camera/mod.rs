@@ -15,6 +15,7 @@
 //! | `sets` | backups made, read again and deleted by their owner |
 //! | `power`, `uninstall` | the restart, and the way back to stock |
 //! | `update` | a newer mi360d: agreed to, confirmed or taken back |
+//! | `plan` | the restart that its owner has planned |
 //! | `boots` | the count of starts, and the safe mode |
 //! | `citizen` | the camera on its network: clock, name, cloud |
 //! | `mqtt` | the camera as a device of Home Assistant |
@@ -44,6 +45,7 @@ pub mod login;
 pub mod machine;
 pub mod mqtt;
 pub mod notice;
+pub mod plan;
 pub mod power;
 pub mod services;
 pub mod set_view;
