@@ -6,7 +6,6 @@ use std::fs;
 use std::path::PathBuf;
 
 use nix::sys::statvfs::{FsFlags, statvfs};
-use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{Camera, framegrabber};
@@ -84,20 +83,15 @@ fn kept(camera: &Camera, library: &Library) -> (PathBuf, Option<Vec<u8>>) {
     (path, bytes)
 }
 
-/// What is set: `value` is one of `choices`, `now` the codec; or the reason why it cannot be.
-pub fn shown(camera: &Camera) -> Value {
-    match find(camera) {
-        Ok(library) => {
-            let now = library.codec();
-            let original = kept(camera, &library).1;
-            let changed = original.is_some_and(|original| original != library.bytes);
-            json!({
-                "value": if changed { now } else { FIRMWARE }, "now": now, "reason": null,
-                "choices": [FIRMWARE, CODECS[1].0, CODECS[0].0],
-            })
-        }
-        Err(reason) => json!({ "value": null, "now": null, "reason": reason, "choices": [] }),
-    }
+/// What is set, and the codec that this comes to.
+///
+/// # Errors
+/// Why it cannot be set.
+pub fn shown(camera: &Camera) -> Result<(&'static str, &'static str), String> {
+    let library = find(camera)?;
+    let now = library.codec();
+    let changed = kept(camera, &library).1.is_some_and(|original| original != library.bytes);
+    Ok((if changed { now } else { FIRMWARE }, now))
 }
 
 /// Sets it: `h264`, `h265`, or `firmware` for what was found.

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::plan::{At, Days};
+use super::plan::Plan;
 use crate::card::file::read_bounded;
 use crate::formats::toml::{self, line_at};
 
@@ -54,10 +54,9 @@ pub struct OnNetwork {
     pub block_cloud: bool,
     /// Whether the vendor's updater is kept still: then nothing of his is corrected either.
     pub hold_updates: bool,
-    /// On which days the camera restarts by itself.
-    pub reboot: Days,
-    /// At which time, in its time zone.
-    pub reboot_at: At,
+    /// When the camera restarts by itself; by default never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reboot: Option<Plan>,
 }
 
 impl Default for OnNetwork {
@@ -70,8 +69,7 @@ impl Default for OnNetwork {
             time_zone: TimeZone("UTC0".into()),
             block_cloud: false,
             hold_updates: false,
-            reboot: Days("off".into()),
-            reboot_at: At("04:30".into()),
+            reboot: None,
         }
     }
 }

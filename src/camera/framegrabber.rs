@@ -31,9 +31,11 @@ pub fn shown(camera: &Camera) -> Value {
         Ok(missing) => (true, lacks(&missing), missing),
         Err(_) => (false, Some(absent(&model)), Vec::new()),
     };
+    let codec = codec::shown(camera);
     json!({
         "model": model, "there": there, "reason": reason, "missing": missing,
-        "codec": codec::shown(camera),
+        "codec": codec.as_ref().ok().map(|(set, _)| set), "codec_now": codec.as_ref().ok().map(|(_, now)| now),
+        "codec_problem": codec.err(),
     })
 }
 
@@ -48,7 +50,7 @@ pub fn install(camera: &Camera, sent: &Path) -> Result<Value, ServiceError> {
     let file = open_past_cache(sent)?;
     let length = file.metadata().map_or(0, |meta| meta.len());
     let read = |at: u64, buf: &mut [u8]| file.read_exact_at(buf, at);
-    let entries = zip::list(&read, length).map_err(refused)?;
+    let entries = zip::list(&read, length).map_err(|e| refused(e.to_string()))?;
     let mut others: Vec<&str> = Vec::new();
     let mut found = None;
     for entry in &entries {
@@ -91,9 +93,9 @@ fn lay(new: &Path, read: zip::ReadAt<'_>, entry: &zip::Entry) -> Result<(), Serv
         }
         out.write(piece).map_err(io::Error::other)
     })
-    .map_err(refused)?;
+    .map_err(|e| refused(e.to_string()))?;
     if !elf::is_camera_s(&head) {
-        return Err(refused("its framegrabber is no program for ARM"));
+        return Err(refused("its framegrabber is no program for ARM".to_owned()));
     }
     out.sync()?;
     drop(out);
@@ -114,9 +116,9 @@ fn model_of(name: &str) -> Option<&str> {
     (plain && (above.is_empty() || above.ends_with('/'))).then_some(model)
 }
 
-fn refused(reason: impl ToString) -> ServiceError {
+fn refused(reason: String) -> ServiceError {
     ServiceError::Framegrabber {
-        reason: reason.to_string(),
+        reason,
         hint: "Nothing was changed. Send the zip of the original hack's release, as it was \
                downloaded.",
     }

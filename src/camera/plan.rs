@@ -15,66 +15,50 @@ use crate::citizen::zone;
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(5);
 /// Seconds after which what could not be done is left for the next time.
-const PATIENCE: i64 = 3600;
+const PATIENCE: i32 = 3600;
 /// The longest step of the clock that does not leap over a moment: that of summer time.
-const STEP: i64 = 4000;
-const DAY: i64 = 86_400;
+const STEP: i32 = 4000;
+const DAY: i32 = 86_400;
 
-/// On which days something is done: one of [`Days::NAMES`].
+/// The days of the week, by which a plan may begin; 2026 began on a Thursday.
+const WEEK: [&str; 7] = ["thu", "fri", "sat", "sun", "mon", "tue", "wed"];
+
+/// When the camera restarts by itself: `daily 04:30`, or `sun 04:30`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Days(pub String);
+pub struct Plan(pub String);
 
-impl Days {
-    /// All; the days of the week from Sunday on.
-    pub const NAMES: &[&str] = &["off", "daily", "sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-}
-
-impl TryFrom<String> for Days {
-    type Error = String;
-    fn try_from(days: String) -> Result<Days, String> {
-        match Days::NAMES.contains(&days.as_str()) {
-            true => Ok(Days(days)),
-            false => Err("expected off, daily, mon, tue, wed, thu, fri, sat or sun".to_owned()),
-        }
-    }
-}
-
-/// A time of the day, `HH:MM`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct At(pub String);
-
-impl At {
-    /// Minutes since midnight.
-    pub fn minutes(&self) -> Option<i64> {
-        let (hours, minutes) = self.0.split_once(':')?;
-        let number = |text: &str, below: i64| {
+impl Plan {
+    /// The day of [`WEEK`], if it is one only, and the seconds since midnight.
+    fn parts(&self) -> Option<(Option<i32>, i32)> {
+        let (days, time) = self.0.split_once(' ')?;
+        let (hours, minutes) = time.split_once(':')?;
+        let number = |text: &str, below: i32| {
             let good = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
-            text.parse::<i64>().ok().filter(|n| good && *n < below)
+            text.parse::<i32>().ok().filter(|n| good && *n < below)
         };
-        Some(number(hours, 24)? * 60 + number(minutes, 60)?)
+        let day = WEEK.iter().position(|name| *name == days);
+        (day.is_some() || days == "daily").then_some(())?;
+        Some((day.map(|day| day as i32), number(hours, 24)? * 3600 + number(minutes, 60)? * 60))
     }
 }
 
-impl TryFrom<String> for At {
+impl TryFrom<String> for Plan {
     type Error = String;
-    fn try_from(time: String) -> Result<At, String> {
-        let time = At(time);
-        match time.minutes() {
-            Some(_) => Ok(time),
-            None => Err("expected a time from 00:00 to 23:59".to_owned()),
+    fn try_from(text: String) -> Result<Plan, String> {
+        let plan = Plan(text);
+        if plan.parts().is_none() {
+            return Err("expected daily or mon to sun, and a time: daily 04:30".to_owned());
         }
+        Ok(plan)
     }
 }
 
 /// The last planned moment up to now, both in seconds of local time.
-fn planned(days: &Days, at: &At, local: i64) -> Option<i64> {
-    let at = at.minutes()? * 60;
+fn planned(plan: &Plan, local: i32) -> Option<i32> {
+    let (weekday, at) = plan.parts()?;
     let mut day = (local - at).div_euclid(DAY);
-    match Days::NAMES.iter().position(|name| *name == days.0)? {
-        0 => return None,
-        1 => {}
-        // 1970 began on a Thursday.
-        nth => day -= (day + 4 - (nth as i64 - 2)).rem_euclid(7),
+    if let Some(weekday) = weekday {
+        day -= (day - weekday).rem_euclid(7);
     }
     Some(day * DAY + at)
 }
@@ -82,16 +66,16 @@ fn planned(days: &Days, at: &At, local: i64) -> Option<i64> {
 /// What was seen of the clock so far.
 #[derive(Debug, Default)]
 pub struct Watch {
-    seen: Option<i64>,
-    due: Option<i64>,
+    seen: Option<i32>,
+    due: Option<i32>,
 }
 
 impl Watch {
     /// Whether a restart is due now; `local` is none while the clock is not set. A moment counts
     /// only for who saw the clock pass it: not for a start, or a plan, that comes after it.
-    pub fn is_due(&mut self, days: &Days, at: &At, local: Option<i64>) -> bool {
+    pub fn is_due(&mut self, plan: Option<&Plan>, local: Option<i32>) -> bool {
         let before = std::mem::replace(&mut self.seen, local);
-        let moment = local.and_then(|local| planned(days, at, local));
+        let moment = local.and_then(|local| planned(plan?, local));
         let (Some(local), Some(moment)) = (local, moment) else {
             self.due = None;
             return false;
@@ -113,11 +97,9 @@ pub fn keep(camera: &Arc<Camera>) {
             let problem = updates.look(config.hold_updates, &Updates::is_it);
             camera.state().network.updates_problem = problem;
         }
-        let local = host::seconds().map(|utc| {
-            let utc = utc.cast_signed();
-            utc + zone::offset(&config.time_zone.0, utc)
-        });
-        if watch.is_due(&config.reboot, &config.reboot_at, local) {
+        let utc = host::seconds().and_then(|now| i32::try_from(now - zone::BEGIN).ok());
+        let local = utc.map(|utc| utc + zone::offset(&config.time_zone.0, utc));
+        if watch.is_due(config.reboot.as_ref(), local) {
             let said_now = match go(camera, local.unwrap_or_default() / DAY) {
                 Ok(()) => String::new(),
                 Err(reason) => reason,
@@ -132,7 +114,7 @@ pub fn keep(camera: &Arc<Camera>) {
 }
 
 /// Restarts, where that cuts nothing off and it was not done on this day already.
-fn go(camera: &Arc<Camera>, day: i64) -> Result<(), String> {
+fn go(camera: &Arc<Camera>, day: i32) -> Result<(), String> {
     drop(camera.quiet().map_err(|busy| busy.step)?);
     let (folder, day) = (camera.card().state_dir(), format!("{day}\n"));
     let note = folder.join("planned-restart");
@@ -149,20 +131,20 @@ fn go(camera: &Arc<Camera>, day: i64) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn plan(days: &str) -> (Days, At) {
-        (Days(days.into()), At("04:30".into()))
+    fn plan(text: &str) -> Plan {
+        Plan::try_from(text.to_owned()).unwrap()
     }
 
-    /// Seconds of a local time, in days from Thursday the first on.
-    fn at(day: i64, hour: i64, minute: i64) -> Option<i64> {
+    /// Seconds of a local time, in days from a Thursday on.
+    fn at(day: i32, hour: i32, minute: i32) -> Option<i32> {
         Some(day * DAY + hour * 3600 + minute * 60)
     }
 
     #[test]
     fn a_moment_counts_once_seen_to_pass_and_for_an_hour() {
-        let (days, time) = plan("daily");
+        let daily = plan("daily 04:30");
         let mut watch = Watch::default();
-        let mut due = |now| watch.is_due(&days, &time, now);
+        let mut due = |now| watch.is_due(Some(&daily), now);
         assert!(!due(at(3, 4, 29)));
         assert!(due(at(3, 4, 30)) && due(at(3, 5, 29)));
         assert!(!due(at(3, 5, 30)) && !due(at(4, 4, 29)));
@@ -172,40 +154,50 @@ mod tests {
         // Nor is a leap over half a day.
         assert!(!due(at(5, 16, 0)) && !due(at(6, 4, 31)));
         // A start or a plan after the moment waits for the next one.
-        assert!(!Watch::default().is_due(&days, &time, at(3, 4, 31)));
+        assert!(!Watch::default().is_due(Some(&daily), at(3, 4, 31)));
         let mut watch = Watch::default();
-        let later = At("06:00".into());
-        assert!(!watch.is_due(&days, &later, at(3, 5, 0)));
-        assert!(!watch.is_due(&days, &time, at(3, 5, 1)));
+        assert!(!watch.is_due(Some(&plan("daily 06:00")), at(3, 5, 0)));
+        assert!(!watch.is_due(Some(&daily), at(3, 5, 1)));
+        // One that is taken back while it waits is not done.
+        assert!(!watch.is_due(Some(&daily), at(4, 4, 29)));
+        assert!(watch.is_due(Some(&daily), at(4, 4, 30)));
+        assert!(!watch.is_due(None, at(4, 4, 31)) && !watch.is_due(Some(&daily), at(4, 4, 32)));
     }
 
     #[test]
-    fn a_day_of_the_week_is_that_day_and_off_is_never() {
+    fn a_day_of_the_week_is_that_day() {
         for (name, wanted) in [("thu", 0), ("fri", 1), ("sat", 2), ("sun", 3), ("wed", 6)] {
-            let (days, time) = plan(name);
+            let weekly = plan(&format!("{name} 04:30"));
             let mut watch = Watch::default();
-            let seen: Vec<i64> = (0..14)
+            let seen: Vec<i32> = (0..14)
                 .filter(|day| {
-                    watch.is_due(&days, &time, at(*day, 4, 20));
-                    watch.is_due(&days, &time, at(*day, 4, 30))
+                    watch.is_due(Some(&weekly), at(*day, 4, 20));
+                    watch.is_due(Some(&weekly), at(*day, 4, 30))
                 })
                 .collect();
             assert_eq!(seen, [wanted, wanted + 7], "{name}");
         }
-        let (days, time) = plan("off");
-        let mut watch = Watch::default();
-        assert!((0..48).all(|half| !watch.is_due(&days, &time, at(0, half / 2, half % 2 * 30))));
     }
 
     #[test]
     fn only_days_and_times_of_the_day_are_taken() {
-        for good in Days::NAMES {
-            Days::try_from((*good).to_owned()).unwrap();
-        }
-        assert!(Days::try_from("monday".to_owned()).is_err());
-        assert_eq!(At::try_from("23:59".to_owned()).unwrap().minutes(), Some(1439));
-        for wrong in ["24:00", "1:30", "01:60", "01:5", "-1:30", "0130", "+1:30", "01:30:00", ""] {
-            assert!(At::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        assert_eq!(plan("mon 23:59").parts(), Some((Some(4), 86_340)));
+        for wrong in [
+            "daily 24:00",
+            "daily 1:30",
+            "daily 01:60",
+            "daily 01:5",
+            "daily -1:30",
+            "daily 0130",
+            "daily +1:30",
+            "daily 01:30:00",
+            "daily",
+            "monday 01:30",
+            "01:30",
+            "off",
+            "",
+        ] {
+            assert!(Plan::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
     }
 }

@@ -90,8 +90,9 @@ struct Segment {
     length: u64,
 }
 
+/// Whether its words have 64 bits. On the camera none has.
 fn is_wide(head: &[u8]) -> bool {
-    head.get(4) == Some(&2)
+    OWN.0 == 2 && head.get(4) == Some(&2)
 }
 
 /// Whether a file's beginning is that of a program or a library for the camera.

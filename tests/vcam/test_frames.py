@@ -61,8 +61,8 @@ class FramesTest(CameraTest):
                    f"printf '{head}' | dd of={LIBRARY} conv=notrunc 2>/dev/null; "
                    f"printf '\\001' | dd of={LIBRARY} bs=1 seek={CODEC_AT} conv=notrunc 2>/dev/null; sync")
         self.assertEqual(self.hash(), library(1))
-        codec = self.ask("GET", "/api/v1/framegrabber")["codec"]
-        self.assertIn(library(0), codec["reason"])
+        found = self.ask("GET", "/api/v1/framegrabber")
+        self.assertIn(library(0), found["codec_problem"])
         self.ask("PUT", "/api/v1/framegrabber", {"codec": "h264"}, 409)
         self.assertEqual(self.hash(), library(1), "unknown: not written")
         camera.put("/mnt/sdcard/mi360d/known-libboardav.txt", library(0).encode())
@@ -71,8 +71,8 @@ class FramesTest(CameraTest):
         said = self.ask("PUT", "/api/v1/framegrabber", {"codec": "h264"}, 409)
         self.assertIn("read-only", said["error"]["message"])
         camera.run("mount -o remount,rw /mnt/data")
-        codec = self.ask("PUT", "/api/v1/framegrabber", {"codec": "h264"})["codec"]
-        self.assertEqual((codec["value"], codec["now"]), ("h264", "h264"))
+        found = self.ask("PUT", "/api/v1/framegrabber", {"codec": "h264"})
+        self.assertEqual((found["codec"], found["codec_now"]), ("h264", "h264"))
         # A power cut now: what was renamed is there, whole.
         camera.power_off()
         camera.start()
@@ -83,8 +83,8 @@ class FramesTest(CameraTest):
                          [LIBRARY.rsplit("/", 1)[1]])
         wait_idle(camera)
         self.headers = camera.log_in("correct horse")
-        codec = self.ask("PUT", "/api/v1/framegrabber", {"codec": "firmware"})["codec"]
-        self.assertEqual((codec["value"], codec["now"]), ("firmware", "h265"))
+        found = self.ask("PUT", "/api/v1/framegrabber", {"codec": "firmware"})
+        self.assertEqual((found["codec"], found["codec_now"]), ("firmware", "h265"))
         self.assertEqual(self.hash(), library(1))
 
     def hash(self):

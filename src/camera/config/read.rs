@@ -5,7 +5,7 @@ use super::{
     Backup, Config, Flash, Hacks, HostName, Keep, Label, Language, Level, LimitKib, Log, Mqtt,
     OnNetwork, Password, Prefix, Server, TimeZone, Unlocked, Web,
 };
-use crate::camera::plan::{At, Days};
+use crate::camera::plan::Plan;
 use crate::formats::toml::{Fault, Fields, Node, Read};
 
 impl Read for Config {
@@ -35,7 +35,6 @@ impl Read for OnNetwork {
             "block_cloud",
             "hold_updates",
             "reboot",
-            "reboot_at",
         ];
         let mut of = Fields::known(node, names)?;
         let usual = OnNetwork::default();
@@ -47,8 +46,7 @@ impl Read for OnNetwork {
             time_zone: of.or("time_zone", usual.time_zone)?,
             block_cloud: of.or("block_cloud", usual.block_cloud)?,
             hold_updates: of.or("hold_updates", usual.hold_updates)?,
-            reboot: of.or("reboot", usual.reboot)?,
-            reboot_at: of.or("reboot_at", usual.reboot_at)?,
+            reboot: of.optional("reboot")?,
         })
     }
 }
@@ -152,5 +150,5 @@ macro_rules! checked {
     };
 }
 
-checked!(String: At, Days, HostName, Label, Listen, Prefix, Server, TimeZone, Unlocked);
+checked!(String: HostName, Label, Listen, Plan, Prefix, Server, TimeZone, Unlocked);
 checked!(i64: Keep, LimitKib);

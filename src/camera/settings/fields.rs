@@ -3,8 +3,6 @@
 
 use serde::Serialize;
 
-use crate::camera::plan::Days;
-
 /// A field that the page draws with its own words.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Field {
@@ -112,11 +110,10 @@ pub const FIELDS: &[Field] = &[
     ),
     field(
         "camera.reboot",
-        FieldKind::Choice { choices: Days::NAMES },
+        FieldKind::Text { optional: true },
         false,
-        "When the camera restarts by itself; once a day at most.",
+        "When the camera restarts by itself: daily 04:30, or mon 04:30; empty: never.",
     ),
-    field("camera.reboot_at", FieldKind::Text { optional: false }, false, "HH:MM, local time."),
     field(
         "mqtt.broker",
         FieldKind::Text { optional: true },

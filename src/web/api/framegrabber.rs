@@ -1,29 +1,15 @@
 //! The original's framegrabber: what is missing, its program out of a zip, its codec.
 
-use serde::Deserialize;
-
 use crate::camera::{codec, framegrabber, images};
 use crate::web::reply;
 use crate::web::routes::{Answer, Asked};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Sent {
-    image: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Codec {
-    codec: String,
-}
 
 pub(in crate::web) fn show(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&framegrabber::shown(&asked.context.camera)))
 }
 
 pub(in crate::web) fn install(asked: &Asked<'_>) -> Answer {
-    let Sent { image } = asked.json()?;
+    let image = asked.text("image")?;
     let camera = &asked.context.camera;
     let (_, path) = images::find(camera, &image)?;
     let found = framegrabber::install(camera, &path)?;
@@ -33,7 +19,7 @@ pub(in crate::web) fn install(asked: &Asked<'_>) -> Answer {
 }
 
 pub(in crate::web) fn set(asked: &Asked<'_>) -> Answer {
-    let Codec { codec } = asked.json()?;
+    let codec = asked.text("codec")?;
     codec::set(&asked.context.camera, &codec).map_err(super::services::problem)?;
     show(asked)
 }

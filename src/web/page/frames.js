@@ -8,12 +8,11 @@ function framesPart(signal) {
 
   function show(found) {
     fill(state, h("p.soft", null, found.reason ? sentence(found.reason) : t("frames.there", found)));
-    const { value, now, choices, reason } = found.codec;
-    if (reason) return fill(codec, h("p.soft", null, t("frames.nocodec"), " ", sentence(reason)));
+    if (found.codec_problem) return fill(codec, h("p.soft", null, t("frames.nocodec"), " ", sentence(found.codec_problem)));
     const words = (choice) => choice === "firmware" ? t("frames.firmware") : choice.toUpperCase();
-    fill(codec, h("p.soft", null, t("frames.now", { now: now.toUpperCase() })), settingsForm(
-      [{ name: "codec", type: "enum", choices, words, label: t("frames.codec"), help: t("frames.codec.help") }],
-      { codec: value }, async (changed) => {
+    fill(codec, h("p.soft", null, t("frames.now", { now: found.codec_now.toUpperCase() })), settingsForm(
+      [{ name: "codec", type: "enum", choices: ["firmware", "h264", "h265"], words, label: t("frames.codec"), help: t("frames.codec.help") }],
+      found, async (changed) => {
         if (!changed.codec) return {};
         await api("PUT", "/framegrabber", changed);
         return { restart: [t("frames.codec")] };
