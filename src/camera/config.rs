@@ -37,6 +37,7 @@ pub struct Config {
 }
 
 /// `[camera]`.
+#[allow(clippy::struct_excessive_bools)] // each is a switch of the form
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OnNetwork {
     /// Its name on the network; by default `mi360-` and the end of the WiFi's address.

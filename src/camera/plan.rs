@@ -36,9 +36,9 @@ impl Plan {
             let good = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
             text.parse::<i32>().ok().filter(|n| good && *n < below)
         };
-        let day = WEEK.iter().position(|name| *name == days);
+        let day = (0..).zip(WEEK).find(|(_, name)| *name == days).map(|(day, _)| day);
         (day.is_some() || days == "daily").then_some(())?;
-        Some((day.map(|day| day as i32), number(hours, 24)? * 3600 + number(minutes, 60)? * 60))
+        Some((day, number(hours, 24)? * 3600 + number(minutes, 60)? * 60))
     }
 }
 

@@ -1,4 +1,4 @@
-"""The camera's own pictures: the program out of the original's zip, and the codec's byte in a
+"""Programs that are sent to the camera: one for a PC; and the camera's own pictures: the program out of the original's zip, and the codec's byte in a
 library on a real JFFS2, put back, and refused where DATA cannot be written."""
 
 import hashlib
@@ -31,6 +31,23 @@ class FramesTest(CameraTest):
         status, _, answer = self.target.http(path, method, body, self.headers, seconds=180)
         self.assertEqual(status, wanted, answer)
         return json.loads(answer)
+
+    def test_a_program_for_a_pc_is_said_to_be_one_and_is_never_started(self):
+        camera = self.target = self.camera()
+        camera.card.add("hacks/alien/hack.toml", b'id = "alien"\nenabled = true\nexec = ["./alien"]\n')
+        # The head of a program for x86-64; FAT lets any file be executed.
+        camera.card.add("hacks/alien/alien", b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\0\x3e\0" + bytes(44))
+        camera.start()
+        camera.wait_http()
+        self.headers = camera.log_in("correct horse")
+
+        def shown():
+            alien = self.ask("GET", "/api/v1/services/alien")
+            return alien if alien["state"] == "pausing" else None
+
+        alien = camera.wait_for(shown, 60, "the reason", every=1)
+        self.assertIn("is a program for a PC (x86-64), not for ARM", alien["reason"])
+        self.assertEqual(alien["programs"][0]["starts"], 0)
 
     def test_the_program_comes_out_of_the_zip_and_the_codec_changes_on_jffs2_and_back(self):
         program = self.folder / "framegrabber"
