@@ -96,7 +96,8 @@ class CitizenTest(CameraTest):
         camera.wait_for(lambda: "writes the chip" in (problem() or ""), 60, "the reason", every=1)
         wish = json.dumps({"camera": {"hold_updates": False}}).encode()
         self.assertEqual(camera.http("/api/v1/config", "PUT", wish, headers, 60)[0], 200)
-        camera.wait_for(lambda: not state(pid), 60, "the end of the one that was held")
+        camera.wait_for(lambda: camera.run(f"test -d /proc/{pid}", check=False).status, 60,
+                        "the end of the one that was held")
         self.assertIsNone(problem())
 
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("avahi-browse"),

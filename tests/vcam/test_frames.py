@@ -10,7 +10,6 @@ import zipfile
 
 from base import CameraTest
 from parts import REPO
-from test_backup import wait_idle, wait_set
 
 NAME = "hacks/framegrabber/bin/ipc009/framegrabber"
 LIBRARY = "/mnt/data/lib/libboardav.so.1.0.0"
@@ -54,11 +53,12 @@ class FramesTest(CameraTest):
         subprocess.run(["arm-linux-gnueabihf-gcc", "-O1", "-o", program,
                         REPO / "tests/vcam/framegrabber.c"], check=True)
         camera = self.target = self.camera()
+        camera.card.add("mi360d/config.toml", b"[backup]\nat_start = false\n")
         camera.start()
         camera.wait_http()
-        wait_set(camera)
-        wait_idle(camera)
         self.headers = camera.log_in("correct horse")
+        # The firmware's own, real where there are samples, is none that is known.
+        self.assertTrue(self.ask("GET", "/api/v1/framegrabber")["codec_problem"])
 
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
@@ -96,9 +96,7 @@ class FramesTest(CameraTest):
         camera.wait_http()
         self.assertEqual(self.hash(), library(2))
         self.assertIn("rwxr-xr-x", camera.run(f"ls -l {LIBRARY}").text)
-        self.assertEqual(camera.run("ls /mnt/data/lib | grep boardav").text.split(),
-                         [LIBRARY.rsplit("/", 1)[1]])
-        wait_idle(camera)
+        self.assertNotIn(".new", camera.run("ls /mnt/data/lib").text)
         self.headers = camera.log_in("correct horse")
         found = self.ask("PUT", "/api/v1/framegrabber", {"codec": "firmware"})
         self.assertEqual((found["codec"], found["codec_now"]), ("firmware", "h265"))
