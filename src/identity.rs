@@ -6,8 +6,8 @@
 
 use std::fmt;
 
+use crate::formats::sha256::Sha256;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::formats::flsh::{self, Flsh, FlshError};
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use sha2::{Digest as _, Sha256};
+use crate::formats::sha256::Sha256;
 
 use super::describe::{block_sums, manifest};
 use super::manifest::{MANIFEST, Manifest, owner};
@@ -169,7 +169,7 @@ fn fill(
         sums.0.push((CHIP.to_owned(), second.sha256));
     }
     for (name, text) in texts {
-        sums.0.push((name.to_owned(), Sha256::digest(text.as_bytes()).into()));
+        sums.0.push((name.to_owned(), Sha256::digest(text.as_bytes())));
     }
     write_proven(&folder.join(SHA256SUMS), sums.to_text().as_bytes())?;
     file::sync_dir(folder)?;

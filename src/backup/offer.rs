@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
+use crate::formats::sha256::Sha256;
 
 use super::manifest::{self, MANIFEST, Manifest};
 use super::set::{CHIP, required_files};
@@ -77,7 +77,7 @@ pub fn manifest_and_sums(folder: &Path) -> Result<(Manifest, Sums), OfferError> 
     let sums = Sums::parse(&text).ok_or_else(|| none("its SHA256SUMS is damaged"))?;
     let text = read_bounded(&folder.join(MANIFEST), manifest::LIMIT)
         .map_err(|_| none("it has no manifest.toml"))?;
-    let digest: [u8; 32] = Sha256::digest(&text).into();
+    let digest: [u8; 32] = Sha256::digest(&text);
     if sums.of(MANIFEST) != Some(&digest) {
         return Err(none("its manifest.toml is not the one that its SHA256SUMS names"));
     }

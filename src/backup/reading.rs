@@ -5,8 +5,8 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::formats::crc32::Hasher;
+use crate::formats::sha256::Sha256;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::{BackupError, Digest, Progress};
 use crate::chip::{Chip, ChipError, Partition, Role, WINDOW};
@@ -139,7 +139,7 @@ pub fn read_chip(chip: &dyn Chip, progress: &dyn Progress) -> Result<Reading, Ba
             }
             readings.push(reader.finish());
         }
-        Ok(Reading { parts: readings, sha256: whole.finalize().into() })
+        Ok(Reading { parts: readings, sha256: whole.finalize() })
     })
 }
 
@@ -226,7 +226,7 @@ impl PartReader {
     pub fn finish(self) -> PartReading {
         PartReading {
             index: self.index,
-            sha256: self.sha256.finalize().into(),
+            sha256: self.sha256.finalize(),
             crc32: self.crc32.finalize(),
             cells: self.cells,
             gaps: merged(self.gaps),

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
+use crate::formats::sha256::Sha256;
 
 use super::proving::{self, Lane};
 use super::reading::{
@@ -75,8 +75,8 @@ pub(super) fn second_reading(
             return Err(BackupError::NotProven { file: file.clone() }.into());
         }
     }
-    if proven.files.len() != second.parts.len() || proven.chip != has_chip.then_some(second.sha256)
-    {
+    let of_chip = if has_chip { chip_bytes(request.chip) } else { 0 };
+    if proven.files.len() != second.parts.len() || proven.chip != of_chip {
         return Err(BackupError::NotProven { file: CHIP.to_owned() }.into());
     }
     let factory = request.chip.map().by_role(Role::Factory);
@@ -91,6 +91,15 @@ pub(super) fn second_reading(
     Ok(second)
 }
 
+/// Bytes of `chip.bin`.
+fn chip_bytes(chip: &dyn Chip) -> u64 {
+    let parts = in_order(chip).into_iter().filter(|part| is_of_chip(chip, part));
+    parts.map(|part| u64::from(part.size)).sum()
+}
+
+/// The first try takes only what is as in the first reading, which is hashed: cell by cell by its
+/// CRC32, and as a whole by the SHA-256 of what then lies on the card. So nothing is hashed here.
+/// Where something changed, or cannot be read, what came this time has hashes of its own.
 fn read_again(
     request: &Request<'_>,
     folder: &Path,
@@ -101,6 +110,7 @@ fn read_again(
     let chip = request.chip;
     let parts = in_order(chip);
     let total = parts.iter().map(|p| u64::from(p.size)).sum();
+    let hashes = attempt > 1 || first.has_gaps();
     let mut whole = Sha256::new();
     let mut done = 0;
     let mut readings = Vec::with_capacity(parts.len());
@@ -108,21 +118,25 @@ fn read_again(
     for (part, before) in parts.into_iter().zip(&first.parts) {
         let mut file = lane
             .file(folder.join(file_name(part, before.gaps.is_empty())), is_of_chip(chip, part))?;
-        let mut reader = PartReader::hashing_only(part);
+        let mut reader = hashes.then(|| PartReader::hashing_only(part));
         let mut changed = Vec::new();
         for offset in windows(part) {
             let window = &mut buf[..window_length(part, offset)];
             let gaps = settle(chip, part, offset, window, before, &mut changed)?;
             file.write(window)?;
-            if is_of_chip(chip, part) {
-                whole.update(&*window);
+            if let Some(reader) = &mut reader {
+                if is_of_chip(chip, part) {
+                    whole.update(&*window);
+                }
+                reader.take(window, gaps);
+            } else if !gaps.is_empty() {
+                return Err(Trouble::contradiction(part, gaps));
             }
-            reader.take(window, gaps);
             done += window.len() as u64;
             request.progress.at("reading again, onto the card", done, total);
         }
         file.finish()?;
-        let mut now = reader.finish();
+        let mut now = reader.map_or_else(|| before.clone(), PartReader::finish);
         // DATA may live; but the first time a change in it could also be a bad first reading.
         let may_change = is_live(part) && attempt > 1;
         let cells = changed.iter().map(|cell| gap_of(part, *cell)).collect();
@@ -137,7 +151,8 @@ fn read_again(
         now.gaps.clone_from(&before.gaps);
         readings.push((now, changed));
     }
-    Ok(Second { parts: readings, sha256: whole.finalize().into() })
+    let sha256 = if hashes { whole.finalize() } else { first.sha256 };
+    Ok(Second { parts: readings, sha256 })
 }
 
 /// Reads a window a second time. Where it differs from the first reading it is

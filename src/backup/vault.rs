@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
+use crate::formats::sha256::Sha256;
 
 use super::reading::{read_settled, read_window};
 use super::set::{self, SetState};
@@ -195,5 +195,5 @@ fn make_room(card: &Card) {
 }
 
 fn sha256(bytes: &[u8]) -> Digest {
-    Sha256::digest(bytes).into()
+    Sha256::digest(bytes)
 }

@@ -8,8 +8,8 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
+use crate::formats::sha256::Sha256;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::manifest::{self, MANIFEST, Manifest};
 use super::set::{CHIP, SetFolder, SetState, required_files};
@@ -83,7 +83,7 @@ pub fn verify(folder: &Path, progress: &dyn Progress) -> Result<Verdict, BackupE
     let sums_text = read_bounded(&folder.join(SHA256SUMS), sums::CLOSING_LIMIT).unwrap_or_default();
     let mut verdict = Verdict { set, files: 0, bytes: 0, damage: Vec::new() };
     let whole_sums = Sums::parse(&sums_text).filter(|sums| {
-        let manifest_digest: Digest = Sha256::digest(&manifest_text).into();
+        let manifest_digest: Digest = Sha256::digest(&manifest_text);
         let believed = sums.of(MANIFEST).is_none_or(|digest| *digest == manifest_digest);
         // Where the manifest can be believed, it says which files must be named.
         manifest.as_ref().is_none_or(|m| !believed || names_all(sums, m))
@@ -176,7 +176,7 @@ pub fn hash_file(path: &Path, tick: &mut dyn FnMut(u64)) -> Result<Digest, CardE
     let mut buf = vec![0; WINDOW as usize];
     loop {
         match file.read(&mut buf) {
-            Ok(0) => return Ok(hasher.finalize().into()),
+            Ok(0) => return Ok(hasher.finalize()),
             Ok(count) => {
                 hasher.update(&buf[..count]);
                 tick(count as u64);

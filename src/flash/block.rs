@@ -1,7 +1,7 @@
 //! One erase block: its new content lies verified in memory before anything
 //! is erased, and only what reads back counts.
 
-use sha2::{Digest as _, Sha256};
+use crate::formats::sha256::Sha256;
 
 use super::content::NewContent;
 use super::error::FlashError;
@@ -40,7 +40,7 @@ impl Verified {
         let mut failure = FlashError::ContentChanged { partition: part.name.clone(), offset };
         for _ in 0..TRIES {
             match content.read(offset, &mut bytes) {
-                Ok(()) if block.sha256 == <[u8; 32]>::from(Sha256::digest(&bytes)) => {
+                Ok(()) if block.sha256 == Sha256::digest(&bytes) => {
                     return Ok(Verified { number, bytes });
                 }
                 Ok(()) => {}

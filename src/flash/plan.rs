@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::formats::crc32;
 use crate::formats::crc32::Hasher;
+use crate::formats::sha256::Sha256;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::content::NewContent;
 use super::error::FlashError;
@@ -195,13 +195,13 @@ pub fn compare(
                 (Action::of(old, new), crc_of(old))
             };
             let pages = new.chunks(256).filter(|page| page.iter().any(|b| *b != 0xFF)).count();
-            let sha256 = Sha256::digest(new).into();
+            let sha256 = Sha256::digest(new);
             blocks.push(Block { action, sha256, old_crc32, pages: pages as u16 });
         }
         let done = u64::from(offset) + new.len() as u64;
         progress.at("comparing", done, u64::from(part.size));
     }
-    Ok(PartPlan { part: part.clone(), blocks, sha256: whole.finalize().into(), content })
+    Ok(PartPlan { part: part.clone(), blocks, sha256: whole.finalize(), content })
 }
 
 fn crc_of(bytes: &[u8]) -> u32 {

@@ -6,7 +6,7 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
-use sha2::{Digest as _, Sha256};
+use crate::formats::sha256::Sha256;
 
 use super::error::FlashError;
 use super::plan::read_chip;
@@ -63,7 +63,7 @@ impl<'scope> Proof<'scope> {
                     hasher.update(&bytes);
                     let _ = give_back.try_send(bytes);
                 }
-                hasher.finalize().into()
+                hasher.finalize()
             })
             .map_err(FlashError::Thread)?;
         let samples = Vec::with_capacity(part.blocks() as usize);

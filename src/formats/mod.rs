@@ -9,6 +9,7 @@ pub mod crc32;
 pub mod flsh;
 pub mod jffs2;
 pub mod mxp;
+pub mod sha256;
 pub mod squashfs;
 pub mod tf;
 pub mod toml;

@@ -4,8 +4,8 @@
 
 use std::io::{self, Write};
 
+use crate::formats::sha256::Sha256;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::finding::Finding;
 use super::slices::{Slice, Slices, Target};
@@ -241,7 +241,7 @@ impl Mixture {
                 out.write_all(&window[..there])?;
             }
         }
-        Ok(hash.finalize().into())
+        Ok(hash.finalize())
     }
 
     /// What each of the two is, in words.

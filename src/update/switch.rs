@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
+use crate::formats::sha256::Sha256;
 
 use super::release::{LISTING, PROGRAM, SIGNATURE};
 use super::{Package, UpdateError};

@@ -139,7 +139,7 @@ fn cargo(repo: &Path, way: Way, tools: &Tools) -> Result<PathBuf> {
     // The same few instructions in many places become a function; none in the hashes. Its callers
     // unwind as before: docs/ARCHITECTURE.md, "Weight".
     flags.push("-Cllvm-args=-enable-machine-outliner=always");
-    // Loops instead of 80 rounds written out.
+    // SHA-512 in loops instead of 80 rounds written out.
     flags.extend(["--cfg", "sha2_backend_soft=\"compact\""]);
     flags.extend(tools.flags.iter().map(String::as_str));
     let mut command = Command::new(tools.cargo);

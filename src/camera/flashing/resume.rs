@@ -5,7 +5,6 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
-use sha2::Digest as _;
 
 use super::outcome::Flashed;
 use super::planned::family;
@@ -373,7 +372,7 @@ fn carried(camera: &Camera, job: &Job, note: &JobPart) -> Result<Arc<dyn NewCont
     let mut whole = vec![0; part.size as usize];
     let content = Bytes(bytes);
     content.read(0, &mut whole).map_err(|e| e.to_string())?;
-    if hex(&sha2::Sha256::digest(&whole)) != note.sha256 {
+    if hex(&crate::formats::sha256::Sha256::digest(&whole)) != note.sha256 {
         return Err(format!("{} is damaged", path.display()));
     }
     Ok(Arc::new(content))

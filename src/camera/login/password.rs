@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use sha2::{Digest as _, Sha256};
+use crate::formats::sha256::Sha256;
 
 use super::{random, same};
 use crate::backup::{hex, unhex};
@@ -91,7 +91,7 @@ impl Hmac {
         parts.iter().for_each(|part| inner.update(part));
         let mut outer = self.outer.clone();
         outer.update(inner.finalize());
-        outer.finalize().into()
+        outer.finalize()
     }
 }
 

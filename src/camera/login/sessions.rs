@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use sha2::{Digest as _, Sha256};
+use crate::formats::sha256::Sha256;
 
 use super::random;
 use crate::backup::{Digest, hex};
@@ -60,7 +60,7 @@ impl Sessions {
 }
 
 fn digest(cookie: &str) -> Digest {
-    Sha256::digest(cookie.as_bytes()).into()
+    Sha256::digest(cookie.as_bytes())
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::formats::sha256::Sha256;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::{LoginError, random};
 use crate::backup::hex;

@@ -1,6 +1,6 @@
 //! The one pass over a file: all hashes and checks as the windows stream by.
 
-use sha2::{Digest, Sha256};
+use crate::formats::sha256::Sha256;
 
 use super::elsewhere::Found;
 use super::sniff::Piece;
@@ -72,7 +72,7 @@ pub(super) fn pass(source: &dyn Source, pieces: &[Piece]) -> Result<Passed, Insp
     }
     Ok(Passed {
         sha256: hex(hash.clone()),
-        digest: hash.finalize().into(),
+        digest: hash.finalize(),
         erased: erased && len > 0,
         zeros: zeros && len > 0,
         contents: checks.into_iter().map(Check::finish).collect(),

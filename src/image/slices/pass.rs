@@ -1,7 +1,7 @@
 //! The one pass over a file: each partition hashed as it would stand on the
 //! chip, judged and searched for versions as the windows stream by.
 
-use sha2::{Digest as _, Sha256};
+use crate::formats::sha256::Sha256;
 
 use super::layout::Place;
 use crate::chip::{Role, WINDOW};
@@ -60,7 +60,7 @@ pub(super) fn file(source: &dyn Source, places: &[Place]) -> Result<Passed, Insp
         at += there as u64;
     }
     let seen = checks.into_iter().map(Check::finish).collect();
-    Ok(Passed { sha256: hash.finalize().into(), seen, erased: erased && len > 0 })
+    Ok(Passed { sha256: hash.finalize(), seen, erased: erased && len > 0 })
 }
 
 impl<'a> Check<'a> {
@@ -96,7 +96,7 @@ impl<'a> Check<'a> {
     }
 
     fn finish(mut self) -> Seen {
-        let file_sha256 = self.hash.clone().finalize().into();
+        let file_sha256 = self.hash.clone().finalize();
         let padding = [0xFF; 4096];
         let mut missing = u64::from(self.place.size).saturating_sub(self.fed);
         while missing > 0 {
@@ -110,7 +110,7 @@ impl<'a> Check<'a> {
         self.versions.feed(b"\n"); // a version at the very end has an end, too
         Seen {
             content: self.content.finish(),
-            sha256: self.hash.finalize().into(),
+            sha256: self.hash.finalize(),
             file_sha256,
             version: self.versions.found(),
             behind: self.tail.behind,

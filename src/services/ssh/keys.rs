@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use crate::formats::base64;
+use crate::formats::sha256::Sha256;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::card::file::{make_dir, replace};
 use crate::services::ServiceError;
