@@ -6,11 +6,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use nix::sys::statvfs::{FsFlags, statvfs};
-use sha2::{Digest as _, Sha256};
 
 use super::{Camera, framegrabber};
 use crate::backup::hex;
 use crate::card::file::{make_dir, read_bounded, rename, replace, write_proven};
+use crate::formats::sha256::Sha256;
 use crate::services::{ServiceError, elf};
 
 /// The library, in the first of the camera's folders for them.

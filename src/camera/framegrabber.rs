@@ -7,12 +7,12 @@ use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::{Camera, Source, codec, services};
 use crate::backup::verify;
 use crate::card::CardError;
 use crate::card::file::{NewFile, make_dir, open_past_cache, rename};
+use crate::formats::sha256::Sha256;
 use crate::formats::zip;
 use crate::services::framegrabber::{ID, LIBRARIES, absent, lacks, missing, program};
 use crate::services::{ServiceError, elf};
