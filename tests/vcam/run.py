@@ -17,7 +17,8 @@ sys.path.insert(0, str(HERE))
 os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
 sys.dont_write_bytecode = True
 
-TESTS = ["test_boot", "test_backup", "test_card", "test_gate", "test_ssh", "test_assemble", "test_citizen", "test_rtsp",
+TESTS = ["test_boot", "test_backup", "test_card", "test_gate", "test_ssh", "test_assemble", "test_citizen", "test_frames",
+         "test_rtsp",
          "test_update"]
 # Too long for every run: `tests/vcam/run.py more`, and tests/soak.
 # Nothing beside them: they measure.

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::camera::Camera;
@@ -16,16 +15,8 @@ use crate::web::reply;
 use crate::web::routes::{Answer, Asked};
 use crate::web::zip::Zip;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Download {
-    name: String,
-    #[serde(default)]
-    password: Option<String>,
-}
-
 pub(in crate::web) fn ticket(asked: &Asked<'_>) -> Answer {
-    let Download { name, password } = asked.json()?;
+    let (name, password) = asked.pair("name", "?password")?;
     let camera = &asked.context.camera;
     if downloads::is_secret(&name) {
         if let Caller::Token { .. } = asked.caller {

@@ -1,6 +1,5 @@
 //! Coming in and going out.
 
-use serde::Deserialize;
 use serde_json::json;
 
 use super::nothing;
@@ -10,37 +9,16 @@ use crate::web::problem::Problem;
 use crate::web::reply::{self, Reply};
 use crate::web::routes::{Answer, Asked};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Setup {
-    code: String,
-    password: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Password {
-    password: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewPassword {
-    #[serde(alias = "old", alias = "current_password", alias = "old_password")]
-    current: String,
-    #[serde(alias = "new", alias = "new_password")]
-    password: String,
-}
-
 pub(in crate::web) fn setup(asked: &Asked<'_>) -> Answer {
-    let Setup { code, password } = asked.json()?;
+    let (code, password) = asked.pair("code", "password")?;
+    let password = password.unwrap_or_default();
     let opened = asked.context.camera.login().setup(asked.asking.peer, &code, &password)?;
     log::info!("the first password was set from {}", asked.asking.peer);
     Ok(opened_reply(&opened))
 }
 
 pub(in crate::web) fn login(asked: &Asked<'_>) -> Answer {
-    let Password { password } = asked.json()?;
+    let password = asked.text("password")?;
     let result = asked.context.camera.login().login(asked.asking.peer, &password);
     let opened = result.inspect_err(|e| log::warn!("login from {}: {e}", asked.asking.peer))?;
     log::info!("login from {}", asked.asking.peer);
@@ -60,7 +38,9 @@ pub(in crate::web) fn session(asked: &Asked<'_>) -> Answer {
 }
 
 pub(in crate::web) fn password(asked: &Asked<'_>) -> Answer {
-    let NewPassword { current, password } = asked.json()?;
+    let current = "current|old|current_password|old_password";
+    let (current, password) = asked.pair(current, "password|new|new_password")?;
+    let password = password.unwrap_or_default();
     let login = asked.context.camera.login();
     let opened = login.change(asked.asking.peer, &current, &password)?;
     log::info!("the password was changed from {}; all sessions ended", asked.asking.peer);

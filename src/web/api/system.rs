@@ -1,6 +1,5 @@
 //! The camera as a whole: its state, its log, its restart, and the way back to stock.
 
-use serde::Deserialize;
 use serde_json::json;
 
 use super::nothing;
@@ -13,12 +12,6 @@ use crate::web::routes::{Answer, Asked};
 const LOG_LINES: u64 = 200;
 /// The words that begin a line, the gravest first.
 const LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Confirm {
-    confirm: String,
-}
 
 /// The gate answers before this: only who goes around it in a test gets here.
 pub(in crate::web) fn health(_: &Asked<'_>) -> Answer {
@@ -65,7 +58,7 @@ pub(in crate::web) fn uninstall_list(asked: &Asked<'_>) -> Answer {
 }
 
 pub(in crate::web) fn uninstall(asked: &Asked<'_>) -> Answer {
-    let Confirm { confirm } = asked.json()?;
+    let confirm = asked.text("confirm")?;
     let changes = uninstall::run(&asked.context.camera, &confirm)?;
     Ok(reply::json(&json!({ "confirm": uninstall::PHRASE, "changes": changes })))
 }

@@ -1,7 +1,5 @@
 //! The camera's streams: their state, the last key frame, a live view, their login.
 
-use serde::Deserialize;
-
 use crate::camera::login::Caller;
 use crate::camera::video;
 use crate::rtsp::client::Form;
@@ -11,12 +9,6 @@ use crate::web::routes::{Answer, Asked};
 
 /// The stream that is shown where none is named.
 const USUAL: &str = "mainstream";
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asking {
-    password: String,
-}
 
 pub(in crate::web) fn show(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&video::document(&asked.context.camera)))
@@ -47,7 +39,7 @@ pub(in crate::web) fn live(asked: &Asked<'_>) -> Answer {
 
 /// The streams' password, to one who has typed the page's again.
 pub(in crate::web) fn login(asked: &Asked<'_>) -> Answer {
-    let Asking { password } = asked.json()?;
+    let password = asked.text("password")?;
     if let Caller::Token { .. } = asked.caller {
         let hint = "Log in with the password.";
         let message = "A token takes no secrets out of the camera.";
