@@ -9,8 +9,8 @@ use lzma_rust2::{Lzma2Options, Lzma2Writer};
 
 /// Classic scripts share one scope: the parts are one script.
 const SCRIPT: &[&str] = &[
-    "core", "map", "home", "chip", "flash", "backups", "live", "services", "settings", "update",
-    "start",
+    "core", "map", "home", "chip", "flash", "backups", "live", "frames", "services", "settings",
+    "update", "start",
 ];
 
 fn main() -> Result<(), String> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Camera, Source, host, onvif};
+use super::{Camera, Source, host, onvif, plan};
 use crate::citizen::clock;
 use crate::citizen::cloud::{self, Blocked};
 use crate::citizen::mdns::{self, Ourselves};
@@ -29,6 +29,8 @@ pub struct Network {
     pub cloud_blocked: usize,
     /// Why they are not, where they should be.
     pub cloud_problem: Option<String>,
+    /// Why the vendor's updates are not held, where they should be.
+    pub updates_problem: Option<&'static str>,
     /// Why there is no connection to the MQTT broker; null: there is one.
     pub mqtt: Option<String>,
 }
@@ -36,6 +38,7 @@ pub struct Network {
 /// Starts all of it; a camera that is simulated only what touches no setting of its PC.
 pub fn start(camera: &Arc<Camera>) {
     spawn("onvif", camera, onvif::discover);
+    spawn("plan", camera, plan::keep);
     if matches!(camera.source(), Source::Simulated { .. }) {
         return;
     }
@@ -44,10 +47,10 @@ pub fn start(camera: &Arc<Camera>) {
         clock::keep(|| camera.state().settings.config.camera.time_servers(), std::thread::sleep);
     });
     spawn("mdns", camera, |camera| mdns::answer(|| ourselves(camera)));
-    spawn("cloud", camera, keep_cloud);
+    spawn("cloud", camera, |camera| keep_cloud(camera));
 }
 
-fn spawn(name: &str, camera: &Arc<Camera>, work: impl FnOnce(&Camera) + Send + 'static) {
+fn spawn(name: &str, camera: &Arc<Camera>, work: impl FnOnce(&Arc<Camera>) + Send + 'static) {
     let mine = Arc::clone(camera);
     let thread = std::thread::Builder::new().name(name.into()).stack_size(STACK);
     if let Err(e) = thread.spawn(move || work(&mine)) {

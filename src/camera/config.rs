@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::plan::Plan;
 use crate::card::file::read_bounded;
 use crate::formats::toml::{self, line_at};
 
@@ -36,6 +37,7 @@ pub struct Config {
 }
 
 /// `[camera]`.
+#[allow(clippy::struct_excessive_bools)] // each is a switch of the form
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OnNetwork {
     /// Its name on the network; by default `mi360-` and the end of the WiFi's address.
@@ -51,6 +53,11 @@ pub struct OnNetwork {
     pub time_zone: TimeZone,
     /// Whether the vendor's hosts get null routes: then his app no longer works.
     pub block_cloud: bool,
+    /// Whether the vendor's updater is kept still: then nothing of his is corrected either.
+    pub hold_updates: bool,
+    /// When the camera restarts by itself; by default never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reboot: Option<Plan>,
 }
 
 impl Default for OnNetwork {
@@ -62,6 +69,8 @@ impl Default for OnNetwork {
             time_servers: ["0.pool.ntp.org", "1.pool.ntp.org"].map(|s| Server(s.into())).into(),
             time_zone: TimeZone("UTC0".into()),
             block_cloud: false,
+            hold_updates: false,
+            reboot: None,
         }
     }
 }

@@ -57,8 +57,13 @@ pub fn uptime_seconds() -> u64 {
 /// UTC as `2026-11-23T02:15:38Z`, if the clock is sane. There is no clock
 /// chip: after power-up it is 1970 until somebody sets it.
 pub fn clock() -> Option<String> {
+    seconds().map(utc)
+}
+
+/// The same in seconds since 1970.
+pub fn seconds() -> Option<u64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
-    (SANE_FROM..SANE_UNTIL).contains(&now).then(|| utc(now))
+    Some(now).filter(|now| (SANE_FROM..SANE_UNTIL).contains(now))
 }
 
 /// Seconds since 1970 as a UTC time of ISO 8601.

@@ -15,6 +15,7 @@
 //! | `sets` | backups made, read again and deleted by their owner |
 //! | `power`, `uninstall` | the restart, and the way back to stock |
 //! | `update` | a newer mi360d: agreed to, confirmed or taken back |
+//! | `plan` | the restart that its owner has planned |
 //! | `boots` | the count of starts, and the safe mode |
 //! | `citizen` | the camera on its network: clock, name, cloud |
 //! | `mqtt` | the camera as a device of Home Assistant |
@@ -23,17 +24,20 @@
 //! | `flash_jobs` | plans and flashes as the page asks for them |
 //! | `flashing` | a flash from its plan to its proof, and after a power cut |
 //! | `brick` | for a camera in pieces, on a PC: assemble and redact |
+//! | `framegrabber`, `codec` | the original's framegrabber, and the codec of its pictures |
 //! | `services` | the hacks: started, ended, and their documents |
 //! | `simulate`, `synthetic` | making a simulated camera |
 
 pub mod boots;
 pub mod brick;
 pub mod citizen;
+pub mod codec;
 pub mod config;
 pub mod downloads;
 pub mod flash_jobs;
 pub mod flash_view;
 pub mod flashing;
+pub mod framegrabber;
 pub mod host;
 pub mod images;
 pub mod jobs;
@@ -42,6 +46,7 @@ pub mod machine;
 pub mod mqtt;
 pub mod notice;
 pub mod onvif;
+pub mod plan;
 pub mod power;
 pub mod services;
 pub mod set_view;

@@ -2,7 +2,7 @@
 //! "is there a camera?" on the network. What is said is in [`crate::onvif`].
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -222,7 +222,7 @@ fn go(camera: &Camera, moved: Moved) -> Result<(), Fault> {
 }
 
 /// Answers WS-Discovery for ever, while ONVIF is on and the page can be reached from outside.
-pub fn discover(camera: &Camera) {
+pub fn discover(camera: &Arc<Camera>) {
     loop {
         if let Some(us) = ourselves(camera)
             && let Err(e) = serve(camera, us)

@@ -56,20 +56,6 @@ pub struct SshKeys {
     pub host_key: Option<String>,
 }
 
-/// The body of `PUT /api/v1/ssh/keys`.
-#[derive(Clone, Debug)]
-pub struct PutSshKeys {
-    /// One key a line; an empty text takes all of them away.
-    pub authorized_keys: String,
-}
-
-impl Read for PutSshKeys {
-    fn read(node: Node) -> Result<PutSshKeys, Fault> {
-        let mut fields = Fields::known(node, &["authorized_keys"])?;
-        Ok(PutSshKeys { authorized_keys: fields.required("authorized_keys")? })
-    }
-}
-
 /// Starts the hacks. To be called once, when the identity is safe, and not in
 /// safe mode.
 pub fn start(camera: &Camera, config: &Path) {
@@ -236,14 +222,14 @@ pub fn ssh_keys(camera: &Camera) -> SshKeys {
     }
 }
 
-/// Says who may log in by SSH from now on.
+/// Says who may log in by SSH from now on: one key a line; an empty text takes all of them away.
 ///
 /// # Errors
 /// [`ServiceError::Key`] with the line that is wrong; nothing was changed then.
-pub fn put_ssh_keys(camera: &Camera, put: &PutSshKeys) -> Result<SshKeys, ServiceError> {
-    keys::parse(&put.authorized_keys)?;
+pub fn put_ssh_keys(camera: &Camera, lines: &str) -> Result<SshKeys, ServiceError> {
+    keys::parse(lines)?;
     camera.card().require_writable()?;
-    keys::store(camera.card().root(), &put.authorized_keys)?;
+    keys::store(camera.card().root(), lines)?;
     if let Some(services) = camera.services.get() {
         services.keys_changed();
     }

@@ -82,7 +82,8 @@ impl Explain for UninstallError {
     }
 }
 
-/// Everything that is there; nothing was written to the chip for it.
+/// Everything that is there; nothing was written to the chip for it but a codec that its owner
+/// switched.
 pub fn list(camera: &Camera) -> Vec<Change> {
     known(camera)
         .into_iter()
@@ -151,6 +152,7 @@ fn known(camera: &Camera) -> Vec<(PathBuf, &'static str, Fate)> {
         (root.join(STATUS_TXT), "state of the camera, as text", Fate::Removed),
         (camera.card().identities(), "your camera's identity", Fate::Kept),
         (camera.card().backups(), "your backups", Fate::Kept),
+        (home.join("originals"), "the library whose codec was switched", Fate::Kept),
     ]);
     found
 }

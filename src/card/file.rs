@@ -153,7 +153,6 @@ pub fn write_proven(path: &Path, bytes: &[u8]) -> Result<(), CardError> {
 }
 
 /// Replaces a file so that after a power cut the old or the new one is there, whole.
-/// FAT's rename is not atomic on 3.18, so the file and its folder are synced again after it.
 ///
 /// # Errors
 /// [`CardError`], naming the file.
@@ -162,11 +161,19 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), CardError> {
     name.push(".new");
     let fresh = path.with_file_name(name);
     write_proven(&fresh, bytes)?;
-    fs::rename(&fresh, path).map_err(|e| CardError::new("cannot rename", &fresh, e))?;
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(|e| CardError::new("cannot sync", path, e))?;
-    path.parent().map_or(Ok(()), sync_dir)
+    rename(&fresh, path)
+}
+
+/// Gives a proven file its name. FAT's rename is not atomic on 3.18: the file and its folder are
+/// synced after it.
+///
+/// # Errors
+/// [`CardError`], naming the file.
+pub fn rename(from: &Path, to: &Path) -> Result<(), CardError> {
+    fs::rename(from, to).map_err(|e| CardError::new("cannot rename", from, e))?;
+    let synced = File::open(to).and_then(|file| file.sync_all());
+    synced.map_err(|e| CardError::new("cannot sync", to, e))?;
+    to.parent().map_or(Ok(()), sync_dir)
 }
 
 /// Opens a file so that what is read comes from the card, not from memory.

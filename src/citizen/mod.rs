@@ -7,8 +7,10 @@
 //! | `clock` | when an answer is believed, and the clock set |
 //! | `mdns` | `mi360-XXXX.local`: answers to multicast DNS (RFC 6762, RFC 6763) |
 //! | `cloud` | the vendor's hosts, blocked by null routes |
+//! | `zone` | how far local time is from UTC, by POSIX's words for a zone |
 
 pub mod clock;
 pub mod cloud;
 pub mod mdns;
 pub mod sntp;
+pub mod zone;

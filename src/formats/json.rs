@@ -89,6 +89,17 @@ impl Read for Value {
     }
 }
 
+/// The fields of an object, as they are.
+impl Read for Map<String, Value> {
+    fn read(node: Node) -> Result<Map<String, Value>, Fault> {
+        let at = node.at();
+        match Value::read(node)? {
+            Value::Object(map) => Ok(map),
+            _ => Err(Fault::new(at, "expected an object")),
+        }
+    }
+}
+
 /// From a value that is there already.
 impl From<&Value> for Node {
     fn from(value: &Value) -> Node {

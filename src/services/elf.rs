@@ -90,8 +90,18 @@ struct Segment {
     length: u64,
 }
 
+/// Whether its words have 64 bits. On the camera none has.
+fn is_wide(head: &[u8]) -> bool {
+    OWN.0 == 2 && head.get(4) == Some(&2)
+}
+
+/// Whether a file's beginning is that of a program or a library for the camera.
+pub fn is_camera_s(head: &[u8]) -> bool {
+    head.starts_with(b"\x7fELF\x01\x01") && half(head, 18) == Some(40)
+}
+
 fn segments(file: &File, head: &[u8]) -> Option<Vec<Segment>> {
-    let wide = OWN.0 == 2;
+    let wide = is_wide(head);
     let table = if wide { long(head, 32)? } else { u64::from(word(head, 28)?) };
     let (size, count) =
         if wide { (half(head, 54)?, half(head, 56)?) } else { (half(head, 42)?, half(head, 44)?) };
@@ -125,7 +135,7 @@ fn text_at(file: &File, at: u64, length: u64) -> Option<String> {
     Some(String::from_utf8_lossy(text).into_owned())
 }
 
-/// The libraries that a program of this machine asks for.
+/// The libraries that a program asks for, its loader among them.
 ///
 /// # Errors
 /// Where it cannot be read.
@@ -134,13 +144,16 @@ pub fn libraries(path: &Path) -> Result<Vec<String>, String> {
     let file = File::open(path).map_err(failed)?;
     let mut head = [0; 64];
     file.read_exact_at(&mut head, 0).map_err(failed)?;
-    Ok(needed(&file, &head).unwrap_or_default())
+    let mut names = needed(&file, &head).unwrap_or_default();
+    // It stands there with its folder.
+    names.extend(interpreter(&file, &head).and_then(|l| Some(l.rsplit('/').next()?.to_owned())));
+    Ok(names)
 }
 
 fn needed(file: &File, head: &[u8]) -> Option<Vec<String>> {
     let segments = segments(file, head)?;
     let dynamic = segments.iter().find(|s| s.kind == DYNAMIC)?;
-    let entry: usize = if OWN.0 == 2 { 16 } else { 8 };
+    let entry: usize = if is_wide(head) { 16 } else { 8 };
     let mut table = vec![0; usize::try_from(dynamic.length.min(DYNAMIC_LIMIT)).ok()?];
     file.read_exact_at(&mut table, dynamic.offset).ok()?;
     let pairs: Vec<(u64, u64)> = table

@@ -85,6 +85,14 @@ pub enum ServiceError {
         /// What is wrong.
         reason: String,
     },
+    /// Something of the framegrabber cannot be done.
+    #[error("{reason}")]
+    Framegrabber {
+        /// Why.
+        reason: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// The services do not run: safe mode, or a command of the terminal.
     #[error("no services run now: {0}")]
     NotRunning(&'static str),
@@ -103,6 +111,7 @@ impl Explain for ServiceError {
             ServiceError::Config(_) => "config",
             ServiceError::Key { .. } => "ssh-key",
             ServiceError::Original { .. } => "original-hack",
+            ServiceError::Framegrabber { .. } => "framegrabber",
             ServiceError::NotRunning(_) => "services-off",
             ServiceError::Card(e) => e.code(),
         }
@@ -127,6 +136,7 @@ impl Explain for ServiceError {
             ServiceError::Original { .. } => {
                 "Restore the file from the original hack's release.".into()
             }
+            ServiceError::Framegrabber { hint, .. } => (*hint).into(),
             ServiceError::NotRunning(_) => {
                 "Restart the camera; in safe mode, find out first why three starts did not last."
                     .into()

@@ -16,10 +16,10 @@
 //! | `ptz` | the motors, through the original's motord |
 
 pub mod config;
-mod elf;
+pub mod elf;
 pub mod error;
 mod find;
-mod framegrabber;
+pub mod framegrabber;
 mod hack;
 mod launch;
 pub mod manifest;

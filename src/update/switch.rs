@@ -12,7 +12,7 @@ use crate::formats::sha256::Sha256;
 use super::release::{LISTING, PROGRAM, SIGNATURE};
 use super::{Package, UpdateError};
 use crate::backup::{Digest, hex, verify};
-use crate::card::file::{NewFile, make_dir, read_bounded, replace, sync_dir};
+use crate::card::file::{NewFile, make_dir, read_bounded, rename, replace, sync_dir};
 use crate::card::{Card, CardError, CardState};
 
 /// Is on the card as long as a new program has not answered; the hook looks for it.
@@ -90,14 +90,6 @@ fn gone(path: &Path) -> Result<(), CardError> {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(CardError::new("cannot remove", path, e)),
         _ => Ok(()),
     }
-}
-
-fn rename(from: &Path, to: &Path) -> Result<(), CardError> {
-    fs::rename(from, to).map_err(|e| CardError::new("cannot rename", from, e))?;
-    // FAT's rename is not atomic on 3.18: the file and its folder are synced after it.
-    let synced = File::open(to).and_then(|file| file.sync_all());
-    synced.map_err(|e| CardError::new("cannot sync", to, e))?;
-    to.parent().map_or(Ok(()), sync_dir)
 }
 
 /// The files of a release that the card does not hold already, the program last.

@@ -4,11 +4,12 @@
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr};
 
+use serde_json::{Map, Value};
 use tiny_http::Request;
 
 use super::api::{
-    backups, config, downloads, flash, images, jobs, onvif, services, session, system, tokens,
-    update, video,
+    backups, config, downloads, flash, framegrabber, images, jobs, onvif, services, session,
+    system, tokens, update, video,
 };
 use super::guard::{self, Access, Asking};
 use super::problem::Problem;
@@ -62,6 +63,22 @@ impl Asked<'_> {
         })
     }
 
+    /// The text of a body that holds nothing else.
+    pub fn text(&self, name: &str) -> Result<String, Problem> {
+        self.texts(&[name]).map(|mut found| found.swap_remove(0).unwrap_or_default())
+    }
+
+    /// Two texts of a body that holds nothing else.
+    pub fn pair(&self, one: &str, two: &str) -> Result<(String, Option<String>), Problem> {
+        let mut found = self.texts(&[one, two])?;
+        let second = found.pop().flatten();
+        Ok((found.swap_remove(0).unwrap_or_default(), second))
+    }
+
+    fn texts(&self, names: &[&str]) -> Result<Vec<Option<String>>, Problem> {
+        texts(self.json()?, names)
+    }
+
     /// A number of the query.
     pub fn number(&self, name: &str) -> Result<Option<u64>, Problem> {
         let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
@@ -82,6 +99,32 @@ impl Asked<'_> {
         let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
         pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).next()
     }
+}
+
+/// The texts of an object that holds nothing else, in the order of their names. `a|b` is one that
+/// has two names; one with a `?` before it may be missing or null.
+pub(super) fn texts(
+    mut body: Map<String, Value>,
+    names: &[&str],
+) -> Result<Vec<Option<String>>, Problem> {
+    let mut found = Vec::new();
+    for name in names {
+        let needed = name.strip_prefix('?');
+        let value = needed.unwrap_or(name).split('|').find_map(|name| body.remove(name));
+        found.push(match (value, needed) {
+            (Some(Value::String(text)), _) => Some(text),
+            (None | Some(Value::Null), Some(_)) => None,
+            _ => return Err(not_these(names)),
+        });
+    }
+    if body.is_empty() { Ok(found) } else { Err(not_these(names)) }
+}
+
+/// That a body holds something else.
+pub(super) fn not_these(names: &[&str]) -> Problem {
+    let message = format!("The body is not understood, expected texts: {}", names.join(", "));
+    let hint = "/api/v1/openapi.json tells what this call takes.";
+    Problem::new(422, "bad-body", &message, hint)
 }
 
 pub(super) type Answer = Result<Reply, Problem>;
@@ -185,6 +228,9 @@ pub(super) const ROUTES: &[Route] = &[
     change("POST", "/api/v1/services/{id}/restart", Login, None, ok("Service"), services::restart, "Starts a hack anew"),
     get("/api/v1/services/{id}/log", Login, ok("ServiceLog"), services::log, "The last lines that a hack printed"),
     change("POST", "/api/v1/ptz", Login, Some("Ptz"), ok("Moved"), services::ptz, "Moves the camera"),
+    get("/api/v1/framegrabber", Login, ok("Framegrabber"), framegrabber::show, "What the camera's pictures need, and their codec"),
+    change("POST", "/api/v1/framegrabber", Owner, Some("NewFramegrabber"), ok("Framegrabber"), framegrabber::install, "Takes the framegrabber out of an uploaded zip"),
+    change("PUT", "/api/v1/framegrabber", Owner, Some("Codec"), ok("Framegrabber"), framegrabber::set, "Switches the codec, or puts back what the firmware had"),
     get("/api/v1/ssh/keys", Login, ok("SshKeys"), services::ssh_keys, "Who may log in by SSH"),
     change("PUT", "/api/v1/ssh/keys", Owner, Some("PutSshKeys"), ok("SshKeys"), services::put_ssh_keys, "Says who may log in by SSH"),
     get("/api/v1/video", Login, ok("Video"), video::show, "The streams, and who watches them"),

@@ -7,6 +7,7 @@ mod rig;
 
 mod client;
 mod doors;
+mod framegrabber;
 mod hostile;
 mod login;
 mod settings;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::client::{call, send};
 use crate::rig::Sim;
-use crate::rig::daemon::Daemon;
+use crate::rig::daemon::{Daemon, wait};
 
 const OWN: &str = "# my camera\n[backup] # sets\nkeep = 4 # not more\n\n# names\n[web]\nhost_names = [\"a.lan\"]\n";
 
@@ -111,4 +111,31 @@ fn a_broken_file_is_not_overwritten() {
     let answer = call(&daemon, "PUT", "/api/v1/config", &json!({ "backup": { "keep": 9 } }));
     assert_eq!((answer.status, answer.code().as_str()), (409, "config"));
     assert_eq!(text(&sim), "[backup\nkeep = 4");
+}
+
+#[test]
+fn a_planned_restart_comes_at_its_local_time_and_once_a_day() {
+    let sim = Sim::small();
+    // A zone in which it is 04:29:40 now: even a busy PC has started it before half past.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let ahead = (4 * 3600 + 29 * 60 + 40 + 86_400 - now % 86_400) % 86_400;
+    let (sign, span) = if ahead > 43_200 { ("", 86_400 - ahead) } else { ("-", ahead) };
+    let zone = format!("XXX{sign}{:02}:{:02}:{:02}", span / 3600, span / 60 % 60, span % 60);
+    fs::create_dir_all(sim.home()).unwrap();
+    let text = format!(
+        "[camera]\nreboot = \"daily 04:30\"\ntime_zone = \"{zone}\"\n\
+         [backup]\nat_start = false\n"
+    );
+    fs::write(sim.home().join("config.toml"), text).unwrap();
+    let daemon = Daemon::start(&sim);
+    let log = || fs::read_to_string(sim.home().join("logs/mi360d.log")).unwrap();
+    // The same process from its beginning; a start after the moment waits for the next day.
+    wait(|| (log().matches("the page is on port").count() == 2).then_some(()));
+    assert_eq!(log().matches("the planned restart begins").count(), 1, "{}", log());
+    // The day of the camera's zone, counted from 2026 on.
+    let day = now + 20 - 1_767_225_600;
+    let day = if sign.is_empty() { day - span } else { day + span } / 86_400;
+    let note = fs::read_to_string(sim.home().join("state/planned-restart")).unwrap();
+    assert_eq!(note, format!("{day}\n"));
+    drop(daemon);
 }

@@ -8,7 +8,7 @@ use crate::client::{Answer, call, raw, send};
 use crate::rig::daemon::{Daemon, PASSWORD, wait};
 use crate::rig::{Sim, names};
 
-fn upload(daemon: &Daemon, name: &str, bytes: &[u8]) -> Answer {
+pub fn upload(daemon: &Daemon, name: &str, bytes: &[u8]) -> Answer {
     let session = daemon.session.as_ref().unwrap();
     let headers = [
         ("Cookie", session.cookie.as_str()),

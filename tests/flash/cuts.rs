@@ -12,7 +12,7 @@ use crate::rig::{
 use mi360d::camera::flashing::{PlanRequest, WhatCame};
 
 /// How many of the cuts are tried by default; `MI360D_ALL_CUTS=1` tries all.
-const SHARE: usize = 8;
+const SHARE: usize = 16;
 
 fn share() -> usize {
     if std::env::var_os("MI360D_ALL_CUTS").is_some() { 1 } else { SHARE }

@@ -2,6 +2,7 @@
 // Lighthouse runs by its name only: its figures want a machine that does nothing else.
 
 import { budgets } from "./budgets.mjs";
+import { frames } from "./frames.mjs";
 import { journeys } from "./journeys.mjs";
 import { lighthouse } from "./lighthouse.mjs";
 import { live } from "./live.mjs";
@@ -14,7 +15,7 @@ import { views } from "./views.mjs";
 const LIMIT = 600_000;
 
 const word = (process.argv[2] ?? "").toLowerCase();
-const all = { ...budgets, ...journeys, ...live, ...load, ...views, ...schema };
+const all = { ...budgets, ...frames, ...journeys, ...live, ...load, ...views, ...schema };
 const tests = Object.entries(word.startsWith("lighthouse") ? lighthouse : all)
   .filter(([name]) => name.toLowerCase().includes(word));
 let chrome = await browser();

@@ -17,12 +17,13 @@ sys.path.insert(0, str(HERE))
 os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
 sys.dont_write_bytecode = True
 
-TESTS = ["test_boot", "test_backup", "test_card", "test_gate", "test_ssh", "test_assemble", "test_citizen", "test_rtsp",
+TESTS = ["test_boot", "test_backup", "test_card", "test_gate", "test_ssh", "test_assemble", "test_citizen", "test_frames",
+         "test_rtsp",
          "test_update"]
 # Too long for every run: `tests/vcam/run.py more`, and tests/soak.
 # Nothing beside them: they measure.
-ALONE = ("test_backup.BackupTest.test_a_proven_backup_is_not_slower_", "test_gate.", "test_flash_speed.")
-MORE = ["test_page", "test_flash", "test_flash_cuts", "test_flash_speed"]
+ALONE = ("test_backup.BackupTest.test_a_proven_backup_is_not_slower_", "test_gate.", "test_flash_speed.", "test_crowd.")
+MORE = ["test_page", "test_crowd", "test_flash", "test_flash_cuts", "test_flash_speed"]
 
 
 class Result(unittest.TestResult):

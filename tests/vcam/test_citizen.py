@@ -1,6 +1,7 @@
 """The camera on its network: its clock from a local server, its name answered to a
 real mDNS client, in a network of their own."""
 
+import json
 import os
 import shutil
 import socket
@@ -10,6 +11,7 @@ import threading
 import time
 import unittest
 
+import vendor
 from base import CameraTest, damage, sets
 from test_backup import wait_set
 
@@ -70,6 +72,33 @@ class CitizenTest(CameraTest):
         self.assertEqual([damage(s) for s in found], [[], []])
         clocks = [("clock =" in (s / "manifest.toml").read_text()) for s in found]
         self.assertEqual(clocks, [False, True])
+
+    def test_the_vendor_s_updater_is_held_still_and_let_go_again(self):
+        camera = self.camera()
+        camera.card.add(CONFIG, b"[camera]\nhold_updates = true\n[backup]\nat_start = false\n")
+        camera.start()
+        camera.wait_http()
+        vendor.start(camera, "miio_ota")
+
+        def state(pid):
+            return camera.run(f"cut -d' ' -f3 /proc/{pid}/stat", check=False).text.strip()
+
+        pid = camera.pid("miio_ota")
+        camera.wait_for(lambda: state(pid) == "T", 60, "an updater that is held")
+        # Its supervisor starts another: that one is held, too. One that writes the chip is not.
+        camera.run("setsid /tmp/miio_ota 3</dev/mtd4 </dev/null >/dev/null 2>&1 &")
+        headers = camera.log_in("correct horse")
+
+        def problem():
+            status = camera.http("/api/v1/status", headers=headers, seconds=60)[2]
+            return json.loads(status)["network"]["updates_problem"]
+
+        camera.wait_for(lambda: "writes the chip" in (problem() or ""), 60, "the reason", every=1)
+        wish = json.dumps({"camera": {"hold_updates": False}}).encode()
+        self.assertEqual(camera.http("/api/v1/config", "PUT", wish, headers, 60)[0], 200)
+        camera.wait_for(lambda: camera.run(f"test -d /proc/{pid}", check=False).status, 60,
+                        "the end of the one that was held")
+        self.assertIsNone(problem())
 
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("avahi-browse"),
                          "needs root and avahi: apt-get install avahi-daemon avahi-utils")

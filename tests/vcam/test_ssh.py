@@ -1,6 +1,7 @@
 """SSH and SFTP from the card, with OpenSSH's own client: by key and by password,
 with a terminal, switched off and on while it runs."""
 
+import json
 import os
 import pty
 import select
@@ -121,6 +122,8 @@ class SshTest(CameraTest):
         known = subprocess.run(["ssh-keygen", "-l", "-f", self.folder / "known"],
                                capture_output=True, check=True, text=True).stdout.split()[1]
         self.assertTrue(known.startswith("SHA256:"))
+        shown = camera.http("/api/v1/ssh/keys", headers=camera.log_in("correct horse"), seconds=60)[2]
+        self.assertEqual(json.loads(shown)["host_key"], known)
         for name in ("dropbearmulti", "mi360d"):
             print(f"[ssh] {name}: {camera.memory(camera.pid(name))}")
         self.assertLess(camera.memory(camera.pid())["VmHWM"], 8192)

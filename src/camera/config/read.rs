@@ -5,6 +5,7 @@ use super::{
     Backup, Config, Flash, Hacks, HostName, Keep, Label, Language, Level, LimitKib, Log, Mqtt,
     OnNetwork, Password, Prefix, Server, TimeZone, Unlocked, Web,
 };
+use crate::camera::plan::Plan;
 use crate::formats::toml::{Fault, Fields, Node, Read};
 
 impl Read for Config {
@@ -25,7 +26,16 @@ impl Read for Config {
 
 impl Read for OnNetwork {
     fn read(node: Node) -> Result<OnNetwork, Fault> {
-        let names = &["name", "mdns", "set_clock", "time_servers", "time_zone", "block_cloud"];
+        let names = &[
+            "name",
+            "mdns",
+            "set_clock",
+            "time_servers",
+            "time_zone",
+            "block_cloud",
+            "hold_updates",
+            "reboot",
+        ];
         let mut of = Fields::known(node, names)?;
         let usual = OnNetwork::default();
         Ok(OnNetwork {
@@ -35,6 +45,8 @@ impl Read for OnNetwork {
             time_servers: of.or("time_servers", usual.time_servers)?,
             time_zone: of.or("time_zone", usual.time_zone)?,
             block_cloud: of.or("block_cloud", usual.block_cloud)?,
+            hold_updates: of.or("hold_updates", usual.hold_updates)?,
+            reboot: of.optional("reboot")?,
         })
     }
 }
@@ -138,5 +150,5 @@ macro_rules! checked {
     };
 }
 
-checked!(String: HostName, Label, Listen, Prefix, Server, TimeZone, Unlocked);
+checked!(String: HostName, Label, Listen, Plan, Prefix, Server, TimeZone, Unlocked);
 checked!(i64: Keep, LimitKib);

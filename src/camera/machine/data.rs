@@ -49,6 +49,13 @@ impl Process {
         })
     }
 
+    /// Whether it has any part of the chip open.
+    pub fn has_flash_open(&self) -> bool {
+        links(&self.folder().join("fd"))
+            .filter_map(|fd| fs::read_link(fd).ok())
+            .any(|path| path.to_string_lossy().starts_with("/dev/mtd"))
+    }
+
     /// Whether it runs from, stands in, maps or holds open something of this device.
     fn uses(&self, device: u64) -> bool {
         let folder = self.folder();

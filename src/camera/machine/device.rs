@@ -10,6 +10,7 @@ use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::signal::{SigSet, Signal};
 
+use super::updates::UPDATER;
 use super::watchdog::{self, Watchdog};
 use super::{Machine, MachineError, Needs, Prepared, data};
 use crate::camera::host;
@@ -20,8 +21,6 @@ use crate::sys::mmap::map_locked;
 const NVRAM: &str = "/mnt/data/.config.nvram";
 /// The longest settings read, in bytes: the size of CONFIG.
 const NVRAM_LIMIT: u64 = 0x1_0000;
-/// The vendor's updater: it writes the same chip, and knows nothing of our lock.
-const UPDATER: &str = "miio_ota";
 /// KiB that must be available: a flash needs a few hundred.
 const MEMORY_KIB: u64 = 4096;
 

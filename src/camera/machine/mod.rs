@@ -7,11 +7,13 @@
 //! | `device` | the camera's own, through Linux |
 //! | `data` | who uses DATA, and how it is released |
 //! | `watchdog` | taken over and fed |
+//! | `updates` | the vendor's updater, kept still |
 //! | `simulated` | what plays it in a folder on a PC |
 
 mod data;
 mod device;
 mod simulated;
+mod updates;
 mod watchdog;
 
 use thiserror::Error;
@@ -21,6 +23,7 @@ use crate::image::Finding;
 
 pub use device::Device;
 pub use simulated::Simulated;
+pub use updates::Updates;
 
 /// What a flash is about to do.
 #[derive(Clone, Copy, Debug, Default)]

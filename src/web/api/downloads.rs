@@ -10,26 +10,13 @@ use crate::camera::Camera;
 use crate::camera::downloads::{self, REDACTED, Wanted, ZIP};
 use crate::camera::login::{Caller, LoginError};
 use crate::card::file::open_past_cache;
-use crate::formats::toml::{self, Fault, Fields, Node};
 use crate::web::problem::Problem;
 use crate::web::reply;
 use crate::web::routes::{Answer, Asked};
 use crate::web::zip::Zip;
 
-struct Download {
-    name: String,
-    password: Option<String>,
-}
-
-impl toml::Read for Download {
-    fn read(node: Node) -> Result<Download, Fault> {
-        let mut fields = Fields::known(node, &["name", "password"])?;
-        Ok(Download { name: fields.required("name")?, password: fields.optional("password")? })
-    }
-}
-
 pub(in crate::web) fn ticket(asked: &Asked<'_>) -> Answer {
-    let Download { name, password } = asked.json()?;
+    let (name, password) = asked.pair("name", "?password")?;
     let camera = &asked.context.camera;
     if downloads::is_secret(&name) {
         if let Caller::Token { .. } = asked.caller {

@@ -3,62 +3,15 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::on_a_thread;
 use crate::backup::set;
 use crate::camera::flashing::{PlanDocument, PlanRequest, PlanSource};
 use crate::camera::{flash_jobs, flash_view, images};
-use crate::formats::toml::{Fault, Fields, Kind, Node, Read};
 use crate::web::problem::Problem;
 use crate::web::reply;
-use crate::web::routes::{Answer, Asked};
-
-struct Wish {
-    image: Option<String>,
-    backup: Option<String>,
-    only: Option<Names>,
-    /// Whose FACTORY is to be written, where nothing else tells.
-    did: Option<String>,
-}
-
-impl Read for Wish {
-    fn read(node: Node) -> Result<Wish, Fault> {
-        let mut fields = Fields::known(node, &["image", "backup", "only", "did"])?;
-        Ok(Wish {
-            image: fields.optional("image")?,
-            backup: fields.optional("backup")?,
-            only: fields.optional("only")?,
-            did: fields.optional("did")?,
-        })
-    }
-}
-
-/// Names in a list, or with commas between them as on the command line.
-enum Names {
-    List(Vec<String>),
-    Text(String),
-}
-
-impl Read for Names {
-    fn read(node: Node) -> Result<Names, Fault> {
-        match node.as_ref() {
-            Kind::List(_) => Vec::read(node).map(Names::List),
-            _ => String::read(node).map(Names::Text),
-        }
-    }
-}
-
-struct Agreed {
-    plan: String,
-    confirm: String,
-}
-
-impl Read for Agreed {
-    fn read(node: Node) -> Result<Agreed, Fault> {
-        let mut fields = Fields::known(node, &["plan", "confirm"])?;
-        Ok(Agreed { plan: fields.required("plan")?, confirm: fields.required("confirm")? })
-    }
-}
+use crate::web::routes::{Answer, Asked, not_these, texts};
 
 #[derive(Serialize)]
 struct Plan {
@@ -74,7 +27,11 @@ pub(in crate::web) fn map(asked: &Asked<'_>) -> Answer {
 }
 
 pub(in crate::web) fn plan(asked: &Asked<'_>) -> Answer {
-    let Wish { image, backup, only, did } = asked.json()?;
+    let mut body: Map<String, Value> = asked.json()?;
+    let only = only(body.remove("only"))?;
+    // `did`: whose FACTORY is to be written, where nothing else tells.
+    let mut wish = texts(body, &["?image", "?backup", "?did"])?;
+    let (did, backup, image) = (wish.pop().flatten(), wish.pop().flatten(), wish.pop().flatten());
     let camera = Arc::clone(&asked.context.camera);
     let (source, name) = match (image, backup) {
         (Some(id), None) => {
@@ -90,10 +47,6 @@ pub(in crate::web) fn plan(asked: &Asked<'_>) -> Answer {
             return Err(Problem::new(422, "bad-body", message, "Name one of them."));
         }
     };
-    let only = only.map(|only| match only {
-        Names::List(names) => names,
-        Names::Text(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
-    });
     let request = PlanRequest { source, only, did };
     let made = on_a_thread(move || flash_jobs::plan(&camera, request))?;
     let (id, mut document) = made?;
@@ -101,8 +54,23 @@ pub(in crate::web) fn plan(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&Plan { id, document }))
 }
 
+/// Names in a list, or with commas between them as on the command line.
+fn only(given: Option<Value>) -> Result<Option<Vec<String>>, Problem> {
+    let wrong = || not_these(&["only"]);
+    Ok(Some(match given {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) => text.split(',').map(|name| name.trim().to_owned()).collect(),
+        Some(Value::Array(names)) => {
+            let texts = names.iter().map(|name| name.as_str().map(str::to_owned));
+            texts.collect::<Option<_>>().ok_or_else(wrong)?
+        }
+        Some(_) => return Err(wrong()),
+    }))
+}
+
 pub(in crate::web) fn begin(asked: &Asked<'_>) -> Answer {
-    let Agreed { plan, confirm } = asked.json()?;
+    let (plan, confirm) = asked.pair("plan", "confirm")?;
+    let confirm = confirm.unwrap_or_default();
     Ok(reply::json_as(202, &flash_jobs::begin(&asked.context.camera, &plan, &confirm)?))
 }
 

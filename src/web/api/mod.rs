@@ -5,6 +5,7 @@ pub(super) mod backups;
 pub(super) mod config;
 pub(super) mod downloads;
 pub(super) mod flash;
+pub(super) mod framegrabber;
 pub(super) mod images;
 pub(super) mod jobs;
 pub(super) mod onvif;

@@ -1,6 +1,6 @@
 //! Hacks: shown, switched, set, started anew; and who may log in by SSH.
 
-use crate::camera::services::{self, Put, PutSshKeys};
+use crate::camera::services::{self, Put};
 use crate::services::ServiceError;
 use crate::web::problem::Problem;
 use crate::web::reply;
@@ -39,14 +39,14 @@ pub(in crate::web) fn ssh_keys(asked: &Asked<'_>) -> Answer {
 }
 
 pub(in crate::web) fn put_ssh_keys(asked: &Asked<'_>) -> Answer {
-    let wanted: PutSshKeys = asked.json()?;
+    let wanted = asked.text("authorized_keys")?;
     let keys = services::put_ssh_keys(&asked.context.camera, &wanted).map_err(problem)?;
     log::info!("{} SSH keys may log in now", keys.keys.len());
     Ok(reply::json(&keys))
 }
 
 /// The setting that is wrong is named, so that the form can show it.
-fn problem(error: ServiceError) -> Problem {
+pub(super) fn problem(error: ServiceError) -> Problem {
     let field = match &error {
         ServiceError::Setting { name, .. } => Some(name.clone()),
         ServiceError::Key { .. } => Some("authorized_keys".to_owned()),

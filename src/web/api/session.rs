@@ -4,59 +4,21 @@ use serde_json::json;
 
 use super::nothing;
 use crate::camera::login::{Caller, LIFETIME, Opened};
-use crate::formats::toml::{Fault, Fields, Node, Read};
 use crate::web::guard::COOKIE;
 use crate::web::problem::Problem;
 use crate::web::reply::{self, Reply};
 use crate::web::routes::{Answer, Asked};
 
-struct Setup {
-    code: String,
-    password: String,
-}
-
-struct Password {
-    password: String,
-}
-
-struct NewPassword {
-    current: String,
-    password: String,
-}
-
-impl Read for Setup {
-    fn read(node: Node) -> Result<Setup, Fault> {
-        let mut fields = Fields::known(node, &["code", "password"])?;
-        Ok(Setup { code: fields.required("code")?, password: fields.required("password")? })
-    }
-}
-
-impl Read for Password {
-    fn read(node: Node) -> Result<Password, Fault> {
-        let mut fields = Fields::known(node, &["password"])?;
-        Ok(Password { password: fields.required("password")? })
-    }
-}
-
-/// Scripts call the two by other names, too.
-impl Read for NewPassword {
-    fn read(node: Node) -> Result<NewPassword, Fault> {
-        let current = ["current", "old", "current_password", "old_password"];
-        let password = ["password", "new", "new_password"];
-        let mut fields = Fields::known(node, &[&current[..], &password].concat())?;
-        Ok(NewPassword { current: fields.one_of(&current)?, password: fields.one_of(&password)? })
-    }
-}
-
 pub(in crate::web) fn setup(asked: &Asked<'_>) -> Answer {
-    let Setup { code, password } = asked.json()?;
+    let (code, password) = asked.pair("code", "password")?;
+    let password = password.unwrap_or_default();
     let opened = asked.context.camera.login().setup(asked.asking.peer, &code, &password)?;
     log::info!("the first password was set from {}", asked.asking.peer);
     Ok(opened_reply(&opened))
 }
 
 pub(in crate::web) fn login(asked: &Asked<'_>) -> Answer {
-    let Password { password } = asked.json()?;
+    let password = asked.text("password")?;
     let result = asked.context.camera.login().login(asked.asking.peer, &password);
     let opened = result.inspect_err(|e| log::warn!("login from {}: {e}", asked.asking.peer))?;
     log::info!("login from {}", asked.asking.peer);
@@ -76,7 +38,9 @@ pub(in crate::web) fn session(asked: &Asked<'_>) -> Answer {
 }
 
 pub(in crate::web) fn password(asked: &Asked<'_>) -> Answer {
-    let NewPassword { current, password } = asked.json()?;
+    let current = "current|old|current_password|old_password";
+    let (current, password) = asked.pair(current, "password|new|new_password")?;
+    let password = password.unwrap_or_default();
     let login = asked.context.camera.login();
     let opened = login.change(asked.asking.peer, &current, &password)?;
     log::info!("the password was changed from {}; all sessions ended", asked.asking.peer);

@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::nothing;
 use crate::camera::{power, status, uninstall};
-use crate::formats::toml::{Fault, Fields, Node, Read};
 use crate::web::problem::Problem;
 use crate::web::reply;
 use crate::web::routes::{Answer, Asked};
@@ -13,17 +12,6 @@ use crate::web::routes::{Answer, Asked};
 const LOG_LINES: u64 = 200;
 /// The words that begin a line, the gravest first.
 const LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
-
-struct Confirm {
-    confirm: String,
-}
-
-impl Read for Confirm {
-    fn read(node: Node) -> Result<Confirm, Fault> {
-        let mut fields = Fields::known(node, &["confirm"])?;
-        Ok(Confirm { confirm: fields.required("confirm")? })
-    }
-}
 
 /// The gate answers before this: only who goes around it in a test gets here.
 pub(in crate::web) fn health(_: &Asked<'_>) -> Answer {
@@ -70,7 +58,7 @@ pub(in crate::web) fn uninstall_list(asked: &Asked<'_>) -> Answer {
 }
 
 pub(in crate::web) fn uninstall(asked: &Asked<'_>) -> Answer {
-    let Confirm { confirm } = asked.json()?;
+    let confirm = asked.text("confirm")?;
     let changes = uninstall::run(&asked.context.camera, &confirm)?;
     Ok(reply::json(&json!({ "confirm": uninstall::PHRASE, "changes": changes })))
 }

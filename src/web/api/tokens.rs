@@ -3,27 +3,15 @@
 use serde_json::json;
 
 use super::nothing;
-use crate::formats::toml::{Fault, Fields, Node, Read};
 use crate::web::reply;
 use crate::web::routes::{Answer, Asked};
-
-struct NewToken {
-    name: String,
-}
-
-impl Read for NewToken {
-    fn read(node: Node) -> Result<NewToken, Fault> {
-        let mut fields = Fields::known(node, &["name"])?;
-        Ok(NewToken { name: fields.required("name")? })
-    }
-}
 
 pub(in crate::web) fn list(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&json!({ "tokens": asked.context.camera.login().tokens() })))
 }
 
 pub(in crate::web) fn make(asked: &Asked<'_>) -> Answer {
-    let NewToken { name } = asked.json()?;
+    let name = asked.text("name")?;
     let made = asked.context.camera.login().make_token(&name)?;
     log::info!("token {} was made", made.id);
     Ok(reply::json_as(201, &made))

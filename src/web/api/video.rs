@@ -2,7 +2,6 @@
 
 use crate::camera::login::Caller;
 use crate::camera::video;
-use crate::formats::toml::{Fault, Fields, Node, Read};
 use crate::rtsp::client::Form;
 use crate::web::problem::Problem;
 use crate::web::reply;
@@ -10,17 +9,6 @@ use crate::web::routes::{Answer, Asked};
 
 /// The stream that is shown where none is named.
 const USUAL: &str = "mainstream";
-
-struct Asking {
-    password: String,
-}
-
-impl Read for Asking {
-    fn read(node: Node) -> Result<Asking, Fault> {
-        let mut fields = Fields::known(node, &["password"])?;
-        Ok(Asking { password: fields.required("password")? })
-    }
-}
 
 pub(in crate::web) fn show(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&video::document(&asked.context.camera)))
@@ -51,7 +39,7 @@ pub(in crate::web) fn live(asked: &Asked<'_>) -> Answer {
 
 /// The streams' password, to one who has typed the page's again.
 pub(in crate::web) fn login(asked: &Asked<'_>) -> Answer {
-    let Asking { password } = asked.json()?;
+    let password = asked.text("password")?;
     if let Caller::Token { .. } = asked.caller {
         let hint = "Log in with the password.";
         let message = "A token takes no secrets out of the camera.";

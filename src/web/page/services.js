@@ -12,7 +12,7 @@ async function servicesView(main, signal) {
       !services.length && !off && h("p.sheet", null, t("services.none")));
     for (const service of services) {
       let card = cards.get(service.id);
-      if (!card) cards.set(service.id, card = serviceCard(service, place));
+      if (!card) cards.set(service.id, card = serviceCard(service, place, signal));
       card.show(service);
     }
     // All of it at once: nothing that is read is pushed away.
@@ -21,7 +21,7 @@ async function servicesView(main, signal) {
   }
 }
 
-function serviceCard(service, place) {
+function serviceCard(service, place, signal) {
   const state = h("span.tag");
   const reason = h("p.soft");
   const said = h("div.place");
@@ -57,7 +57,7 @@ function serviceCard(service, place) {
     service.description && h("p", null, service.description),
     reason, facts,
     h("div.bare", null, h("label.switch", null, box, t("services.enabled")), restart), said, restarted,
-    settings, log);
+    service.id === "framegrabber" && framesPart(signal), settings, log);
   place.append(card);
   return { show(now) {
     if (document.activeElement !== box) box.checked = Boolean(now.enabled);

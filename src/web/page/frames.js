@@ -1,0 +1,46 @@
+// The original's framegrabber: its program out of a zip that the owner sends, and the codec of its pictures.
+
+function framesPart(signal) {
+  const state = h("div.place");
+  const said = h("div.place", { "aria-live": "polite" });
+  const codec = h("div.place");
+  const input = h("input", { type: "file", accept: ".zip", onchange: () => input.files[0] && send(input.files[0]) });
+
+  function show(found) {
+    fill(state, h("p.soft", null, found.reason ? sentence(found.reason) : t("frames.there", found)));
+    if (found.codec_problem) return fill(codec, h("p.soft", null, t("frames.nocodec"), " ", sentence(found.codec_problem)));
+    const words = (choice) => choice === "firmware" ? t("frames.firmware") : choice.toUpperCase();
+    fill(codec, h("p.soft", null, t("frames.now", { now: found.codec_now.toUpperCase() })), settingsForm(
+      [{ name: "codec", type: "enum", choices: ["firmware", "h264", "h265"], words, label: t("frames.codec"), help: t("frames.codec.help") }],
+      found, async (changed) => {
+        if (!changed.codec) return {};
+        await api("PUT", "/framegrabber", changed);
+        return { restart: [t("frames.codec")] };
+      }));
+  }
+
+  async function send(file) {
+    const progress = h("progress", { max: 1, value: 0 });
+    fill(said, h("div.bar", null, h("label", null, t("flash.sending", { name: file.name }), progress)));
+    let image;
+    try {
+      image = await upload(file, (part) => { progress.value = part; }, signal);
+      show(await api("POST", "/framegrabber", { image: image.id }));
+      fill(said, h("div.note", { role: "status" }, icon("good"), h("p", null, t("saved"))));
+    } catch (error) {
+      fill(said, trouble(error));
+      if (image) await api("DELETE", "/images/" + image.id).catch(() => {});
+    }
+    input.value = "";
+  }
+
+  const part = h("details", { ontoggle: async () => {
+    if (!part.open) return;
+    try {
+      show(await api("GET", "/framegrabber"));
+    } catch (error) {
+      fill(state, trouble(error));
+    }
+  } }, h("summary", null, t("frames.title")), state, field(t("frames.choose"), input, t("frames.help")), said, codec);
+  return part;
+}

@@ -1,0 +1,128 @@
+"""A flash from the page's API while everybody asks: sixteen clients that poll, an upload, and 300
+connections that say nothing. The state is still told in time, and memory stays small."""
+
+import contextlib
+import http.client
+import json
+import socket
+import threading
+import time
+import unittest
+
+import flash
+from flasher import FlashTest, other_chip, part, tf_image
+from test_backup import wait_idle, wait_set
+
+PASSWORD = "one of many"
+POLLERS = 16
+IDLE = 300
+EVERY = 0.5
+MOST = 5
+STATUS = "/api/v1/status"
+
+
+class Pollers:
+    """Clients that ask for the state again and again, and note how long each answer took."""
+
+    def __init__(self, camera, headers, count):
+        self.took, self.wrong, self._over = [], [], threading.Event()
+        self._camera, self._headers = camera, headers
+        self._threads = [threading.Thread(target=self._poll, args=(n / count,)) for n in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def _poll(self, share):
+        self._over.wait(share * EVERY)
+        while not self._over.is_set():
+            began = time.monotonic()
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                status, _, _ = self._camera.http(STATUS, headers=self._headers, seconds=10)
+                (self.took if status == 200 else self.wrong).append(
+                    time.monotonic() - began if status == 200 else status)
+            self._over.wait(EVERY)
+
+    def end(self):
+        """The time within which 99 of 100 answers came, in seconds."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+        return sorted(self.took)[int(len(self.took) * 0.99)]
+
+
+class CrowdTest(FlashTest):
+    def test_a_flash_in_a_crowd_tells_its_state_in_time_and_stays_small(self):
+        camera = self.camera()
+        camera.start()
+        camera.wait_http()
+        headers = camera.log_in(PASSWORD)
+        wait_set(camera)
+        pid = wait_idle(camera)
+
+        def ask(method, path, body=None):
+            if isinstance(body, dict):
+                body = json.dumps(body).encode()
+            status, _, answer = camera.http(path, method, body, headers, 180)
+            self.assertIn(status, (200, 201, 202), answer)
+            return json.loads(answer)
+
+        wanted = other_chip()
+        image = ask("POST", "/api/v1/images", tf_image(wanted))["id"]
+        plan = ask("POST", "/api/v1/plans", {"image": image})
+        self.assertEqual(plan["blockers"], [])
+
+        one = Pollers(camera, headers, 1)
+        time.sleep(30)
+        one = one.end()
+        many = Pollers(camera, headers, POLLERS)
+        time.sleep(10)
+        many = many.end()
+
+        job = ask("POST", "/api/v1/jobs", {"plan": plan["id"], "confirm": plan["confirm"]})
+        began = time.monotonic()
+        idle = []
+        for _ in range(IDLE):
+            with contextlib.suppress(OSError):
+                line = socket.create_connection(("127.0.0.1", camera.port), timeout=10)
+                idle.append(line)
+                self.addCleanup(line.close)
+        pollers = Pollers(camera, headers, POLLERS)
+        upload = {}
+
+        def send():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                status, _, answer = camera.http("/api/v1/images", "POST", bytes(16 << 20), headers, 60)
+                upload.update(status=status, code=json.loads(answer)["error"]["code"])
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        seq, memory, end = 0, 0, job
+        while end["state"] == "running":
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                end = json.loads(camera.http(f"/api/v1/jobs/{job['id']}?wait=1&since={seq}",
+                                             headers=headers)[2])
+                seq = end["seq"]
+            if end["state"] == "running" and "writing" in end["step"]:
+                memory = max(memory, camera.memory(pid)["VmHWM"])
+        took = time.monotonic() - began
+        crowd = pollers.end()
+        sender.join()
+        print(f"[crowd] the flash took {took:.1f} s with {len(idle)} idle connections, upload {upload}; "
+              f"{STATUS}, 99 of 100 within: idle {one * 1000:.0f} ms with one client, "
+              f"{many * 1000:.0f} ms with {POLLERS}; in the flash {crowd * 1000:.0f} ms "
+              f"({len(pollers.took)} answers, {pollers.wrong} refused); VmHWM {memory} KiB")
+        self.assertEqual(end["outcome"], "done", end)
+        self.assertEqual(upload.get("status"), 409, upload)
+        self.assertGreater(len(idle), IDLE - 10)
+        self.assertGreater(len(pollers.took), POLLERS)
+        self.assertEqual(pollers.wrong, [])
+        self.assertLess(crowd, MOST * many)
+        self.assertGreater(memory, 0)
+        self.assertLess(memory, 8192)
+        camera.wait_end(180)
+        for name in ("KERNEL", "ROOTFS", "DATA"):
+            self.assertEqual(flash.read(camera.flash, "ipc009", name), part(wanted, "ipc009", name))
+        self.assertEqual(flash.read(camera.flash, "ipc009", "FACTORY"), flash.factory())
+
+
+if __name__ == "__main__":
+    unittest.main()
