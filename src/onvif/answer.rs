@@ -72,7 +72,7 @@ pub enum Fault {
     Unknown,
     /// A login is missing, or wrong.
     NotAuthorized,
-    /// Too many wrong ones; seconds to wait are in the HTTP header.
+    /// Too many wrong ones.
     TooMany,
     /// There is no such profile or configuration.
     NoSuchToken,
