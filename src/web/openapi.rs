@@ -62,6 +62,10 @@ fn operation(route: &Route) -> Value {
             }
         }
     });
+    if route.access == Access::Streams {
+        // Refused in the words of those who ask.
+        operation["responses"]["default"]["content"]["application/soap+xml"] = json!({});
+    }
     let mut parameters: Vec<Value> = route
         .path
         .split('/')
