@@ -25,6 +25,7 @@ fn main() -> Result<(), String> {
         ("en.json", "src/web/page/texts/en.json"),
         ("pt.json", "src/web/page/texts/pt.json"),
         ("schemas.json", "src/web/schemas.json"),
+        ("answers.xml", "src/onvif/answers.xml"),
     ] {
         pack(name, &text(path)?)?;
     }

@@ -14,6 +14,7 @@
 //! | [`flash`] | what has to change, the writer, and the proof |
 //! | [`citizen`] | the camera on its network: clock, name, the vendor's cloud |
 //! | [`mqtt`] | Home Assistant by way of a broker |
+//! | [`onvif`] | what recorders ask by ONVIF, and what they are answered; pure |
 //! | [`update`] | a newer mi360d: whole, by whom, switched, taken back |
 //! | [`services`] | the hacks: found, supervised, configured, shown |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
@@ -35,6 +36,7 @@ pub mod formats;
 pub mod identity;
 pub mod image;
 pub mod mqtt;
+pub mod onvif;
 pub mod rtsp;
 pub mod services;
 pub mod sys;

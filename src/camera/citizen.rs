@@ -1,6 +1,6 @@
 //! The camera on its network, as `[camera]` of `config.toml` wants it: its clock,
 //! its name, its place in the vendor's cloud. On a simulated camera nothing of
-//! this is done: the clock and the name are the PC's.
+//! this is done but ONVIF: the clock and the name are the PC's.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Camera, Source, host, plan};
+use super::{Camera, Source, host, onvif, plan};
 use crate::citizen::clock;
 use crate::citizen::cloud::{self, Blocked};
 use crate::citizen::mdns::{self, Ourselves};
@@ -35,8 +35,9 @@ pub struct Network {
     pub mqtt: Option<String>,
 }
 
-/// Starts all of it; a camera that is simulated gets its planned restart alone.
+/// Starts all of it; a camera that is simulated only what touches no setting of its PC.
 pub fn start(camera: &Arc<Camera>) {
+    spawn("onvif", camera, onvif::discover);
     spawn("plan", camera, plan::keep);
     if matches!(camera.source(), Source::Simulated { .. }) {
         return;

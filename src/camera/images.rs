@@ -5,8 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
-use crate::formats::sha256::Sha256;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use thiserror::Error;
 
@@ -15,6 +14,9 @@ use crate::backup::{hex, verify};
 use crate::card::file::{NewFile, make_dir, read_bounded, replace, sync_dir};
 use crate::card::{Card, CardError, CardState};
 use crate::error::{Exit, Explain};
+use crate::formats::json;
+use crate::formats::sha256::Sha256;
+use crate::formats::toml::{Fault, Fields, Node, Read};
 use crate::image;
 use crate::image::inspect::InspectError;
 
@@ -120,7 +122,7 @@ impl Explain for ImageError {
 }
 
 /// An image on the card.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct ImageView {
     /// The first 16 hex digits of its SHA-256.
     pub id: String,
@@ -132,6 +134,19 @@ pub struct ImageView {
     pub sha256: String,
     /// What `inspect` says of it.
     pub report: Value,
+}
+
+impl Read for ImageView {
+    fn read(node: Node) -> Result<ImageView, Fault> {
+        let mut fields = Fields::any(node)?;
+        Ok(ImageView {
+            id: fields.required("id")?,
+            name: fields.required("name")?,
+            size: fields.required("size")?,
+            sha256: fields.required("sha256")?,
+            report: fields.required("report")?,
+        })
+    }
 }
 
 /// The place where images arrive, one at a time.
@@ -191,12 +206,11 @@ pub fn take(
             return Err(CardError::lying(&part).into());
         }
         let file = fs::File::open(&part).map_err(|e| CardError::new("cannot read", &part, e))?;
-        let report = serde_json::to_value(image::inspect::inspect(&file)?).unwrap_or_default();
+        let report = json::value(&image::inspect::inspect(&file)?);
         let id = sha256.get(..16).unwrap_or_default().to_owned();
         let view = ImageView { id, name: plain_name(name), size, sha256, report };
         // First the note: an image without one would have no name.
-        let note = serde_json::to_vec(&view).unwrap_or_default();
-        replace(&note_path(camera.card(), &view.id), &note)?;
+        replace(&note_path(camera.card(), &view.id), json::text(&view).as_bytes())?;
         let place = image_path(camera.card(), &view.id);
         fs::rename(&part, &place).map_err(|e| CardError::new("cannot rename", &part, e))?;
         sync_dir(&folder)?;
@@ -267,7 +281,7 @@ pub fn remove(camera: &Camera, id: &str) -> Result<(), ImageError> {
 
 fn view(card: &Card, id: &str) -> Option<ImageView> {
     let text = read_bounded(&note_path(card, id), NOTE_LIMIT).ok()?;
-    let view: ImageView = serde_json::from_slice(&text).ok()?;
+    let view: ImageView = json::from_slice(&text).ok()?;
     let size = fs::metadata(image_path(card, id)).ok()?.len();
     (view.id == id && view.size == size).then_some(view)
 }

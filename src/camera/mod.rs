@@ -45,6 +45,7 @@ pub mod login;
 pub mod machine;
 pub mod mqtt;
 pub mod notice;
+pub mod onvif;
 pub mod plan;
 pub mod power;
 pub mod services;
@@ -88,6 +89,7 @@ pub struct Camera {
     tickets: downloads::Tickets,
     arrivals: images::Arrivals,
     services: OnceLock<crate::services::Services>,
+    onvif: onvif::Door,
 }
 
 /// Where a camera is.
@@ -152,6 +154,7 @@ impl Camera {
             tickets: downloads::Tickets::default(),
             arrivals: images::Arrivals::default(),
             services: OnceLock::new(),
+            onvif: onvif::Door::default(),
         }
     }
 

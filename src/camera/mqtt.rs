@@ -142,7 +142,7 @@ impl Home for OnCamera {
             return;
         }
         let Some((.., direction)) = MOVES.iter().find(|(name, ..)| *name == key) else { return };
-        let Ok(steps) = Steps::try_from(PRESS_STEPS) else { return };
+        let Ok(steps) = Steps::try_from(i64::from(PRESS_STEPS)) else { return };
         if let Err(e) = services::ptz(&self.0, Wish::Move { direction: *direction, steps }) {
             log::warn!("MQTT: {e}");
         }

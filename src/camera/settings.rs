@@ -17,6 +17,8 @@ pub use fields::{FIELDS, Field, FieldKind};
 use crate::card::CardError;
 use crate::card::file::{read_bounded, replace};
 use crate::error::{Exit, Explain};
+use crate::formats::json;
+use crate::formats::toml::{Node, Read};
 
 /// The longest file that is read or written, in bytes.
 const LIMIT: u64 = 0x1_0000;
@@ -103,7 +105,7 @@ pub struct Changed {
 
 /// The settings in force; secrets are masked.
 pub fn shown(camera: &Camera) -> Value {
-    let mut document = json!(camera.state().settings.config);
+    let mut document = json::value(&camera.state().settings.config);
     mask(&mut document);
     document
 }
@@ -118,7 +120,7 @@ pub fn change(camera: &Camera, wanted: &Map<String, Value>) -> Result<Changed, S
 
 /// All settings as one file, those of the hacks too; secrets stay here.
 pub fn export(camera: &Camera) -> Value {
-    let mut document = json!(camera.state().settings.config);
+    let mut document = json::value(&camera.state().settings.config);
     without_secrets(&mut document);
     let services: Map<String, Value> = services::list(camera)
         .services
@@ -153,8 +155,8 @@ pub fn import(camera: &Camera, file: &Value) -> Result<Changed, SettingsError> {
     let config = file.get("config").and_then(Value::as_object);
     let mut done = apply(camera, config.ok_or_else(|| not_ours("it has no config"))?, true)?;
     for (id, wanted) in file.get("services").and_then(Value::as_object).into_iter().flatten() {
-        let taken = serde_json::from_value::<services::Put>(wanted.clone())
-            .map_err(|e| e.to_string())
+        let taken = services::Put::read(Node::from(wanted))
+            .map_err(|e| e.message)
             .and_then(|put| services::put(camera, id, &put).map_err(|e| e.to_string()));
         match taken {
             Ok(_) => done.services.push(id.clone()),
@@ -175,7 +177,7 @@ fn apply(
     let mut document: DocumentMut = text
         .parse()
         .map_err(|e: toml_edit::TomlError| SettingsError::Broken(e.message().into()))?;
-    let before = json!(config::parse(text.as_bytes()).map_err(SettingsError::Broken)?);
+    let before = json::value(&config::parse(text.as_bytes()).map_err(SettingsError::Broken)?);
     let mut done = Changed::default();
     for (name, new) in leaves(wanted) {
         if new == Value::String(MASK.to_owned()) || lookup(&before, &name) == Some(&new) {
@@ -206,7 +208,7 @@ fn apply(
     }
     let text = document.to_string();
     let config = config::parse(text.as_bytes()).map_err(SettingsError::Broken)?;
-    let after = json!(config);
+    let after = json::value(&config);
     for (name, new) in leaves(after.as_object().unwrap_or(&Map::new())) {
         if lookup(&before, &name) != Some(&new) {
             done.changed.push(name);

@@ -4,10 +4,10 @@
 use std::io::Read;
 
 use serde::Serialize;
+use serde_json::Value as Json;
 
 use super::{Camera, services};
 use crate::rtsp::client::{self, Form, Media};
-use crate::rtsp::stats::Stats;
 use crate::rtsp::{RtspError, auth};
 use crate::services::ServiceError;
 use crate::services::rtsp::ID;
@@ -20,8 +20,8 @@ pub struct Document {
     pub port: u16,
     /// The user of their login.
     pub user: &'static str,
-    /// What the server is doing; none where it does not run.
-    pub server: Option<Stats>,
+    /// What the server is doing ([`crate::rtsp::stats::Stats`]); none where it does not run.
+    pub server: Option<Json>,
     /// Why it does not, in words.
     pub reason: Option<String>,
 }

@@ -38,7 +38,7 @@ pub fn answer(who: impl Fn() -> Option<Ourselves>) {
 }
 
 fn serve(who: &impl Fn() -> Option<Ourselves>) -> io::Result<()> {
-    let socket = open()?;
+    let socket = open(GROUP, PORT, 255)?;
     let to_all = SocketAddr::V4(SocketAddrV4::new(GROUP, PORT));
     let mut us: Option<Ourselves> = None;
     let mut suffix = 1;
@@ -99,17 +99,21 @@ fn serve(who: &impl Fn() -> Option<Ourselves>) -> io::Result<()> {
     }
 }
 
-/// Port 5353, shared with whoever else answers on this machine.
-fn open() -> io::Result<UdpSocket> {
+/// A group's port, shared with whoever else answers on this machine; `hops` is how far our packets
+/// go.
+///
+/// # Errors
+/// What the system says.
+pub fn open(group: Ipv4Addr, port: u16, hops: u8) -> io::Result<UdpSocket> {
     let fd = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     setsockopt(&fd, ReuseAddr, &true)?;
     setsockopt(&fd, ReusePort, &true)?;
-    setsockopt(&fd, IpMulticastTtl, &255)?;
+    setsockopt(&fd, IpMulticastTtl, &hops)?;
     // Programs on the camera itself may ask, too.
     setsockopt(&fd, IpMulticastLoop, &true)?;
-    bind(fd.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, PORT)))?;
+    bind(fd.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)))?;
     let socket = UdpSocket::from(fd);
-    socket.join_multicast_v4(&GROUP, &Ipv4Addr::UNSPECIFIED).or_else(|e| {
+    socket.join_multicast_v4(&group, &Ipv4Addr::UNSPECIFIED).or_else(|e| {
         match e.raw_os_error() {
             // No route for multicast yet: the addresses join by themselves.
             Some(nix::libc::ENODEV) => Ok(()),

@@ -17,6 +17,7 @@ use crate::camera::flashing::{
 use crate::camera::{Camera, config};
 use crate::chip::WINDOW;
 use crate::error::{Exit, Explain};
+use crate::formats::json;
 use crate::image::Finding;
 
 /// How long the answer may take before the camera restarts all the same.
@@ -115,11 +116,7 @@ fn go(args: &Args, camera: &Camera, source: PlanSource, choice: &Choice) -> supe
 fn end(args: &Args, flashed: Flashed) -> Exit {
     let exit = flashed.exit();
     let answer = flashed.document();
-    let text = if args.json {
-        serde_json::to_string_pretty(&answer).unwrap_or_default() + "\n"
-    } else {
-        ended(&flashed)
-    };
+    let text = if args.json { json::pretty(&answer) + "\n" } else { ended(&flashed) };
     let mut remarks: Vec<String> =
         flashed.warnings.iter().map(|warning| format!("Warning: {warning}.\n")).collect();
     if let Some(error) = &flashed.error {

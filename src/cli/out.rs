@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::args::Args;
 use crate::error::Explain;
+use crate::formats::json;
 
 /// The answer could not be given.
 #[derive(Debug, Error)]
@@ -65,7 +66,7 @@ pub fn complain(reason: &dyn Display, hint: &str) {
 }
 
 fn pretty<T: Serialize>(document: &T) -> String {
-    serde_json::to_string_pretty(document).unwrap_or_default() + "\n"
+    json::pretty(document) + "\n"
 }
 
 fn write_out(text: &str) -> Result<(), OutputError> {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::discovery::Device;
 use super::packet::{self, Heard, Hello};
+use crate::formats::json;
 
 /// A broker that does not answer in this time is not there.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -153,7 +154,7 @@ fn tell(
         told.as_ref().is_some_and(|(_, before, at)| *before == state && at.elapsed() < TELL);
     if !same_device {
         for (topic, document) in device.documents(&broker.prefix) {
-            line.write_all(&packet::publish(&topic, document.to_string().as_bytes(), true))?;
+            line.write_all(&packet::publish(&topic, json::text(&document).as_bytes(), true))?;
         }
     }
     if !same_device || !same_state {

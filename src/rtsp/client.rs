@@ -6,11 +6,13 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::error::RtspError;
 use super::picture::Size;
 use super::server::local_name;
 pub use super::server::{Head, NO_STREAM};
-use super::stats::Stats;
+use crate::formats::json;
 
 /// The port that is asked where nothing else was set.
 pub const PORT: u16 = 8554;
@@ -61,7 +63,7 @@ fn begin(port: u16, question: &str) -> Result<(Head, BufReader<UnixStream>), Rts
     let mut reader = ask(port, question)?;
     let mut line = String::new();
     (&mut reader).take(LONGEST_HEAD).read_line(&mut line).map_err(RtspError::Ask)?;
-    let head: Head = serde_json::from_str(&line).map_err(broken)?;
+    let head: Head = json::from_slice(line.as_bytes()).map_err(broken)?;
     match head.error {
         Some(why) if why == NO_STREAM => Err(RtspError::NoStream),
         Some(why) => Err(RtspError::Refused(why)),
@@ -69,14 +71,14 @@ fn begin(port: u16, question: &str) -> Result<(Head, BufReader<UnixStream>), Rts
     }
 }
 
-/// What the server at this port is doing.
+/// What the server at this port is doing: a [`super::stats::Stats`] as it came.
 ///
 /// # Errors
 /// [`RtspError::Ask`] where none runs.
-pub fn stats(port: u16) -> Result<Stats, RtspError> {
+pub fn stats(port: u16) -> Result<Value, RtspError> {
     let mut text = Vec::new();
     ask(port, "stats")?.take(LARGEST).read_to_end(&mut text).map_err(RtspError::Ask)?;
-    serde_json::from_slice(&text).map_err(broken)
+    json::from_slice(&text).map_err(broken)
 }
 
 /// The last key frame of a stream.

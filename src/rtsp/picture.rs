@@ -1,15 +1,24 @@
 //! What a parameter set says of the pictures: their size and how many come in a second, held to
 //! what a camera can mean. Pure.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::formats::toml::{Fault, Fields, Node, Read};
 
 /// The picture in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Size {
     /// Pixels in a row.
     pub width: u32,
     /// Rows.
     pub height: u32,
+}
+
+impl Read for Size {
+    fn read(node: Node) -> Result<Size, Fault> {
+        let mut fields = Fields::any(node)?;
+        Ok(Size { width: fields.required("width")?, height: fields.required("height")? })
+    }
 }
 
 /// Pictures in a second, as a fraction.

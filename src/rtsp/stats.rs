@@ -1,12 +1,12 @@
 //! The server's state as a document: what the page shows of it. Names here are read by others.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::params::Codec;
 use super::picture::Size;
 
 /// What is known of the program that writes into a stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Writer {
     /// The FIFO or file is not there.
@@ -23,7 +23,7 @@ pub enum Writer {
 }
 
 /// What was lost on the way into the server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Lost {
     /// How often the stream broke.
     pub breaks: u64,
@@ -32,7 +32,7 @@ pub struct Lost {
 }
 
 /// One stream.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StreamStats {
     /// Its name; its address ends in it.
     pub name: String,
@@ -65,7 +65,7 @@ pub struct StreamStats {
 }
 
 /// One viewer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ViewerStats {
     /// Its address.
     pub peer: String,
@@ -86,7 +86,7 @@ pub struct ViewerStats {
 }
 
 /// The whole document.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stats {
     /// Where it listens.
     pub listen: String,

@@ -6,7 +6,9 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::formats::toml::{Fault, Fields, Node, Read};
 
 /// The hack that has the motors.
 pub const HACK: &str = "motor-control";
@@ -14,8 +16,7 @@ pub const HACK: &str = "motor-control";
 pub const STEPS: u16 = 146;
 
 /// The body of `POST /api/v1/ptz`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "do")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
     /// A move.
     Move {
@@ -28,9 +29,26 @@ pub enum Wish {
     Calibrate,
 }
 
+impl Read for Wish {
+    fn read(node: Node) -> Result<Wish, Fault> {
+        let mut fields = Fields::known(node, &["do", "direction", "steps"])?;
+        let moves = fields.required::<Node>("do")?.word(&[("move", true), ("calibrate", false)])?;
+        if !moves {
+            return Ok(Wish::Calibrate);
+        }
+        let direction = fields.required::<Node>("direction")?.word(&[
+            ("left", Direction::Left),
+            ("right", Direction::Right),
+            ("up", Direction::Up),
+            ("down", Direction::Down),
+        ])?;
+        let steps = fields.required::<Node>("steps")?.checked::<i64, Steps>()?;
+        Ok(Wish::Move { direction, steps })
+    }
+}
+
 /// Whither.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Direction {
     Left,
@@ -40,18 +58,14 @@ pub enum Direction {
 }
 
 /// A number of steps, 1 to 146.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u16")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Steps(u16);
 
-impl TryFrom<u16> for Steps {
+impl TryFrom<i64> for Steps {
     type Error = String;
-    fn try_from(n: u16) -> Result<Steps, String> {
-        if (1..=STEPS).contains(&n) {
-            Ok(Steps(n))
-        } else {
-            Err(format!("expected a number from 1 to {STEPS}"))
-        }
+    fn try_from(n: i64) -> Result<Steps, String> {
+        let steps = u16::try_from(n).ok().filter(|n| (1..=STEPS).contains(n));
+        steps.map(Steps).ok_or_else(|| format!("expected a number from 1 to {STEPS}"))
     }
 }
 
@@ -104,7 +118,7 @@ mod tests {
     use super::*;
 
     fn wish(json: &str) -> Result<Wish, String> {
-        serde_json::from_str(json).map_err(|e| e.to_string())
+        crate::formats::json::from_slice(json.as_bytes()).map_err(|e| e.to_string())
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::ssh::crypt;
 use crate::formats::toml::{self, Fault, Node, Read};
@@ -15,7 +15,7 @@ pub const TEXT_LIMIT: usize = 4096;
 pub const LIST_LIMIT: usize = 64;
 
 /// A value. Its `Debug` shows no text: that may be a secret.
-#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Value {
     /// Yes or no.
@@ -46,7 +46,7 @@ impl Read for Value {
             toml::Kind::Integer(n) => Value::Integer(*n),
             toml::Kind::Text(_) => Value::Text(String::read(node)?),
             toml::Kind::List(_) => Value::List(Vec::read(node)?),
-            toml::Kind::Table(_) | toml::Kind::Other => {
+            _ => {
                 let message = "expected true or false, a whole number, a text or a list of texts";
                 return Err(Fault::new(node.at(), message));
             }

@@ -18,6 +18,9 @@ pub(super) enum Access {
     Login,
     /// Who has logged in with the password: no token.
     Owner,
+    /// Who carries the streams' login, which the handler checks; where that is off, as
+    /// [`Access::Login`].
+    Streams,
 }
 
 /// What of a request tells who asks, and from where.

@@ -25,7 +25,8 @@ pub(super) fn document(_: &Asked<'_>) -> Answer {
         paths(),
         json!({
             "session": { "type": "apiKey", "in": "cookie", "name": super::guard::COOKIE },
-            "token": { "type": "http", "scheme": "bearer" }
+            "token": { "type": "http", "scheme": "bearer" },
+            "streams": { "type": "http", "scheme": "digest" }
         }),
         config(),
     );
@@ -91,10 +92,11 @@ fn operation(route: &Route) -> Value {
     }
     match route.takes {
         None => {}
-        Some("File") => {
+        Some(name @ ("File" | "Soap")) => {
+            let kind = if name == "File" { "octet-stream" } else { "soap+xml" };
             operation["requestBody"] = json!({
                 "required": true,
-                "content": { "application/octet-stream": {} }
+                "content": { format!("application/{kind}"): {} }
             });
         }
         Some(name) => {
@@ -107,6 +109,7 @@ fn operation(route: &Route) -> Value {
     match route.access {
         Access::Open => operation["security"] = json!([]),
         Access::Owner => operation["security"] = json!([{ "session": [] }]),
+        Access::Streams => operation["security"] = json!([{ "streams": [] }]),
         Access::Login => {}
     }
     operation
@@ -146,7 +149,8 @@ mod tests {
         for route in ROUTES {
             let Gives::Json(_, gives) = route.gives else { continue };
             for name in [Some(gives), route.takes].into_iter().flatten() {
-                let known = ["Config", "File"].contains(&name) || schemas.get(name).is_some();
+                let known =
+                    ["Config", "File", "Soap"].contains(&name) || schemas.get(name).is_some();
                 assert!(known, "{name} of {}", route.path);
             }
         }

@@ -3,6 +3,7 @@
 
 use super::reply::{self, Reply};
 use crate::error::{Exit, Explain};
+use crate::formats::json;
 
 /// An error as the API tells it.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ impl Problem {
 
     /// The answer.
     pub fn into_reply(self) -> Reply {
-        let body = self.document().to_string().into_bytes();
+        let body = json::text(&self.document()).into_bytes();
         let answer = reply::bytes(self.status, "application/json", body);
         let answer = match &self.allow {
             Some(methods) => reply::with(answer, "Allow", methods),

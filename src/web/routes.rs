@@ -4,21 +4,22 @@
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr};
 
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tiny_http::Request;
 
 use super::api::{
-    backups, config, downloads, flash, framegrabber, images, jobs, services, session, system,
-    tokens, update, video,
+    backups, config, downloads, flash, framegrabber, images, jobs, onvif, services, session,
+    system, tokens, update, video,
 };
 use super::guard::{self, Access, Asking};
 use super::problem::Problem;
 use super::reply::{self, Reply};
 use super::{Context, backend, openapi, page};
 use crate::camera::login::Caller;
+use crate::formats::json::{self, Wrong};
+use crate::formats::toml::{Fault, Kind, Node, Read};
 
-use Access::{Login, Open, Owner};
+use Access::{Login, Open, Owner, Streams};
 
 /// Bytes of a body that are read; the gate lets no more through.
 const BODY_LIMIT: u64 = 64 * 1024;
@@ -44,20 +45,21 @@ impl Asked<'_> {
     }
 
     /// The body, of exactly this form.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_slice(self.body).map_err(|e| {
-            let (status, code) = if e.is_data() { (422, "bad-body") } else { (400, "bad-json") };
-            let hint = "/api/v1/openapi.json tells what this call takes.";
-            // What serde quotes is a name or a kind, and a value it does not expect: not that.
-            let words = e.to_string();
-            let words = match words.split_once(": ") {
-                Some((kind, rest)) if kind.starts_with("invalid") => {
-                    let wanted = rest.split_once("expected").map_or("", |(_, wanted)| wanted);
-                    format!("{kind}, expected{wanted}")
-                }
-                _ => words,
+    pub fn json<T: Read>(&self) -> Result<T, Problem> {
+        let object = |node: Node| match node.as_ref() {
+            Kind::Table(_) => Ok(node),
+            _ => Err(Wrong::Meaning(Fault::new(0, "expected an object"))),
+        };
+        let read = json::parse(self.body).map_err(Wrong::Form).and_then(object);
+        read.and_then(|node| T::read(node).map_err(Wrong::Meaning)).map_err(|wrong| {
+            let (status, code) = match wrong {
+                Wrong::Form(_) => (400, "bad-json"),
+                Wrong::Meaning(_) => (422, "bad-body"),
             };
-            Problem::new(status, code, &format!("The body is not understood: {words}"), hint)
+            let hint = "/api/v1/openapi.json tells what this call takes.";
+            let Fault { at, message, .. } = wrong.fault();
+            let message = format!("The body is not understood: {message}, at byte {at}");
+            Problem::new(status, code, &message, hint)
         })
     }
 
@@ -184,6 +186,7 @@ const fn ok(schema: &'static str) -> Gives {
 
 const HTML: Gives = Gives::Bytes("text/html; charset=utf-8");
 const BYTES: Gives = Gives::Bytes("application/octet-stream");
+const SOAP: Gives = Gives::Bytes("application/soap+xml");
 const JOB: Gives = Gives::Json(202, "Job");
 
 /// Every route. An upload is judged by its row too, and taken by the gate.
@@ -234,6 +237,8 @@ pub(super) const ROUTES: &[Route] = &[
     change("POST", "/api/v1/video/login", Owner, Some("Password"), ok("StreamLogin"), video::login, "The streams' user and password"),
     asks(get("/api/v1/snapshot", Login, Gives::Bytes("video/mp4"), video::snapshot, "The last key frame of a stream"), &[("stream", "string"), ("form", "string")]),
     asks(get("/api/v1/live", Login, Gives::Bytes("video/mp4"), video::live, "A stream as it comes, as fragmented MP4"), &[("stream", "string")]),
+    change("POST", "/onvif/{service}", Streams, Some("Soap"), SOAP, onvif::call, "ONVIF, for recorders"),
+    asks(get("/onvif/snapshot", Streams, Gives::Bytes("video/mp4"), onvif::snapshot, "The last key frame, by the streams' login"), &[("stream", "string")]),
     get("/api/v1/config", Login, ok("Config"), config::show, "The settings"),
     change("PUT", "/api/v1/config", Login, Some("Config"), ok("Changed"), config::change, "Changes the settings that are named"),
     get("/api/v1/config/fields", Login, ok("Fields"), config::fields, "What each setting takes"),
@@ -284,7 +289,11 @@ fn reply_to(context: &Context, request: &Request, body: &[u8]) -> Answer {
         }
         return Err(no_route(path));
     };
-    let caller = guard::check(login, route.access, &asking)?;
+    let access = match route.access {
+        Streams if crate::camera::onvif::is_on(&context.camera) => Open,
+        other => other,
+    };
+    let caller = guard::check(login, access, &asking)?;
     let answer = (route.handler)(&Asked {
         context,
         parts,

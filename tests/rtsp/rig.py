@@ -190,7 +190,8 @@ def free_port():
         return one.getsockname()[1]
 
 
-def wait_for(condition, what, seconds=40):
+def wait_for(condition, what, seconds=150):
+    """Until it is so. A machine that does other things, too, may take its time."""
     end = time.monotonic() + seconds
     while not (got := condition()):
         if time.monotonic() > end:
@@ -243,7 +244,7 @@ class Decoder:
         """Ends it as `q` would; what it complained of."""
         if self.running():
             self.process.send_signal(signal.SIGINT)
-        self.process.wait(60)
+        self.process.wait(120)
         for reader in self.readers:
             reader.join(10)
         self.process.stdout.close()

@@ -13,13 +13,17 @@ from rig import BINARY, Case, Decoder, free_port, run, wait_for
 from test_viewers import whole_fragments
 
 
-class Page(Case):
+class Demo(Case):
+    """`demo`, with its owner logged in."""
+
+    LISTEN = "127.0.0.1"
+
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp(prefix="mi360d-page-"))
         self.port = free_port()
         self.log = open(self.folder / "log", "w")
         self.demo = subprocess.Popen(
-            [str(BINARY), "demo", str(self.folder / "camera"), "--listen", f"127.0.0.1:{self.port}"],
+            [str(BINARY), "demo", str(self.folder / "camera"), "--listen", f"{self.LISTEN}:{self.port}"],
             stdout=self.log, stderr=self.log)
         self.addCleanup(self.end)
         self.headers = {"Content-Type": "application/json"}
@@ -53,6 +57,16 @@ class Page(Case):
         connection.close()
         return answer.status, headers, data
 
+    def assert_decodes(self, data, frames):
+        path = self.folder / "film.mp4"
+        path.write_bytes(data)
+        decoder = Decoder(str(path), words=("-f", "mp4", "-i"))
+        decoder.process.wait(120)
+        self.assertEqual(decoder.stop(), [])
+        self.assertEqual(decoder.frames, frames)
+
+
+class Page(Demo):
     def test_the_page_has_snapshot_live_view_numbers_and_login(self):
         status, _, body = self.ask("GET", "/snapshot")
         self.assertEqual((status, json.loads(body)["error"]["code"]), (503, "rtsp-not-running"))
@@ -92,11 +106,3 @@ class Page(Case):
         self.headers.pop("Cookie")
         for path in ("/video", "/snapshot", "/live"):
             self.assertEqual(self.ask("GET", path)[0], 401)
-
-    def assert_decodes(self, data, frames):
-        path = self.folder / "film.mp4"
-        path.write_bytes(data)
-        decoder = Decoder(str(path), words=("-f", "mp4", "-i"))
-        decoder.process.wait(30)
-        self.assertEqual(decoder.stop(), [])
-        self.assertEqual(decoder.frames, frames)

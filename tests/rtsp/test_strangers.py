@@ -56,9 +56,9 @@ class Logins(Case):
         changed = time.monotonic()
         new.rename(server.password_file)
         for viewer in viewers:
-            viewer.join(20)
+            viewer.join(60)
             self.assertIsInstance(viewer.error, Broken, "it should have been sent away")
-        self.assertLess(time.monotonic() - changed, 10)
+        self.assertLess(time.monotonic() - changed, 20)
         with self.assertRaises(Refused):
             Viewer(server.port, "mainstream", login=LOGIN).watch()
         again = Viewer(server.port, "mainstream", login=("admin", "another one"))
@@ -114,7 +114,7 @@ class Hostile(Case):
                                                                      udp=True)]
         for viewer in self.viewers:
             viewer.start()
-            self.assertTrue(viewer.playing.wait(30), viewer.error)
+            self.assertTrue(viewer.playing.wait(120), viewer.error)
 
     def play_on(self):
         """The viewers missed nothing of it, and memory stayed small."""

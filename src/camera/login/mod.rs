@@ -60,6 +60,8 @@ pub struct Login {
     card: Card,
     /// Hashing takes half a second on the camera, and only one guess at a time is judged.
     guesses: Mutex<Throttle>,
+    /// Those at the streams' password.
+    stream_guesses: Mutex<Throttle>,
     inner: Mutex<Inner>,
 }
 
@@ -74,7 +76,12 @@ struct Inner {
 impl Login {
     /// The login of the camera with this card; nothing is read yet.
     pub fn new(card: Card) -> Login {
-        Login { card, guesses: Mutex::default(), inner: Mutex::default() }
+        Login {
+            card,
+            guesses: Mutex::default(),
+            stream_guesses: Mutex::default(),
+            inner: Mutex::default(),
+        }
     }
 
     /// Reads what is on the card, and makes a setup code where there is no password.
@@ -154,6 +161,21 @@ impl Login {
         let stored = self.inner().stored.clone().ok_or(LoginError::SetupNeeded)?;
         guesses.allow(from)?;
         if password.len() > LONGEST || !stored.matches(password) {
+            guesses.wrong(from, Instant::now());
+            return Err(LoginError::WrongPassword);
+        }
+        guesses.right(from);
+        Ok(())
+    }
+
+    /// A guess at another password than the page's: wrong ones cost the same.
+    ///
+    /// # Errors
+    /// [`LoginError::WrongPassword`], [`LoginError::TooMany`].
+    pub fn guess(&self, from: IpAddr, right: impl FnOnce() -> bool) -> Result<(), LoginError> {
+        let mut guesses = self.stream_guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        guesses.allow(from)?;
+        if !right() {
             guesses.wrong(from, Instant::now());
             return Err(LoginError::WrongPassword);
         }
@@ -282,7 +304,7 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Bytes that nobody can guess.
-fn random<const N: usize>() -> io::Result<[u8; N]> {
+pub(super) fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes)

@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use crate::formats::sha256::Sha256;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{LoginError, random};
 use crate::backup::hex;
 use crate::camera::host;
 use crate::card::file::{make_dir, read_bounded, replace};
 use crate::card::{Card, CardError};
+use crate::formats::json;
+use crate::formats::sha256::Sha256;
+use crate::formats::toml::{Fault, Fields, Node, Read};
 
 /// Tokens at once.
 const MOST: usize = 32;
@@ -22,13 +24,24 @@ const PREFIX: &str = "mi360d_";
 #[derive(Clone, Default)]
 pub(super) struct Tokens(Vec<Token>);
 
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Serialize)]
 struct Token {
     id: String,
     name: String,
     sha256: String,
     made: Option<String>,
+}
+
+impl Read for Token {
+    fn read(node: Node) -> Result<Token, Fault> {
+        let mut fields = Fields::known(node, &["id", "name", "sha256", "made"])?;
+        Ok(Token {
+            id: fields.required("id")?,
+            name: fields.required("name")?,
+            sha256: fields.required("sha256")?,
+            made: fields.optional("made")?,
+        })
+    }
 }
 
 /// A token, without what it opens.
@@ -57,7 +70,7 @@ impl Tokens {
     /// What is on the card; a file that cannot be read opens nothing.
     pub fn load(card: &Card) -> Tokens {
         let Ok(text) = read_bounded(&path(card), LIMIT) else { return Tokens::default() };
-        match serde_json::from_slice(&text) {
+        match json::from_slice(&text) {
             Ok(tokens) => Tokens(tokens),
             Err(e) => {
                 log::error!("state/tokens is damaged, no token counts: {e}");
@@ -70,8 +83,7 @@ impl Tokens {
     pub fn store(&self, card: &Card) -> Result<(), CardError> {
         card.require_writable()?;
         make_dir(&card.state_dir())?;
-        let text = serde_json::to_vec(&self.0).unwrap_or_default();
-        replace(&path(card), &text)
+        replace(&path(card), json::text(&self.0).as_bytes())
     }
 
     /// A new one.

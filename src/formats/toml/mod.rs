@@ -59,6 +59,10 @@ pub enum Kind {
     List(Vec<Node>),
     /// Names and values, as they stand in the file.
     Table(Vec<(At<String>, Node)>),
+    /// Nothing, which only JSON can say.
+    Null,
+    /// A number that is no [`Kind::Integer`], as JSON has it.
+    Number(String),
     /// A date or a fraction: nothing here takes one.
     Other,
 }
@@ -68,10 +72,11 @@ impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Kind::Bool(_) => "yes or no",
-            Kind::Integer(_) => "number",
+            Kind::Integer(_) | Kind::Number(_) => "number",
             Kind::Text(_) => "text",
             Kind::List(_) => "list",
             Kind::Table(_) => "table",
+            Kind::Null => "nothing",
             Kind::Other => "something else",
         })
     }

@@ -186,7 +186,7 @@ impl Fields {
     /// # Errors
     /// Where it is not what is expected.
     pub fn optional<T: Read>(&mut self, name: &str) -> Result<Option<T>, Fault> {
-        self.take(name).map(T::read).transpose()
+        self.take(name).filter(|node| *node.as_ref() != Kind::Null).map(T::read).transpose()
     }
 
     /// A field for which something stands in where it is missing.
@@ -206,6 +206,15 @@ impl Fields {
             Some(node) => T::read(node),
             None => Err(self.missing(name)),
         }
+    }
+
+    /// A field that goes by one of several names, and must be there.
+    ///
+    /// # Errors
+    /// As [`Self::required`]; it is called by the first name.
+    pub fn one_of<T: Read>(&mut self, names: &[&str]) -> Result<T, Fault> {
+        let found = names.iter().find_map(|name| self.take(name));
+        found.map_or_else(|| self.required(names.first().unwrap_or(&"")), T::read)
     }
 
     fn missing(&self, name: &str) -> Fault {

@@ -16,8 +16,10 @@ pub(in crate::web) fn fields(_: &Asked<'_>) -> Answer {
 }
 
 pub(in crate::web) fn change(asked: &Asked<'_>) -> Answer {
-    let wanted: Map<String, Value> = asked.json()?;
-    let changed = settings::change(&asked.context.camera, &wanted).map_err(problem)?;
+    let wanted: Value = asked.json()?;
+    let changed =
+        settings::change(&asked.context.camera, wanted.as_object().unwrap_or(&Map::new()))
+            .map_err(problem)?;
     asked.context.settings_changed();
     Ok(reply::json(&changed))
 }

@@ -8,6 +8,7 @@ pub(super) mod flash;
 pub(super) mod framegrabber;
 pub(super) mod images;
 pub(super) mod jobs;
+pub(super) mod onvif;
 pub(super) mod services;
 pub(super) mod session;
 pub(super) mod system;

@@ -1,0 +1,301 @@
+//! ONVIF for this camera: whether it is on, who may, its facts, its moves, and its answer to
+//! "is there a camera?" on the network. What is said is in [`crate::onvif`].
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use super::login::LoginError;
+use super::{Camera, citizen, host, services, video};
+use crate::citizen::mdns::{only_v4, open};
+use crate::onvif::discovery::{self, Ourselves};
+use crate::onvif::login::{Memory, Token};
+use crate::onvif::{self, Facts, Fault, Moved, Stream, xml};
+use crate::rtsp::auth::{Login, Verdict};
+use crate::services::ptz::{Direction, HACK, Steps, Wish};
+use crate::services::rtsp::ID;
+use crate::services::setting;
+
+/// Where WS-Discovery is spoken.
+const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 255, 250);
+/// How often it is looked whether it is to be answered.
+const LOOK: Duration = Duration::from_secs(10);
+/// Answers in one second.
+const EACH_SECOND: u32 = 20;
+
+/// What is remembered of who came in.
+#[derive(Default)]
+pub struct Door {
+    memory: Mutex<Memory>,
+    secret: OnceLock<[u8; 32]>,
+}
+
+/// A request.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// `POST`, `GET`.
+    pub method: &'a str,
+    /// `device`, `media`, `ptz`; also with `_service` behind it.
+    pub service: &'a str,
+    /// The document.
+    pub body: &'a [u8],
+    /// The header of HTTP's own login.
+    pub authorization: Option<&'a str>,
+    /// The name or address by which we were asked.
+    pub host: Option<&'a str>,
+    /// Who asks.
+    pub peer: IpAddr,
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub struct Answered {
+    /// Of HTTP.
+    pub status: u16,
+    /// The document.
+    pub body: String,
+    /// What logins are taken, where one is needed.
+    pub challenges: Vec<String>,
+}
+
+/// Whether it is on: with the RTSP server, unless its setting says no; never before the page has a
+/// password.
+pub fn is_on(camera: &Camera) -> bool {
+    let Ok(view) = services::get(camera, ID) else { return false };
+    let off = |s: &setting::SettingView| {
+        s.name == "onvif" && s.value == Some(setting::Value::Bool(false))
+    };
+    view.enabled && !view.settings.iter().any(off) && camera.login().has_password()
+}
+
+/// Answers a request.
+pub fn call(camera: &Camera, call: &Call<'_>) -> Answered {
+    let result = answer(camera, call);
+    let fault = match result {
+        Ok(body) => return Answered { status: 200, body, challenges: Vec::new() },
+        Err(fault) => fault,
+    };
+    let (status, challenges) = match fault {
+        Fault::NotAuthorized => (401, challenges(camera)),
+        Fault::TooMany => (429, Vec::new()),
+        Fault::Motors => (500, Vec::new()),
+        _ => (400, Vec::new()),
+    };
+    Answered { status, body: onvif::fault(fault), challenges }
+}
+
+/// Whether a call without a document, such as that for a snapshot, carries the streams' login.
+pub fn may(camera: &Camera, call: &Call<'_>) -> Result<(), Answered> {
+    enter(camera, call, None).map_err(|fault| Answered {
+        status: if fault == Fault::TooMany { 429 } else { 401 },
+        body: onvif::fault(fault),
+        challenges: challenges(camera),
+    })
+}
+
+fn answer(camera: &Camera, call: &Call<'_>) -> Result<String, Fault> {
+    let tree = std::str::from_utf8(call.body).ok().and_then(xml::parse);
+    let tree = tree.ok_or(Fault::Malformed)?;
+    if !onvif::is_open(call.service, &tree) {
+        enter(camera, call, Some(&tree))?;
+    }
+    let outcome = onvif::answer(call.service, &tree, &facts(camera, call))?;
+    if let Some(moved) = outcome.moved {
+        go(camera, moved)?;
+    }
+    Ok(outcome.body)
+}
+
+/// Lets the owner of the streams' password in.
+fn enter(camera: &Camera, call: &Call<'_>, tree: Option<&xml::Tree<'_>>) -> Result<(), Fault> {
+    let services = services::of(camera).ok_or(Fault::NotAuthorized)?;
+    let password = services.streams_password().map_err(|_| Fault::NotAuthorized)?;
+    let token = tree.map_or(Ok(None), Token::of)?;
+    let mut fresh = true;
+    let right = || match (&token, call.authorization) {
+        (Some(token), _) => token.proves(&password),
+        (None, None) => false,
+        (None, value) => {
+            let login = Login::new(password.clone(), secret(camera), false);
+            match login.judge(value, call.method, host::uptime_seconds()) {
+                Verdict::Good => true,
+                Verdict::Stale => {
+                    fresh = false;
+                    true
+                }
+                Verdict::Missing | Verdict::Wrong => false,
+            }
+        }
+    };
+    if token.is_none() && call.authorization.is_none() {
+        return Err(Fault::NotAuthorized);
+    }
+    camera.login().guess(call.peer, right).map_err(|error| match error {
+        LoginError::TooMany { .. } => Fault::TooMany,
+        _ => Fault::NotAuthorized,
+    })?;
+    if let Some(token) = token {
+        let now = host::clock().and_then(|_| now());
+        let mut memory = camera.onvif.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        fresh = memory.take(token, now);
+    }
+    if fresh { Ok(()) } else { Err(Fault::NotAuthorized) }
+}
+
+fn now() -> Option<u64> {
+    Some(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs())
+}
+
+fn secret(camera: &Camera) -> [u8; 32] {
+    let made = || super::login::random().unwrap_or_default();
+    *camera.onvif.secret.get_or_init(made)
+}
+
+fn challenges(camera: &Camera) -> Vec<String> {
+    // What is asked for depends on no password.
+    Login::new(String::new(), secret(camera), false).challenges(host::uptime_seconds(), false)
+}
+
+fn facts(camera: &Camera, call: &Call<'_>) -> Facts {
+    let video = video::document(camera);
+    let streams = video.server.as_ref().and_then(|server| server.get("streams"));
+    let stream = |token, path: &'static str, width, height| {
+        let all = streams.and_then(Value::as_array).into_iter().flatten();
+        let found = all.clone().find(|s| s.get("name").and_then(Value::as_str) == Some(path));
+        let number = |at: &str, usual: u64| {
+            let value = found.and_then(|s| s.pointer(at));
+            value
+                .and_then(Value::as_f64)
+                .and_then(|n| format!("{n:.0}").parse().ok())
+                .filter(|n| *n > 0)
+                .unwrap_or(usual)
+        };
+        let codec = found.and_then(|s| s.get("codec")).and_then(Value::as_str);
+        Stream {
+            token,
+            path,
+            codec: if codec == Some("h265") { "H265" } else { "H264" },
+            width: number("/size/width", width),
+            height: number("/size/height", height),
+            fps: number("/fps", 20),
+            kbits: number("/bits_per_second", 2_000_000) / 1000,
+        }
+    };
+    let host = call.host.unwrap_or_default();
+    // Without the page's port; an IPv6 address stands in brackets.
+    let bare =
+        host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(host, |(h, _)| h);
+    let judgement = camera.state().vaulted.as_ref().map(|v| v.judgement.clone());
+    Facts {
+        base: format!("http://{host}"),
+        rtsp: format!("rtsp://{bare}:{}", video.port),
+        name: citizen::host_name(camera),
+        model: judgement.map_or_else(|| "unknown".to_owned(), |j| camera.model(&j)),
+        mac: host::wifi_mac().unwrap_or_default(),
+        address: host::addresses().first().map(ToString::to_string).unwrap_or_default(),
+        utc: host::utc(now().unwrap_or_default()),
+        ptz: has_motors(camera),
+        streams: [stream("main", "mainstream", 1920, 1080), stream("sub", "substream", 640, 360)],
+    }
+}
+
+fn has_motors(camera: &Camera) -> bool {
+    services::get(camera, HACK).is_ok_and(|view| view.enabled)
+}
+
+/// motord takes one command at a time: the longer way counts.
+fn go(camera: &Camera, moved: Moved) -> Result<(), Fault> {
+    let (direction, steps) = if moved.pan.abs() >= moved.tilt.abs() {
+        (if moved.pan < 0 { Direction::Left } else { Direction::Right }, moved.pan.abs())
+    } else {
+        (if moved.tilt < 0 { Direction::Down } else { Direction::Up }, moved.tilt.abs())
+    };
+    // Less than a step is none.
+    let Ok(steps) = Steps::try_from(steps) else { return Ok(()) };
+    let told = services::ptz(camera, Wish::Move { direction, steps });
+    told.map(drop).map_err(|error| {
+        log::warn!("ONVIF: {error}");
+        Fault::Motors
+    })
+}
+
+/// Answers WS-Discovery for ever, while ONVIF is on and the page can be reached from outside.
+pub fn discover(camera: &Arc<Camera>) {
+    loop {
+        if let Some(us) = ourselves(camera)
+            && let Err(e) = serve(camera, us)
+        {
+            log::debug!("WS-Discovery: {e}");
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+fn ourselves(camera: &Camera) -> Option<Ourselves> {
+    let (port, instance) = {
+        let state = camera.state();
+        let listen = state.listen.filter(|address| !address.ip().is_loopback())?;
+        (listen.port(), state.boot_count.max(1))
+    };
+    is_on(camera).then_some(())?;
+    let addresses = only_v4(&host::addresses());
+    let name = citizen::host_name(camera);
+    let judgement = camera.state().vaulted.as_ref().map(|v| v.judgement.clone());
+    (!addresses.is_empty()).then(|| Ourselves {
+        unique: format!("mi360d {} {port}", host::wifi_mac().unwrap_or_else(|| name.clone())),
+        name,
+        model: judgement.map_or_else(|| "unknown".to_owned(), |j| camera.model(&j)),
+        bases: addresses.iter().map(|address| format!("http://{address}:{port}")).collect(),
+        ptz: has_motors(camera),
+        instance,
+    })
+}
+
+/// Until something of it changes.
+fn serve(camera: &Camera, us: Ourselves) -> std::io::Result<()> {
+    let socket = open(GROUP, discovery::PORT, 1)?;
+    for address in only_v4(&host::addresses()) {
+        // Joined already is as good.
+        let _ = socket.join_multicast_v4(&GROUP, &address);
+    }
+    let to_all = SocketAddr::V4(SocketAddrV4::new(GROUP, discovery::PORT));
+    // Without a route there is nobody to tell.
+    let _ = socket.send_to(discovery::hello(&us, 1).as_bytes(), to_all);
+    socket.set_read_timeout(Some(LOOK))?;
+    let mut buffer = vec![0; discovery::LONGEST];
+    let (mut looked, mut number) = (Instant::now(), 1);
+    let mut budget = (Instant::now(), 0);
+    loop {
+        if looked.elapsed() >= LOOK {
+            looked = Instant::now();
+            if ourselves(camera).as_ref() != Some(&us) {
+                return Ok(());
+            }
+        }
+        let (length, from) = match socket.recv_from(&mut buffer) {
+            Ok(got) => got,
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+                ) =>
+            {
+                continue;
+            }
+            Err(e) => return Err(e),
+        };
+        if budget.0.elapsed() >= Duration::from_secs(1) {
+            budget = (Instant::now(), 0);
+        }
+        budget.1 += 1;
+        if budget.1 > EACH_SECOND {
+            continue;
+        }
+        if let Some(answer) = discovery::reply(&us, &buffer[..length], number + 1) {
+            number += 1;
+            let _ = socket.send_to(answer.as_bytes(), from);
+        }
+    }
+}

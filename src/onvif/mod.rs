@@ -1,0 +1,27 @@
+//! ONVIF, the part of profile S that recorders need: what they ask, who may, and what is answered.
+//! Pure: facts and time come in; [`crate::camera::onvif`] has them, and moves the motors.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `xml` | a small reader for what strangers send, and escaping for what is answered |
+//! | `login` | WS-Security's UsernameToken by digest, and what was used before |
+//! | `answer` | from a request to its answer, by the templates of `answers.xml` |
+//! | `discovery` | WS-Discovery: "is there a camera?" |
+
+mod answer;
+pub mod discovery;
+pub mod login;
+mod template;
+pub mod xml;
+
+pub use answer::{Facts, Fault, Moved, Outcome, Stream, answer, fault, is_open};
+
+use sha1::{Digest as _, Sha1};
+
+/// A UUID that the same words give again.
+pub fn uuid(words: &str) -> String {
+    let hash = crate::backup::hex(&Sha1::digest(words.as_bytes()));
+    let part = |from: usize, to: usize| hash.get(from..to).unwrap_or_default().to_owned();
+    // Version 5, as hashes make them.
+    format!("{}-{}-5{}-a{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
+}

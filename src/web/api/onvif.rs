@@ -1,0 +1,47 @@
+//! ONVIF: SOAP behind the streams' own login, which the call itself carries.
+
+use crate::camera::onvif::{self, Answered, Call};
+use crate::camera::video;
+use crate::rtsp::client::Form;
+use crate::web::problem::Problem;
+use crate::web::reply::{self, Reply};
+use crate::web::routes::{Answer, Asked};
+
+fn call_of<'a>(asked: &'a Asked<'_>) -> Result<Call<'a>, Problem> {
+    // Where it is off, only who is logged in gets here.
+    if !onvif::is_on(&asked.context.camera) {
+        return Err(Problem::not_found());
+    }
+    Ok(Call {
+        method: asked.asking.method,
+        service: asked.id(),
+        body: asked.body,
+        authorization: asked.asking.authorization,
+        host: asked.asking.host,
+        peer: asked.asking.peer,
+    })
+}
+
+fn soap(answered: Answered) -> Reply {
+    let kind = "application/soap+xml; charset=utf-8";
+    let mut answer = reply::bytes(answered.status, kind, answered.body.into_bytes());
+    for challenge in answered.challenges {
+        answer = reply::with(answer, "WWW-Authenticate", &challenge);
+    }
+    answer
+}
+
+pub(in crate::web) fn call(asked: &Asked<'_>) -> Answer {
+    Ok(soap(onvif::call(&asked.context.camera, &call_of(asked)?)))
+}
+
+/// The last key frame, as `GET /api/v1/snapshot` has it.
+pub(in crate::web) fn snapshot(asked: &Asked<'_>) -> Answer {
+    let camera = &asked.context.camera;
+    if let Err(refused) = onvif::may(camera, &call_of(asked)?) {
+        return Ok(soap(refused));
+    }
+    let stream = asked.word("stream").unwrap_or("mainstream");
+    let picture = video::snapshot(camera, stream, Form::Mp4)?;
+    Ok(reply::bytes(200, &picture.media_type, picture.body))
+}

@@ -1,0 +1,256 @@
+"""ONVIF as recorders speak it: found on the network, read by onvif-zeep with ONVIF's own WSDLs, the
+stream opened; no wrong, readable or used login gets in, and hostile XML gets a clean refusal."""
+
+import base64
+import hashlib
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+from rig import TARGET, free_port, run, wait_for
+from test_page import Demo
+
+FOLDER = TARGET / "rtsp-tools" / "onvif"
+PACKAGES = ["onvif-zeep==0.2.12", "WSDiscovery==2.1.2"]
+NAMES = 'xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:w="http://docs.oasis-open.org/wss/'\
+        '2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"'
+DIGEST = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0" \
+         "#PasswordDigest"
+
+# What a recorder does, in an interpreter of its own.
+RECORDER = """
+import json, onvif, sys, sysconfig
+host, port, user, password = sys.argv[1:]
+wsdl = sysconfig.get_path('purelib') + '/wsdl'
+camera = onvif.ONVIFCamera(host, int(port), user, password, wsdl)
+media = camera.create_media_service()
+profiles = media.GetProfiles()
+ask = lambda token: media.GetStreamUri({'ProfileToken': token, 'StreamSetup': {
+    'Stream': 'RTP-Unicast', 'Transport': {'Protocol': 'RTSP'}}}).Uri
+date = camera.devicemgmt.GetSystemDateAndTime().UTCDateTime
+print(json.dumps({
+    'model': camera.devicemgmt.GetDeviceInformation().Model,
+    'scopes': [s.ScopeItem for s in camera.devicemgmt.GetScopes()],
+    'services': [s.Namespace for s in camera.devicemgmt.GetServices({'IncludeCapability': False})],
+    'interfaces': len(camera.devicemgmt.GetNetworkInterfaces()),
+    'year': date.Date.Year,
+    'profiles': [[p.token, p.VideoEncoderConfiguration.Encoding,
+                  p.VideoEncoderConfiguration.Resolution.Width] for p in profiles],
+    'one': media.GetProfile({'ProfileToken': 'sub'}).Name,
+    'sources': [s.Resolution.Width for s in media.GetVideoSources()],
+    'encoders': [c.token for c in media.GetVideoEncoderConfigurations()],
+    'encoder': media.GetVideoEncoderConfiguration({'ConfigurationToken': 'main'}).Name,
+    'uris': [ask(p.token) for p in profiles],
+    'snapshot': media.GetSnapshotUri({'ProfileToken': 'main'}).Uri,
+}))
+"""
+MOTORS = """
+import json, onvif, sys, sysconfig
+host, port, user, password = sys.argv[1:]
+wsdl = sysconfig.get_path('purelib') + '/wsdl'
+camera = onvif.ONVIFCamera(host, int(port), user, password, wsdl)
+ptz, media = camera.create_ptz_service(), camera.create_media_service()
+vector = lambda x, y: {'PanTilt': {'x': x, 'y': y}}
+node = ptz.GetNodes()[0]
+token = media.GetProfiles()[0].PTZConfiguration.NodeToken
+assert node.token == token == ptz.GetConfigurations()[0].NodeToken, token
+ptz.RelativeMove({'ProfileToken': 'main', 'Translation': vector(-0.5, 0.1)})
+print(json.dumps(open(sys.stdin.readline().strip()).read()), flush=True)
+ptz.ContinuousMove({'ProfileToken': 'main', 'Velocity': vector(0, 1)})
+ptz.Stop({'ProfileToken': 'main', 'PanTilt': True})
+"""
+SEARCH = """
+from wsdiscovery import WSDiscovery, QName
+search = WSDiscovery(ttl=1)
+search.start()
+kind = QName('http://www.onvif.org/ver10/network/wsdl', 'NetworkVideoTransmitter')
+for service in search.searchServices(types=[kind], timeout=3):
+    print(' '.join(service.getXAddrs()), ' '.join(str(s) for s in service.getScopes()))
+search.stop()
+"""
+
+
+def packages():
+    """An interpreter that has the packages, made once."""
+    python = FOLDER / "bin" / "python"
+    if not (FOLDER / "ready").exists():
+        subprocess.run([sys.executable, "-m", "venv", FOLDER], check=True)
+        subprocess.run([python, "-m", "pip", "-q", "install", *PACKAGES], check=True)
+        (FOLDER / "ready").touch()
+    return python
+
+
+def interpreter(script, *words):
+    return run([packages(), "-c", script, *words], 120)
+
+
+class Onvif(Demo):
+    LISTEN = "0.0.0.0"
+
+    def setUp(self):
+        super().setUp()
+        wait_for(lambda: self.ask("GET", "/services/rtsp-server")[0] == 200, "the hack", 120)
+        status, _, body = self.soap("device", "<GetSystemDateAndTime/>")
+        self.assertEqual((status, json.loads(body)["error"]["code"]), (401, "login-needed"), "off")
+        self.stream_port = free_port()
+        self.switch({"port": self.stream_port})
+        wait_for(lambda: (json.loads(self.ask("GET", "/video")[2])["server"] or {}).get("streams")
+                 and all(s["fps"] for s in json.loads(self.ask("GET", "/video")[2])["server"]["streams"]),
+                 "pictures", 120)
+        _, _, body = self.ask("POST", "/video/login", {"password": "correct horse"})
+        self.login = json.loads(body)["user"], json.loads(body)["password"]
+
+    def switch(self, settings):
+        status, _, body = self.ask("PUT", "/services/rtsp-server",
+                                   {"enabled": True, "settings": settings})
+        self.assertEqual(status, 200, body)
+
+    def soap(self, service, inside, token="", path=None, headers=(), whole=None):
+        text = whole or f"<s:Envelope {NAMES}><s:Header>{token}</s:Header>" \
+                        f"<s:Body>{inside}</s:Body></s:Envelope>"
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request("POST", path or f"/onvif/{service}_service", text.encode(),
+                           {"Content-Type": "application/soap+xml", **dict(headers)})
+        answer = connection.getresponse()
+        found = answer.status, answer.getheaders(), answer.read()
+        connection.close()
+        return found
+
+    def token(self, password=None, nonce=None, age=0, kind=DIGEST):
+        nonce = nonce or os.urandom(16)
+        created = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - age))
+        secret = self.login[1] if password is None else password
+        digest = hashlib.sha1(nonce + created.encode() + secret.encode()).digest()
+        said = base64.b64encode(digest).decode() if kind == DIGEST else secret
+        return (f"<w:Security><w:UsernameToken><w:Username>{self.login[0]}</w:Username>"
+                f'<w:Password Type="{kind}">{said}</w:Password>'
+                f"<w:Nonce>{base64.b64encode(nonce).decode()}</w:Nonce>"
+                f"<w:Created>{created}</w:Created></w:UsernameToken></w:Security>")
+
+    def test_a_recorder_finds_the_camera_and_opens_its_streams(self):
+        status, out, err = interpreter(RECORDER, "127.0.0.1", self.port, *self.login)
+        self.assertEqual(status, 0, err)
+        told = json.loads(out.splitlines()[-1])
+        self.assertEqual(told["model"], "ipc009")
+        self.assertIn("onvif://www.onvif.org/Profile/Streaming", told["scopes"])
+        self.assertEqual(len(told["services"]), 2, "no motors, no PTZ")
+        self.assertEqual([p[0] for p in told["profiles"]], ["main", "sub"])
+        self.assertEqual({p[1] for p in told["profiles"]}, {"H264"})
+        self.assertEqual(told["one"], "substream")
+        self.assertEqual(told["encoders"], ["main", "sub"])
+        self.assertEqual(told["encoder"], "mainstream")
+        self.assertEqual(told["year"], time.gmtime().tm_year)
+        streams = {s["name"]: s for s in json.loads(self.ask("GET", "/video")[2])["server"]["streams"]}
+        self.assertEqual([p[2] for p in told["profiles"]],
+                         [streams[n]["size"]["width"] for n in ("mainstream", "substream")])
+        for uri, name in zip(told["uris"], ("mainstream", "substream")):
+            self.assertEqual(uri, f"rtsp://127.0.0.1:{self.stream_port}/{name}")
+            address = uri.replace("//", "//{}:{}@".format(*self.login))
+            status, out, err = run(["ffprobe", "-v", "error", "-rtsp_transport", "tcp",
+                                    "-show_entries", "stream=codec_name", "-of", "csv=p=0", address])
+            self.assertEqual((status, out.strip(), err), (0, "h264", ""))
+        # The snapshot takes HTTP's own Digest.
+        shot = self.folder / "shot.mp4"
+        login = ":".join(self.login)
+        for words, want in ((["--digest", "-u", login], "200"), (["-u", login], "401"), ([], "401")):
+            status, out, err = run(["curl", "-s", "-o", shot, "-w", "%{http_code}", *words,
+                                    told["snapshot"]])
+            self.assertEqual(out, want, err)
+            if want == "200":
+                self.assert_decodes(shot.read_bytes(), 1)
+        # Another password, and the recorder is told so.
+        status, _, err = interpreter(RECORDER, "127.0.0.1", self.port, "admin", "wrong")
+        self.assertNotEqual(status, 0)
+        self.assertIn("login of the camera", err)
+
+    def test_the_camera_is_found_on_the_network_while_it_is_on(self):
+        base = f":{self.port}/onvif/device_service"
+
+        def search():
+            return [line for line in interpreter(SEARCH)[1].splitlines() if base in line]
+
+        found = wait_for(search, "an answer on the network", 120)
+        self.assertEqual(len(found), 1)
+        self.assertIn("onvif://www.onvif.org/Profile/Streaming", found[0])
+        self.switch({"onvif": False})
+        status, _, body = self.soap("device", "<GetSystemDateAndTime/>")
+        self.assertEqual((status, json.loads(body)["error"]["code"]), (401, "login-needed"))
+        wait_for(lambda: not search(), "it to be silent", 120)
+
+    def test_a_recorder_moves_the_camera_where_there_are_motors(self):
+        # What listens as motord does.
+        hack = self.folder / "camera/sdcard/hacks/motor-control"
+        hack.mkdir()
+        (hack / "motord.sh").write_text('#!/bin/sh\n: > "$1/event"\nexec sleep 600\n')
+        (hack / "motord.sh").chmod(0o755)
+        (hack / "hack.toml").write_text(
+            'id = "motor-control"\nexec = ["./motord.sh", "{run.dir}"]\n')
+        wait_for(lambda: self.ask("GET", "/services/motor-control")[0] == 200, "the hack")
+        status, _, body = self.ask("PUT", "/services/motor-control", {"enabled": True})
+        self.assertEqual(status, 200, body)
+        event = self.folder / "camera/run/hacks/motor-control/event"
+        wait_for(event.exists, "motord")
+        wait_for(lambda: json.loads(self.ask("GET", "/services/motor-control")[2])["state"] == "running",
+                 "it to run")
+        done = subprocess.run([packages(), "-c", MOTORS, "127.0.0.1", str(self.port), *self.login],
+                              input=f"{event}\n", capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout), "pan reverse 73\0")
+        self.assertEqual(event.read_text(), "tilt reverse 20\0")
+
+    def test_only_the_streams_password_opens_it_and_each_token_once(self):
+        self.assertEqual(self.soap("device", "<GetSystemDateAndTime/>")[0], 200, "needs no login")
+        self.assertEqual(self.soap("device", "<GetScopes/>", self.token())[0], 200)
+        for inside in ("GetScopes", "GetServices", "GetCapabilities", "GetDeviceInformation",
+                       "GetProfiles", "GetNodes", "Nonsense"):
+            status, headers, body = self.soap("device", f"<{inside}/>")
+            self.assertEqual((status, b"NotAuthorized" in body), (401, True), inside)
+            self.assertIn("Digest", dict(headers)["WWW-Authenticate"])
+            self.assertNotIn(b"ipc009", body)
+        token = self.token()
+        self.assertEqual([self.soap("device", "<GetScopes/>", token)[0] for _ in range(3)],
+                         [200, 401, 401], "used again")
+        for name, other in (("late", self.token(age=400)), ("early", self.token(age=-400)),
+                            ("readable", self.token(kind=DIGEST.replace("Digest", "Text"))),
+                            ("the page's", self.token(password="correct horse")),
+                            ("empty", self.token(password=""))):
+            self.assertEqual(self.soap("device", "<GetScopes/>", other)[0], 401, name)
+        # A login in the wrong place is none.
+        self.assertEqual(self.soap("device", f"<GetScopes/>{self.token()}")[0], 401)
+        # What another site's page makes a browser send is no request.
+        self.assertEqual(self.soap("device", "<GetScopes/>", self.token(),
+                                   headers={"Origin": "http://evil.example"})[0], 403)
+        self.assertEqual(self.soap("device", "<Nonsense/>", self.token())[0], 400)
+        self.assertEqual(self.soap("ptz", "<GetNodes/>", self.token())[0], 400, "no motors")
+        statuses = [self.soap("device", "<GetScopes/>", self.token(password="guess"))[0]
+                    for _ in range(12)]
+        self.assertEqual(statuses[-1], 429, f"wrong passwords cost nothing: {statuses}")
+
+    def test_hostile_xml_gets_a_clean_refusal(self):
+        bomb = '<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]>'
+        envelope = f"<s:Envelope {NAMES}><s:Body>"
+        whole = f"{envelope}<GetScopes/></s:Body></s:Envelope>"
+        for text in (bomb + whole, whole.replace("<GetScopes/>", "&d;"), "<" * 60_000,
+                     "<a>" * 20_000, "<a>" * 9_000 + "</a>" * 9_000, "<a " + "b='' " * 9000 + "/>",
+                     whole.replace("GetScopes", "x" * 60_000), envelope, "\0" * 1000, "\ufffe", " ",
+                     whole.replace("<GetScopes/>", "<GetScopes/>" * 4_000), whole + whole,
+                     whole.replace("GetScopes", "a:b:c:d"), "<?xml " * 9000, "<!--" * 9000):
+            status, _, body = self.soap("device", "", whole=text)
+            self.assertIn(status, (400, 401), text[:80])
+            self.assertIn(b"Fault>", body)
+        status, _, _ = self.soap("device", "", whole=whole + " " * 200_000)
+        self.assertIn(status, (400, 401, 411, 413))
+        for service in ("", "x", "../api/v1/status", "device_service/x", "%00"):
+            status, _, _ = self.soap("", "<GetScopes/>", path=f"/onvif/{service}")
+            self.assertIn(status, (400, 401, 404), service)
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as one:
+            one.sendall(b"POST /onvif/device_service HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 50"
+                        b"\r\n\r\n<s:Env")
+            one.shutdown(socket.SHUT_WR)
+            one.recv(65536)
+        self.assertEqual(self.soap("device", "<GetSystemDateAndTime/>")[0], 200, "it lives")
+
