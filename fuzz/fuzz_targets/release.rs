@@ -2,15 +2,15 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mi360d::update::{release, signature};
+use mi360d::update::{parse, verify};
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(release) = release::parse(bytes) {
+    if let Ok(release) = parse(bytes) {
         for file in &release.files {
             assert!(!file.path.starts_with('/') && !file.path.split('/').any(|part| part == ".."));
         }
     }
     let text = String::from_utf8_lossy(bytes);
     let (one, other) = text.split_at(text.floor_char_boundary(text.len() / 2));
-    assert!(signature::verify(bytes, one, other).is_err());
+    assert!(verify(bytes, one, other).is_err());
 });
