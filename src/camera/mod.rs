@@ -89,6 +89,8 @@ pub struct Camera {
     tickets: downloads::Tickets,
     arrivals: images::Arrivals,
     services: OnceLock<crate::services::Services>,
+    /// Held while `STATUS.txt` is written; true once that is no longer to be.
+    uninstalled: Mutex<bool>,
     onvif: onvif::Door,
 }
 
@@ -154,6 +156,7 @@ impl Camera {
             tickets: downloads::Tickets::default(),
             arrivals: images::Arrivals::default(),
             services: OnceLock::new(),
+            uninstalled: Mutex::default(),
             onvif: onvif::Door::default(),
         }
     }
@@ -195,6 +198,10 @@ impl Camera {
 
     fn tickets(&self) -> &downloads::Tickets {
         &self.tickets
+    }
+
+    fn uninstalled(&self) -> MutexGuard<'_, bool> {
+        self.uninstalled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn arrivals(&self) -> &images::Arrivals {

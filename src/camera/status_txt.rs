@@ -15,6 +15,10 @@ pub const STATUS_TXT: &str = "STATUS.txt";
 
 /// Writes the file, if it would change.
 pub fn write(camera: &Camera) {
+    let uninstalled = camera.uninstalled();
+    if *uninstalled {
+        return;
+    }
     let text = text(camera);
     let path = camera.card().root().join(STATUS_TXT);
     if read_bounded(&path, 0x1_0000).is_ok_and(|now| now == text.as_bytes()) {

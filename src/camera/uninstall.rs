@@ -107,6 +107,8 @@ pub fn run(camera: &Camera, confirm: &str) -> Result<Vec<Change>, UninstallError
     let _quiet = camera.quiet().map_err(|busy| UninstallError::Busy { step: busy.step })?;
     camera.card().require_writable()?;
     let done = list(camera);
+    // It would come back within a minute.
+    *camera.uninstalled() = true;
     for (path, _, fate) in known(camera) {
         if fate == Fate::Removed && path.exists() {
             let gone =

@@ -187,4 +187,8 @@ fn uninstalling_takes_what_the_list_says_and_leaves_backups_and_strangers() {
     }
     assert_eq!(names(&root.join("manu_test")), ["entrypoint.sh"]);
     assert!(root.join("photo.jpg").exists() && !sim.sets().is_empty());
+    // What still runs until the restart does not bring it back.
+    let verify = format!("/api/v1/backups/{}/verify", sim.sets()[0]);
+    assert_eq!(ended(&daemon, &call(&daemon, "POST", &verify, &Value::Null))["state"], "done");
+    assert!(!root.join("STATUS.txt").exists());
 }
