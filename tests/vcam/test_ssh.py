@@ -132,16 +132,21 @@ class SshTest(CameraTest):
         stranger = self.key("stranger")
         self.assertNotEqual(self.ssh("true", key=stranger).returncode, 0)
 
-        # Off: the port is closed within three seconds, by the camera's own clock; on again: open.
-        camera.run(f"sed -i 's/^enabled.*/enabled = false/' /mnt/sdcard/{CONFIG}")
-        took = float(camera.run(
-            "read began _ </proc/uptime; kill -HUP $(pidof mi360d); "
-            "while grep -qE ':0016 [0-9A-F:]+ 0A' /proc/net/tcp /proc/net/tcp6; do sleep 0.05; done; "
-            "read ended _ </proc/uptime; echo $ended $began | awk '{print $1 - $2}'", 60).text)
+        # Off, as the page does it: the port is closed within three seconds; on again: open.
+        headers = camera.log_in("a page's password")
+
+        def switch(on):
+            body = json.dumps({"enabled": on}).encode()
+            status, _, said = camera.http("/api/v1/services/ssh-server", "PUT", body, headers, 60)
+            self.assertEqual(status, 200, said)
+
+        began = time.monotonic()
+        switch(False)
+        camera.wait_for(lambda: not self.listens(), 30, "a closed port", every=0.1)
+        took = time.monotonic() - began
         print(f"[ssh] switched off: the port is closed after {took:.2f} s")
         self.assertLess(took, 3)
-        camera.run(f"sed -i 's/^enabled.*/enabled = true/' /mnt/sdcard/{CONFIG}; "
-                   "kill -HUP $(pidof mi360d)")
+        switch(True)
         self.wait_ssh(key)
         # The same host key after the restart of the server: the client would refuse another.
         said = subprocess.run(["ssh", *self.options(), "-o", "StrictHostKeyChecking=yes", "-i",
