@@ -31,20 +31,12 @@ class FramesTest(CameraTest):
         self.assertEqual(status, wanted, answer)
         return json.loads(answer)
 
-    def test_a_program_for_a_pc_is_said_to_be_one_and_is_never_started(self):
-        camera = self.target = self.camera()
-        camera.card.add("hacks/alien/hack.toml", b'id = "alien"\nenabled = true\nexec = ["./alien"]\n')
-        # The head of a program for x86-64; FAT lets any file be executed.
-        camera.card.add("hacks/alien/alien", b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\0\x3e\0" + bytes(44))
-        camera.start()
-        camera.wait_http()
-        self.headers = camera.log_in("correct horse")
-
+    def pc_program_is_named_and_never_started(self):
         def shown():
             alien = self.ask("GET", "/api/v1/services/alien")
             return alien if alien["state"] == "pausing" else None
 
-        alien = camera.wait_for(shown, 60, "the reason", every=1)
+        alien = self.target.wait_for(shown, 60, "the reason", every=1)
         self.assertIn("is a program for a PC (x86-64), not for ARM", alien["reason"])
         self.assertEqual(alien["programs"][0]["starts"], 0)
 
@@ -54,9 +46,13 @@ class FramesTest(CameraTest):
                         REPO / "tests/vcam/framegrabber.c"], check=True)
         camera = self.target = self.camera()
         camera.card.add("mi360d/config.toml", b"[backup]\nat_start = false\n")
+        camera.card.add("hacks/alien/hack.toml", b'id = "alien"\nenabled = true\nexec = ["./alien"]\n')
+        # The head of a program for x86-64; FAT lets any file be executed.
+        camera.card.add("hacks/alien/alien", b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\0\x3e\0" + bytes(44))
         camera.start()
         camera.wait_http()
         self.headers = camera.log_in("correct horse")
+        self.pc_program_is_named_and_never_started()
         # The firmware's own, real where there are samples, is none that is known.
         self.assertTrue(self.ask("GET", "/api/v1/framegrabber")["codec_problem"])
 
