@@ -1,5 +1,6 @@
-"""Programs that are sent to the camera: one for a PC; and the camera's own pictures: the program out of the original's zip, and the codec's byte in a
-library on a real JFFS2, put back, and refused where DATA cannot be written."""
+"""Programs that are sent to the camera: one for a PC; the one for its own pictures, out of the
+original's zip; and the codec's byte in a library on a real JFFS2, put back, and refused where DATA
+cannot be written."""
 
 import hashlib
 import io
