@@ -122,7 +122,8 @@ class SshTest(CameraTest):
         known = subprocess.run(["ssh-keygen", "-l", "-f", self.folder / "known"],
                                capture_output=True, check=True, text=True).stdout.split()[1]
         self.assertTrue(known.startswith("SHA256:"))
-        shown = camera.http("/api/v1/ssh/keys", headers=camera.log_in("correct horse"), seconds=60)[2]
+        headers = camera.log_in("correct horse")
+        shown = camera.http("/api/v1/ssh/keys", headers=headers, seconds=60)[2]
         self.assertEqual(json.loads(shown)["host_key"], known)
         for name in ("dropbearmulti", "mi360d"):
             print(f"[ssh] {name}: {camera.memory(camera.pid(name))}")
@@ -133,8 +134,6 @@ class SshTest(CameraTest):
         self.assertNotEqual(self.ssh("true", key=stranger).returncode, 0)
 
         # Off, as the page does it: the port is closed within three seconds; on again: open.
-        headers = camera.log_in("a page's password")
-
         def switch(on):
             body = json.dumps({"enabled": on}).encode()
             status, _, said = camera.http("/api/v1/services/ssh-server", "PUT", body, headers, 60)
