@@ -195,3 +195,39 @@ fn prove(pieces: &Receiver<Piece>) -> Result<Proven, BackupError> {
     }
     Ok(proven)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A partition's file and `chip.bin`, as a card gives them back.
+    fn proof_of(file: &[u8], chip: &[u8]) -> Result<Proven, BackupError> {
+        let dir = tempfile::tempdir().unwrap();
+        let on_card = |name: &str, bytes: &[u8]| {
+            let file = NewFile::create(dir.path().join(name)).unwrap();
+            file.write(bytes).unwrap();
+            file.sync().unwrap();
+            Arc::new(file)
+        };
+        let (out, pieces) = sync_channel(1);
+        let length = file.len() as u64;
+        let (file, chip) = (on_card("DATA.bin", file), Some(on_card("chip.bin", chip)));
+        out.send(Piece { file, at: 0, chip, chip_at: 0, length, last: true }).unwrap();
+        drop(out);
+        prove(&pieces)
+    }
+
+    #[test]
+    fn a_chip_bin_that_differs_in_one_byte_from_its_partitions_is_not_proven() {
+        let bytes: Vec<u8> = (0..200_000_u32).map(|n| n.to_le_bytes()[0] ^ 0x5A).collect();
+        let proven = proof_of(&bytes, &bytes).unwrap();
+        assert_eq!(proven.chip, 200_000);
+        assert_eq!(proven.files, [("DATA.bin".to_owned(), Sha256::digest(&bytes))]);
+        for at in [0, 65_535, 65_536, 199_999] {
+            let mut lying = bytes.clone();
+            lying[at] ^= 1;
+            let wrong = proof_of(&bytes, &lying).err().unwrap();
+            assert!(matches!(wrong, BackupError::NotProven { file } if file == "chip.bin"), "{at}");
+        }
+    }
+}

@@ -73,9 +73,11 @@ class CitizenTest(CameraTest):
         clocks = [("clock =" in (s / "manifest.toml").read_text()) for s in found]
         self.assertEqual(clocks, [False, True])
 
-    def test_the_vendor_s_updater_is_held_still_and_let_go_again(self):
+    def test_the_vendor_s_updater_is_held_and_let_go_and_the_planned_restart_comes(self):
         camera = self.camera()
-        camera.card.add(CONFIG, b"[camera]\nhold_updates = true\n[backup]\nat_start = false\n")
+        camera.card.add(CONFIG, b"[camera]\nhold_updates = true\nset_clock = false\n"
+                        b"time_zone = \"CET-1CEST,M3.5.0,M10.5.0/3\"\nreboot = \"daily 04:30\"\n"
+                        b"[backup]\nat_start = false\n")
         camera.start()
         camera.wait_http()
         vendor.start(camera, "miio_ota")
@@ -99,6 +101,12 @@ class CitizenTest(CameraTest):
         camera.wait_for(lambda: camera.run(f"test -d /proc/{pid}", check=False).status, 60,
                         "the end of the one that was held")
         self.assertIsNone(problem())
+
+        # In November local time is an hour ahead of UTC.
+        camera.run("date -u -s '2026-11-24 03:29:40'")
+        camera.wait_end(120)
+        self.assertIn("reboot: Restarting system", camera.console)
+        self.assertRegex(camera.card.read("mi360d/state/planned-restart"), rb"^327\n$")
 
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("avahi-browse"),
                          "needs root and avahi: apt-get install avahi-daemon avahi-utils")
