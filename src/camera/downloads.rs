@@ -172,6 +172,7 @@ pub fn went_out(camera: &Camera, wanted: &Wanted) {
         .require_writable()
         .and_then(|()| make_dir(&camera.card().state_dir()))
         .and_then(|()| replace(&path(camera.card()), text.as_bytes()));
+    camera.seen.forget();
     if let Err(e) = stored {
         log::warn!("it is not remembered that the identity was downloaded: {e}");
     }

@@ -13,6 +13,7 @@ use thiserror::Error;
 use super::Camera;
 use crate::backup::Progress;
 use crate::error::{Exit, Explain};
+use crate::sys::process::yield_to_answers;
 
 /// Ended jobs that are remembered.
 const REMEMBERED: usize = 16;
@@ -334,6 +335,7 @@ pub fn spawn(
     let job = camera.jobs().get(&id, None, Duration::ZERO);
     let mine = Arc::clone(camera);
     let body = move || {
+        yield_to_answers();
         let running = Running { jobs: mine.jobs(), id };
         if catch_unwind(AssertUnwindSafe(|| work(&mine, running))).is_err() {
             log::error!("a job ended by a mistake of the program");

@@ -30,6 +30,7 @@
 
 pub mod boots;
 pub mod brick;
+mod card_view;
 pub mod citizen;
 pub mod codec;
 pub mod config;
@@ -92,6 +93,7 @@ pub struct Camera {
     /// Held while `STATUS.txt` is written; true once that is no longer to be.
     uninstalled: Mutex<bool>,
     onvif: onvif::Door,
+    seen: card_view::Seen,
 }
 
 /// Where a camera is.
@@ -158,6 +160,7 @@ impl Camera {
             services: OnceLock::new(),
             uninstalled: Mutex::default(),
             onvif: onvif::Door::default(),
+            seen: card_view::Seen::default(),
         }
     }
 

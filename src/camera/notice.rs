@@ -3,9 +3,10 @@
 
 use serde::Serialize;
 
+use super::card_view::{self, CardView};
 use super::state::{BackupState, State};
 use super::{Camera, update};
-use crate::backup::set::{self, SetState};
+use crate::backup::set::{SetFolder, SetState};
 use crate::backup::vault::{Kept, Vaulted};
 use crate::card::CardState;
 use crate::chip::Layout;
@@ -54,6 +55,7 @@ fn notice(severity: Severity, code: &'static str, message: String, hint: &str) -
 
 /// Everything to tell now, the gravest first.
 pub fn all(camera: &Camera) -> Vec<Notice> {
+    let on_card = card_view::of(camera);
     let mut found = Vec::new();
     let state = camera.state();
     if let Some(vaulted) = &state.vaulted {
@@ -67,8 +69,8 @@ pub fn all(camera: &Camera) -> Vec<Notice> {
     found.extend(of_page(&state));
     found.extend(update::of_update(state.update_failure.as_ref()));
     drop(state);
-    found.extend(of_interruption(camera));
-    found.extend(of_folders(camera));
+    found.extend(of_interruption(camera, &on_card));
+    found.extend_from_slice(&on_card.notices);
     found.sort_by_key(|n| n.severity);
     one_each(found)
 }
@@ -146,15 +148,15 @@ fn of_keeping(kept: &Kept) -> Option<Notice> {
 }
 
 /// A flash that was cut short, unless it is being ended just now.
-fn of_interruption(camera: &Camera) -> Option<Notice> {
-    let interrupted = camera.interrupted()?;
+fn of_interruption(camera: &Camera, on_card: &CardView) -> Option<Notice> {
+    let interrupted = on_card.interrupted.as_ref()?;
     if camera.jobs().running().is_some() {
         return None;
     }
     Some(notice(
         Severity::Danger,
         "flash-interrupted",
-        super::flash_jobs::words(&interrupted),
+        super::flash_jobs::words(interrupted),
         "Keep the camera powered and go on with it: on the page, or by `mi360d resume`. If the \
          image is gone, the backup can take its place.",
     ))
@@ -259,9 +261,9 @@ fn of_proofs(state: &State) -> Vec<Notice> {
         .collect()
 }
 
-fn of_folders(camera: &Camera) -> Vec<Notice> {
-    set::list(&camera.card().backups())
-        .iter()
+/// Of the sets that do not count.
+pub fn of_folders(sets: &[SetFolder]) -> Vec<Notice> {
+    sets.iter()
         .filter_map(|set| match &set.state {
             SetState::Broken { reason } => Some(notice(
                 Severity::Warning,

@@ -55,22 +55,29 @@ pub struct FileView {
 
 /// All sets on the card, the oldest first.
 pub fn all(camera: &Camera) -> Vec<SetView> {
-    let keep = camera.state().settings.config.backup.keep.0;
     let sets = set::list(&camera.card().backups());
-    let state = camera.state();
-    let damaged = |name: &SetName| state.proofs.get(name).is_some_and(|v| !v.is_whole());
-    let standings = standings(&sets, keep, &damaged);
-    sets.iter()
-        .zip(standings)
-        .map(|(set, standing)| view(set, standing, state.proofs.get(&set.name)))
-        .collect()
+    of(camera, &sets, |_| true)
 }
 
-/// The newest set of this camera that counts.
-pub fn newest(camera: &Camera) -> Option<SetView> {
-    let mine = camera.state().vaulted.as_ref().and_then(|v| v.judgement.mark().map(str::to_owned));
-    let is_mine = |set: &SetView| set.state == "complete" && set.fingerprint == mine;
-    all(camera).into_iter().rev().find(is_mine)
+/// The newest set that counts of the camera with this fingerprint.
+pub fn newest(camera: &Camera, sets: &[SetFolder], mark: Option<&str>) -> Option<SetView> {
+    let is_mine = |set: &&SetFolder| {
+        matches!(set.state, SetState::Closed { .. }) && set.fingerprint() == mark
+    };
+    let name = &sets.iter().rev().find(is_mine)?.name;
+    of(camera, sets, |set| set.name == *name).pop()
+}
+
+/// Those of the sets that are wanted; what each is depends on all.
+fn of(camera: &Camera, sets: &[SetFolder], wanted: impl Fn(&SetFolder) -> bool) -> Vec<SetView> {
+    let state = camera.state();
+    let damaged = |name: &SetName| state.proofs.get(name).is_some_and(|v| !v.is_whole());
+    let standings = standings(sets, state.settings.config.backup.keep.0, &damaged);
+    sets.iter()
+        .zip(standings)
+        .filter(|(set, _)| wanted(set))
+        .map(|(set, standing)| view(set, standing, state.proofs.get(&set.name)))
+        .collect()
 }
 
 fn view(set: &SetFolder, standing: Standing, verdict: Option<&Verdict>) -> SetView {

@@ -170,6 +170,7 @@ pub fn delete(camera: &Camera, id: &str) -> Result<(), DeleteError> {
     file::remove_set_folder(&set.path, SHA256SUMS, UNFINISHED)?;
     log::info!("backup {} was deleted by its owner", set.name);
     camera.state().proofs.remove(&set.name);
+    camera.seen.forget();
     Ok(())
 }
 

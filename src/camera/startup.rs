@@ -58,6 +58,9 @@ pub fn beside_serving(camera: &Arc<Camera>) {
 /// Looks whether what was saved is still there: a card can be changed while the
 /// camera runs. If not, everything is saved again.
 pub fn look_again(camera: &Arc<Camera>) {
+    if camera.jobs().running().is_some() {
+        return; // it is at the card, and tells what came of it
+    }
     let gone = {
         let state = camera.state();
         let identity = match state.vaulted.as_ref().map(|v| &v.kept) {

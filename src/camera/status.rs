@@ -6,7 +6,7 @@ use super::flashing::Interrupted;
 use super::jobs::Job;
 use super::notice::{self, Notice};
 use super::state::BackupState;
-use super::{Camera, downloads, host, set_view};
+use super::{Camera, card_view, host, set_view};
 use crate::backup::vault::Kept;
 use crate::card::CardState;
 use crate::identity::{Identity, Masked};
@@ -70,8 +70,8 @@ pub struct IdentityStatus {
 
 /// How the camera is now.
 pub fn of(camera: &Camera) -> Status {
+    let on_card = card_view::of(camera);
     let notices = notice::all(camera);
-    let newest_backup = set_view::newest(camera);
     let services = super::services::brief(camera);
     let state = camera.state();
     let (identity, model) = match &state.vaulted {
@@ -97,9 +97,7 @@ pub fn of(camera: &Camera) -> Status {
                 health: judgement.health.name(),
                 fingerprint: judgement.mark().map(str::to_owned),
                 saved,
-                downloaded: judgement
-                    .mark()
-                    .is_some_and(|mark| downloads::is_downloaded(camera.card(), mark)),
+                downloaded: on_card.downloaded,
                 fields: judgement.identity.as_ref().map(Identity::masked).unwrap_or_default(),
             };
             (identity, camera.model(judgement))
@@ -116,11 +114,11 @@ pub fn of(camera: &Camera) -> Status {
         card: camera.card().state(),
         identity,
         backup: state.backup.clone(),
-        newest_backup,
+        newest_backup: on_card.newest.clone(),
         network: state.network.clone(),
         services,
         job: camera.jobs().newest(),
-        interrupted: camera.interrupted(),
+        interrupted: on_card.interrupted.clone(),
         boot_count: state.boot_count,
         safe_mode: state.safe_mode,
         notices,

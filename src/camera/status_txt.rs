@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use super::notice::{self, Severity};
+use super::notice::Severity;
 use super::state::BackupState;
 use super::{Camera, host, status};
 use crate::card::file::{read_bounded, replace};
@@ -19,6 +19,8 @@ pub fn write(camera: &Camera) {
     if *uninstalled {
         return;
     }
+    // It is written after every change.
+    camera.seen.forget();
     let text = text(camera);
     let path = camera.card().root().join(STATUS_TXT);
     if read_bounded(&path, 0x1_0000).is_ok_and(|now| now == text.as_bytes()) {
@@ -63,8 +65,7 @@ fn text(camera: &Camera) -> String {
         line("Mode", "safe: backup and page only");
     }
     text.push_str("\r\nWhat to do next\r\n---------------\r\n");
-    let grave: Vec<_> =
-        notice::all(camera).into_iter().filter(|n| n.severity < Severity::Note).collect();
+    let grave: Vec<_> = status.notices.iter().filter(|n| n.severity < Severity::Note).collect();
     for n in &grave {
         let _ = write!(text, "{}: {}.\r\n  {}\r\n\r\n", n.severity.word(), n.message, n.hint);
     }

@@ -4,6 +4,7 @@
 
 pub mod datagrams;
 pub mod file;
+pub mod memory;
 pub mod mmap;
 pub mod mtd;
 pub mod pipe;

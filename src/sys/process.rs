@@ -9,6 +9,13 @@ pub fn power_cut(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Lets everything that answers somebody go before the calling thread and those it starts. A
+/// kernel that refuses costs their patience only, so nothing is returned.
+pub fn yield_to_answers() {
+    // SAFETY: the call takes plain numbers; 0 means the calling thread.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 5) };
+}
+
 /// Lowers the calling thread below everything else that wants the processor
 /// and the card. A kernel that refuses costs speed only, so nothing is returned.
 pub fn lower_priority() {

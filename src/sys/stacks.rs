@@ -3,7 +3,7 @@
 use std::io;
 
 /// The stack in bytes of every thread whose starter names none: tiny_http's. Rust's own default is
-/// 2 MiB, of which memory locking would make every byte resident.
+/// 2 MiB.
 pub const DEFAULT_STACK: usize = 128 * 1024;
 
 /// Makes [`DEFAULT_STACK`] the default for threads started from now on. To be called first in

@@ -154,3 +154,26 @@ proptest! {
         prop_assert_eq!(login.login(from, &other).is_ok(), other == password);
     }
 }
+
+#[test]
+fn a_password_that_another_process_sets_counts_at_once_and_ends_all_sessions() {
+    use mi360d::camera::login::{Caller, Login, set_password};
+    let dir = tempfile::tempdir().unwrap();
+    let card = mi360d::card::Card::folder(dir.path());
+    let login = Login::new(card.clone());
+    login.start();
+    let from = std::net::IpAddr::from([127, 0, 0, 1]);
+    let mut last = String::new();
+    // Often, and of one length: nothing but the file being another tells that it is new.
+    for number in 10..20 {
+        let password = format!("password {number}");
+        set_password(&card, &password).unwrap();
+        assert!(login.has_password());
+        let session = login.login(from, &password).unwrap();
+        assert!(matches!(login.caller(Some(&session.cookie), None), Caller::Session { .. }));
+        assert!(last.is_empty() || login.login(from, &last).is_err(), "{number}");
+        set_password(&card, "another").unwrap();
+        assert!(matches!(login.caller(Some(&session.cookie), None), Caller::Nobody), "{number}");
+        last = "another".to_owned();
+    }
+}

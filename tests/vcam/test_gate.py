@@ -17,7 +17,7 @@ MIB = 1 << 20
 
 class GateTest(CameraTest):
     def connect(self):
-        line = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        line = self.target.connect()
         self.addCleanup(line.close)
         return line
 
@@ -75,7 +75,6 @@ class GateTest(CameraTest):
         camera.wait_http()
         wait_set(camera)
         pid = wait_idle(camera)
-        self.port = camera.port
         self.healthy("at rest")
 
         idle = [self.connect() for _ in range(300)]

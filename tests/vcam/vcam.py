@@ -269,6 +269,12 @@ class VirtualCamera:
                 raise TooLate(f"no {what} in {seconds} s\n{self._tail()}")
             time.sleep(every)
 
+    def connect(self):
+        """A connection to the page's port. QEMU takes them with a backlog of one: what comes too
+        soon behind another is dropped by this PC, which tries again a second later."""
+        time.sleep(0.01)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
     def http(self, path, method="GET", body=None, headers=None, seconds=10):
         """One request through the forwarded port: status, headers, body."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)

@@ -68,6 +68,8 @@ pub struct Login {
 #[derive(Default)]
 struct Inner {
     stored: Option<Stored>,
+    /// The file that was read last.
+    file: Option<password::Mark>,
     code: Option<String>,
     sessions: Sessions,
     tokens: Tokens,
@@ -260,9 +262,16 @@ impl Login {
     }
 
     /// Takes over a password that another process set. A card that cannot be read changes nothing.
+    /// Every request asks: only a file that is another than the last is read, for a card that is
+    /// being written to lets a reader wait for seconds.
     fn look(&self) {
+        let file = password::mark(&self.card);
+        if file.is_none() || self.inner().file == file {
+            return;
+        }
         let now = Stored::load(&self.card);
         let mut inner = self.inner();
+        inner.file = file.filter(|_| now.is_some());
         if now.is_some() && now != inner.stored {
             inner.stored = now;
             inner.sessions = Sessions::default();

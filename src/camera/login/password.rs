@@ -1,6 +1,8 @@
 //! The page's password: PBKDF2-HMAC-SHA256 (RFC 8018, section 5.2), and the file with its result.
 
+use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use crate::formats::sha256::Sha256;
@@ -105,6 +107,18 @@ fn pbkdf2(password: &[u8], salt: &[u8], rounds: u32) -> [u8; 32] {
         sum.iter_mut().zip(last).for_each(|(sum, byte)| *sum ^= byte);
     }
     sum
+}
+
+/// What tells one file from another that took its place: inode, size, times. Linux has it in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark([i64; 6]);
+
+/// The file's, where there is one.
+pub fn mark(card: &Card) -> Option<Mark> {
+    let meta = fs::metadata(path(card)).ok()?;
+    let (inode, size) = (meta.ino().cast_signed(), meta.size().cast_signed());
+    let (made, changed) = (meta.ctime(), meta.mtime());
+    Some(Mark([inode, size, made, meta.ctime_nsec(), changed, meta.mtime_nsec()]))
 }
 
 #[cfg(test)]

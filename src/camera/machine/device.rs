@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::signal::{SigSet, Signal};
 
@@ -15,6 +14,7 @@ use super::watchdog::{self, Watchdog};
 use super::{Machine, MachineError, Needs, Prepared, data};
 use crate::camera::host;
 use crate::image::Finding;
+use crate::sys::memory;
 use crate::sys::mmap::map_locked;
 
 /// The live settings in DATA.
@@ -163,9 +163,8 @@ impl Machine for Device {
             self.feed_from_now_on();
         }
         self.pin_first_program();
-        // The ROOTFS is rewritten under the programs that run from it: what is mapped now stays
-        // in memory. Future mappings are not locked: that would make every stack resident.
-        if let Err(e) = mlockall(MlockAllFlags::MCL_CURRENT) {
+        // A card that fails now must not take the program with it.
+        if let Err(e) = memory::lock_what_runs() {
             log::warn!("the memory cannot be locked: {e}");
         }
         let (watchdog, let_go) = (Arc::clone(&self.watchdog), Arc::clone(&self.let_go));
