@@ -16,8 +16,6 @@ use crate::backup::set;
 
 /// How long a reading counts: what the owner does to a card in a PC takes longer.
 const LIFETIME: Duration = Duration::from_secs(5);
-/// The same while a job runs, which is at the card itself: its end is what changes the view.
-const IN_A_JOB: Duration = Duration::from_secs(60);
 
 /// What the card tells.
 #[derive(Debug)]
@@ -52,9 +50,9 @@ pub fn of(camera: &Camera) -> Arc<CardView> {
     let mut last = camera.seen.0.lock().unwrap_or_else(PoisonError::into_inner);
     let key = key(camera);
     if let Some((at, of, view)) = &*last {
-        let runs = matches!(key.0, Some((_, JobState::Running)));
-        let counts = if runs { at.elapsed() < IN_A_JOB } else { at.elapsed() < LIFETIME };
-        if counts && (runs || *of == key) {
+        // A job is at the card itself, where a reader would wait for it; its end changes the key.
+        let in_a_job = matches!(key.0, Some((_, JobState::Running)));
+        if in_a_job || (at.elapsed() < LIFETIME && *of == key) {
             return Arc::clone(view);
         }
     }

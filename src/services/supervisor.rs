@@ -257,7 +257,11 @@ fn look_after(shared: &Shared) {
             return;
         }
         let pace = table.world.pace;
-        if !table.ending && now.duration_since(card_seen) >= pace.look_at_card {
+        // Whoever has the camera is busy with the card, too.
+        if !table.ending
+            && table.held.is_none()
+            && now.duration_since(card_seen) >= pace.look_at_card
+        {
             if table.card_changed() {
                 table.reload();
             }
