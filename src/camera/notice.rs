@@ -55,14 +55,14 @@ fn notice(severity: Severity, code: &'static str, message: String, hint: &str) -
 
 /// Everything to tell now, the gravest first.
 pub fn all(camera: &Camera) -> Vec<Notice> {
-    let on_card = card_view::of(camera);
+    let (on_card, card) = (card_view::of(camera), camera.card().state());
     let mut found = Vec::new();
     let state = camera.state();
     if let Some(vaulted) = &state.vaulted {
         found.extend(of_identity(vaulted));
         found.extend(of_keeping(&vaulted.kept));
     }
-    found.extend(of_card(camera.card().state()));
+    found.extend(of_card(card));
     found.extend(of_map(&camera.chip().map().layout));
     found.extend(of_backup(&state));
     found.extend(of_proofs(&state));

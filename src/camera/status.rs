@@ -73,6 +73,7 @@ pub fn of(camera: &Camera) -> Status {
     let on_card = card_view::of(camera);
     let notices = notice::all(camera);
     let services = super::services::brief(camera);
+    let card = camera.card().state();
     let state = camera.state();
     let (identity, model) = match &state.vaulted {
         None => (
@@ -111,7 +112,7 @@ pub fn of(camera: &Camera) -> Status {
         uptime_seconds: host::uptime_seconds(),
         clock: host::clock(),
         memory: host::memory(),
-        card: camera.card().state(),
+        card,
         identity,
         backup: state.backup.clone(),
         newest_backup: on_card.newest.clone(),

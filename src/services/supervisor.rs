@@ -249,8 +249,13 @@ fn look_after(shared: &Shared) {
         let hurry = table.tick();
         let now = Instant::now();
         if now.duration_since(reaped) >= REAP {
+            // It reads of every process: nobody who asks for the state is to wait for that.
+            drop(table);
             process::reap_orphans();
+            table = shared.table.lock().unwrap_or_else(PoisonError::into_inner);
             reaped = now;
+            // What was asked for meanwhile is done before there is a pause.
+            continue;
         }
         if table.ending && table.all_gone() {
             process::reap_orphans();
