@@ -25,7 +25,8 @@ class Pollers:
     """Clients that ask for the state again and again, each at its own time, and note how long each
     answer took once the connection stood (see `VirtualCamera.connect`)."""
 
-    def __init__(self, camera, headers, count):
+    def __init__(self, camera, headers, count, path=STATUS):
+        self.path = path
         self.took, self.wrong, self._over = [], [], threading.Event()
         self._camera, self._headers = camera, headers
         self._threads = [threading.Thread(target=self._poll, args=(n / count,)) for n in range(count)]
@@ -39,7 +40,7 @@ class Pollers:
             try:
                 line.connect()
                 began = time.monotonic()
-                line.request("GET", STATUS, headers=self._headers)
+                line.request("GET", self.path, headers=self._headers)
                 answer = line.getresponse()
                 answer.read()
                 status, took = answer.status, time.monotonic() - began
@@ -97,6 +98,7 @@ class CrowdTest(FlashTest):
         job = ask("POST", "/api/v1/jobs", {"plan": plan["id"], "confirm": plan["confirm"]})
         began = time.monotonic()
         pollers = Pollers(camera, headers, POLLERS)
+        lives = Pollers(camera, {}, 4, "/healthz")
         upload = {}
 
         def send():
@@ -117,6 +119,10 @@ class CrowdTest(FlashTest):
                     memory = max(memory, camera.memory(pid)["VmHWM"])
         took = time.monotonic() - began
         crowd = pollers.end()
+        alive = lives.end()
+        print(f"[crowd] in the flash, /healthz: half within "
+              f"{sorted(lives.took)[len(lives.took) // 2] * 1000:.0f} ms, "
+              f"99 of 100 within {alive * 1000:.0f} ms", flush=True)
         sender.join()
         print(f"[crowd] the flash took {took:.1f} s with {len(idle)} idle connections, upload {upload}; "
               f"{STATUS}, 99 of 100 within: idle {one * 1000:.0f} ms with one client, "
