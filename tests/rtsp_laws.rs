@@ -319,12 +319,41 @@ fn the_description_is_one_that_others_read() {
 }
 
 #[test]
+fn a_viewer_begins_at_the_last_key_frame_only_while_that_is_fresh() {
+    let mut assembler = Assembler::new();
+    let mut all = Vec::new();
+    let mut sink = |picture: &mi360d::rtsp::assemble::Picture<'_>| {
+        all.push(Arc::new(Frame::new(picture, picture.arrived)));
+    };
+    for at in 0..30 {
+        let number = u32::try_from(at % 10).unwrap();
+        assembler.feed(&picture264(number, 100), 1 + at * 50_000, &mut sink);
+    }
+    assembler.end(&mut sink);
+    let mut ring = Ring::new(Room::default());
+    for frame in &all[..15] {
+        ring.push(Arc::clone(frame));
+    }
+    let key = &all[10];
+    assert!(key.key && key.arrived > 0);
+    let mut fresh = ring.at_key(key.arrived);
+    assert!(Arc::ptr_eq(&ring.next(&mut fresh).unwrap().frame, key));
+    let mut late = ring.at_key(key.arrived + 1);
+    assert!(ring.next(&mut late).is_none(), "it waits");
+    for frame in &all[15..] {
+        ring.push(Arc::clone(frame));
+    }
+    assert!(Arc::ptr_eq(&ring.next(&mut late).unwrap().frame, &all[20]));
+    assert!(Arc::ptr_eq(&ring.next(&mut fresh).unwrap().frame, &all[11]));
+}
+
+#[test]
 fn who_falls_behind_goes_on_at_a_key_frame_and_knows_what_it_lost() {
     let numbers: Vec<(u32, usize)> = (0..40).map(|at| (at % 10, 3000)).collect();
     let all = frames(&numbers);
     let room = Room { bytes: 15 * all[1].held() + all[1].held() / 2, time: u64::MAX };
     let mut ring = Ring::new(room);
-    let mut place = ring.at_next_key();
+    let mut place = ring.at_key(u64::MAX);
     for frame in &all[..12] {
         ring.push(Arc::clone(frame));
     }

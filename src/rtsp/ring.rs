@@ -99,25 +99,22 @@ impl Ring {
         self.first + self.frames.len() as u64
     }
 
-    /// A viewer that comes now and waits for the next key frame.
-    pub fn at_next_key(&self) -> Place {
-        Place::at(self.end())
+    /// A viewer that comes now: at the newest key frame if that arrived at `since`, in
+    /// microseconds of the stream's clock, or later; else it waits for the next one.
+    pub fn at_key(&self, since: u64) -> Place {
+        let fresh = |frame: &Arc<Frame>| frame.key && frame.arrived >= since;
+        Place::at(self.newest(fresh).unwrap_or_else(|| self.end()))
     }
 
-    /// A viewer that may begin in the past: at the newest key frame that is here.
-    pub fn at_last_key(&self) -> Place {
-        Place::at(self.newest_key().unwrap_or_else(|| self.end()))
-    }
-
-    fn newest_key(&self) -> Option<u64> {
-        let index = self.frames.iter().rposition(|frame| frame.key)?;
+    fn newest(&self, wanted: impl Fn(&Arc<Frame>) -> bool) -> Option<u64> {
+        let index = self.frames.iter().rposition(wanted)?;
         Some(self.first + index as u64)
     }
 
     /// The next frame for a viewer, if it is there.
     pub fn next(&self, place: &mut Place) -> Option<Next> {
         if place.next < self.first {
-            let to = self.newest_key().unwrap_or_else(|| self.end());
+            let to = self.newest(|frame| frame.key).unwrap_or_else(|| self.end());
             place.lost += to - place.next;
             place.next = to;
             place.wants_key = true;

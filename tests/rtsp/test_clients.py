@@ -54,6 +54,7 @@ def vlc():
     None where it is nowhere to be had."""
     plugins = TOOLS / "live555" / "vlc" / "plugins"
     if not (plugins / "liblive555_plugin.so").exists():
+        TOOLS.mkdir(parents=True, exist_ok=True)
         archive = TOOLS / VLC.rpartition("/")[2]
         for server in VLC_SERVERS:
             if archive.exists():

@@ -165,6 +165,7 @@ class Viewers(Case):
                                                   [n[-4:] for n in expected[1:]]))
             self.assertGreaterEqual(viewer.connects, switches // 2)
             self.assertGreaterEqual(viewer.byes, 1, "a goodbye tells of the other codec")
+        self.assertLess(worst, 1.0)
         print(f"{rounds} writers; pictures again at most {worst:.2f} s after the key frame that "
               f"was seen, {viewers[0].connects} connections", flush=True)
 

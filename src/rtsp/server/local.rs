@@ -210,7 +210,7 @@ impl Asker {
                 let live = Live {
                     feed: index,
                     epoch: state.epoch,
-                    place: state.ring.at_last_key(),
+                    place: state.ring.at_key(0),
                     params: None,
                     number: 0,
                     base: 0,

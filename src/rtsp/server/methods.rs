@@ -20,6 +20,11 @@ const PENALTY: Duration = Duration::from_secs(60);
 const METHODS: &str =
     "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN";
 
+/// Microseconds for which a viewer that comes may still begin at the last key frame: who has to
+/// connect anew because the codec changed has its picture at once. Older pictures would only keep
+/// it behind for as long as it watches.
+const FRESH: u64 = 500_000;
+
 /// What becomes of a request.
 #[derive(Debug)]
 pub(super) enum Outcome {
@@ -228,7 +233,8 @@ impl PollLoop {
         };
         let Some(feed) = feeds.get(session.stream) else { return done(request, Status::NotFound) };
         if session.place.is_none() {
-            session.place = Some(feed.state().ring.at_next_key());
+            let since = feed.now().saturating_sub(FRESH);
+            session.place = Some(feed.state().ring.at_key(since));
             session.since = now;
             log::info!("{}: watches {}", session.peer, feed.name);
         }
