@@ -13,15 +13,18 @@ use nix::sys::mman::mlock;
 pub fn lock_what_runs() -> io::Result<()> {
     let here = 0u8;
     let stack = (&raw const here).addr();
+    let mut result = Ok(());
     for (from, to) in ranges(&fs::read_to_string("/proc/self/maps")?, stack) {
         let Some(address) = NonNull::new(std::ptr::without_provenance_mut::<c_void>(from)) else {
             continue;
         };
         // SAFETY: locking changes no byte. A range that another thread has unmapped since the list
         // was read gives ENOMEM; one that it has mapped anew is locked for nothing.
-        unsafe { mlock(address, to - from) }?;
+        let locked = unsafe { mlock(address, to - from) };
+        // One range that is gone is no reason to leave the others out.
+        result = result.and(locked.map_err(io::Error::from));
     }
-    Ok(())
+    result
 }
 
 /// The mappings, first byte and the one behind the last, that are of a file or hold this address.
