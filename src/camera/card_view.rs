@@ -3,7 +3,7 @@
 //! most, and never across a change that this program made.
 
 use std::mem::Discriminant;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::flashing::Interrupted;
@@ -33,32 +33,47 @@ pub struct CardView {
 /// What a reading depends on beside the card.
 type Key = (Option<(String, JobState)>, Discriminant<BackupState>, usize);
 
+/// A reading, when it was begun and of what.
+#[derive(Clone)]
+struct Reading {
+    begun: Instant,
+    of: Key,
+    view: Arc<CardView>,
+}
+
 /// The last reading.
 #[derive(Default)]
-pub struct Seen(Mutex<Option<(Instant, Key, Arc<CardView>)>>);
+pub struct Seen(Mutex<Option<Reading>>);
 
 impl Seen {
-    /// This program has changed what is on the card.
-    pub fn forget(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    fn last(&self) -> MutexGuard<'_, Option<Reading>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// To be called when this program has changed what is on the card: reads it anew. Who asks
+/// meanwhile does not wait for that, and is told what was there before.
+pub fn renew(camera: &Camera) {
+    let new = read(camera, key(camera));
+    let mut last = camera.seen.last();
+    if last.as_ref().is_none_or(|last| last.begun < new.begun) {
+        *last = Some(new);
     }
 }
 
 /// What the card tells now. Not to be called with the camera's state held.
 pub fn of(camera: &Camera) -> Arc<CardView> {
     // Who comes while another reads waits for its reading.
-    let mut last = camera.seen.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut last = camera.seen.last();
     let key = key(camera);
-    if let Some((at, of, view)) = &*last {
+    if let Some(last) = &*last {
         // A job is at the card itself, where a reader would wait for it; its end changes the key.
         let in_a_job = matches!(key.0, Some((_, JobState::Running)));
-        if in_a_job || (at.elapsed() < LIFETIME && *of == key) {
-            return Arc::clone(view);
+        if in_a_job || (last.begun.elapsed() < LIFETIME && last.of == key) {
+            return Arc::clone(&last.view);
         }
     }
-    let view = Arc::new(read(camera));
-    *last = Some((Instant::now(), key, Arc::clone(&view)));
-    view
+    Arc::clone(&last.insert(read(camera, key)).view)
 }
 
 fn key(camera: &Camera) -> Key {
@@ -67,13 +82,15 @@ fn key(camera: &Camera) -> Key {
     (job, std::mem::discriminant(&state.backup), state.proofs.len())
 }
 
-fn read(camera: &Camera) -> CardView {
+fn read(camera: &Camera, of: Key) -> Reading {
+    let begun = Instant::now();
     let sets = set::list(&camera.card().backups());
     let mark = camera.state().vaulted.as_ref().and_then(|v| v.judgement.mark().map(str::to_owned));
-    CardView {
+    let view = CardView {
         newest: set_view::newest(camera, &sets, mark.as_deref()),
         notices: notice::of_folders(&sets),
         interrupted: camera.interrupted(),
         downloaded: mark.is_some_and(|mark| downloads::is_downloaded(camera.card(), &mark)),
-    }
+    };
+    Reading { begun, of, view: Arc::new(view) }
 }

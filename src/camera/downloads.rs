@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::Camera;
+use super::{Camera, card_view};
 use crate::backup::set::{self, CHIP, SetFolder};
 use crate::backup::sums::is_plain_name;
 use crate::backup::{BackupError, hex};
@@ -172,7 +172,7 @@ pub fn went_out(camera: &Camera, wanted: &Wanted) {
         .require_writable()
         .and_then(|()| make_dir(&camera.card().state_dir()))
         .and_then(|()| replace(&path(camera.card()), text.as_bytes()));
-    camera.seen.forget();
+    card_view::renew(camera);
     if let Err(e) = stored {
         log::warn!("it is not remembered that the identity was downloaded: {e}");
     }

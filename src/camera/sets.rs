@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::jobs::{self, Busy, Job, JobError, Kind, Running};
 use super::state::BackupState;
-use super::{Camera, set_view, status_txt};
+use super::{Camera, card_view, set_view, status_txt};
 use crate::backup::set::{self, UNFINISHED};
 use crate::backup::sums::SHA256SUMS;
 use crate::backup::{BackupError, Progress, Silent, verify};
@@ -170,7 +170,7 @@ pub fn delete(camera: &Camera, id: &str) -> Result<(), DeleteError> {
     file::remove_set_folder(&set.path, SHA256SUMS, UNFINISHED)?;
     log::info!("backup {} was deleted by its owner", set.name);
     camera.state().proofs.remove(&set.name);
-    camera.seen.forget();
+    card_view::renew(camera);
     Ok(())
 }
 

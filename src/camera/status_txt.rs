@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use super::notice::Severity;
 use super::state::BackupState;
-use super::{Camera, host, status};
+use super::{Camera, card_view, host, status};
 use crate::card::file::{read_bounded, replace};
 
 /// The file's name at the card's root.
@@ -19,8 +19,8 @@ pub fn write(camera: &Camera) {
     if *uninstalled {
         return;
     }
-    // It is written after every change.
-    camera.seen.forget();
+    // It is written after every change, which all are to see.
+    card_view::renew(camera);
     let text = text(camera);
     let path = camera.card().root().join(STATUS_TXT);
     if read_bounded(&path, 0x1_0000).is_ok_and(|now| now == text.as_bytes()) {
