@@ -7,6 +7,7 @@ use super::content::NewContent;
 use super::error::FlashError;
 use super::plan::{Action, Block, read_chip};
 use crate::chip::{Chip, ChipError, Partition};
+use crate::formats::bytes::alike;
 use crate::formats::crc32;
 
 /// How often a block is written before it is given up.
@@ -165,12 +166,12 @@ impl<'a> BlockWriter<'a> {
             self.program(offset, &new.bytes)?;
         }
         self.read(offset)?;
-        if self.back == new.bytes {
+        if alike(&self.back, &new.bytes) {
             return Ok(true);
         }
         // The reading may have erred, not the chip.
         self.read(offset)?;
-        Ok(self.back == new.bytes)
+        Ok(alike(&self.back, &new.bytes))
     }
 
     /// Programs the pages that are not all 0xFF, as many at once as lie together.
@@ -216,7 +217,7 @@ impl<'a> BlockWriter<'a> {
         // It erases: never leave it so.
         self.program(offset, &new.bytes)?;
         self.read(offset)?;
-        if self.back == new.bytes {
+        if alike(&self.back, &new.bytes) {
             return Ok(());
         }
         Err(FlashError::NotKept { partition, offset, tries: TRIES })

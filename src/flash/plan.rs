@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::formats::bytes::alike;
 use crate::formats::crc32;
 use crate::formats::crc32::Hasher;
 use crate::formats::sha256::Sha256;
@@ -33,7 +34,7 @@ impl Action {
     /// What turns `old` into `new`; both are one erase block. NOR flash clears
     /// bits one by one, and sets them only all together.
     pub fn of(old: &[u8], new: &[u8]) -> Action {
-        if old == new {
+        if alike(old, new) {
             Action::Same
         } else if old.iter().zip(new).all(|(old, new)| old & new == *new) {
             Action::Program

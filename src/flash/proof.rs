@@ -1,5 +1,7 @@
 //! The proof of a partition: all of it, as the chip gave it back, hashed in its
 //! order on a thread of its own, so that one reading both compares and hashes.
+//! The same thread reads the new content ahead: two threads keep two processors
+//! busy, where a third one would stand in the way of the one that writes.
 //! And a sample of every block, looked at again when all is written: a chip
 //! that erases more than it was told to ruins what was good when it was read.
 
@@ -8,14 +10,18 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use crate::formats::sha256::Sha256;
 
+use super::block::Verified;
 use super::error::FlashError;
-use super::plan::read_chip;
+use super::plan::{PartPlan, read_chip};
 use crate::backup::Digest;
 use crate::chip::{Chip, Partition};
 use crate::formats::crc32;
 
 /// Stack of the hashing thread, in bytes: its buffers are on the heap.
 const STACK: usize = 64 << 10;
+/// Blocks of new content that are in memory before they are written: one that is written, and the
+/// next.
+pub(super) const AHEAD: usize = 2;
 /// Bytes looked at again in each block: a page.
 const SAMPLE: usize = 256;
 
@@ -27,11 +33,20 @@ struct Sample {
     crc32: u32,
 }
 
+/// What the thread has to do.
+enum Work {
+    /// What came from the chip, to be hashed.
+    Hash(Vec<u8>),
+    /// The new content of this block, to be read into a buffer and checked.
+    Read(u32, Vec<u8>),
+}
+
 /// A proof that is being made.
 pub(super) struct Proof<'scope> {
     erase_size: usize,
-    out: SyncSender<Vec<u8>>,
+    out: SyncSender<Work>,
     spare: Receiver<Vec<u8>>,
+    ready: Receiver<Result<Verified, FlashError>>,
     hashing: ScopedJoinHandle<'scope, Digest>,
     samples: Vec<Sample>,
 }
@@ -50,24 +65,34 @@ impl<'scope> Proof<'scope> {
     /// [`FlashError::Thread`].
     pub fn begin<'env>(
         threads: &'scope Scope<'scope, 'env>,
-        part: &Partition,
+        plan: &'env PartPlan,
     ) -> Result<Proof<'scope>, FlashError> {
-        let (out, read) = sync_channel::<Vec<u8>>(2);
+        let part = &plan.part;
+        let (out, work) = sync_channel::<Work>(4);
         let (give_back, spare) = sync_channel::<Vec<u8>>(4);
+        // Never more than were asked for, so the thread never waits here.
+        let (content, ready) = sync_channel(AHEAD);
         let hashing = Builder::new()
             .name("proof".to_owned())
             .stack_size(STACK)
             .spawn_scoped(threads, move || {
                 let mut hasher = Sha256::new();
-                while let Ok(bytes) = read.recv() {
-                    hasher.update(&bytes);
-                    let _ = give_back.try_send(bytes);
+                for work in work {
+                    match work {
+                        Work::Hash(bytes) => {
+                            hasher.update(&bytes);
+                            let _ = give_back.try_send(bytes);
+                        }
+                        Work::Read(number, buffer) => {
+                            let _ = content.send(read(plan, number, buffer));
+                        }
+                    }
                 }
                 hasher.finalize()
             })
             .map_err(FlashError::Thread)?;
         let samples = Vec::with_capacity(part.blocks() as usize);
-        Ok(Proof { erase_size: part.erase_size as usize, out, spare, hashing, samples })
+        Ok(Proof { erase_size: part.erase_size as usize, out, spare, ready, hashing, samples })
     }
 
     /// A buffer of this length; what is in it means nothing.
@@ -75,6 +100,22 @@ impl<'scope> Proof<'scope> {
         let mut buffer = self.spare.try_recv().unwrap_or_default();
         buffer.resize(length, 0);
         buffer
+    }
+
+    /// Asks for the new content of a block, at most [`AHEAD`] before it is taken.
+    ///
+    /// # Errors
+    /// [`FlashError::Interrupted`].
+    pub fn ask(&self, number: u32, buffer: Vec<u8>) -> Result<(), FlashError> {
+        self.out.send(Work::Read(number, buffer)).map_err(|_| FlashError::Interrupted)
+    }
+
+    /// The new content that was asked for first.
+    ///
+    /// # Errors
+    /// [`FlashError`] where it cannot be read, or is not what was planned.
+    pub fn content(&self) -> Result<Verified, FlashError> {
+        self.ready.recv().map_err(|_| FlashError::Interrupted)?
     }
 
     /// Adds whole erase blocks, as they were read at `offset`.
@@ -90,7 +131,7 @@ impl<'scope> Proof<'scope> {
             let offset = offset + (i * self.erase_size + at * SAMPLE) as u32;
             self.samples.push(Sample { offset, crc32: crc32::hash(page) });
         }
-        self.out.send(bytes).map_err(|_| FlashError::Interrupted)
+        self.out.send(Work::Hash(bytes)).map_err(|_| FlashError::Interrupted)
     }
 
     /// Ends it: all was added.
@@ -102,6 +143,11 @@ impl<'scope> Proof<'scope> {
         let sha256 = self.hashing.join().map_err(|_| FlashError::Interrupted)?;
         Ok(Proven { sha256, samples: self.samples })
     }
+}
+
+fn read(plan: &PartPlan, number: u32, buffer: Vec<u8>) -> Result<Verified, FlashError> {
+    let block = plan.blocks.get(number as usize).ok_or(FlashError::Interrupted)?;
+    Verified::read(&plan.part, plan.content.as_ref(), number, block, buffer)
 }
 
 impl Proven {

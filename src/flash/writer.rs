@@ -3,12 +3,10 @@
 //! is read from the chip once, in its order: what was written for comparison,
 //! what stays as it is too; and all that was read is hashed.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-
 use super::block::{BlockWriter, Verified};
 use super::error::FlashError;
 use super::plan::{Action, PartPlan, compare, read_chip};
-use super::proof::{Proof, Proven};
+use super::proof::{AHEAD, Proof, Proven};
 use super::watch::{BlockState, Step, Watch};
 use crate::backup::Silent;
 use crate::backup::reading::{window_length, windows};
@@ -16,8 +14,6 @@ use crate::chip::{Chip, ChipError, WINDOW};
 
 /// How often a partition is compared and mended when its hash is wrong.
 const ROUNDS: u32 = 3;
-/// Stack of the thread that reads ahead, in bytes: its buffers are on the heap.
-const READER_STACK: usize = 64 << 10;
 
 /// What counts the blocks of a whole flash.
 #[derive(Debug, Default)]
@@ -72,7 +68,7 @@ pub fn write(
 fn read_whole(chip: &dyn Chip, plan: &PartPlan, watch: &dyn Watch) -> Result<Proven, FlashError> {
     let part = &plan.part;
     std::thread::scope(|threads| {
-        let mut proof = Proof::begin(threads, part)?;
+        let mut proof = Proof::begin(threads, plan)?;
         for offset in windows(part) {
             let mut window = proof.buffer(window_length(part, offset));
             read_chip(chip, part, offset, &mut window)?;
@@ -151,14 +147,11 @@ fn write_rest(
 ) -> Result<Proven, FlashError> {
     let part = &plan.part;
     std::thread::scope(|threads| {
-        let mut proof = Proof::begin(threads, part)?;
-        let (out, ready) = sync_channel(1);
-        let (give_back, spare) = sync_channel(4);
-        std::thread::Builder::new()
-            .name("content".to_owned())
-            .stack_size(READER_STACK)
-            .spawn_scoped(threads, move || read_ahead(plan, numbers, &out, &spare))
-            .map_err(FlashError::Thread)?;
+        let mut proof = Proof::begin(threads, plan)?;
+        let mut next = numbers.iter().copied();
+        for number in next.by_ref().take(AHEAD) {
+            proof.ask(number, Vec::new())?;
+        }
         proof.add(0, first.bytes().to_vec())?;
         // One that cannot be read although it stays is no reason to leave others unwritten.
         let mut unread = None;
@@ -181,7 +174,7 @@ fn write_rest(
                 number += alike;
                 continue;
             }
-            let new: Verified = ready.recv().map_err(|_| FlashError::Interrupted)??;
+            let new = proof.content()?;
             watch.block(part, number, BlockState::Active);
             let written = writer.put(&new, block);
             tally.touched |= !matches!(written, Err(FlashError::WriteProtected { .. }));
@@ -190,30 +183,14 @@ fn write_rest(
             written?;
             tally.done += 1;
             watch.progress(tally.done, tally.total);
-            let _ = give_back.try_send(new.into_buffer());
             let back = writer.take_back(proof.buffer(part.erase_size as usize));
             proof.add(number * part.erase_size, back)?;
+            if let Some(next) = next.next() {
+                proof.ask(next, new.into_buffer())?;
+            }
             number += 1;
         }
         let proven = proof.end()?;
         unread.map_or(Ok(proven), |e| Err(e.into()))
     })
-}
-
-/// Reads new content in order; ends early where nobody wants it any more.
-fn read_ahead(
-    plan: &PartPlan,
-    numbers: &[u32],
-    out: &SyncSender<Result<Verified, FlashError>>,
-    spare: &Receiver<Vec<u8>>,
-) {
-    for number in numbers {
-        let block = &plan.blocks[*number as usize];
-        let buffer = spare.try_recv().unwrap_or_default();
-        let read = Verified::read(&plan.part, plan.content.as_ref(), *number, block, buffer);
-        let failed = read.is_err();
-        if out.send(read).is_err() || failed {
-            return;
-        }
-    }
 }

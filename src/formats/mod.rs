@@ -5,6 +5,7 @@
 //! judged in [`crate::image`].
 
 pub mod base64;
+pub mod bytes;
 pub mod crc32;
 pub mod flsh;
 pub mod jffs2;
