@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
 
+use crate::formats::bytes::alike;
 use crate::formats::sha256::Sha256;
 
 use super::{BackupError, Digest};
@@ -154,8 +155,10 @@ fn join<T>(thread: ScopedJoinHandle<'_, Result<T, BackupError>>) -> Result<T, Ba
 fn flush(pieces: &Receiver<Piece>, flushed: &SyncSender<Piece>) -> Result<(), BackupError> {
     for piece in pieces {
         piece.file.flush(piece.at, piece.length)?;
+        piece.file.ask_back(piece.at, piece.length);
         if let Some(chip) = &piece.chip {
             chip.flush(piece.chip_at, piece.length)?;
+            chip.ask_back(piece.chip_at, piece.length);
         }
         if piece.last {
             piece.file.sync()?;
@@ -182,7 +185,7 @@ fn prove(pieces: &Receiver<Piece>) -> Result<Proven, BackupError> {
             part.update(&buf[..count]);
             if let Some(chip) = &piece.chip {
                 chip.read_back(piece.chip_at + done, &mut of_chip[..count])?;
-                if of_chip[..count] != buf[..count] {
+                if !alike(&of_chip[..count], &buf[..count]) {
                     return Err(BackupError::NotProven { file: chip.name() });
                 }
                 proven.chip += count as u64;

@@ -97,8 +97,8 @@ impl NewFile {
         (&self.file).write_all(bytes).map_err(|e| CardError::new("cannot write", &self.path, e))
     }
 
-    /// Brings a range of its bytes to the card, and drops it from the page
-    /// cache, so that [`NewFile::read_back`] comes from the card.
+    /// Brings a range of its bytes to the card, and drops it from the page cache: what is read
+    /// after that comes from the card.
     ///
     /// # Errors
     /// [`CardError`], naming the file.
@@ -111,9 +111,12 @@ impl NewFile {
             })
             .map_err(|e| CardError::new("cannot sync", &self.path, e))?;
         drop_range(&self.file, at, length);
-        // What is read next is asked for in one piece, and comes while others write.
-        advise(&self.file, at, length, PosixFadviseAdvice::POSIX_FADV_WILLNEED);
         Ok(())
+    }
+
+    /// Asks for a range that was flushed and is read back next: in one piece, while others write.
+    pub fn ask_back(&self, at: u64, length: u64) {
+        advise(&self.file, at, length, PosixFadviseAdvice::POSIX_FADV_WILLNEED);
     }
 
     /// Brings its bytes, its length and its place to the card.

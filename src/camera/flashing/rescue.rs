@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use super::request::Opened;
-use crate::backup::{Digest, verify};
+use crate::backup::{Digest, Progress, verify};
 use crate::card::file::{NewFile, sync_dir};
 use crate::card::{Card, CardError, CardState};
 use crate::chip::{Role, WINDOW};
@@ -36,13 +36,28 @@ pub fn is_possible(opened: &Opened, parts: &[PartPlan]) -> bool {
         && [Role::Kernel, Role::Rootfs, Role::Data].into_iter().all(chosen)
 }
 
+/// Bytes that are written before they are brought to the card: all at once would fill the memory
+/// of a small camera, and keep the card from everybody else meanwhile.
+const PIECE: u64 = 0x10_0000;
+
 /// Copies a file, and proves the copy past the cache.
 ///
 /// # Errors
 /// [`CardError`]; what was begun is removed.
-pub fn copy_proven(from: &Path, to: &Path, sha256: &Digest) -> Result<(), CardError> {
-    let copied = copy(from, to).and_then(|()| {
-        let read = verify::hash_file(to, &mut |_| {})?;
+pub fn copy_proven(
+    from: &Path,
+    to: &Path,
+    sha256: &Digest,
+    progress: &dyn Progress,
+) -> Result<(), CardError> {
+    let total = 2 * fs::metadata(from).map_or(0, |meta| meta.len());
+    let mut done = 0;
+    let mut tick = |bytes: u64| {
+        done += bytes;
+        progress.at("copying the image", done, total.max(done));
+    };
+    let copied = copy(from, to, &mut tick).and_then(|()| {
+        let read = verify::hash_file(to, &mut tick)?;
         if read == *sha256 { Ok(()) } else { Err(CardError::lying(to)) }
     });
     if copied.is_err() {
@@ -51,15 +66,24 @@ pub fn copy_proven(from: &Path, to: &Path, sha256: &Digest) -> Result<(), CardEr
     copied
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), CardError> {
+fn copy(from: &Path, to: &Path, tick: &mut dyn FnMut(u64)) -> Result<(), CardError> {
     use std::io::Read as _;
     let mut file = fs::File::open(from).map_err(|e| CardError::new("cannot read", from, e))?;
     let target = NewFile::create(to.to_owned())?;
     let mut buf = vec![0; WINDOW as usize];
+    let (mut flushed, mut written) = (0, 0);
     loop {
         match file.read(&mut buf) {
             Ok(0) => break,
-            Ok(count) => target.write(&buf[..count])?,
+            Ok(count) => {
+                target.write(&buf[..count])?;
+                written += count as u64;
+                if written - flushed >= PIECE {
+                    target.flush(flushed, written - flushed)?;
+                    flushed = written;
+                }
+                tick(count as u64);
+            }
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
             Err(e) => return Err(CardError::new("cannot read", from, e)),
         }
@@ -73,7 +97,13 @@ fn copy(from: &Path, to: &Path) -> Result<(), CardError> {
 ///
 /// # Errors
 /// [`CardError`].
-pub fn place(card: &Card, name: &str, image: &Path, sha256: &Digest) -> Result<(), CardError> {
+pub fn place(
+    card: &Card,
+    name: &str,
+    image: &Path,
+    sha256: &Digest,
+    progress: &dyn Progress,
+) -> Result<(), CardError> {
     let at = card.root().join(name);
     if at.exists() {
         if verify::hash_file(&at, &mut |_| {}).is_ok_and(|now| now == *sha256) {
@@ -88,7 +118,7 @@ pub fn place(card: &Card, name: &str, image: &Path, sha256: &Digest) -> Result<(
     }
     // A half-copied one never has the name.
     let fresh = card.root().join(format!("{name}.new"));
-    copy_proven(image, &fresh, sha256)?;
+    copy_proven(image, &fresh, sha256, progress)?;
     fs::rename(&fresh, &at).map_err(|e| CardError::new("cannot rename", &fresh, e))?;
     sync_dir(card.root())
 }

@@ -127,7 +127,7 @@ pub fn resume(
     if let (Some(name), Some(image)) = (&job.rescue, &source.image)
         && let JobSource::Image { sha256, .. } = &job.source
         && let Some(digest) = unhex(sha256)
-        && let Err(e) = rescue::place(camera.card(), name, image, &digest)
+        && let Err(e) = rescue::place(camera.card(), name, image, &digest, progress)
     {
         // The half-written camera runs now: going on is the safer way.
         log::warn!("the rescue image is not at the card's root: {e}");

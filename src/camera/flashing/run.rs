@@ -56,7 +56,7 @@ fn begin(
 ) -> Result<Flashed, FlashingError> {
     watch.step(Step::Preparing, None);
     let id = random_id();
-    let (source, image) = keep_source(camera, &planned, &id)?;
+    let (source, image) = keep_source(camera, &planned, &id, progress)?;
     let kept = Kept { id: id.clone(), source, image };
     let done = write_agreed(camera, planned, kept, watch, progress);
     if done.is_err() {
@@ -100,6 +100,7 @@ fn with_machine(
     let needs = conditions::needs(planned);
     watch.step(Step::Saving, None);
     let before = save(camera, planned, needs.data, progress)?;
+    watch.step(Step::Preparing, None);
     ready.beat();
     let chosen: Vec<PartPlan> = planned.parts.iter().filter(|p| p.changes()).cloned().collect();
     let parts = writing::in_order(chosen);
@@ -107,7 +108,7 @@ fn with_machine(
         let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
         Lifted::try_out(camera.chip(), &written, left_open(camera))?
     };
-    let (job, journal) = open(camera, planned, &parts, kept, &lifted, before)?;
+    let (job, journal) = open(camera, planned, &parts, kept, &lifted, before, progress)?;
     if let Err(e) = lifted.lift(camera.chip()) {
         writing::abandon(camera, &job, journal);
         return Err(e.into());
@@ -177,6 +178,7 @@ fn open(
     kept: Kept,
     lifted: &Lifted,
     before: String,
+    progress: &dyn Progress,
 ) -> Result<(Job, Journal), FlashingError> {
     let card = camera.card();
     // A rescue image of a flash that this one replaces is removed at the end of this one.
@@ -218,7 +220,7 @@ fn open(
     let journal = Journal::open(card, &job)?;
     if let (Some(name), Some(image), Some(sha256)) =
         (planned.rescue, kept.image, planned.sha256.as_deref().and_then(unhex))
-        && let Err(e) = rescue::place(card, name, &image, &sha256)
+        && let Err(e) = rescue::place(card, name, &image, &sha256, progress)
     {
         // Nothing was erased yet: the journal closes again, unless it is an older flash's too.
         if !journal.begun_before {
@@ -248,6 +250,7 @@ fn keep_source(
     camera: &Camera,
     planned: &Planned,
     id: &str,
+    progress: &dyn Progress,
 ) -> Result<(JobSource, Option<PathBuf>), FlashingError> {
     let card = camera.card();
     // On a PC a set may lie elsewhere: then it is named by its whole path.
@@ -268,7 +271,7 @@ fn keep_source(
                 let to = images.join(writing::copy_name(id));
                 let digest =
                     unhex(&sha256).ok_or_else(|| FlashError::Content(CardError::lying(path)))?;
-                rescue::copy_proven(path, &to, &digest)?;
+                rescue::copy_proven(path, &to, &digest, progress)?;
                 to
             };
             Ok((JobSource::Image { path: name(&place), sha256 }, Some(place)))
