@@ -3,6 +3,7 @@ camera in one run: the same chip, and how long it takes."""
 
 import json
 import re
+import statistics
 import unittest
 
 import flash
@@ -12,7 +13,7 @@ from parts import partition
 
 OFFSET, SIZE = partition("ipc009", "DATA")
 BLOCK = 0x10000
-ROUNDS = 3
+ROUNDS = 5
 
 
 def jffs2_of(seed, changed=()):
@@ -82,12 +83,14 @@ class SpeedTest(FlashTest):
             seconds, blocks = ours("b")
             self.assertEqual(blocks, SIZE // BLOCK)
             took["all"].append(seconds)
-        best = {name: min(times) for name, times in took.items()}
-        few, whole = best["few"] / best["flashcp"], best["all"] / best["loop"]
-        print(f"[speed] {SIZE / 2**20:.1f} MiB, best of {ROUNDS}: flashcp -v {best['flashcp']:.2f} s; "
-              f"mi360d, 5 % changed {best['few']:.2f} s, ratio {few:.2f}; bare loop "
-              f"{best['loop']:.2f} s; mi360d, all changed {best['all']:.2f} s, ratio {whole:.2f}; "
-              f"all of them: {took}")
+        # One turn of the bare loop takes up to half as long again as another: the one in the middle.
+        middle = {name: statistics.median(times) for name, times in took.items()}
+        few, whole = middle["few"] / middle["flashcp"], middle["all"] / middle["loop"]
+        best = min(took["few"]) / min(took["flashcp"]), min(took["all"]) / min(took["loop"])
+        print(f"[speed] {SIZE / 2**20:.1f} MiB, median of {ROUNDS}: flashcp -v "
+              f"{middle['flashcp']:.2f} s; mi360d, 5 % changed {middle['few']:.2f} s, ratio {few:.2f}; "
+              f"bare loop {middle['loop']:.2f} s; mi360d, all changed {middle['all']:.2f} s, ratio "
+              f"{whole:.2f}; the best of each: ratios {best[0]:.2f}, {best[1]:.2f}; all of them: {took}")
         self.assertLessEqual(few, 0.5)
         self.assertLessEqual(whole, 1.15)
 
