@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use mi360d::backup::Silent;
+use mi360d::camera::jobs::Kind;
+use mi360d::camera::{status, status_txt};
 use nix::sys::signal::Signal;
 use rig::daemon::{Daemon, ports, wait};
 use rig::{Ran, Sim, factory, names, program};
@@ -304,4 +307,29 @@ fn tree(dir: &Path) -> Vec<(PathBuf, u32, std::time::SystemTime)> {
     }
     found.sort();
     found
+}
+
+#[test]
+fn the_card_is_read_anew_after_a_change_and_not_while_a_job_is_at_it() {
+    let sim = Sim::small();
+    let camera = sim.camera("");
+    camera.secure_identity();
+    let newest = || status::of(&camera).newest_backup.map(|set| set.id);
+    assert_eq!(newest(), None);
+    let first = camera.backup(Some(5), &Silent).unwrap().set.name.to_string();
+    status_txt::write(&camera);
+    assert_eq!(newest().as_ref(), Some(&first), "at once, not some seconds later");
+
+    let (there, aside) = (sim.backups().join(&first), sim.path().join("aside"));
+    let job = camera.jobs().begin(Kind::Verify).unwrap();
+    fs::rename(&there, &aside).unwrap();
+    assert_eq!(newest().as_ref(), Some(&first), "a reader would wait for the job");
+    job.end(Ok(()));
+    assert_eq!(newest(), None, "its end is a reason to look");
+
+    let job = camera.jobs().begin(Kind::Backup).unwrap();
+    fs::rename(&aside, &there).unwrap();
+    status_txt::write(&camera);
+    assert_eq!(newest().as_ref(), Some(&first), "what a job changed, it has read itself");
+    job.end(Ok(()));
 }

@@ -33,6 +33,7 @@ pub fn beside_serving(camera: &Arc<Camera>) {
     if flash_jobs::resume_at_start(camera) {
         return; // the camera restarts
     }
+    camera.remove_leftovers();
     sys::process::lower_priority();
     let keep = sets::keep(camera);
     let at_start = camera.state().settings.config.backup.at_start;

@@ -72,14 +72,23 @@ pub enum Found {
     },
 }
 
+/// What is to be done.
+const JOB: &str = "flash.toml";
+
 fn paths(card: &Card) -> (PathBuf, PathBuf) {
-    (card.state_dir().join("flash.toml"), card.state_dir().join("flash.journal"))
+    (card.state_dir().join(JOB), card.state_dir().join("flash.journal"))
 }
 
 /// Where a job's carried settings lie while it is open.
 pub fn carried(card: &Card, id: &str) -> PathBuf {
     let plain: String = id.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
     card.state_dir().join(format!("carried-{plain}.bin"))
+}
+
+/// Whether a file in `state/` is a job's own: what is to be done, or what it carries.
+pub fn is_of_a_job(name: &str) -> bool {
+    let carried = name.strip_prefix("carried-").and_then(|rest| rest.strip_suffix(".bin"));
+    name == JOB || carried.is_some()
 }
 
 /// Looks for a flash that was interrupted; changes nothing.

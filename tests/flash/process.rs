@@ -86,6 +86,50 @@ fn killed_at_random_moments_of_a_flash_it_always_ends_in_the_image() {
 }
 
 #[test]
+fn a_start_takes_away_what_flashes_that_are_over_have_left() {
+    let bench = Bench::new();
+    let tf = six_blocks();
+    let path = bench.path().join("tf.img");
+    std::fs::write(&path, &tf).unwrap();
+    let cut = bench.run(&["flash", path.to_str().unwrap(), "--confirm", PHRASE], "cut@700");
+    assert_eq!(cut.status, Some(137), "{cut:?}");
+    let (images, state) = (bench.home().join("images"), bench.home().join("state"));
+    let only = |dir: &std::path::Path| {
+        let names = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name());
+        names.map(|name| name.into_string().unwrap()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let copy = only(&images);
+    assert_eq!(copy.len(), 1, "the copy of an image from elsewhere: {copy:?}");
+    // Cut off while another was copied, before its journal was opened.
+    let (other, owners) = ("job-00112233445566ff.img", "job-of-mine.img");
+    let half = bench.card().join("tf_recovery.img.new");
+    std::fs::write(images.join(other), b"half").unwrap();
+    std::fs::write(images.join(owners), b"the owner's").unwrap();
+    std::fs::write(state.join("carried-00112233445566ff.bin"), b"secret").unwrap();
+    std::fs::write(&half, b"half").unwrap();
+    let camera = bench.camera("");
+    camera.remove_leftovers();
+    let needed: Vec<String> = copy.iter().cloned().chain([owners.to_owned()]).collect();
+    assert_eq!(only(&images), needed.into_iter().collect(), "the open job's copy is needed");
+    assert!(half.exists(), "nothing else is touched while a job is open");
+    // Ended, and cut off before it was tidied up: its copy and its job are still there.
+    let saved = (only(&images), std::fs::read(state.join("flash.toml")).unwrap());
+    let copied = std::fs::read(images.join(copy.first().unwrap())).unwrap();
+    let resumed = bench.run(&["--json", "resume"], "");
+    assert_eq!(resumed.json()["outcome"], "done", "{resumed:?}");
+    assert!(!state.join("flash.toml").exists());
+    std::fs::write(images.join(copy.first().unwrap()), copied).unwrap();
+    std::fs::write(state.join("flash.toml"), &saved.1).unwrap();
+    assert_eq!(only(&images), saved.0);
+    assert_eq!(bench.run(&["--json", "resume"], "").status, Some(0), "it is known to be over");
+    camera.remove_leftovers();
+    assert_eq!(only(&images), [owners.to_owned()].into());
+    assert!(!half.exists());
+    let left = only(&state);
+    assert!(!left.iter().any(|n| n == "flash.toml" || n.starts_with("carried")), "{left:?}");
+}
+
+#[test]
 fn a_start_of_the_daemon_goes_on_by_itself() {
     let bench = Bench::new();
     let tf = six_blocks();

@@ -170,6 +170,8 @@ class FlashCuts:
             job = open_job(self.camera.card)
             if job is None:
                 self.back[" + ".join(how) or "was over"] += 1
+                if flasher.left_over(self.camera.card):
+                    self._tidy_up()
                 return
             if not self._power_up(way.endswith(" signed")):
                 how.append(self._recover(job, before))
@@ -189,6 +191,14 @@ class FlashCuts:
             assert "reboot: Restarting system" in self.camera.console, "no restart by itself"
             how.append("daemon")
         raise AssertionError(f"not over after {MOST} power-ups: {how}")
+
+    def _tidy_up(self, seconds=120):
+        """The plug was pulled between the flash's end and its tidying: the next start does that."""
+        self.camera.start(signed=True)
+        left = "ls /mnt/sdcard/mi360d/images /mnt/sdcard/mi360d/state | grep -E '^(job-|flash.toml|carried)'"
+        self.camera.wait_for(lambda: self.camera.run(left, check=False).status != 0, seconds, "a tidy card")
+        self.camera.power_off()
+        self.back["tidied up at the next start"] += 1
 
     def _power_up(self, signed):
         """Whether Linux starts."""

@@ -23,6 +23,7 @@ mod conditions;
 mod document;
 mod error;
 mod lawful;
+mod leftovers;
 mod outcome;
 mod planned;
 mod request;
@@ -42,6 +43,11 @@ impl Camera {
     /// What was interrupted, if something was; changes nothing.
     pub fn interrupted(&self) -> Option<Interrupted> {
         resume::interrupted(self)
+    }
+
+    /// Takes away what flashes that are over have left on the card.
+    pub fn remove_leftovers(&self) {
+        leftovers::remove(self);
     }
 
     /// A plan; changes nothing.

@@ -18,6 +18,14 @@ use crate::image::inspect::Kind;
 /// The names that boot loaders read.
 pub const NAMES: [&str; 2] = ["tf_recovery.img", "tf_update.img"];
 
+/// Behind the name of one that is being copied: no boot loader reads that.
+const HALF: &str = ".new";
+
+/// Whether a file at the card's root is one that was being copied.
+pub fn is_half_copied(name: &str) -> bool {
+    name.strip_suffix(HALF).is_some_and(|name| NAMES.contains(&name))
+}
+
 /// The name that the boot loader reads, by the family of the processor.
 pub fn name(family: Option<Family>) -> &'static str {
     match family {
@@ -117,7 +125,7 @@ pub fn place(
         log::warn!("{name} on the card was another image: it is {} now", aside.display());
     }
     // A half-copied one never has the name.
-    let fresh = card.root().join(format!("{name}.new"));
+    let fresh = card.root().join(format!("{name}{HALF}"));
     copy_proven(image, &fresh, sha256, progress)?;
     fs::rename(&fresh, &at).map_err(|e| CardError::new("cannot rename", &fresh, e))?;
     sync_dir(card.root())

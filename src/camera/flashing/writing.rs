@@ -232,3 +232,9 @@ pub fn remove_unused_copy(camera: &Camera, id: &str) {
 pub fn copy_name(id: &str) -> String {
     format!("job-{id}.img")
 }
+
+/// Whether a file in `images/` has such a name.
+pub fn is_copy_name(name: &str) -> bool {
+    let id = name.strip_prefix("job-").and_then(|rest| rest.strip_suffix(".img"));
+    id.is_some_and(|id| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit()))
+}

@@ -1,0 +1,42 @@
+//! What a power cut leaves on the card of a flash that had ended, or had not begun: the copy of its
+//! image, half an image under the boot loader's name, the job itself. Nothing of it does harm, but
+//! a copy takes up to 16 MiB, and carried settings are secrets. Taken away at a start.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::{rescue, writing};
+use crate::camera::Camera;
+use crate::flash::journal::{self, Found};
+
+/// Takes it away, unless somebody flashes just now.
+pub fn remove(camera: &Camera) {
+    let Ok(_writer) = camera.writer_lock() else { return };
+    let card = camera.card();
+    let open = match journal::find(card) {
+        Found::Open(job, _) => Some(writing::copy_name(&job.id)),
+        Found::Nothing => None,
+        // It may name any of them.
+        Found::Damaged { .. } => return,
+    };
+    let mut left =
+        among(card.images(), |name| writing::is_copy_name(name) && open.as_deref() != Some(name));
+    if open.is_none() {
+        left.extend(among(card.state_dir(), journal::is_of_a_job));
+        left.extend(among(card.root().to_owned(), rescue::is_half_copied));
+    }
+    for path in left {
+        match fs::remove_file(&path) {
+            Ok(()) => log::info!("{} was left by a flash that is over: removed", path.display()),
+            Err(e) => log::warn!("{} cannot be removed: {e}", path.display()),
+        }
+    }
+}
+
+fn among(folder: PathBuf, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name().to_str().is_some_and(&wanted))
+        .map(|entry| entry.path())
+        .collect()
+}
