@@ -11,7 +11,7 @@ use crate::flash::journal::{self, Found};
 
 /// Takes it away, unless somebody flashes just now.
 pub fn remove(camera: &Camera) {
-    let Ok(_writer) = camera.writer_lock() else { return };
+    let Ok(Some(_writer)) = camera.writer_lock() else { return };
     let card = camera.card();
     let open = match journal::find(card) {
         Found::Open(job, _) => Some(writing::copy_name(&job.id)),
