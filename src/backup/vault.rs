@@ -14,7 +14,7 @@ use crate::card::file::{
     lock_dir, make_dir, make_private_dir, read_bounded, replace, sync_dir, wait_lock_dir,
     write_proven,
 };
-use crate::card::{Card, CardError, Fault};
+use crate::card::{Card, CardError, Fault, fat};
 use crate::chip::{Chip, Partition, Role};
 use crate::identity::{self, Health, Judgement};
 
@@ -180,7 +180,7 @@ fn write_all(folder: &Path, files: &Files) -> Result<(), CardError> {
 fn make_room(card: &Card) {
     for name in ["mi360d.1.log", "mi360d.log"] {
         let path = card.logs().join(name);
-        if std::fs::remove_file(&path).is_ok() {
+        if fat::remove_file(&path).is_ok() {
             log::warn!("the card is full: {} removed for the identity", path.display());
         }
     }

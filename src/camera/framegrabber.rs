@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::{Camera, Source, codec, services};
 use crate::backup::verify;
-use crate::card::CardError;
 use crate::card::file::{NewFile, make_dir, open_past_cache, rename};
+use crate::card::{CardError, fat};
 use crate::formats::sha256::Sha256;
 use crate::formats::zip;
 use crate::services::framegrabber::{ID, LIBRARIES, absent, lacks, missing, program};
@@ -73,7 +73,7 @@ pub fn install(camera: &Camera, sent: &Path) -> Result<Value, ServiceError> {
     let laid = lay(&new, &read, entry).and_then(|()| Ok(rename(&new, &place)?));
     if laid.is_err() {
         // It may not be there at all.
-        let _ = fs::remove_file(&new);
+        let _ = fat::remove_file(&new);
     }
     laid?;
     log::info!("the framegrabber for {model} is on the card, {} bytes", entry.size);

@@ -11,8 +11,8 @@ use thiserror::Error;
 
 use super::{Camera, jobs};
 use crate::backup::{hex, verify};
-use crate::card::file::{NewFile, make_dir, read_bounded, replace, sync_dir};
-use crate::card::{Card, CardError, CardState};
+use crate::card::file::{NewFile, make_dir, read_bounded, rename, replace};
+use crate::card::{Card, CardError, CardState, fat};
 use crate::error::{Exit, Explain};
 use crate::formats::json;
 use crate::formats::sha256::Sha256;
@@ -31,7 +31,7 @@ const MOST: usize = 16;
 /// Longest note beside an image, in bytes.
 const NOTE_LIMIT: u64 = 0x4_0000;
 /// The file that arrives.
-const PART: &str = "upload.part";
+pub(super) const PART: &str = "upload.part";
 
 /// Why an image is not taken.
 #[derive(Debug, Error)]
@@ -212,13 +212,12 @@ pub fn take(
         // First the note: an image without one would have no name.
         replace(&note_path(camera.card(), &view.id), json::text(&view).as_bytes())?;
         let place = image_path(camera.card(), &view.id);
-        fs::rename(&part, &place).map_err(|e| CardError::new("cannot rename", &part, e))?;
-        sync_dir(&folder)?;
+        rename(&part, &place)?;
         Ok(view)
     });
     if taken.is_err() {
         // It may not be there at all.
-        let _ = fs::remove_file(&part);
+        let _ = fat::remove_file(&part);
     }
     taken
 }
@@ -273,10 +272,10 @@ pub fn remove(camera: &Camera, id: &str) -> Result<(), ImageError> {
     {
         return Err(ImageError::InUse);
     }
-    fs::remove_file(&place).map_err(|e| CardError::new("cannot remove", &place, e))?;
+    fat::remove_file(&place)?;
     // Without its image a note is nothing, also where it stays.
-    let _ = fs::remove_file(note_path(camera.card(), id));
-    Ok(sync_dir(&camera.card().images())?)
+    let _ = fat::remove_file(&note_path(camera.card(), id));
+    Ok(())
 }
 
 fn view(card: &Card, id: &str) -> Option<ImageView> {

@@ -44,6 +44,7 @@ pub mod images;
 pub mod jobs;
 pub mod login;
 pub mod machine;
+mod mend;
 pub mod mqtt;
 pub mod notice;
 pub mod onvif;
@@ -241,6 +242,7 @@ impl Camera {
 
     /// Saves the identity to the card and proves it; the first thing of all.
     pub fn secure_identity(&self) {
+        mend::unfinished_sets(&self.card);
         let vaulted = vault::secure(self.chip(), &self.card);
         notice::log_vaulted(&vaulted);
         self.state().vaulted = Some(vaulted);

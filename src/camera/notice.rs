@@ -175,8 +175,8 @@ fn of_card(state: CardState) -> Option<Notice> {
             Severity::Danger,
             "card-read-only",
             "the card is read-only: nothing can be saved on it".into(),
-            "Check its write-protect switch. A card that Linux made read-only has errors: copy \
-             what is on it and use another.",
+            "Check its write-protect switch. A card that Linux made read-only has errors: let a PC \
+             check it, or use another.",
         )),
         CardState::Missing => Some(notice(
             Severity::Danger,

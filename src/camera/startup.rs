@@ -6,15 +6,17 @@ use std::sync::Arc;
 use super::boots::Boots;
 use super::jobs::Kind;
 use super::state::BackupState;
-use super::{Camera, config, flash_jobs, notice, sets, status_txt};
+use super::{Camera, config, flash_jobs, mend, notice, sets, status_txt};
 use crate::backup::retention::{Standing, standings};
 use crate::backup::vault::Kept;
 use crate::backup::{room, set, verify};
 use crate::card::CardState;
 use crate::sys;
 
-/// What comes before the page: the identity, then the settings and the count of starts.
+/// What comes before the page: the identity, then the settings and the count of starts. Before
+/// that nothing is written but what makes the card fit for it.
 pub fn before_serving(camera: &Camera, config_path: &std::path::Path) {
+    mend::at_start(camera);
     camera.secure_identity();
     let settings = config::load(config_path);
     let boots = Boots::count_start(camera.card());

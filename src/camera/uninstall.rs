@@ -9,8 +9,8 @@ use thiserror::Error;
 
 use super::Camera;
 use super::status_txt::STATUS_TXT;
-use crate::card::CardError;
-use crate::card::file::{read_bounded, sync_dir};
+use crate::card::file::read_bounded;
+use crate::card::{CardError, fat};
 use crate::error::{Exit, Explain};
 
 /// What must be typed.
@@ -111,17 +111,14 @@ pub fn run(camera: &Camera, confirm: &str) -> Result<Vec<Change>, UninstallError
     *camera.uninstalled() = true;
     for (path, _, fate) in known(camera) {
         if fate == Fate::Removed && path.exists() {
-            let gone =
-                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            gone.map_err(|e| CardError::new("cannot remove", &path, e))?;
+            fat::remove_tree(&path)?;
         }
     }
     let hooks = camera.card().root().join("manu_test");
     if fs::read_dir(&hooks).is_ok_and(|mut entries| entries.next().is_none()) {
         // An empty folder harms nobody where it stays.
-        let _ = fs::remove_dir(&hooks);
+        let _ = fat::remove_dir(&hooks);
     }
-    sync_dir(camera.card().root())?;
     log::warn!("mi360d was uninstalled; backups and identity stay on the card");
     Ok(done)
 }

@@ -97,7 +97,7 @@ impl Explain for CardError {
             }
             Fault::ReadOnly => {
                 "Check the card's write-protect switch; a card that Linux made \
-                read-only has errors: copy what is on it and use another."
+                read-only has errors: let a PC check it, or use another."
             }
             Fault::Gone => {
                 "Put the card in, FAT32, and restart the camera. A card that comes \

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg, PosixFadviseAdvice, posix_fadvise};
 use nix::libc::{self, off_t};
 
-use super::CardError;
+use super::{CardError, fat};
 use crate::sys;
 
 /// Makes a folder and those above it, as far as they are missing.
@@ -22,7 +22,7 @@ pub fn make_dir(path: &Path) -> Result<(), CardError> {
         return Ok(());
     }
     fs::create_dir_all(path).map_err(|e| CardError::new("cannot make the folder", path, e))?;
-    path.parent().map_or(Ok(()), sync_dir)
+    sync_new_dir(path)
 }
 
 /// Makes a folder that only this user can look into, or makes sure that the
@@ -52,7 +52,18 @@ pub fn make_new_dir(path: &Path) -> Result<(), CardError> {
         return Ok(()); // the power went right after it was made
     }
     fs::create_dir(path).map_err(|e| CardError::new("cannot make the folder", path, e))?;
-    path.parent().map_or(Ok(()), sync_dir)
+    sync_new_dir(path)
+}
+
+/// Any folder's sync brings the table of clusters too: by the one further up, a new folder has
+/// its own before its name leads there.
+fn sync_new_dir(path: &Path) -> Result<(), CardError> {
+    let Some(above) = path.parent() else { return Ok(()) };
+    if let Some(further_up) = above.parent().filter(|folder| folder.is_dir()) {
+        // It may lie above the card, on what cannot be synced.
+        let _ = sync_dir(further_up);
+    }
+    sync_dir(above)
 }
 
 /// Brings a folder's entries to the card.
@@ -79,8 +90,10 @@ impl NewFile {
     /// [`CardError`], naming the file.
     pub fn create(path: PathBuf) -> Result<NewFile, CardError> {
         let opened =
-            OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path);
-        let file = opened.map_err(|e| CardError::new("cannot write", &path, e))?;
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = opened
+            .and_then(|file| fat::shorten(&file, &path, 0).map(|()| file))
+            .map_err(|e| CardError::new("cannot write", &path, e))?;
         Ok(NewFile { file, path })
     }
 
@@ -119,11 +132,13 @@ impl NewFile {
         advise(&self.file, at, length, PosixFadviseAdvice::POSIX_FADV_WILLNEED);
     }
 
-    /// Brings its bytes, its length and its place to the card.
+    /// Brings its bytes, its length and its place to the card; with the folder first the table of
+    /// clusters, so that the place is never one that the table calls free.
     ///
     /// # Errors
     /// [`CardError`], naming the file.
     pub fn sync(&self) -> Result<(), CardError> {
+        self.path.parent().map_or(Ok(()), sync_dir)?;
         self.file.sync_all().map_err(|e| CardError::new("cannot sync", &self.path, e))
     }
 
@@ -168,15 +183,22 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), CardError> {
 }
 
 /// Gives a proven file its name. FAT's rename is not atomic on 3.18: the file and its folder are
-/// synced after it.
+/// synced after it. One that it replaces is held until then, and is there, whole, while the new
+/// name is not.
 ///
 /// # Errors
 /// [`CardError`], naming the file.
 pub fn rename(from: &Path, to: &Path) -> Result<(), CardError> {
+    let replaced = File::open(to).ok();
     fs::rename(from, to).map_err(|e| CardError::new("cannot rename", from, e))?;
+    let above = to.parent().unwrap_or(to);
+    if replaced.is_some() {
+        // The old name goes first: two names for one file would cost both.
+        sync_dir(above)?;
+    }
     let synced = File::open(to).and_then(|file| file.sync_all());
     synced.map_err(|e| CardError::new("cannot sync", to, e))?;
-    to.parent().map_or(Ok(()), sync_dir)
+    sync_dir(above)
 }
 
 /// Opens a file so that what is read comes from the card, not from memory.
@@ -245,17 +267,13 @@ pub fn remove_set_folder(path: &Path, first: &str, marker: &str) -> Result<(), C
     }
     let closing = path.join(first);
     if closing.exists() {
-        fs::remove_file(&closing).map_err(|e| cannot(&closing, e))?;
-        sync_dir(path)?;
+        fat::remove_file(&closing)?;
     }
     for file in files.iter().filter(|f| **f != closing && **f != marker) {
-        fs::remove_file(file).map_err(|e| cannot(file, e))?;
+        fat::remove_file(file)?;
     }
-    if marker.exists() {
-        fs::remove_file(&marker).map_err(|e| cannot(&marker, e))?;
-    }
-    fs::remove_dir(path).map_err(|e| cannot(path, e))?;
-    path.parent().map_or(Ok(()), sync_dir)
+    fat::remove_if_there(&marker)?;
+    fat::remove_dir(path)
 }
 
 /// Holds a folder for one process; ends with the process, also with a killed one.

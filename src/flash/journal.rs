@@ -15,8 +15,8 @@ use std::path::PathBuf;
 
 pub use job::{Job, JobPart, JobProtected, JobSource};
 
-use crate::card::file::{make_dir, read_bounded, replace, sync_dir};
-use crate::card::{Card, CardError};
+use crate::card::file::{make_dir, read_bounded, replace};
+use crate::card::{Card, CardError, fat};
 use crate::formats::crc32;
 use crate::formats::toml;
 
@@ -192,14 +192,9 @@ impl Journal {
         self.note(Stage::Closed)?;
         let (job_path, _) = paths(card);
         for path in [job_path, self.carried.clone()] {
-            match fs::remove_file(&path) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(CardError::new("cannot remove", &path, e));
-                }
-                _ => {}
-            }
+            fat::remove_if_there(&path)?;
         }
-        sync_dir(&card.state_dir())
+        Ok(())
     }
 }
 

@@ -4,7 +4,6 @@
 //! the old program back where it does not. `state/update` says what was under way.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::formats::sha256::Sha256;
@@ -13,7 +12,7 @@ use super::release::{LISTING, PROGRAM, SIGNATURE};
 use super::{Package, UpdateError};
 use crate::backup::{Digest, hex, verify};
 use crate::card::file::{NewFile, make_dir, read_bounded, rename, replace, sync_dir};
-use crate::card::{Card, CardError, CardState};
+use crate::card::{Card, CardError, CardState, fat};
 
 /// Is on the card as long as a new program has not answered; the hook looks for it.
 pub const TRIAL: &str = "mi360d/trial";
@@ -85,13 +84,6 @@ fn beside(path: &Path, end: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn gone(path: &Path) -> Result<(), CardError> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(CardError::new("cannot remove", path, e)),
-        _ => Ok(()),
-    }
-}
-
 /// The files of a release that the card does not hold already, the program last.
 fn changed<'p>(card: &Card, package: &'p Package) -> Vec<(&'p str, Option<Digest>)> {
     let same = |path: &str, sha256: &Digest| {
@@ -132,8 +124,8 @@ pub fn lay_down(card: &Card, package: &Package, from: &str) -> Result<(), Update
     make_dir(&card.state_dir())?;
     // An older release's would be taken for this one's.
     for (path, _) in &files {
-        gone(&beside(&card.root().join(path), ".old"))?;
-        gone(&beside(&card.root().join(path), ".new"))?;
+        fat::remove_if_there(&beside(&card.root().join(path), ".old"))?;
+        fat::remove_if_there(&beside(&card.root().join(path), ".new"))?;
     }
     let note = Note {
         from: from.to_owned(),
@@ -168,12 +160,12 @@ pub fn lay_down(card: &Card, package: &Package, from: &str) -> Result<(), Update
 
 /// Takes away what was laid beside, and nothing else; the note first, so that no start acts on it.
 fn clear(card: &Card, note: &Note) -> Result<(), CardError> {
-    gone(&note_path(card))?;
-    gone(&card.root().join(TRIAL))?;
+    fat::remove_if_there(&note_path(card))?;
+    fat::remove_if_there(&card.root().join(TRIAL))?;
     for (_, path) in &note.files {
         let path = card.root().join(path);
-        gone(&beside(&path, ".old"))?;
-        gone(&beside(&path, ".new"))?;
+        fat::remove_if_there(&beside(&path, ".old"))?;
+        fat::remove_if_there(&beside(&path, ".new"))?;
     }
     sync_dir(&card.state_dir())
 }
@@ -248,13 +240,13 @@ pub fn standing(card: &Card, own: &Digest) -> Standing {
 /// [`CardError`]; the next start tries again.
 pub fn confirm(card: &Card) -> Result<(), CardError> {
     // First the hook's mark: it waits for that.
-    gone(&card.root().join(TRIAL))?;
+    fat::remove_if_there(&card.root().join(TRIAL))?;
     sync_dir(&card.home())?;
     let Some(note) = Note::read(card) else { return Ok(()) };
     for (_, path) in note.files.iter().filter(|(_, path)| path != PROGRAM) {
-        gone(&beside(&card.root().join(path), ".old"))?;
+        fat::remove_if_there(&beside(&card.root().join(path), ".old"))?;
     }
-    gone(&note_path(card))?;
+    fat::remove_if_there(&note_path(card))?;
     sync_dir(&card.state_dir())
 }
 
@@ -275,11 +267,11 @@ fn back(card: &Card, note: &Note) -> Result<(), CardError> {
             (true, true) => rename(&old, &place)?,
             // Back already, or never touched.
             (true, false) => {}
-            (false, _) => gone(&place)?,
+            (false, _) => fat::remove_if_there(&place)?,
         }
-        gone(&beside(&place, ".new"))?;
+        fat::remove_if_there(&beside(&place, ".new"))?;
     }
-    gone(&card.root().join(TRIAL))?;
-    gone(&note_path(card))?;
+    fat::remove_if_there(&card.root().join(TRIAL))?;
+    fat::remove_if_there(&note_path(card))?;
     sync_dir(&card.state_dir())
 }

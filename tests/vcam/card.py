@@ -2,13 +2,16 @@
 since not every PC's kernel can mount one."""
 
 import os
+import shutil
 import struct
+import subprocess
 from pathlib import Path
 
 from parts import run
 
 MIB = 1 << 20
 ENV = {**os.environ, "MTOOLS_SKIP_CHECK": "1"}
+PATHS = {**ENV, "PATH": f"{os.environ['PATH']}:/sbin:/usr/sbin"}
 
 
 class Card:
@@ -36,7 +39,7 @@ class Card:
         run(["mkfs.vfat", "-F", str(fat), "-i", "360d360d", "-n", "MI360",
              *(["--offset", "2048"] if partitioned else []), path,
              str((mib * MIB - offset) // 1024)],
-            env={**ENV, "PATH": f"{os.environ['PATH']}:/sbin:/usr/sbin"})
+            env=PATHS)
         return cls(path, offset)
 
     def _mtool(self, name, *args):
@@ -82,6 +85,44 @@ class Card:
             return []
         listed = self._mtool("mdir", "-b", [f"::/{name}"]).splitlines()
         return sorted(line.rstrip("/").rsplit("/", 1)[-1] for line in listed if line.startswith("::"))
+
+    def clusters(self, name):
+        """The clusters of a file, in their order."""
+        told = self._mtool("mshowfat", [f"::/{name}"]).rsplit(" <", 1)[1].rstrip("> \n")
+        runs = [[int(end) for end in run.split("-")] for run in told.split(",")]
+        return [cluster for run in runs for cluster in range(run[0], run[-1] + 1)]
+
+    def hang(self, name):
+        """What a power cut can leave: behind a file's last cluster the table leads to one that
+        it calls free. Returns that one."""
+        last = self.clusters(name)[-1]
+        with open(self.path, "r+b") as image:
+            image.seek(self.offset)
+            boot = image.read(48)
+            sector, reserved, tables = struct.unpack_from("<H", boot, 11)[0], *struct.unpack_from("<HB", boot, 14)
+            size = struct.unpack_from("<I", boot, 36)[0] * sector
+            table = self.offset + reserved * sector
+            image.seek(table + 4 * (last + 1))
+            assert image.read(4) == bytes(4), "the next cluster is not free"
+            for copy in range(tables):
+                image.seek(table + copy * size + 4 * last)
+                image.write(struct.pack("<I", last + 1))
+        return last + 1
+
+    def disorder(self):
+        """What a check of its file system finds that costs somebody his files."""
+        found = subprocess.run(
+            ["fsck.vfat", "-n", "-v", self._partition()], env=PATHS, text=True, capture_output=True).stdout
+        words = ("Contains a free cluster", "share clusters", "bad cluster", "Circular", "not a directory")
+        return [line for line in found.splitlines() if any(word in line for word in words)]
+
+    def _partition(self):
+        """The file system alone, as a file beside the card's."""
+        alone = self.path.with_suffix(".fat")
+        with open(self.path, "rb") as image, open(alone, "wb") as copy:
+            image.seek(self.offset)
+            shutil.copyfileobj(image, copy)
+        return alone
 
     def extract(self, to, *names):
         """Everything on the card, or what is named, as a folder on the PC."""

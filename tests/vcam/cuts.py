@@ -45,6 +45,7 @@ class Cuts:
             self._complete()
             if not self._judge("at the end"):
                 self.failures.append("no set after the last boot")
+            self.failures += self.camera.card.disorder()
 
     def _new_card(self):
         self.camera.card = Card.make(self.folder / "card.img")

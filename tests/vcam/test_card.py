@@ -93,6 +93,38 @@ class CardTest(DaemonTest):
         self.assertEqual(len(found), 1)
         self.assertEqual(damage(found[0]), [])
 
+    def test_what_a_power_cut_left_hanging_costs_no_set_and_no_writing(self):
+        camera = self.camera()
+        begun = "mi360d/backups/0001-00000000"
+        chip = camera.flash.read_bytes()
+        for name, content in (("UNFINISHED", b""), ("chip.bin", chip[:3_000_000]), ("BOOT.bin", chip[:100_000])):
+            camera.card.add(f"{begun}/{name}", content)
+        camera.card.add("between", bytes(1000))
+        camera.card.add("mi360d/images/upload.part", chip[:100_000])
+        camera.card.remove("between")
+        hanging = [camera.card.hang(f"{begun}/BOOT.bin"), camera.card.hang("mi360d/images/upload.part")]
+        self.assertEqual(len(camera.card.disorder()), 2, "what this is about")
+        camera.start()
+        wait_set(camera)
+        wait_idle(camera)
+        said = camera.run("dmesg | grep -c 'Filesystem has been set read-only'; grep sdcard /proc/mounts")
+        print(f"[card] hanging: {hanging}; times made read-only, and now: {said.text.split()[:4]}")
+        self.assertEqual(status(camera)["card"]["state"], "ready")
+        camera.kill()
+        found = sets(self.extracted(camera, "first"))
+        self.assertEqual([folder.name[:5] for folder in found], ["0002-"])
+        self.assertFalse(camera.card.exists(begun))
+        # A set's first cluster would be one of these: what is written next must not be written there.
+        camera.session = None
+        camera.start()
+        wait_idle(camera)
+        camera.run("dd if=/dev/urandom of=/mnt/sdcard/more bs=1M count=40 2>/dev/null; sync")
+        camera.kill()
+        again = sets(self.extracted(camera, "again"))
+        self.assertEqual([folder.name for folder in again], [folder.name for folder in found])
+        self.assertEqual(damage(again[0]), [])
+        self.assertEqual(camera.card.disorder(), [])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::{rescue, writing};
 use crate::camera::Camera;
+use crate::card::fat;
 use crate::flash::journal::{self, Found};
 
 /// Takes it away, unless somebody flashes just now.
@@ -26,9 +27,9 @@ pub fn remove(camera: &Camera) {
         left.extend(among(card.root().to_owned(), rescue::is_half_copied));
     }
     for path in left {
-        match fs::remove_file(&path) {
+        match fat::remove_file(&path) {
             Ok(()) => log::info!("{} was left by a flash that is over: removed", path.display()),
-            Err(e) => log::warn!("{} cannot be removed: {e}", path.display()),
+            Err(e) => log::warn!("{e}"),
         }
     }
 }

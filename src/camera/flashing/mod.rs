@@ -38,6 +38,7 @@ pub use outcome::{Flashed, PartFate, WhatCame};
 pub use planned::Planned;
 pub use request::{PlanRequest, PlanSource};
 pub use resume::Interrupted;
+pub use writing::is_copy_name;
 
 impl Camera {
     /// What was interrupted, if something was; changes nothing.

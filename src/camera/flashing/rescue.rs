@@ -8,8 +8,8 @@ use std::path::Path;
 
 use super::request::Opened;
 use crate::backup::{Digest, Progress, verify};
-use crate::card::file::{NewFile, sync_dir};
-use crate::card::{Card, CardError, CardState};
+use crate::card::file::{NewFile, rename, sync_dir};
+use crate::card::{Card, CardError, CardState, fat};
 use crate::chip::{Role, WINDOW};
 use crate::flash::PartPlan;
 use crate::formats::uimage::Family;
@@ -69,7 +69,7 @@ pub fn copy_proven(
         if read == *sha256 { Ok(()) } else { Err(CardError::lying(to)) }
     });
     if copied.is_err() {
-        let _ = fs::remove_file(to);
+        let _ = fat::remove_file(to);
     }
     copied
 }
@@ -127,8 +127,7 @@ pub fn place(
     // A half-copied one never has the name.
     let fresh = card.root().join(format!("{name}{HALF}"));
     copy_proven(image, &fresh, sha256, progress)?;
-    fs::rename(&fresh, &at).map_err(|e| CardError::new("cannot rename", &fresh, e))?;
-    sync_dir(card.root())
+    rename(&fresh, &at)
 }
 
 /// Takes it away, and makes sure that it is gone.
@@ -141,13 +140,7 @@ pub fn remove(card: &Card, name: &str) -> Result<(), CardError> {
         // On the empty place of a card that was pulled out nothing is ever listed.
         return Err(CardError::missing(&at));
     }
-    match fs::remove_file(&at) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            return Err(CardError::new("cannot remove", &at, e));
-        }
-        _ => {}
-    }
-    sync_dir(card.root())?;
+    fat::remove_if_there(&at)?;
     let listed = fs::read_dir(card.root())
         .map_err(|e| CardError::new("cannot read", card.root(), e))?
         .flatten()

@@ -7,7 +7,7 @@ use super::outcome::{Flashed, PartFate, WhatCame, full};
 use super::rescue;
 use crate::camera::Camera;
 use crate::camera::machine::Prepared;
-use crate::card::CardError;
+use crate::card::fat;
 use crate::chip::{ChipError, Partition, Role};
 use crate::flash::journal::{self, Job, JobSource, Journal, Stage};
 use crate::flash::protection::Lifted;
@@ -209,8 +209,8 @@ fn remove_copy(camera: &Camera, job: &Job) {
         .file_name()
         .and_then(|name| name.to_str())
         .is_some_and(|name| name == copy_name(&job.id));
-    if is_copy && let Err(e) = std::fs::remove_file(&at) {
-        log::warn!("{}", CardError::new("cannot remove", &at, e));
+    if is_copy && let Err(e) = fat::remove_file(&at) {
+        log::warn!("{e}");
     }
 }
 
@@ -221,10 +221,8 @@ pub fn remove_unused_copy(camera: &Camera, id: &str) {
         return;
     }
     let at = camera.card().home().join("images").join(copy_name(id));
-    if at.exists()
-        && let Err(e) = std::fs::remove_file(&at)
-    {
-        log::warn!("{}", CardError::new("cannot remove", &at, e));
+    if let Err(e) = fat::remove_if_there(&at) {
+        log::warn!("{e}");
     }
 }
 

@@ -1,12 +1,11 @@
 //! The code on the card with which the first password is set: who can read the card owns the
 //! camera. A file beside it asks for a new one.
 
-use std::fs;
 use std::path::PathBuf;
 
 use super::{LoginError, random};
-use crate::card::Card;
-use crate::card::file::{read_bounded, replace, sync_dir};
+use crate::card::file::{read_bounded, replace};
+use crate::card::{Card, fat};
 
 /// The file with the code, in `mi360d/`.
 pub const SETUP_CODE: &str = "setup-code.txt";
@@ -63,7 +62,7 @@ fn is_code(plain: &str) -> bool {
 
 /// The code has done what it was for.
 pub(super) fn remove_code(card: &Card) {
-    remove(card, code_path(card));
+    remove(code_path(card));
 }
 
 /// Whether the owner asks for a new code. A folder or a file with an ending will do: some
@@ -75,21 +74,18 @@ pub(super) fn reset_asked(card: &Card) -> bool {
 /// The new code is there: the password goes, and the wish with it.
 pub(super) fn reset_done(card: &Card) {
     log::warn!("the password was reset by a file on the card");
-    remove(card, card.state_dir().join("password"));
+    remove(card.state_dir().join("password"));
     for path in reset_paths(card) {
-        remove(card, path);
+        remove(path);
     }
 }
 
-fn remove(card: &Card, path: PathBuf) {
+fn remove(path: PathBuf) {
     if !path.exists() {
         return;
     }
-    let gone = if path.is_dir() { fs::remove_dir(&path) } else { fs::remove_file(&path) };
+    let gone = if path.is_dir() { fat::remove_dir(&path) } else { fat::remove_file(&path) };
     if let Err(e) = gone {
-        log::warn!("{} stays: {e}", path.display());
-    }
-    if let Err(e) = sync_dir(path.parent().unwrap_or(card.root())) {
         log::warn!("{e}");
     }
 }
@@ -104,6 +100,8 @@ fn reset_paths(card: &Card) -> [PathBuf; 2] {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::super::error::ServiceError;
 use super::super::ssh::crypt;
+use crate::card::fat;
 use crate::card::file::{make_dir, read_bounded, replace, sync_dir};
 use crate::formats::json;
 
@@ -65,8 +66,7 @@ pub fn enable(dir: &Path, enabled: Option<bool>) -> Result<(), ServiceError> {
             sync_dir(&folder)?;
         }
         Some(false) if file.exists() => {
-            fs::remove_file(&file).map_err(failed)?;
-            sync_dir(&folder)?;
+            fat::remove_file(&file)?;
         }
         _ => {}
     }
