@@ -65,14 +65,14 @@ class Pollers:
 
 
 class CrowdTest(FlashTest):
-    def alone(self, wanted):
-        """Seconds of the same flash with one who watches."""
+    def planned(self, wanted):
+        """A camera at rest that has a plan for a flash: it, its daemon, and who asks it."""
         camera = self.camera()
         camera.start()
         camera.wait_http()
         headers = camera.log_in(PASSWORD)
         wait_set(camera)
-        wait_idle(camera)
+        pid = wait_idle(camera)
 
         def ask(method, path, body):
             body = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -82,36 +82,31 @@ class CrowdTest(FlashTest):
 
         image = ask("POST", "/api/v1/images", tf_image(wanted))["id"]
         plan = ask("POST", "/api/v1/plans", {"image": image})
-        job = ask("POST", "/api/v1/jobs", {"plan": plan["id"], "confirm": plan["confirm"]})
-        began, end = time.monotonic(), job
-        while end["state"] == "running" and camera.alive:
+        self.assertEqual(plan["blockers"], [])
+        begin = lambda: ask("POST", "/api/v1/jobs", {"plan": plan["id"], "confirm": plan["confirm"]})
+        return camera, pid, headers, begin
+
+    def ended(self, camera, headers, job, look=lambda end: None):
+        """What a job came to, and its seconds; `look` sees each answer on the way."""
+        began = time.monotonic()
+        while job["state"] == "running" and camera.alive:
             with contextlib.suppress(OSError, http.client.HTTPException):
-                end = json.loads(camera.http(
-                    f"/api/v1/jobs/{job['id']}?wait=1&since={end['seq']}", headers=headers)[2])
-        took = time.monotonic() - began
+                job = json.loads(camera.http(
+                    f"/api/v1/jobs/{job['id']}?wait=1&since={job['seq']}", headers=headers)[2])
+            look(job)
+        return job, time.monotonic() - began
+
+    def alone(self, wanted):
+        """Seconds of the same flash with one who watches."""
+        camera, _, headers, begin = self.planned(wanted)
+        _, took = self.ended(camera, headers, begin())
         camera.wait_end(180)
         return took
 
     def test_a_flash_in_a_crowd_tells_its_state_in_time_and_stays_small(self):
         wanted = other_chip()
         alone = self.alone(wanted)
-        camera = self.camera()
-        camera.start()
-        camera.wait_http()
-        headers = camera.log_in(PASSWORD)
-        wait_set(camera)
-        pid = wait_idle(camera)
-
-        def ask(method, path, body=None):
-            if isinstance(body, dict):
-                body = json.dumps(body).encode()
-            status, _, answer = camera.http(path, method, body, headers, 180)
-            self.assertIn(status, (200, 201, 202), answer)
-            return json.loads(answer)
-
-        image = ask("POST", "/api/v1/images", tf_image(wanted))["id"]
-        plan = ask("POST", "/api/v1/plans", {"image": image})
-        self.assertEqual(plan["blockers"], [])
+        camera, pid, headers, begin = self.planned(wanted)
 
         one = Pollers(camera, headers, 1)
         time.sleep(30)
@@ -126,8 +121,7 @@ class CrowdTest(FlashTest):
         for _ in range(IDLE):
             idle.append(camera.connect())
             self.addCleanup(idle[-1].close)
-        job = ask("POST", "/api/v1/jobs", {"plan": plan["id"], "confirm": plan["confirm"]})
-        began = time.monotonic()
+        job = begin()
         pollers = Pollers(camera, headers, POLLERS)
         lives = Pollers(camera, {}, 4, "/healthz")
         upload = {}
@@ -139,16 +133,15 @@ class CrowdTest(FlashTest):
 
         sender = threading.Thread(target=send)
         sender.start()
-        seq, memory, end = 0, 0, job
-        while end["state"] == "running" and camera.alive:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                end = json.loads(camera.http(f"/api/v1/jobs/{job['id']}?wait=1&since={seq}",
-                                             headers=headers)[2])
-                seq = end["seq"]
-            if end["state"] == "running" and "writing" in end["step"]:
+        memory = [0]
+
+        def look(now):
+            if now["state"] == "running" and "writing" in now["step"]:
                 with contextlib.suppress(CameraDied, TooLate):
-                    memory = max(memory, camera.memory(pid)["VmHWM"])
-        took = time.monotonic() - began
+                    memory.append(camera.memory(pid)["VmHWM"])
+
+        end, took = self.ended(camera, headers, job, look)
+        memory = max(memory)
         crowd = pollers.end()
         alive = lives.end()
         print(f"[crowd] in the flash, /healthz: half within "
