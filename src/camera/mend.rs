@@ -1,32 +1,42 @@
 //! What a power cut left hanging on the card is made harmless before anything new is written there:
-//! see [`crate::card::fat`]. No file loses a byte by it.
+//! see [`crate::card::fat`].
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Camera, flashing, images};
-use crate::backup::set::{self, SetState};
+use crate::backup::set::{SetName, UNFINISHED};
+use crate::backup::sums::SHA256SUMS;
 use crate::card::file::lock_dir;
-use crate::card::{Card, CardState, fat};
+use crate::card::{Card, CardState, Fault, fat};
 
-/// All but sets, at a start, while this process writes nothing yet.
+/// Entries looked at in one folder: a card may hold anything.
+const MANY: usize = 256;
+
+/// What becomes of a file whose chain is broken before its end.
+#[derive(Clone, Copy)]
+enum Broken {
+    Goes,
+    Stays,
+}
+
+/// All of it, at a start, while this process writes nothing yet.
 pub fn at_start(camera: &Camera) {
     let card = camera.card();
     if !is_ready(card) {
         return;
     }
-    let half_written = |name: &str| name == images::PART || name.strip_suffix(".new").is_some();
-    for folder in [card.root().to_owned(), card.home(), card.state_dir(), card.images()] {
-        trim(&folder, half_written);
+    unfinished_sets(card);
+    let identities = lock_dir(&card.identities());
+    let writer = camera.writer_lock();
+    if identities.as_ref().is_err_and(|e| e.fault() == Fault::Busy) || writer.is_err() {
+        return; // somebody else writes just now
     }
-    for folder in entries(&card.identities()) {
-        trim(&folder, half_written);
+    let root = card.root();
+    // Hacks lie deep: `hacks/NAME/bin/...`.
+    for (folder, depth) in [("", 0), ("mi360d", 2), ("manu_test", 0), ("hacks", 4)] {
+        trim_in(&root.join(folder), depth, fate);
     }
-    if let Ok(Some(_writer)) = camera.writer_lock() {
-        trim(&card.images(), flashing::is_copy_name);
-    }
-    // It grows all the time.
-    trim(&card.logs(), |name| name == "mi360d.log");
 }
 
 /// What was begun of a set, unless somebody makes one just now.
@@ -35,10 +45,26 @@ pub fn unfinished_sets(card: &Card) {
         return;
     }
     let Ok(_alone) = lock_dir(&card.backups()) else { return };
-    for set in set::list(&card.backups()) {
-        if set.state == SetState::Unfinished {
-            trim(&set.path, |_| true);
+    for entry in fs::read_dir(card.backups()).into_iter().flatten().flatten() {
+        let folder = entry.path();
+        let is_set = entry.file_name().to_str().is_some_and(|name| SetName::parse(name).is_some());
+        // Without the mark it was a set once, and is left alone; with sums all of it was synced.
+        if is_set && folder.join(UNFINISHED).exists() && !folder.join(SHA256SUMS).exists() {
+            trim_in(&folder, 0, |_| Some(Broken::Goes));
         }
+    }
+}
+
+/// Which files may hang, by their names.
+fn fate(name: &str) -> Option<Broken> {
+    match name.rsplit_once('.')?.1 {
+        "new" => Some(Broken::Goes),
+        _ if name == images::PART => Some(Broken::Goes),
+        // Logs grow all the time; an old program may be the one that is wanted again.
+        "old" | "log" => Some(Broken::Stays),
+        // An interrupted flash may need it.
+        _ if flashing::is_copy_name(name) => Some(Broken::Stays),
+        _ => None,
     }
 }
 
@@ -46,18 +72,20 @@ fn is_ready(card: &Card) -> bool {
     matches!(card.state(), CardState::Ready { .. })
 }
 
-fn trim(folder: &Path, wanted: impl Fn(&str) -> bool) {
-    for path in entries(folder) {
-        let named = path.file_name().and_then(|name| name.to_str()).is_some_and(&wanted);
-        if named
-            && path.is_file()
-            && let Err(e) = fat::trim(&path)
-        {
-            log::warn!("{e}");
+fn trim_in(folder: &Path, depth: u32, fate: fn(&str) -> Option<Broken>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten().take(MANY) {
+        let (path, name) = (entry.path(), entry.file_name());
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() && depth > 0 && name != "backups" {
+            trim_in(&path, depth - 1, fate);
+        }
+        let Some(broken) = name.to_str().filter(|_| kind.is_file()).and_then(fate) else {
+            continue;
+        };
+        let Err(e) = fat::trim(&path) else { continue };
+        log::warn!("{e}");
+        if e.fault() == Fault::Lying && matches!(broken, Broken::Goes) {
+            let _ = fat::remove_file(&path).inspect_err(|e| log::warn!("{e}"));
         }
     }
-}
-
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }

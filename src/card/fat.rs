@@ -7,7 +7,7 @@
 //!   loses it again once the first is removed. So what a cut has left is trimmed before anything
 //!   new is written;
 //! - where that cluster is still free, Linux makes the card read-only as soon as the file is
-//!   removed or shortened. The fault is gone by then: so it is made writable again.
+//!   removed or shortened. It has let go of the chain by then: so the card is made writable again.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -18,8 +18,8 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{MSDOS_SUPER_MAGIC, statfs};
 use nix::sys::statvfs::{FsFlags, statvfs};
 
-use super::CardError;
 use super::file::sync_dir;
+use super::{CardError, MOUNT_POINT};
 
 /// Removes a file; its clusters are free only after its name is gone from the card.
 ///
@@ -34,10 +34,7 @@ pub fn remove_file(path: &Path) -> Result<(), CardError> {
 /// # Errors
 /// [`CardError`], naming the file.
 pub fn remove_if_there(path: &Path) -> Result<(), CardError> {
-    match remove_file(path) {
-        Err(e) if e.source.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
-    }
+    absent_is_fine(remove_file(path))
 }
 
 /// The same for an empty folder.
@@ -48,63 +45,72 @@ pub fn remove_dir(path: &Path) -> Result<(), CardError> {
     remove(path, |path| fs::remove_dir(path))
 }
 
-/// Removes a file, or a folder with all in it.
+/// Removes a file, or a folder with all in it, as far as it is there.
 ///
 /// # Errors
 /// [`CardError`], naming what could not be removed.
 pub fn remove_tree(path: &Path) -> Result<(), CardError> {
-    let cannot = |e| CardError::new("cannot remove", path, e);
-    if !fs::symlink_metadata(path).map_err(cannot)?.is_dir() {
-        return remove_file(path);
+    if !fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()) {
+        return remove_if_there(path);
     }
+    let cannot = |e| CardError::new("cannot remove", path, e);
     for entry in fs::read_dir(path).map_err(cannot)? {
         remove_tree(&entry.map_err(cannot)?.path())?;
     }
-    remove_dir(path)
+    absent_is_fine(remove_dir(path))
 }
 
-fn remove(path: &Path, gone: impl Fn(&Path) -> io::Result<()>) -> Result<(), CardError> {
+fn absent_is_fine(done: Result<(), CardError>) -> Result<(), CardError> {
+    match done {
+        Err(e) if e.source.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+fn remove(path: &Path, gone: fn(&Path) -> io::Result<()>) -> Result<(), CardError> {
     // One that cannot be opened is removed all the same.
-    let held = File::open(path).ok();
+    let mut held = File::open(path).ok();
     gone(path).map_err(|e| CardError::new("cannot remove", path, e))?;
     let above = path.parent().unwrap_or(path);
     let named = sync_dir(above);
-    mended(above, || drop(held));
+    freed(above, &mut || drop(held.take()));
     named
 }
 
 /// Cuts off what lies behind a file's end: after a power cut that may be a cluster of another's.
 ///
 /// # Errors
-/// [`CardError`], naming the file.
+/// [`CardError`], naming the file; of kind [`super::Fault::Lying`] where its chain is broken before
+/// its end: nothing helps then but to remove it.
 pub fn trim(path: &Path) -> Result<(), CardError> {
     let failed = |e| CardError::new("cannot trim", path, e);
     let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
-    shorten(&file, path, length).and_then(|()| file.sync_all()).map_err(failed)
-}
-
-/// Gives a file a length that is not beyond its own.
-///
-/// # Errors
-/// Those of the file system.
-pub fn shorten(file: &File, path: &Path, length: u64) -> io::Result<()> {
     let above = path.parent().unwrap_or(path);
-    mended(above, || file.set_len(length))
+    // Where Linux stumbles over what it cuts off, it has set the end before: a second time is quiet.
+    let stumbles = || {
+        let mut done = Ok(());
+        freed(above, &mut || done = file.set_len(length)) || done.is_err()
+    };
+    if stumbles() && stumbles() {
+        return Err(CardError::lying(path));
+    }
+    file.sync_all().map_err(failed)
 }
 
-/// Does what frees clusters. Where Linux answers by making the card read-only, it met a chain that
-/// a power cut had broken off, and has let go of that chain: the card is made writable again.
-fn mended<T>(folder: &Path, free: impl FnOnce() -> T) -> T {
+/// Does what frees clusters; whether Linux stumbled over them. It answers by making the card
+/// read-only: what it stumbled over is let go, and the card is made writable again.
+pub(super) fn freed(folder: &Path, free: &mut dyn FnMut()) -> bool {
     let was_read_only = is_read_only(folder);
-    let done = free();
-    if !was_read_only && is_read_only(folder) && is_fat(folder) {
+    free();
+    let stumbled = !was_read_only && is_read_only(folder);
+    if stumbled && is_fat(folder) {
         match make_writable(folder) {
             Ok(()) => log::warn!("a power cut had left the card's FAT in disorder: mended"),
             Err(e) => log::error!("the card turned read-only, and stays so: {e}"),
         }
     }
-    done
+    stumbled
 }
 
 fn is_read_only(folder: &Path) -> bool {
@@ -115,14 +121,12 @@ fn is_fat(folder: &Path) -> bool {
     statfs(folder).is_ok_and(|stat| stat.filesystem_type() == MSDOS_SUPER_MAGIC)
 }
 
-/// Mounts what a folder lies on again, as it is, but to be written.
+/// Mounts the camera's card again, as it is, but to be written; no other file system.
 fn make_writable(folder: &Path) -> io::Result<()> {
-    let device = fs::metadata(folder)?.dev();
-    let top = folder
-        .ancestors()
-        .take_while(|above| fs::metadata(above).is_ok_and(|meta| meta.dev() == device))
-        .last()
-        .unwrap_or(folder);
+    let top = Path::new(MOUNT_POINT);
+    if fs::metadata(folder)?.dev() != fs::metadata(top)?.dev() {
+        return Err(io::Error::other("it is not the camera's card"));
+    }
     // These have the same bits in both calls.
     let kept = FsFlags::ST_NOSUID
         | FsFlags::ST_NODEV
@@ -133,4 +137,31 @@ fn make_writable(folder: &Path) -> io::Result<()> {
     let kept = MsFlags::from_bits_truncate((statvfs(top)?.flags() & kept).bits() as _);
     let none = None::<&str>;
     Ok(mount(none, top, none, MsFlags::MS_REMOUNT | kept, none)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_trimmed_file_keeps_its_bytes_and_what_is_removed_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b/upload.part");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, [7; 5000]).unwrap();
+        trim(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), [7; 5000]);
+        let above = path.parent().unwrap();
+        assert!(remove_dir(above).is_err(), "there is a file in it");
+        assert!(path.exists());
+        remove_file(&path).unwrap();
+        assert!(remove_file(&path).is_err());
+        remove_if_there(&path).unwrap();
+        fs::write(&path, b"again").unwrap();
+        remove_tree(&dir.path().join("a")).unwrap();
+        assert!(fs::read_dir(dir.path()).unwrap().next().is_none());
+        remove_tree(&path).unwrap();
+    }
 }

@@ -55,15 +55,20 @@ pub fn make_new_dir(path: &Path) -> Result<(), CardError> {
     sync_new_dir(path)
 }
 
-/// Any folder's sync brings the table of clusters too: by the one further up, a new folder has
-/// its own before its name leads there.
+/// Brings a new folder's name to the card, and what it leads to before that.
 fn sync_new_dir(path: &Path) -> Result<(), CardError> {
-    let Some(above) = path.parent() else { return Ok(()) };
-    if let Some(further_up) = above.parent().filter(|folder| folder.is_dir()) {
-        // It may lie above the card, on what cannot be synced.
-        let _ = sync_dir(further_up);
-    }
-    sync_dir(above)
+    sync_table(path);
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Brings FAT's table to the card, and not what lies in the folder of `path`: any folder's sync
+/// brings the table, and this is the folder above that.
+fn sync_table(path: &Path) {
+    let Some(above) = path.parent() else { return };
+    let device = |folder: &Path| fs::metadata(folder).map(|meta| meta.dev()).ok();
+    let further_up = above.parent().filter(|folder| device(folder) == device(above));
+    // Nothing hangs on it but the order of things: those that count are synced after it.
+    let _ = sync_dir(further_up.unwrap_or(above));
 }
 
 /// Brings a folder's entries to the card.
@@ -89,11 +94,10 @@ impl NewFile {
     /// # Errors
     /// [`CardError`], naming the file.
     pub fn create(path: PathBuf) -> Result<NewFile, CardError> {
-        let opened =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = opened
-            .and_then(|file| fat::shorten(&file, &path, 0).map(|()| file))
-            .map_err(|e| CardError::new("cannot write", &path, e))?;
+        // Shortened in its place, it would be free before its place is.
+        fat::remove_if_there(&path)?;
+        let opened = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
+        let file = opened.map_err(|e| CardError::new("cannot write", &path, e))?;
         Ok(NewFile { file, path })
     }
 
@@ -132,13 +136,13 @@ impl NewFile {
         advise(&self.file, at, length, PosixFadviseAdvice::POSIX_FADV_WILLNEED);
     }
 
-    /// Brings its bytes, its length and its place to the card; with the folder first the table of
-    /// clusters, so that the place is never one that the table calls free.
+    /// Brings its bytes, its length and its place to the card; the table of clusters first, so that
+    /// the place is not one that the table calls free.
     ///
     /// # Errors
     /// [`CardError`], naming the file.
     pub fn sync(&self) -> Result<(), CardError> {
-        self.path.parent().map_or(Ok(()), sync_dir)?;
+        sync_table(&self.path);
         self.file.sync_all().map_err(|e| CardError::new("cannot sync", &self.path, e))
     }
 
@@ -182,23 +186,21 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), CardError> {
     rename(&fresh, path)
 }
 
-/// Gives a proven file its name. FAT's rename is not atomic on 3.18: the file and its folder are
-/// synced after it. One that it replaces is held until then, and is there, whole, while the new
-/// name is not.
+/// Gives a proven file its name. FAT's rename is not atomic on 3.18. One that it replaces is held
+/// until the name is the new one's, and is there, whole, until then; where there was none, a power
+/// cut may leave an empty one, which is none to those who read it.
 ///
 /// # Errors
 /// [`CardError`], naming the file.
 pub fn rename(from: &Path, to: &Path) -> Result<(), CardError> {
-    let replaced = File::open(to).ok();
+    let mut replaced = File::open(to).ok();
     fs::rename(from, to).map_err(|e| CardError::new("cannot rename", from, e))?;
     let above = to.parent().unwrap_or(to);
-    if replaced.is_some() {
-        // The old name goes first: two names for one file would cost both.
-        sync_dir(above)?;
-    }
+    // The old name goes first: two names for one file would cost both.
+    sync_dir(above)?;
     let synced = File::open(to).and_then(|file| file.sync_all());
-    synced.map_err(|e| CardError::new("cannot sync", to, e))?;
-    sync_dir(above)
+    fat::freed(above, &mut || drop(replaced.take()));
+    synced.map_err(|e| CardError::new("cannot sync", to, e))
 }
 
 /// Opens a file so that what is read comes from the card, not from memory.

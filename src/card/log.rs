@@ -7,6 +7,8 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::file::sync_dir;
+
 /// Lines kept in memory for the page; the oldest go first.
 const KEPT_LINES: usize = 400;
 /// The longest line kept, in bytes; a longer one is cut.
@@ -158,7 +160,12 @@ impl Target {
         }
         if self.written >= self.limit {
             self.file = None;
-            let _ = fs::rename(&self.path, self.path.with_file_name("mi360d.1.log"));
+            let old = self.path.with_file_name("mi360d.1.log");
+            // Held until its name is the other one's: see `fat`, which logs, and so cannot help here.
+            let held = File::open(&old);
+            let _ = fs::rename(&self.path, &old);
+            let _ = self.path.parent().map(sync_dir);
+            drop(held);
             self.open();
         }
         let Some(file) = &mut self.file else { return false };

@@ -91,10 +91,19 @@ pub fn is_of_a_job(name: &str) -> bool {
     name == JOB || carried.is_some()
 }
 
+/// Whether the newest slot, whosever, is not that of a flash that ended.
+pub fn is_unclosed(card: &Card) -> bool {
+    let slots = read_bounded(&paths(card).1, SLOT as u64 * SLOTS).unwrap_or_default();
+    let newest = slots.chunks_exact(SLOT).filter_map(parse).max_by_key(|(sequence, ..)| *sequence);
+    newest.is_some_and(|(.., stage)| !matches!(stage, Stage::Closed))
+}
+
 /// Looks for a flash that was interrupted; changes nothing.
 pub fn find(card: &Card) -> Found {
     let (job_path, path) = paths(card);
     let text = match read_bounded(&job_path, LIMIT) {
+        // The power went while it got its name: nothing was begun.
+        Ok(text) if text.is_empty() && !is_unclosed(card) => return Found::Nothing,
         Ok(text) => text,
         Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => return Found::Nothing,
         Err(e) => return Found::Damaged { reason: e.to_string() },

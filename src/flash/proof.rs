@@ -77,14 +77,21 @@ impl<'scope> Proof<'scope> {
             .stack_size(STACK)
             .spawn_scoped(threads, move || {
                 let mut hasher = Sha256::new();
+                // After one that cannot be read the flash ends, and block 0 waits to be written.
+                let mut failed = false;
                 for work in work {
                     match work {
                         Work::Hash(bytes) => {
                             hasher.update(&bytes);
                             let _ = give_back.try_send(bytes);
                         }
+                        Work::Read(..) if failed => {
+                            let _ = content.send(Err(FlashError::Interrupted));
+                        }
                         Work::Read(number, buffer) => {
-                            let _ = content.send(read(plan, number, buffer));
+                            let read = read(plan, number, buffer);
+                            failed = read.is_err();
+                            let _ = content.send(read);
                         }
                     }
                 }

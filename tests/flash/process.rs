@@ -130,6 +130,28 @@ fn a_start_takes_away_what_flashes_that_are_over_have_left() {
 }
 
 #[test]
+fn the_copy_that_another_job_was_given_is_not_taken_away_from_it() {
+    let bench = Bench::new();
+    let images = bench.home().join("images");
+    std::fs::create_dir_all(&images).unwrap();
+    // An earlier job's copy, which the owner flashes from where it lies.
+    let path = images.join("job-00112233445566ff.img");
+    std::fs::write(&path, six_blocks()).unwrap();
+    let cut = bench.run(&["flash", path.to_str().unwrap(), "--confirm", PHRASE], "cut@700");
+    assert_eq!(cut.status, Some(137), "{cut:?}");
+    bench.camera("").remove_leftovers();
+    assert!(path.exists(), "the interrupted flash needs it");
+    let resumed = bench.run(&["--json", "resume"], "");
+    assert_eq!(resumed.json()["outcome"], "done", "{resumed:?}");
+    // What is to be done is lost, and not that something is: nothing is taken away.
+    let cut = bench.run(&["restore", "1", "--confirm", PHRASE], "cut@300");
+    assert_eq!(cut.status, Some(137), "{cut:?}");
+    std::fs::remove_file(bench.home().join("state/flash.toml")).unwrap();
+    bench.camera("").remove_leftovers();
+    assert!(path.exists(), "the journal tells of a flash that has not ended");
+}
+
+#[test]
 fn a_start_of_the_daemon_goes_on_by_itself() {
     let bench = Bench::new();
     let tf = six_blocks();

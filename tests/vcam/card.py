@@ -92,22 +92,24 @@ class Card:
         runs = [[int(end) for end in run.split("-")] for run in told.split(",")]
         return [cluster for run in runs for cluster in range(run[0], run[-1] + 1)]
 
-    def hang(self, name):
-        """What a power cut can leave: behind a file's last cluster the table leads to one that
-        it calls free. Returns that one."""
-        last = self.clusters(name)[-1]
+    def hang(self, name, after=-1):
+        """What a power cut can leave: behind a file's last cluster (or the one of that number)
+        the table leads to one that it calls free, the first behind the file. Returns that one."""
+        clusters = self.clusters(name)
+        last, free = clusters[after], clusters[-1] + 1
         with open(self.path, "r+b") as image:
             image.seek(self.offset)
             boot = image.read(48)
             sector, reserved, tables = struct.unpack_from("<H", boot, 11)[0], *struct.unpack_from("<HB", boot, 14)
             size = struct.unpack_from("<I", boot, 36)[0] * sector
             table = self.offset + reserved * sector
-            image.seek(table + 4 * (last + 1))
-            assert image.read(4) == bytes(4), "the next cluster is not free"
+            image.seek(table + 4 * free)
+            while image.read(4) != bytes(4):
+                free += 1
             for copy in range(tables):
                 image.seek(table + copy * size + 4 * last)
-                image.write(struct.pack("<I", last + 1))
-        return last + 1
+                image.write(struct.pack("<I", free))
+        return free
 
     def disorder(self):
         """What a check of its file system finds that costs somebody his files."""

@@ -99,11 +99,16 @@ class CardTest(DaemonTest):
         chip = camera.flash.read_bytes()
         for name, content in (("UNFINISHED", b""), ("chip.bin", chip[:3_000_000]), ("BOOT.bin", chip[:100_000])):
             camera.card.add(f"{begun}/{name}", content)
-        camera.card.add("between", bytes(1000))
         camera.card.add("mi360d/images/upload.part", chip[:100_000])
-        camera.card.remove("between")
-        hanging = [camera.card.hang(f"{begun}/BOOT.bin"), camera.card.hang("mi360d/images/upload.part")]
-        self.assertEqual(len(camera.card.disorder()), 2, "what this is about")
+        camera.card.add("mi360d/state/tokens.new", chip[:3000])
+        hanging = [
+            camera.card.hang(f"{begun}/BOOT.bin"),
+            camera.card.hang("mi360d/images/upload.part"),
+            # Broken in its middle, and right before its end.
+            camera.card.hang(f"{begun}/chip.bin", 2000),
+            camera.card.hang("mi360d/state/tokens.new", -2),
+        ]
+        self.assertEqual(len(camera.card.disorder()), 4, "what this is about")
         camera.start()
         wait_set(camera)
         wait_idle(camera)

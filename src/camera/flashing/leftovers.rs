@@ -12,16 +12,20 @@ use crate::flash::journal::{self, Found};
 
 /// Takes it away, unless somebody flashes just now.
 pub fn remove(camera: &Camera) {
+    if camera.jobs().running().is_some() {
+        return; // it may be about to flash, and would find the lock taken
+    }
     let Ok(Some(_writer)) = camera.writer_lock() else { return };
     let card = camera.card();
     let open = match journal::find(card) {
         Found::Open(job, _) => Some(writing::copy_name(&job.id)),
-        Found::Nothing => None,
+        Found::Nothing if !journal::is_unclosed(card) => None,
         // It may name any of them.
-        Found::Damaged { .. } => return,
+        _ => return,
     };
-    let mut left =
-        among(card.images(), |name| writing::is_copy_name(name) && open.as_deref() != Some(name));
+    // An open job may have been given the copy that another one left.
+    let needed = |name: &str| open.as_deref() == Some(name) || camera.needs_for_resume(name);
+    let mut left = among(card.images(), |name| writing::is_copy_name(name) && !needed(name));
     if open.is_none() {
         left.extend(among(card.state_dir(), journal::is_of_a_job));
         left.extend(among(card.root().to_owned(), rescue::is_half_copied));

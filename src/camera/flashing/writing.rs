@@ -66,6 +66,8 @@ pub fn write(
     let fed = Fed { watch, ready: ready.as_ref() };
     let mut tally = Tally { total: parts.iter().map(PartPlan::writes).sum(), ..Tally::default() };
     show(&fed, parts);
+    // What was counted before, of a copy or a backup, is over.
+    fed.progress(0, tally.total);
     let before = chip.spent();
     let mut begun: Option<Instant> = None;
     let mut ended: Option<Instant> = None;

@@ -88,7 +88,11 @@ try() {
         kill -9 "$child" 2>/dev/null
         wait "$child"
         say "$(now): the new program does not answer: the old one comes back"
-        [ -s "$program.old" ] && mv -f "$program.old" "$program"
+        if [ -s "$program.old" ]; then
+            # Held open until its name is the old one's: FAT would free it first.
+            { mv -f "$program.old" "$program"; sync; } 9<"$program" ||
+                mv -f "$program.old" "$program"
+        fi
         rm -f "$trial"
         sync
         # A card that takes nothing any more must not hold the old program up.
