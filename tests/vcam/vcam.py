@@ -9,6 +9,7 @@ kill() is a power cut: the chip and the card are then what they were.
 """
 
 import base64
+import functools
 import http.client
 import json
 import re
@@ -29,6 +30,19 @@ from card import Card
 # in this PC's page cache, which outlives a killed QEMU. So SIGKILL is a power cut
 # without the fdatasync for each 512 bytes that "writethrough" costs.
 CACHE = "unsafe"
+
+
+@functools.cache
+def chip_aio():
+    """How QEMU brings each page of the chip to its file: where it may, without threads of its own,
+    which would take the processor that the guest's second one runs on."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.truncate(1 << 20)
+        tried = subprocess.run(
+            ["qemu-system-arm", "-M", "none", "-display", "none", "-monitor", "stdio",
+             "-drive", f"file={file.name},if=none,format=raw,aio=io_uring"],
+            input=b"quit\n", capture_output=True)
+    return ",aio=io_uring" if tried.returncode == 0 else ""
 
 
 class CameraDied(Exception):
@@ -105,7 +119,7 @@ class VirtualCamera:
             "-kernel", parts.kernel, "-initrd", parts.initramfs,
             "-dtb", parts.dtbs[self.flash_map],
             "-append", f"console=ttyS4,115200n8 loglevel=4 panic=1 {append}",
-            "-drive", f"file={self.flash},if=mtd,format=raw,index=0,id=chip,cache={CACHE}",
+            "-drive", f"file={self.flash},if=mtd,format=raw,index=0,id=chip,cache={CACHE}{chip_aio()}",
             "-nic", self.nic or "user" + "".join(
                 f",hostfwd=tcp:127.0.0.1:{here}-:{there}"
                 for there, here in {self.guest_port: self.port, **self.more_ports}.items()),
