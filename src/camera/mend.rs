@@ -20,6 +20,8 @@ enum Broken {
     Stays,
 }
 
+type Fate = fn(&str) -> Option<Broken>;
+
 /// All of it, at a start, while this process writes nothing yet.
 pub fn at_start(camera: &Camera) {
     let card = camera.card();
@@ -47,10 +49,13 @@ pub fn unfinished_sets(card: &Card) {
     let Ok(_alone) = lock_dir(&card.backups()) else { return };
     for entry in fs::read_dir(card.backups()).into_iter().flatten().flatten() {
         let folder = entry.path();
-        let is_set = entry.file_name().to_str().is_some_and(|name| SetName::parse(name).is_some());
         // Without the mark it was a set once, and is left alone; with sums all of it was synced.
-        if is_set && folder.join(UNFINISHED).exists() && !folder.join(SHA256SUMS).exists() {
-            trim_in(&folder, 0, |_| Some(Broken::Goes));
+        let Some(name) = entry.file_name().to_str().and_then(SetName::parse) else { continue };
+        if folder.join(UNFINISHED).exists() && !folder.join(SHA256SUMS).exists() {
+            // What was begun of a chip with gaps may be all there is of it.
+            let whole = name.digits.is_some();
+            let fate: Fate = if whole { |_| Some(Broken::Goes) } else { |_| Some(Broken::Stays) };
+            trim_in(&folder, 0, fate);
         }
     }
 }
@@ -58,12 +63,11 @@ pub fn unfinished_sets(card: &Card) {
 /// Which files may hang, by their names.
 fn fate(name: &str) -> Option<Broken> {
     match name.rsplit_once('.')?.1 {
-        "new" => Some(Broken::Goes),
-        _ if name == images::PART => Some(Broken::Goes),
-        // Logs grow all the time; an old program may be the one that is wanted again.
-        "old" | "log" => Some(Broken::Stays),
-        // An interrupted flash may need it.
-        _ if flashing::is_copy_name(name) => Some(Broken::Stays),
+        // An old program that is wanted again was proven. Logs grow all the time.
+        "new" | "old" | "log" => Some(Broken::Goes),
+        _ if name == images::PART || name.starts_with("starts.") => Some(Broken::Goes),
+        // An interrupted flash may need them.
+        _ if flashing::is_copy_name(name) || name.starts_with("carried-") => Some(Broken::Stays),
         _ => None,
     }
 }
@@ -72,7 +76,7 @@ fn is_ready(card: &Card) -> bool {
     matches!(card.state(), CardState::Ready { .. })
 }
 
-fn trim_in(folder: &Path, depth: u32, fate: fn(&str) -> Option<Broken>) {
+fn trim_in(folder: &Path, depth: u32, fate: Fate) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten().take(MANY) {
         let (path, name) = (entry.path(), entry.file_name());
         let Ok(kind) = entry.file_type() else { continue };

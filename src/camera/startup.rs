@@ -78,6 +78,7 @@ pub fn look_again(camera: &Arc<Camera>) {
     };
     if gone && matches!(camera.card().state(), CardState::Ready { .. }) {
         log::warn!("what was saved is no longer on the card: saving it again");
+        mend::at_start(camera);
         camera.secure_identity();
         camera.state().proofs.clear();
         beside_serving(camera);

@@ -165,6 +165,7 @@ impl Target {
             let held = File::open(&old);
             let _ = fs::rename(&self.path, &old);
             let _ = self.path.parent().map(sync_dir);
+            let _ = File::open(&old).and_then(|file| file.sync_all());
             drop(held);
             self.open();
         }

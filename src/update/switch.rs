@@ -209,12 +209,13 @@ fn lay_beside(
     Ok(())
 }
 
-fn proven(path: &Path, wanted: &[u8]) -> Result<(), UpdateError> {
+fn proven(path: &Path, wanted: &[u8]) -> Result<(), CardError> {
     let read = verify::hash_file(path, &mut |_| {})?;
-    if read[..] == *wanted { Ok(()) } else { Err(CardError::lying(path).into()) }
+    if read[..] == *wanted { Ok(()) } else { Err(CardError::lying(path)) }
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), UpdateError> {
+fn copy(from: &Path, to: &Path) -> Result<(), CardError> {
+    fat::remove_if_there(to)?;
     let copied = fs::copy(from, to).and_then(|_| File::open(to)?.sync_all());
     copied.map_err(|e| CardError::new("cannot write", to, e))?;
     proven(to, &verify::hash_file(from, &mut |_| {})?)
@@ -262,16 +263,23 @@ pub fn take_back(card: &Card) -> Result<(), CardError> {
 fn back(card: &Card, note: &Note) -> Result<(), CardError> {
     for (had, path) in &note.files {
         let place = card.root().join(path);
-        let old = beside(&place, ".old");
+        let (old, new) = (beside(&place, ".old"), beside(&place, ".new"));
         match (had, old.exists()) {
-            (true, true) => rename(&old, &place)?,
-            // Back already, or never touched.
+            // By a copy: a name that is renamed may be the one that a power cut costs.
+            (true, true) => copy(&old, &new)
+                .and_then(|()| rename(&new, &place))
+                .or_else(|_| rename(&old, &place))?, // no room for a copy
+            // Never touched.
             (true, false) => {}
             (false, _) => fat::remove_if_there(&place)?,
         }
-        fat::remove_if_there(&beside(&place, ".new"))?;
+        fat::remove_if_there(&new)?;
     }
     fat::remove_if_there(&card.root().join(TRIAL))?;
     fat::remove_if_there(&note_path(card))?;
-    sync_dir(&card.state_dir())
+    // Only now: until here a start goes on with them.
+    for (_, path) in &note.files {
+        fat::remove_if_there(&beside(&card.root().join(path), ".old"))?;
+    }
+    Ok(())
 }

@@ -104,10 +104,7 @@ impl Spool for Uploads {
             .map_or_else(String::new, |h| decode(h.value));
         let asks = head.expects_continue && head.version == Version::Http11;
         Verdict::Taken(Box::new(move |stream, begun| {
-            let body = move || {
-                let _place = place;
-                receive(&camera, stream, &begun, asks, size, &name);
-            };
+            let body = move || receive(&camera, stream, &begun, asks, size, &name, place);
             let thread = std::thread::Builder::new().name("upload".into()).stack_size(STACK);
             if let Err(e) = thread.spawn(body) {
                 log::error!("an upload has no thread: {e}");
@@ -116,7 +113,15 @@ impl Spool for Uploads {
     }
 }
 
-fn receive(camera: &Camera, stream: TcpStream, begun: &[u8], asks: bool, size: u64, name: &str) {
+fn receive(
+    camera: &Camera,
+    stream: TcpStream,
+    begun: &[u8],
+    asks: bool,
+    size: u64,
+    name: &str,
+    place: Place,
+) {
     let ready = stream
         .set_nonblocking(false)
         .and_then(|()| stream.set_read_timeout(Some(STALL)))
@@ -159,6 +164,8 @@ fn receive(camera: &Camera, stream: TcpStream, begun: &[u8], asks: bool, size: u
             (problem.status, problem.document().to_string())
         }
     };
+    // Whoever has read the answer may send the next one.
+    drop(place);
     let sent = (&stream).write_all(&response(status, &body));
     // Closing with unread bytes would take the answer from the client again.
     if sent.is_ok() && stream.shutdown(Shutdown::Write).is_ok() {

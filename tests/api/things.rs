@@ -94,6 +94,18 @@ fn what_is_too_large_broken_off_or_unasked_leaves_nothing() {
         format!("POST /api/v1/images HTTP/1.1\r\nHost: localhost\r\n{who}\r\n").as_bytes(),
     );
     assert_eq!(answer.unwrap().status, 411);
+    // Who has the answer may send the next one, also while the connection still stands.
+    let mut kept = std::net::TcpStream::connect(("127.0.0.1", daemon.port)).unwrap();
+    {
+        use std::io::{Read as _, Write as _};
+        kept.write_all(head(5, &who).as_bytes()).unwrap();
+        kept.write_all(b"12345").unwrap();
+        let mut said = String::new();
+        kept.read_to_string(&mut said).unwrap();
+        assert!(said.starts_with("HTTP/1.1 201 "), "{said}");
+    }
+    assert_eq!(upload(&daemon, "x", b"the next").status, 201);
+    drop(kept);
     // A place that was taken is free again.
     assert_eq!(upload(&daemon, "x", b"small").status, 201);
 }

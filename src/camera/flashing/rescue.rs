@@ -121,7 +121,7 @@ pub fn place(
             .map(|n| card.root().join(format!("{name}.other{n}")))
             .find(|path| !path.exists())
             .unwrap_or_else(|| card.root().join(format!("{name}.other")));
-        fs::rename(&at, &aside).map_err(|e| CardError::new("cannot rename", &at, e))?;
+        rename(&at, &aside)?;
         log::warn!("{name} on the card was another image: it is {} now", aside.display());
     }
     // A half-copied one never has the name.

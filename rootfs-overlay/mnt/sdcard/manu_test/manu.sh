@@ -88,10 +88,15 @@ try() {
         kill -9 "$child" 2>/dev/null
         wait "$child"
         say "$(now): the new program does not answer: the old one comes back"
+        # By a copy: the name that is renamed may be the one that a power cut costs.
         if [ -s "$program.old" ]; then
-            # Held open until its name is the old one's: FAT would free it first.
-            { mv -f "$program.old" "$program"; sync; } 9<"$program" ||
+            if cp "$program.old" "$program.new" && same "$program.old" "$program.new"; then
+                sync
+                mv -f "$program.new" "$program"
+            else
                 mv -f "$program.old" "$program"
+            fi
+            sync
         fi
         rm -f "$trial"
         sync
