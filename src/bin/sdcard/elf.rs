@@ -3,7 +3,7 @@
 /// The most that the camera's binary may weigh, in bytes. The copy that runs
 /// lies in the camera's memory, of which 37 MiB are free before the stock
 /// programs start: docs/ARCHITECTURE.md, "Weight".
-pub const SIZE_LIMIT: usize = 1_572_864;
+pub const SIZE_LIMIT: usize = 2_359_296;
 
 const CLASS_32: u8 = 1;
 const LITTLE_ENDIAN: u8 = 1;
