@@ -10,59 +10,21 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use mi360d::chip::FlashMap;
-use mi360d::formats::{tf, uimage, xz};
+use mi360d::formats::tf;
 use mi360d::image::genuine::{Genuineness, How, Why, check};
-use mi360d::image::{Slices, Target, uboot_key};
-use sha2::{Digest as _, Sha256, Sha512};
-use synthetic::{chip, noise, tf_image};
+use mi360d::image::{Slices, Target, uboot, uboot_key};
+use sha2::{Digest as _, Sha256};
+use synthetic::signed::{self, KEY_AT, boot_with, key};
+use synthetic::{noise, tf_image};
 
-/// Where the synthetic U-Boot runs, and where its key stands: at an odd place.
-const BASE: u32 = 0x23E0_0000;
-const KEY_AT: usize = 0x1_2347;
-
-fn key(seed: u8) -> SigningKey {
-    SigningKey::from_bytes(&[seed; 32])
-}
-
-/// What compiled code looks like, as far as it matters: handlers, code, texts,
-/// the addresses that the code uses, other addresses, and the key.
-fn uboot(key: &SigningKey) -> Vec<u8> {
-    let mut out = noise(0x1_3000);
-    let mut word = |at: usize, word: u32| out[at..at + 4].copy_from_slice(&word.to_le_bytes());
-    for (i, handler) in (0x60..).step_by(0x60).take(7).enumerate() {
-        word(0x20 + 4 * i, BASE + handler);
-    }
-    for i in 0..200 {
-        word(0x8000 + 16 * i, BASE + 0xC000 + 40 * i as u32);
-    }
-    word(0x5A80, BASE + 0x1_1001);
-    word(0x5A90, BASE + KEY_AT as u32);
-    let text = b"\0Verifying singature using libsodium\n\0";
-    out[0x1_1000..0x1_1000 + text.len()].copy_from_slice(text);
-    out[KEY_AT..KEY_AT + 32].copy_from_slice(key.verifying_key().as_bytes());
-    out
-}
-
-fn boot_with(data: &[u8]) -> Vec<u8> {
-    let mut boot = chip("ipc009")[..0x5_0000].to_vec();
-    let image = uimage::build(synthetic::I3_BOOT, 1, data).unwrap();
-    boot[0x3_0000..0x3_0000 + image.len()].copy_from_slice(&image);
-    boot
-}
-
-/// A BOOT of this U-Boot, in xz as the vendor's is.
+/// A BOOT of a U-Boot with this key.
 fn boot(key: &SigningKey) -> Vec<u8> {
-    boot_with(&xz::build(&uboot(key)))
+    signed::boot(key, "tf_recovery.img")
 }
 
 /// A tf image with this key's signature.
 fn signed(key: &SigningKey) -> Vec<u8> {
-    let mut image = tf_image("ipc009");
-    let mut hash = Sha512::new();
-    hash.update(&image[..tf::BODY as usize]);
-    let signature = key.sign_prehashed(hash, None).unwrap().to_bytes();
-    image[tf::BODY as usize..tf::BODY as usize + 64].copy_from_slice(&signature);
-    image
+    signed::sign(key, tf_image("ipc009"))
 }
 
 fn judge(image: &Vec<u8>, boot: &Vec<u8>) -> Genuineness {
@@ -75,7 +37,7 @@ fn a_signature_by_the_key_in_the_boot_loader_is_genuine() {
     let wanted = Genuineness::Genuine(How::Signature { key_at: KEY_AT });
     assert_eq!(judge(&signed(&key), &boot(&key)), wanted);
     // One that is not packed.
-    let code = uboot(&key);
+    let code = signed::uboot(&key, "tf_recovery.img");
     assert_eq!(judge(&signed(&key), &boot_with(&code)), wanted);
 }
 
@@ -101,7 +63,7 @@ fn a_signature_by_a_key_that_is_not_there_is_not_proven() {
     let Genuineness::NotProven(Why::NoKey { tried }) = found else { unreachable!("{found:?}") };
     assert!(tried > 0);
     // Where the address of the key is nowhere, it is not found.
-    let mut code = uboot(&key(1));
+    let mut code = signed::uboot(&key(1), "tf_recovery.img");
     code[0x5A90..0x5A94].fill(0);
     let found = judge(&signed(&key(1)), &boot_with(&code));
     assert!(matches!(found, Genuineness::NotProven(Why::NoKey { .. })), "{found:?}");
@@ -109,7 +71,7 @@ fn a_signature_by_a_key_that_is_not_there_is_not_proven() {
 
 #[test]
 fn a_key_that_no_text_tells_of_is_found_by_its_address_alone() {
-    let mut code = uboot(&key(1));
+    let mut code = signed::uboot(&key(1), "tf_recovery.img");
     code[0x1_1000..0x1_1030].fill(0);
     assert!(judge(&signed(&key(1)), &boot_with(&code)).is_genuine());
 }
@@ -190,4 +152,10 @@ fn the_key_in_the_real_boot_loader_is_among_the_first_that_are_tried() {
     let result = judge(&signed(&key(1)), &real);
     eprintln!("{result:?} after {:?}", began.elapsed());
     assert!(!result.is_genuine());
+}
+
+#[test]
+fn the_real_boot_loader_names_the_one_image_that_it_takes_from_a_card() {
+    let Some(real) = samples::read("ipc019/BOOT.bin") else { return };
+    assert_eq!(uboot::rescue_names(&real).unwrap(), ["tf_update.img"]);
 }

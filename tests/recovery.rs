@@ -60,7 +60,8 @@ fn golden(name: &str, text: &str) {
 #[test]
 fn the_way_back_is_written_for_each_map() {
     for model in ["ipc009", "ipc019"] {
-        let text = recovery::text(&manifest(model, "healthy"), "0001-3f9a12bc");
+        let text =
+            recovery::text(&manifest(model, "healthy"), &["tf_recovery.img"], "0001-3f9a12bc");
         golden(&format!("RECOVERY-{model}.txt"), &text);
     }
 }
@@ -68,7 +69,8 @@ fn the_way_back_is_written_for_each_map() {
 #[test]
 fn the_commands_are_those_of_this_camera_and_never_for_boot() {
     for model in ["ipc009", "ipc019"] {
-        let text = recovery::text(&manifest(model, "healthy"), "0001-3f9a12bc");
+        let text =
+            recovery::text(&manifest(model, "healthy"), &["tf_recovery.img"], "0001-3f9a12bc");
         for p in FlashMap::stock(model).unwrap().partitions {
             let (at, size) = (p.offset.unwrap(), p.size);
             let lines = format!(
@@ -88,13 +90,27 @@ fn the_commands_are_those_of_this_camera_and_never_for_boot() {
 
 #[test]
 fn a_blank_identity_is_never_told_to_be_written() {
-    let text = recovery::text(&manifest("ipc009", "blank"), "0002-3f9a12bc");
+    let text = recovery::text(&manifest("ipc009", "blank"), &["tf_recovery.img"], "0002-3f9a12bc");
     assert!(!text.contains("sf erase 0xff0000") && text.contains("FACTORY is left out"), "{text}");
 }
 
 #[test]
+fn a_boot_loader_that_names_no_image_is_never_promised_to_help() {
+    let of =
+        |rescue: &[&str]| recovery::text(&manifest("ipc019", "healthy"), rescue, "0001-3f9a12bc");
+    assert!(of(&["tf_update.img"]).contains("as tf_update.img,\n"));
+    assert!(!of(&["tf_update.img"]).contains("tf_recovery.img"));
+    assert!(
+        of(&["tf_recovery.img", "tf_update.img"]).contains("as tf_recovery.img or tf_update.img,")
+    );
+    let none = of(&[]);
+    assert!(none.contains("do not count on") && !none.contains("written at power-up"), "{none}");
+}
+
+#[test]
 fn no_line_is_wider_than_an_editor() {
-    let text = recovery::text(&manifest("ipc019", "healthy"), "0001-3f9a12bc");
+    let text =
+        recovery::text(&manifest("ipc019", "healthy"), &["tf_recovery.img"], "0001-3f9a12bc");
     for line in text.lines() {
         assert!(line.chars().count() <= 90, "{line}");
     }

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::formats::sha256::Sha256;
+use crate::image::{OnChip, uboot};
 
 use super::describe::{block_sums, manifest};
 use super::manifest::{MANIFEST, Manifest, owner};
@@ -152,7 +153,11 @@ fn fill(
     let manifest = manifest(request, first, &second);
     let text = manifest.to_text();
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    let recovery = recovery::text(&manifest, &name);
+    let boot = request.chip.map().by_role(Role::Boot);
+    let boot = boot.map(|part| OnChip { chip: request.chip, part });
+    // A BOOT that cannot be read names nothing.
+    let rescue = boot.and_then(|boot| uboot::rescue_names(&boot).ok()).unwrap_or_default();
+    let recovery = recovery::text(&manifest, &rescue, &name);
     let blocks = block_sums(request.chip, &second, &manifest, &text, &recovery);
     let texts =
         [(MANIFEST, text.as_str()), (RECOVERY, recovery.as_str()), (BLOCKSUMS, blocks.as_str())];

@@ -13,8 +13,9 @@ use crate::formats::uimage::Family;
 /// Where U-Boot of these cameras loads files to.
 const LOAD_ADDRESS: u32 = 0x2100_0000;
 
-/// The text for the set in the folder of this name.
-pub fn text(manifest: &Manifest, folder: &str) -> String {
+/// The text for the set in the folder of this name. `rescue`: the names under which this camera's
+/// U-Boot looks for an image on the card.
+pub fn text(manifest: &Manifest, rescue: &[&str], folder: &str) -> String {
     let mut text = String::new();
     head(&mut text, manifest, folder);
     if !manifest.complete {
@@ -23,7 +24,7 @@ pub fn text(manifest: &Manifest, folder: &str) -> String {
     }
     programmer(&mut text, manifest);
     console(&mut text, manifest, folder);
-    card(&mut text, manifest, folder);
+    card(&mut text, rescue, folder);
     text
 }
 
@@ -157,7 +158,7 @@ fn console(text: &mut String, manifest: &Manifest, folder: &str) {
     );
 }
 
-fn card(text: &mut String, manifest: &Manifest, folder: &str) {
+fn card(text: &mut String, rescue: &[&str], folder: &str) {
     let _ = writeln!(
         text,
         "3. FROM THE CARD (while Linux still starts)\n\n\
@@ -166,21 +167,29 @@ fn card(text: &mut String, manifest: &Manifest, folder: &str) {
          \x20    /mnt/sdcard/mi360d/mi360d restore {folder}\n\n\
          \x20  It shows first what it would change, and asks for a phrase.\n"
     );
-    let names = match family(manifest) {
-        Some(Family::I3) => "tf_recovery.img",
-        Some(Family::I6) => "tf_update.img",
-        _ => "tf_recovery.img (MStar) or tf_update.img (SigmaStar)",
-    };
-    let _ = write!(
+    if rescue.is_empty() {
+        put(
+            text,
+            "   A camera whose KERNEL or ROOTFS is broken does not get that far. Its boot loader names\n\
+             \x20  no image that it would take from a card, so do not count on a tf_recovery.img or\n\
+             \x20  tf_update.img: use 1 or 2 above.\n\n",
+        );
+    } else {
+        let names = rescue.join(" or ");
+        let _ = writeln!(
+            text,
+            "   A camera whose KERNEL or ROOTFS is broken does not get that far. Then its boot loader\n\
+             \x20  helps, if you have an image that the vendor signed, for this model and older than\n\
+             \x20  4.0.9: put it at the top of the card as {names},\n\
+             \x20  the name that this camera's boot loader looks for, and it is written at power-up.\n\
+             \x20  Take it away afterwards, or it is written again. That Linux renames it to .bak\n\
+             \x20  says nothing about success.\n"
+        );
+    }
+    put(
         text,
-        "   A camera whose KERNEL or ROOTFS is broken does not get that far. Then the boot loader\n\
-         \x20  helps, if you have an image that the vendor signed, for this model and older than\n\
-         \x20  4.0.9: put it at the top of the card, named\n\
-         \x20  {names}, and it is written at power-up. Take it away\n\
-         \x20  afterwards, or it is written again. That Linux renames it to .bak says nothing\n\
-         \x20  about success.\n\n\
-         \x20  If this set is damaged: `mi360d assemble` makes a whole image out of what is alive\n\
-         \x20  in it (BOOT, CONFIG, FACTORY) and of firmware from elsewhere.\n"
+        "   If this set is damaged: `mi360d assemble` makes a whole image out of what is alive\n\
+         \x20  in it (BOOT, CONFIG, FACTORY) and of firmware from elsewhere.\n",
     );
 }
 

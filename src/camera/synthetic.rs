@@ -10,6 +10,9 @@ use crate::formats::{flsh, jffs2, mxp, squashfs, uboot_env, uimage};
 const MADE: u32 = 1_569_240_000;
 const IPL_CUST: usize = 0x1_0000;
 const UBOOT: usize = 0x3_0000;
+/// Where U-Boot holds the name of the image that it takes from a card.
+const NAME_AT: usize = 0x1_2000;
+const RESCUE: &[u8] = b"\0tf_recovery.img\0";
 const ENVIRONMENT: usize = 0x4_F000;
 const ENVIRONMENT_SIZE: usize = 0x1000;
 
@@ -79,14 +82,10 @@ fn boot(model: &str, map: &FlashMap, noise: &mut Noise) -> Option<Vec<u8>> {
     }
     put(mxp::TABLE_OFFSET, &mxp::build(&records)?);
     let family = if is_i3(model) { "I3g" } else { "I6g" };
-    put(
-        UBOOT,
-        &uimage::build(
-            &format!("MVX4##{family}synthetic_UBT1501####XVM"),
-            MADE,
-            &noise.bytes(0x1_8000),
-        )?,
-    );
+    let mut uboot = noise.bytes(0x1_8000);
+    // What the firmware that can run this program has in its U-Boot: its rescue's name.
+    uboot[NAME_AT..NAME_AT + RESCUE.len()].copy_from_slice(RESCUE);
+    put(UBOOT, &uimage::build(&format!("MVX4##{family}synthetic_UBT1501####XVM"), MADE, &uboot)?);
     let bootargs = "console=ttyS0,115200 root=/dev/mtdblock2 rootfstype=squashfs ro init=/linuxrc";
     let environment: [(&[u8], &[u8]); 4] = [
         (b"baudrate", b"115200"),

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha512};
 use super::finding::Finding;
 use super::inspect::Model;
 use super::source::{Source, peek};
+use super::uboot::NoUboot;
 use super::uboot_key::{self, Candidates};
 use crate::chip::WINDOW;
 use crate::formats::tf;
@@ -82,6 +83,15 @@ pub enum Why {
         /// How many were tried.
         tried: usize,
     },
+}
+
+impl From<NoUboot> for Why {
+    fn from(why: NoUboot) -> Why {
+        match why {
+            NoUboot::Missing => Why::NoBootLoader,
+            NoUboot::Packed => Why::Packed,
+        }
+    }
 }
 
 impl Genuineness {
@@ -157,7 +167,7 @@ pub fn check(
     let Some(boot) = boot else { return Ok(Genuineness::NotProven(Why::NoBootLoader)) };
     let candidates = match uboot_key::candidates(boot)? {
         Ok(candidates) => candidates,
-        Err(why) => return Ok(Genuineness::NotProven(why)),
+        Err(why) => return Ok(Genuineness::NotProven(why.into())),
     };
     let body = body_hash(image)?;
     Ok(match matching(&candidates, &body, &signature) {

@@ -11,10 +11,11 @@ pub mod redact;
 pub mod slices;
 pub mod source;
 mod text;
+pub mod uboot;
 pub mod uboot_key;
 
 pub use content::{Content, ContentCheck, Health};
 pub use finding::{Finding, Severity};
 pub use inspect::{InspectError, Report, inspect};
 pub use slices::{Slice, Slices, Target};
-pub use source::Source;
+pub use source::{OnChip, Source};

@@ -1,9 +1,11 @@
-//! Where an inspection reads from: a file, or bytes in memory. It is read in
+//! Where an inspection reads from: a file, a partition of the chip, or bytes in memory. It is read in
 //! windows, never as a whole.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+
+use crate::chip::{Chip, Partition};
 
 /// Bytes that can be read anywhere, and whose number is known.
 pub trait Source {
@@ -52,6 +54,25 @@ impl Source for File {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         self.read_exact_at(buf, offset)
+    }
+}
+
+/// A partition of the chip, to be read like a file.
+pub struct OnChip<'a> {
+    /// The chip.
+    pub chip: &'a dyn Chip,
+    /// The partition.
+    pub part: &'a Partition,
+}
+
+impl Source for OnChip<'_> {
+    fn len(&self) -> u64 {
+        self.part.size.into()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let offset = u32::try_from(offset).map_err(io::Error::other)?;
+        self.chip.read(self.part, offset, buf).map_err(io::Error::other)
     }
 }
 

@@ -8,16 +8,10 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use super::genuine::Why;
-use super::source::{Source, peek};
-use crate::formats::{be32, le32, uimage, xz};
+use super::source::Source;
+use super::uboot::{self, NoUboot};
+use crate::formats::le32;
 
-/// Where U-Boot begins in BOOT, in bytes.
-const UBOOT: u64 = 0x3_0000;
-/// Where it ends at the latest: behind it is the environment.
-const UBOOT_END: u64 = 0x4_F000;
-/// The largest U-Boot that is unpacked, in bytes.
-const LARGEST: usize = 0x8_0000;
 /// Bytes of a key.
 const KEY: usize = 32;
 /// The most keys that are tried: some milliseconds each on the camera.
@@ -48,21 +42,10 @@ impl Candidates {
 ///
 /// # Errors
 /// Where it cannot be read; that nothing can be found in it is no error.
-pub fn candidates(boot: &dyn Source) -> io::Result<Result<Candidates, Why>> {
-    let head = peek(boot, UBOOT, uimage::HEADER)?;
-    if uimage::parse(&head).is_err() {
-        return Ok(Err(Why::NoBootLoader));
-    }
-    let room = UBOOT_END - UBOOT - uimage::HEADER as u64;
-    let size = u64::from(be32(&head, 12).unwrap_or(0)).min(room) as usize;
-    let data = peek(boot, UBOOT + uimage::HEADER as u64, size)?;
-    let uboot = if data.starts_with(xz::MAGIC) {
-        match xz::unpack(&data, LARGEST) {
-            Some(uboot) => uboot,
-            None => return Ok(Err(Why::Packed)),
-        }
-    } else {
-        data // as it is, then: where that is packed, no address in it makes sense
+pub fn candidates(boot: &dyn Source) -> io::Result<Result<Candidates, NoUboot>> {
+    let uboot = match uboot::unpack(boot)? {
+        Ok(uboot) => uboot,
+        Err(why) => return Ok(Err(why)),
     };
     let places = places(&uboot);
     Ok(Ok(Candidates { uboot, places }))

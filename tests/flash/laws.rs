@@ -8,6 +8,7 @@ use mi360d::error::{Exit, Explain};
 use mi360d::flash::{Heals, Unwatched};
 
 use crate::rig::{Bench, Noting, flash, flashed, image, only, plan, resume, six_blocks};
+use crate::synthetic::signed;
 
 #[test]
 fn nothing_is_written_without_the_one_phrase() {
@@ -114,6 +115,43 @@ fn what_the_boot_loader_could_write_heals_and_the_rest_is_said() {
     assert_eq!((rootfs.heals, rootfs.rescue), (Heals::NeedsPc, None));
     assert!(rootfs.warnings.iter().any(|f| f.code == "without-rescue"));
     assert_eq!(plan(&camera, &image(&path)).rescue, Some("tf_recovery.img"));
+}
+
+#[test]
+fn what_the_boot_loader_does_for_a_camera_is_told_by_its_own_u_boot() {
+    let key = signed::key(1);
+    let tf = signed::sign(&key, six_blocks());
+    let path_of = |bench: &Bench| bench.upload("six.img", &tf);
+    for (name, rescue) in [
+        ("tf_recovery.img", Some("tf_recovery.img")),
+        ("tf_update.img", Some("tf_update.img")),
+        ("neither.img", None),
+    ] {
+        let bench = Bench::new();
+        let mut chip = bench.bytes();
+        let boot = signed::boot(&key, name);
+        chip[..boot.len()].copy_from_slice(&boot);
+        bench.set(&chip);
+        let camera = bench.camera("");
+        let planned = plan(&camera, &image(&path_of(&bench)));
+        assert_eq!(planned.rescue, rescue, "{name}");
+        let phrase = planned.confirm.clone().unwrap();
+        assert_eq!(phrase.ends_with("WITHOUT RESCUE"), rescue.is_none(), "{name}: {phrase}");
+        assert_eq!(planned.heals == Heals::BootLoader, rescue.is_some(), "{name}");
+        let why = planned.warnings.iter().find(|f| f.code == "without-rescue");
+        assert_eq!(why.is_some_and(|f| f.reason.contains("names no image")), rescue.is_none());
+        // Plan, card and RECOVERY.txt say the same.
+        let cut = flash(&bench.camera("cut@1"), &image(&path_of(&bench))).unwrap();
+        let text = bench.home().join("backups").join(cut.before.unwrap()).join("RECOVERY.txt");
+        let text = fs::read_to_string(text).unwrap();
+        assert_eq!(text.contains("written at power-up"), rescue.is_some(), "{name}\n{text}");
+        for known in ["tf_recovery.img", "tf_update.img"] {
+            let there = bench.card().join(known);
+            assert_eq!(there.exists(), rescue == Some(known), "{name}: {known}");
+            assert_eq!(text.contains(known), rescue.is_none_or(|name| name == known), "{name}");
+            assert!(!there.exists() || fs::read(there).unwrap() == tf, "{name}");
+        }
+    }
 }
 
 #[test]

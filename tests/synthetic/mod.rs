@@ -3,6 +3,8 @@
 #![allow(dead_code)] // each test takes what it needs
 #![allow(clippy::unwrap_used)]
 
+pub mod signed;
+
 use mi360d::chip::{FlashMap, Role};
 use mi360d::formats::{flsh, jffs2, mxp, squashfs, tf, uboot_env, uimage};
 
@@ -30,6 +32,14 @@ pub fn factory(did: &str) -> Vec<u8> {
     flsh::build(&entries, 0x1_0000).unwrap()
 }
 
+/// A U-Boot that takes an image of this name from a card, as it is in BOOT.
+pub fn uboot(rescue: &str) -> Vec<u8> {
+    let mut code = noise(0x1_0000);
+    let text = format!("\0{rescue}\0");
+    code[0x8000..0x8000 + text.len()].copy_from_slice(text.as_bytes());
+    uimage::build(I3_BOOT, 1, &code).unwrap()
+}
+
 /// A whole camera, in the map of this model.
 pub fn chip(model: &str) -> Vec<u8> {
     let map = FlashMap::stock(model).unwrap();
@@ -49,7 +59,7 @@ pub fn chip(model: &str) -> Vec<u8> {
     put(0, b"\x02\0\0\xEAIPL_");
     put(0x1_0000, b"\x02\0\0\xEAIPLC");
     put(0x2_0000, &mxp::build(&records).unwrap());
-    put(0x3_0000, &uimage::build(I3_BOOT, 1, &noise(0x1_0000)).unwrap());
+    put(0x3_0000, &uboot("tf_recovery.img"));
     put(0x4_F000, &uboot_env::build(&[(b"bootdelay", b"0")], 0x1000).unwrap());
     put(at(Role::Kernel), &uimage::build(I3, 1, &noise(100_000)).unwrap());
     put(at(Role::Rootfs), &squashfs::build(500_000, 1).unwrap());

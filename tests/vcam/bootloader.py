@@ -1,6 +1,8 @@
 """The boot loader's part, played before QEMU starts: QEMU brings a kernel of
 its own, and would hide a dead KERNEL."""
 
+import lzma
+import re
 import struct
 import zlib
 
@@ -8,6 +10,7 @@ from parts import partition
 
 SLICES = (0x050000, 0xFE0000)
 RESCUE = ("tf_recovery.img", "tf_update.img")
+UBOOT = 0x30000
 LENGTHS = range(0xF80000, 0x1000001)
 
 
@@ -23,8 +26,9 @@ def power_up(flash, card, flash_map, signed):
 
 
 def rescue(flash, card):
-    """Writes the card's rescue image to the chip, taking its signature as good."""
-    for name in RESCUE:
+    """Writes the card's rescue image to the chip, taking its signature as good: only under a name
+    that the chip's own U-Boot holds as text."""
+    for name in names(flash):
         if card is None or not card.exists(name):
             continue
         image = card.read(name)
@@ -34,6 +38,22 @@ def rescue(flash, card):
                 chip.write(image[: SLICES[1] - SLICES[0]])
             return True
     return False
+
+
+def names(flash):
+    """Of RESCUE what the U-Boot in BOOT names; nothing where it does not unpack."""
+    with open(flash, "rb") as chip:
+        chip.seek(UBOOT)
+        head = chip.read(64)
+        magic, _, _, length = struct.unpack(">IIII", head[:16])
+        payload = chip.read(length) if magic == 0x27051956 else b""
+    if payload.startswith(b"\xfd7zXZ\0"):
+        try:
+            payload = lzma.decompress(payload)
+        except lzma.LZMAError:
+            return []
+    return [name for name in RESCUE
+            if re.search(rb"(?<![\w.-])" + re.escape(name.encode()) + rb"(?![\w.-])", payload)]
 
 
 def check_kernel(flash, flash_map):

@@ -61,7 +61,10 @@ def boot(flash_map):
         record[0x20 : 0x20 + len(name)] = name.encode()
         record[0x7D:0x81] = b"TPXM"
         image[0x20000 + i * 0x88 : 0x20000 + (i + 1) * 0x88] = record
-    uboot = uimage("MVX2##I3 U-Boot", noise(0x18000, "uboot"))
+    # The name is what the firmware that runs this program has in its U-Boot.
+    code = noise(0x18000, "uboot")
+    code = code[:0x9000] + b"\0tf_recovery.img\0" + code[0x9000:]
+    uboot = uimage("MVX2##I3 U-Boot", code)
     image[0x30000 : 0x30000 + len(uboot)] = uboot
     environment = b"bootdelay=0\0baudrate=115200\0\0".ljust(0xFFC, b"\0")
     image[0x4F000:0x50000] = struct.pack("<I", zlib.crc32(environment)) + environment

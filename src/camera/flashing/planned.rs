@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::request::{OnChip, Opened, PlanRequest, PlanSource};
+use super::request::{Opened, PlanRequest, PlanSource};
 use super::{FlashingError, conditions, lawful, rescue};
 use crate::backup::{Progress, Reading, hex};
 use crate::camera::Camera;
@@ -13,8 +13,8 @@ use crate::flash::{Bytes, Heals, PartPlan, heal};
 use crate::formats::flsh;
 use crate::formats::uimage::Family;
 use crate::identity::Judgement;
-use crate::image::Finding;
 use crate::image::slices::{Slice, Target};
+use crate::image::{Finding, OnChip, Source, uboot};
 
 /// The plan.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ pub(super) fn plan_with(
         firmware: None,
     };
     let boot = map.by_role(Role::Boot).map(|part| OnChip { chip: camera.chip(), part });
-    let boot = boot.as_ref().map(|boot| boot as &dyn crate::image::Source);
+    let boot = boot.as_ref().map(|boot| boot as &dyn Source);
     let opened = Opened::open(&request.source, &target, boot)?;
     let slices = Arc::clone(&opened.slices);
     let whole_set = matches!(request.source, PlanSource::Set(_)) && request.only.is_none();
@@ -153,7 +153,7 @@ pub(super) fn plan_with(
     }
     carry(camera, ownership, &mut planned, progress)?;
     planned.parts.sort_by_key(|plan| plan.part.offset);
-    agree(camera, &opened, &mut planned);
+    agree(camera, &opened, boot, &mut planned);
     if planned.parts.iter().any(PartPlan::changes) {
         conditions::check(camera, &mut planned);
     }
@@ -235,22 +235,33 @@ fn carry(
 }
 
 /// What a power cut would cost, and the phrase.
-fn agree(camera: &Camera, opened: &Opened, planned: &mut Planned) {
+fn agree(camera: &Camera, opened: &Opened, boot: Option<&dyn Source>, planned: &mut Planned) {
     let roles: Vec<Role> = planned.changing().iter().map(|p| p.part.role).collect();
     let is_rescue = rescue::is_possible(opened, &planned.parts);
     let is_genuine =
         opened.slices.genuine.as_ref().is_some_and(crate::image::genuine::Genuineness::is_genuine);
-    planned.rescue = is_rescue.then(|| rescue::name(family(camera, &planned.reading)));
-    planned.heals = Heals::of(&roles, is_rescue && is_genuine);
+    // No name in this camera's own U-Boot, or none that can be read: no promise.
+    let boot = boot.filter(|_| is_rescue);
+    let known = boot.and_then(|boot| uboot::rescue_names(boot).ok()).unwrap_or_default();
+    planned.rescue = rescue::name(&known, family(camera, &planned.reading));
+    planned.heals = Heals::of(&roles, planned.rescue.is_some() && is_genuine);
     let names: Vec<&str> = planned.changing().iter().map(|p| p.part.name.as_str()).collect();
     planned.confirm = heal::phrase(&names, planned.heals);
     if planned.heals == Heals::NeedsPc && planned.confirm.is_some() {
         let why = if roles.contains(&Role::Boot) {
             "nothing but a PC brings a half-written BOOT back"
+        } else if is_rescue && known.is_empty() {
+            "this camera's boot loader names no image that it would take from a card"
         } else if is_rescue {
             "whether the boot loader takes this image could not be proven"
         } else {
             "the boot loader can write a whole vendor's image only, and this is none"
+        };
+        let hint = if is_rescue && known.is_empty() {
+            "Make sure of the power, and have a programmer at hand: no image on the card helps."
+        } else {
+            "Fetch a rescue image (the vendor's own tf image) and flash that instead, or make sure \
+             of the power, and have a programmer at hand."
         };
         planned.warnings.push(
             Finding::warning(
@@ -259,10 +270,7 @@ fn agree(camera: &Camera, opened: &Opened, planned: &mut Planned) {
                     "if the power fails in the middle, only a PC brings the camera back: {why}"
                 ),
             )
-            .hint(
-                "Fetch a rescue image (the vendor's own tf image) and flash that instead, or make \
-                 sure of the power, and have a programmer at hand.",
-            ),
+            .hint(hint),
         );
     }
 }

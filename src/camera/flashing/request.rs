@@ -8,7 +8,6 @@ use crate::backup::set::SetFolder;
 use crate::backup::unhex;
 use crate::card::CardError;
 use crate::card::file::open_past_cache;
-use crate::chip::{Chip, Partition};
 use crate::flash::NewContent;
 use crate::identity::{self, Judgement};
 use crate::image::Source;
@@ -128,25 +127,6 @@ impl Opened {
 
 fn unread(path: &Path, source: InspectError) -> FlashingError {
     FlashingError::Inspect { path: path.to_owned(), source }
-}
-
-/// A partition of the chip, to be read like a file.
-pub struct OnChip<'a> {
-    /// The chip.
-    pub chip: &'a dyn Chip,
-    /// The partition.
-    pub part: &'a Partition,
-}
-
-impl Source for OnChip<'_> {
-    fn len(&self) -> u64 {
-        self.part.size.into()
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
-        let offset = u32::try_from(offset).map_err(std::io::Error::other)?;
-        self.chip.read(self.part, offset, buf).map_err(std::io::Error::other)
-    }
 }
 
 /// New content out of a slice.

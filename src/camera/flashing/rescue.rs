@@ -16,7 +16,7 @@ use crate::formats::uimage::Family;
 use crate::image::inspect::Kind;
 
 /// The names that boot loaders read.
-pub const NAMES: [&str; 2] = ["tf_recovery.img", "tf_update.img"];
+pub use crate::image::uboot::RESCUE_NAMES as NAMES;
 
 /// Behind the name of one that is being copied: no boot loader reads that.
 const HALF: &str = ".new";
@@ -26,12 +26,14 @@ pub fn is_half_copied(name: &str) -> bool {
     name.strip_suffix(HALF).is_some_and(|name| NAMES.contains(&name))
 }
 
-/// The name that the boot loader reads, by the family of the processor.
-pub fn name(family: Option<Family>) -> &'static str {
-    match family {
+/// The name to use of those that this camera's U-Boot knows; `None` where it knows none. Where it
+/// knows both, either is read: the one that is usual for the family of the processor is taken.
+pub fn name(known: &[&'static str], family: Option<Family>) -> Option<&'static str> {
+    let usual = match family {
         Some(Family::I6) => "tf_update.img",
         _ => "tf_recovery.img",
-    }
+    };
+    known.iter().find(|name| **name == usual).or(known.first()).copied()
 }
 
 /// Whether this image may lie there: a tf image with its trailer, of which

@@ -1,0 +1,110 @@
+//! This camera's U-Boot, unpacked out of BOOT, and the names of the files that it takes from a
+//! card at power-up. Where in it a key may be is in [`super::uboot_key`].
+//!
+//! Facts: docs/formats.md, "Boot". U-Boot carries the name as plain text: 4.0.9_0425 of an
+//! `ipc019` knows `tf_update.img` alone, older ones `tf_recovery.img`.
+
+use std::io;
+
+use super::source::{Source, peek};
+use crate::formats::{be32, uimage, xz};
+
+/// Where U-Boot begins in BOOT, in bytes.
+const UBOOT: u64 = 0x3_0000;
+/// Where it ends at the latest: behind it is the environment.
+const UBOOT_END: u64 = 0x4_F000;
+/// The largest U-Boot that is unpacked, in bytes.
+const LARGEST: usize = 0x8_0000;
+
+/// The names under which U-Boots of these cameras look for an image of the vendor's.
+pub const RESCUE_NAMES: [&str; 2] = ["tf_recovery.img", "tf_update.img"];
+
+/// Why nothing can be found in a U-Boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoUboot {
+    /// BOOT holds none in the place where it belongs.
+    Missing,
+    /// It is packed in a way that this program does not know, or damaged.
+    Packed,
+}
+
+/// The U-Boot in a BOOT, unpacked.
+///
+/// # Errors
+/// Where BOOT cannot be read; that it holds no U-Boot is no error.
+pub fn unpack(boot: &dyn Source) -> io::Result<Result<Vec<u8>, NoUboot>> {
+    let head = peek(boot, UBOOT, uimage::HEADER)?;
+    if uimage::parse(&head).is_err() {
+        return Ok(Err(NoUboot::Missing));
+    }
+    let room = UBOOT_END - UBOOT - uimage::HEADER as u64;
+    let size = u64::from(be32(&head, 12).unwrap_or(0)).min(room) as usize;
+    let data = peek(boot, UBOOT + uimage::HEADER as u64, size)?;
+    if data.starts_with(xz::MAGIC) {
+        return Ok(xz::unpack(&data, LARGEST).ok_or(NoUboot::Packed));
+    }
+    // As it is, then: where that is packed, no text and no address in it makes sense.
+    Ok(Ok(data))
+}
+
+/// The names of [`RESCUE_NAMES`] that the U-Boot in this BOOT knows: both, one or none. None
+/// also where there is no U-Boot that can be read.
+///
+/// # Errors
+/// Where BOOT cannot be read.
+pub fn rescue_names(boot: &dyn Source) -> io::Result<Vec<&'static str>> {
+    let uboot = unpack(boot)?.unwrap_or_default();
+    Ok(RESCUE_NAMES.into_iter().filter(|name| names(&uboot, name.as_bytes())).collect())
+}
+
+/// Whether a text holds this file name, and not a longer one around it.
+fn names(uboot: &[u8], name: &[u8]) -> bool {
+    let of_a_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+    uboot.windows(name.len()).enumerate().any(|(at, window)| {
+        let before = at.checked_sub(1).and_then(|at| uboot.get(at));
+        let after = uboot.get(at + name.len());
+        window == name && !before.is_some_and(of_a_name) && !after.is_some_and(of_a_name)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn boot(payload: &[u8]) -> Vec<u8> {
+        let mut boot = vec![0xFF; 0x5_0000];
+        let image = uimage::build("MVX1##I3gtest_UBT1501###XVM", 1, payload).unwrap();
+        boot[UBOOT as usize..UBOOT as usize + image.len()].copy_from_slice(&image);
+        boot
+    }
+
+    #[test]
+    fn the_names_are_those_that_u_boot_holds_as_whole_texts() {
+        let cases: [(&[u8], &[&str]); 7] = [
+            (b"\0tf_update.img\0", &["tf_update.img"]),
+            (b"\0tf_recovery.img\0", &["tf_recovery.img"]),
+            (b"\0tf_update.img\0and\0tf_recovery.img\0", &["tf_recovery.img", "tf_update.img"]),
+            (b"fatload mmc 0 %X tf_recovery.img\n", &["tf_recovery.img"]),
+            (b"\0tf_all_recovery.img\0 tf_update.img.bak\0", &[]),
+            (b"\0not_tf_update.img\0", &[]),
+            (b"", &[]),
+        ];
+        for (text, wanted) in cases {
+            let mut payload = vec![7; 3000];
+            payload.extend(text);
+            assert_eq!(rescue_names(&boot(&payload)).unwrap(), wanted, "{text:?}");
+            let packed = boot(&xz::build(&payload));
+            assert_eq!(rescue_names(&packed).unwrap(), wanted, "packed: {text:?}");
+        }
+    }
+
+    #[test]
+    fn a_boot_without_a_u_boot_names_nothing() {
+        assert_eq!(rescue_names(&vec![0xFF; 0x5_0000]).unwrap(), [""; 0]);
+        assert_eq!(unpack(&vec![0xFF; 0x5_0000]).unwrap(), Err(NoUboot::Missing));
+        let mut packed = xz::build(b"tf_update.img");
+        packed[20] ^= 0xFF;
+        assert_eq!(unpack(&boot(&packed)).unwrap(), Err(NoUboot::Packed));
+        assert_eq!(rescue_names(&b"short".as_slice()).unwrap(), [""; 0]);
+    }
+}
