@@ -64,16 +64,16 @@ export const frames = {
     writeFileSync(join(demo.home, "known-libboardav.txt"), hash + "\n");
     await page.reload();
     await part.locator("summary").click();
-    await part.getByText("Codec now: H265").waitFor();
-    for (const [choice, byte] of [["H264", 2], ["as the firmware has it", 1]]) {
+    await part.getByText("Current codec: H265").waitFor();
+    for (const [choice, byte] of [["H264", 2], ["Firmware default", 1]]) {
       await part.getByLabel("Codec", { exact: true }).selectOption({ label: choice });
       await part.getByRole("button", { name: "Save" }).click();
-      await part.getByRole("status").filter({ hasText: "After a restart these count: Codec" }).waitFor();
+      await part.getByRole("status").filter({ hasText: "Restart to apply: Codec" }).waitFor();
       library[0x4318] = byte;
       assert.deepEqual(readFileSync(place), library, choice);
       await page.reload();
       await part.locator("summary").click();
-      await part.getByText(`Codec now: ${byte === 2 ? "H264" : "H265"}`).waitFor();
+      await part.getByText(`Current codec: ${byte === 2 ? "H264" : "H265"}`).waitFor();
     }
     assert.deepEqual(page.context().wrong, []);
     await page.context().close();

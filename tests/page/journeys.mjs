@@ -44,13 +44,13 @@ async function send(page, name, bytes) {
 
 /** From a sent file to the plan's phrase. */
 async function plan(page) {
-  await page.getByRole("button", { name: "See what it would do" }).click();
+  await page.getByRole("button", { name: "Preview changes" }).click();
   return page.locator(".plan .phrase").textContent();
 }
 
 async function agree(page, phrase) {
   const input = page.locator(".plan form input[type=text]");
-  const go = page.getByRole("button", { name: "Write it to the chip" });
+  const go = page.getByRole("button", { name: "Write to the chip" });
   await input.fill(phrase.toLowerCase());
   assert.ok(await go.isDisabled(), "another phrase begins nothing");
   await input.fill(phrase);
@@ -80,13 +80,13 @@ export const journeys = {
     await page.goto("/");
     await page.locator("input[name=code]").fill("AAAAA-AAAAA");
     await page.locator("form input[type=password]").fill(PASSWORD);
-    await page.getByRole("button", { name: "Set it" }).click();
+    await page.getByRole("button", { name: "Set password" }).click();
     await page.getByRole("alert").filter({ hasText: "not the code" }).waitFor();
     await page.locator("input[name=code]").fill(demo.code.toLowerCase());
-    await page.getByRole("button", { name: "Set it" }).click();
+    await page.getByRole("button", { name: "Set password" }).click();
     await page.locator(".answers").waitFor();
     await page.getByRole("button", { name: "Log out" }).click();
-    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    await page.getByRole("heading", { name: "Log in" }).waitFor();
     await page.locator("form input[type=password]").fill("wrong");
     await page.keyboard.press("Enter");
     await page.getByRole("alert").filter({ hasText: "not the password" }).waitFor();
@@ -105,7 +105,7 @@ export const journeys = {
     const page = await open(chrome, demo);
     await enter(page, demo);
     const next = page.locator(".next");
-    await next.filter({ hasText: "The only copy of your identity is on this card" }).waitFor();
+    await next.filter({ hasText: "Download your backup now" }).waitFor();
     await next.getByRole("button").click();
     const dialog = page.getByRole("dialog");
     await dialog.locator("input[type=password]").fill("wrong");
@@ -117,7 +117,7 @@ export const journeys = {
     ]);
     assert.match(download.suggestedFilename(), /^mi360d-0001-[0-9a-f]{8}-set\.zip$/);
     assert.ok(await download.path());
-    await next.filter({ hasText: "Nothing to do" }).waitFor();
+    await next.filter({ hasText: "Everything is OK" }).waitFor();
     await close(page);
     await demo.stop();
   },
@@ -140,10 +140,10 @@ export const journeys = {
     await choose("damaged.zip", damaged);
     await section.getByRole("alert").filter({ hasText: "damaged" }).waitFor();
     await choose("mi360d.zip", zip);
-    await section.getByText("this is 9.9.9").waitFor();
+    await section.getByText("New: 9.9.9").waitFor();
     const phrase = await section.locator(".phrase").textContent();
     assert.match(phrase, /^INSTALL UNSIGNED 9\.9\.9 [0-9a-f]{8}$/);
-    const go = section.getByRole("button", { name: "Install and start it" });
+    const go = section.getByRole("button", { name: "Install and restart mi360d" });
     assert.ok(await go.isDisabled(), "without the phrase nothing is installed");
     await section.locator("input[type=text]").fill(phrase);
     await go.click();
@@ -161,9 +161,9 @@ export const journeys = {
     await page.goto("/#/backups");
     await page.locator(".set").waitFor();
     await page.getByRole("button", { name: "Back up now" }).click();
-    await page.getByRole("status").filter({ hasText: "holds the chip" }).waitFor();
+    await page.getByRole("status").filter({ hasText: "contains the chip" }).waitFor();
     await page.getByRole("button", { name: "Verify" }).click();
-    await page.getByRole("status").filter({ hasText: "read again" }).waitFor();
+    await page.getByRole("status").filter({ hasText: "was verified" }).waitFor();
     await close(page);
     await demo.stop();
   },
@@ -189,7 +189,7 @@ export const journeys = {
     await second.goto("/#/flash");
     for (const browser of [page, second]) await browser.locator(".live .cell.is-proven").first().waitFor();
     // It restarts by itself; this browser finds it again.
-    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    await page.getByRole("heading", { name: "Log in" }).waitFor();
     for (const browser of [page, second]) {
       const seen = await browser.evaluate(() => JSON.parse(sessionStorage.proven ?? "[]"));
       console.log(`proven cells, as they were seen: ${seen.join(" ")}`);
@@ -200,7 +200,7 @@ export const journeys = {
     await page.locator("form input[type=password]").fill(PASSWORD);
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "The camera is back" }).waitFor();
-    await page.locator("main").filter({ hasText: "Done, and proven" }).waitFor();
+    await page.locator("main").filter({ hasText: "Done and verified" }).waitFor();
     await close(second);
     await close(page);
     await demo.stop();
@@ -218,7 +218,7 @@ export const journeys = {
     const phrase = await page.locator(".plan .phrase").textContent();
     assert.match(phrase, /^FLASH KERNEL ROOTFS DATA/);
     await agree(page, phrase);
-    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    await page.getByRole("heading", { name: "Log in" }).waitFor();
     assert.deepEqual(demo.flash.subarray(...BODY), before.subarray(...BODY));
     await close(page);
     await demo.stop();
@@ -237,7 +237,7 @@ export const journeys = {
       ["flipped.img", flipped], ["<img src=x onerror=alert(1)>.txt", Buffer.from("hello")],
     ]) {
       await send(page, name, bytes);
-      await page.getByRole("button", { name: "See what it would do" }).click();
+      await page.getByRole("button", { name: "Preview changes" }).click();
       const plan = page.locator(".plan");
       await plan.locator(".blocker, .trouble").first().waitFor();
       assert.equal(await plan.locator("form").count(), 0, name);
@@ -267,7 +267,7 @@ export const journeys = {
     await demo.run();
     await until("the image is on the chip", () => demo.flash.subarray(...BODY).equals(image.subarray(0, BODY[1] - BODY[0])));
     await page.goto("/");
-    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    await page.getByRole("heading", { name: "Log in" }).waitFor();
     await page.locator("form input[type=password]").fill(PASSWORD);
     await page.keyboard.press("Enter");
     await page.locator(".answers").waitFor();
@@ -291,13 +291,13 @@ export const journeys = {
     await page.goto("/#/chip");
     await page.goto("/#/home");
     const next = page.locator(".next").filter({ hasText: "A flash was interrupted" });
-    await next.getByRole("button", { name: "Go on now" }).click();
-    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    await next.getByRole("button", { name: "Continue flashing" }).click();
+    await page.getByRole("heading", { name: "Log in" }).waitFor();
     assert.deepEqual(demo.flash.subarray(...BODY), image.subarray(0, BODY[1] - BODY[0]));
     await page.locator("form input[type=password]").fill(PASSWORD);
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "The camera is back" }).waitFor();
-    await page.locator("main").filter({ hasText: "Done, and proven" }).waitFor();
+    await page.locator("main").filter({ hasText: "Done and verified" }).waitFor();
     assert.equal(await page.locator(".next").filter({ hasText: "A flash was interrupted" }).count(), 0);
     await close(page);
     await demo.stop();
@@ -334,7 +334,7 @@ export const journeys = {
     const page = await open(chrome, demo);
     await enter(page, demo);
     await page.goto("/#/settings");
-    const keep = page.getByLabel("Backups to keep");
+    const keep = page.getByLabel("Number of backups to keep");
     await keep.evaluate((input) => { input.removeAttribute("max"); });
     await keep.fill("5000");
     const form = page.locator("form").filter({ has: keep });
@@ -393,7 +393,7 @@ export const journeys = {
     await card.getByRole("button", { name: "Save" }).click();
     await card.getByRole("status").filter({ hasText: "Saved" }).waitFor();
     assert.deepEqual(await read(), { how: "<b>loud</b>", key: true, many: ["one", "two"], often: 4 });
-    await card.getByLabel("Remove it").check();
+    await card.getByLabel("Remove").check();
     await card.getByRole("button", { name: "Save" }).click();
     await until("the secret is gone", async () => (await read()).key === false);
     await close(page);
@@ -418,7 +418,7 @@ export const journeys = {
     }
     assert.ok(seen.includes("Chip"), String(seen));
     await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "The chip", exact: true }).waitFor();
+    await page.getByRole("heading", { name: "Flash chip", exact: true }).waitFor();
     assert.equal(await page.evaluate(() => document.activeElement.tagName), "H1", "the focus follows");
     await close(page);
     await demo.stop();

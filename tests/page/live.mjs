@@ -23,7 +23,7 @@ export const live = {
     const page = await open(chrome, demo);
     await enter(page, demo);
     await page.goto("/#/live");
-    await page.getByRole("button", { name: "Switch them on" }).click();
+    await page.getByRole("button", { name: "Turn on streams" }).click();
     const video = page.locator("video");
     await video.waitFor();
     const time = () => video.evaluate((element) => element.currentTime);
@@ -51,13 +51,13 @@ export const live = {
 
     await page.getByLabel("Stream", { exact: true }).selectOption("mainstream");
     const [kept] = await Promise.all([page.waitForEvent("download"),
-      page.getByRole("button", { name: "Keep this picture" }).click()]);
+      page.getByRole("button", { name: "Take snapshot" }).click()]);
     assert.match(kept.suggestedFilename(), /^mainstream-[-0-9T]+\.jpg$/);
     assert.equal(readFileSync(await kept.path()).readUInt16BE(0), 0xffd8, "it is a JPEG");
 
     await page.getByText(`rtsp://127.0.0.1:${demo.streams}/substream`, { exact: true }).waitFor();
     await page.getByRole("button", { name: `Copy: rtsp://127.0.0.1:${demo.streams}/mainstream` }).click();
-    await page.getByRole("button", { name: "Show the streams' password" }).click();
+    await page.getByRole("button", { name: "Show stream password" }).click();
     const dialog = page.getByRole("dialog");
     await dialog.locator("input[type=password]").fill("wrong");
     await dialog.getByRole("button", { name: "Show" }).last().click();
@@ -87,7 +87,7 @@ export const live = {
     const page = await open(chrome, demo);
     await enter(page, demo);
     await page.goto("/#/live");
-    await page.getByRole("heading", { name: "No streams" }).waitFor();
+    await page.getByRole("heading", { name: "Streams are off" }).waitFor();
     assert.equal(await page.getByRole("heading", { name: "Turn the camera" }).count(), 0);
     // What listens as motord does.
     const folder = join(demo.dir, "sdcard/hacks/motor-control");
@@ -108,11 +108,11 @@ export const live = {
     };
     await page.getByRole("button", { name: "Left" }).click();
     await told("pan reverse 20");
-    await page.getByLabel("How far").selectOption("60");
+    await page.getByLabel("Distance").selectOption("60");
     await page.getByRole("button", { name: "Up" }).focus();
     await page.keyboard.press("ArrowDown");
     await told("tilt forward 60");
-    await page.getByRole("button", { name: "Find the middle" }).click();
+    await page.getByRole("button", { name: "Center camera" }).click();
     await told("calibrate");
     await axe(page, "live, with motors");
     assert.deepEqual(page.context().wrong, []);

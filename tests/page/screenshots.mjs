@@ -26,14 +26,14 @@ await take(light, "chip");
 
 await show(light, "flash");
 await light.locator("#file").setInputFiles({ name: "tf_recovery.img", mimeType: "", buffer: tfImage(PROGRAM) });
-await light.getByRole("button", { name: "See what it would do" }).click();
+await light.getByRole("button", { name: "Preview changes" }).click();
 await light.locator(".plan .phrase").waitFor();
 await light.locator(".plan .chip").scrollIntoViewIfNeeded();
 await light.evaluate(() => document.querySelector(".plan").scrollIntoView({ block: "start" }));
 await take(light, "plan");
 
 await light.goto("/#/live");
-await light.getByRole("button", { name: "Switch them on" }).click();
+await light.getByRole("button", { name: "Turn on streams" }).click();
 await light.locator("video").waitFor();
 const play = light.getByRole("button", { name: "Play" });
 if (await play.count()) await play.click();

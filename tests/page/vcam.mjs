@@ -10,28 +10,28 @@ const chrome = await browser();
 const page = await open(chrome, { url, code });
 page.context().setDefaultTimeout(600_000);
 await enter(page, { code });
-await page.locator(".answer.good", { hasText: "Proven" }).waitFor();
+await page.locator(".answer.good", { hasText: "Verified" }).waitFor();
 
 await page.goto("/#/backups");
 await page.getByRole("button", { name: "Verify" }).first().click();
-await page.getByRole("status").filter({ hasText: "read again" }).waitFor();
+await page.getByRole("status").filter({ hasText: "was verified" }).waitFor();
 
 await page.goto("/#/flash");
 await page.locator(".drop").waitFor();
 await page.locator("#file").setInputFiles({
   name: "tf_recovery.img", mimeType: "application/octet-stream", buffer: readFileSync(image),
 });
-await page.getByRole("button", { name: "See what it would do" }).click();
+await page.getByRole("button", { name: "Preview changes" }).click();
 const phrase = await page.locator(".plan .phrase").textContent();
 console.log(`phrase: ${phrase}`);
 await page.locator(".plan form input[type=text]").fill(phrase);
-await page.getByRole("button", { name: "Write it to the chip" }).click();
+await page.getByRole("button", { name: "Write to the chip" }).click();
 
 // The map fills: more cells are proven from one look to the next.
 await page.locator(".live .cell.is-proven").first().waitFor();
 let looks = 0;
 let proven = 0;
-while (await page.getByRole("heading", { name: "Done, and proven" }).count() === 0) {
+while (await page.getByRole("heading", { name: "Done and verified" }).count() === 0) {
   const now = await page.locator(".cell.is-proven").count();
   assert.ok(now >= proven, "the map never goes back");
   if (now > proven) looks += 1;
