@@ -178,7 +178,7 @@ export const journeys = {
     const phrase = await plan(page);
     assert.equal(phrase, "FLASH KERNEL ROOTFS DATA WITHOUT RESCUE");
     assert.ok(await cells(page, "erase") > 50);
-    assert.match(await page.locator(".plan").textContent(), /A power cut would need a PC/);
+    assert.match(await page.locator(".plan").textContent(), /repair needs a PC/);
     const second = await open(chrome, demo);
     await enter(second, demo);
     await noteTheMap(page);
@@ -388,7 +388,7 @@ export const journeys = {
     await page.reload();
     await card.locator("summary").filter({ hasText: "Settings" }).click();
     assert.equal(await card.getByLabel("Key", { exact: true }).inputValue(), "");
-    assert.match(await card.getByLabel("Key", { exact: true }).getAttribute("placeholder"), /not shown/);
+    assert.match(await card.getByLabel("Key", { exact: true }).getAttribute("placeholder"), /hidden/);
     await card.getByLabel("How often").fill("4");
     await card.getByRole("button", { name: "Save" }).click();
     await card.getByRole("status").filter({ hasText: "Saved" }).waitFor();
