@@ -2,6 +2,7 @@
 
 A stand-in plays the daemon where the hook's own behaviour is the question."""
 
+import re
 import unittest
 
 import bootloader
@@ -11,6 +12,14 @@ from parts import CHIPS, MAPS
 from vcam import TooLate
 
 LOG = "cat /tmp/mi360d-hook/log"
+# Refuse in factory mode as the vendor's scripts do; tell what they were started with.
+VENDOR_SCRIPT = b"""#!/bin/sh
+[ -f /tmp/factory_mode ] && exit 1
+while read -r key value; do [ "$key" != SigIgn: ] || break; done </proc/self/status
+echo "${0##*/} $1 $PERP_BASE $value" >>/tmp/vendor-starts
+"""
+VENDOR_FILES = {"etc/init.d/S50perp": VENDOR_SCRIPT, "etc/init.d/S60service": VENDOR_SCRIPT,
+                "etc/environment.base": b"PERP_BASE=/etc/perp\n"}
 # Ends as the test says, and keeps a count of its starts.
 STAND_IN = b"""#!/bin/sh
 echo "$*" >>/tmp/starts
@@ -135,6 +144,46 @@ class HookTest(CameraTest):
         camera.wait_for(lambda: "again in 16 s" in camera.run(LOG).text, 90, "a pause of 16 s")
         self.assertRegex(camera.run(LOG).text,
                          r"in 2 s\n(.*\n)*.*in 2 s\n(.*\n)*.*in 4 s\n(.*\n)*.*in 8 s\n.*in 16 s")
+
+    def test_without_a_supervisor_the_late_look_starts_the_vendors_scripts_once(self):
+        camera = self.camera(flash_map="ipc019", program=STAND_IN, extra=VENDOR_FILES)
+        hook = (SDCARD / "manu_test/manu.sh").read_bytes()
+        for name, seconds in (("first_look", b"2"), ("last_look", b"1")):
+            hook, found = re.subn(rf"(?m)^{name}=\d+$".encode(), name.encode() + b"=" + seconds, hook)
+            self.assertEqual(found, 1)
+        camera.card.add("manu_test/manu.sh", hook)
+        camera.start()
+        starts = lambda: camera.run("cat /tmp/vendor-starts 2>/dev/null", check=False).text.splitlines()
+        logged = lambda words: camera.wait_for(lambda: words in camera.run(LOG, check=False).text, 60, words)
+        # HUP, the first bit, is not ignored, as it is by the keeper; INT and QUIT are, as a shell leaves
+        # them to all that it starts in the background.
+        once = ["S50perp start /etc/perp 0000000000000006", "S60service start /etc/perp 0000000000000006"]
+
+        def again(before="", after=""):
+            """The hook once more, as on another start."""
+            camera.run("kill -9 $(cat /tmp/mi360d-hook/pid /tmp/stand-in.pid); rm -r /tmp/mi360d-hook; "
+                       f"{before} /mnt/sdcard/manu_test/manu.sh; {after}")
+
+        logged("S60service start ended with status 0")
+        self.assertEqual(starts(), once)
+        camera.run("test ! -e /tmp/factory_mode")
+        # The keeper's next life does not look again.
+        camera.run("kill -9 $(cat /tmp/mi360d-hook/pid /tmp/stand-in.pid); /mnt/sdcard/manu_test/manu.sh; sleep 5")
+        self.assertEqual(starts(), once)
+        # A supervisor that runs is left alone, and so is its factory mode.
+        camera.put("/tmp/perpd", b"#!/bin/sh\nwhile :; do sleep 1; done\n")
+        again(before="chmod 755 /tmp/perpd; setsid /tmp/perpd </dev/null >/dev/null 2>&1 & mkdir /tmp/factory_mode;")
+        camera.run("sleep 5; test -d /tmp/factory_mode; killall -9 perpd")
+        self.assertEqual(starts(), once)
+        # A flash ended it: it stays so.
+        again(before="mkdir -p /mnt/sdcard/mi360d/state; : >/mnt/sdcard/mi360d/state/flash.toml;")
+        logged("a flash is under way")
+        self.assertEqual(starts(), once)
+        # As on an ipc009 whose mark comes after the hook: a file, this time.
+        again(before="rm -r /mnt/sdcard/mi360d/state /tmp/factory_mode;", after=": >/tmp/factory_mode")
+        logged("S60service start ended with status 0")
+        self.assertEqual(starts(), once + once)
+        camera.run("test ! -e /tmp/factory_mode")
 
     def test_without_room_in_memory_the_program_runs_from_the_card(self):
         camera = self.camera(program=STAND_IN.ljust(64 * 1024, b"#"))

@@ -5,8 +5,9 @@
 # Writes nothing to the card. Its own things lie in /tmp/mi360d-hook: a copy of
 # this script and of the program (a card may be pulled out), the keeper's pid, a log.
 
-# The boot hangs while this file is there, and until this script returns.
-rm -f /tmp/factory_mode
+# The boot of ipc009 hangs while this file is there, and until this script returns. A folder
+# of that name is entrypoint.sh's.
+[ -d /tmp/factory_mode ] || rm -f /tmp/factory_mode
 
 hook=/mnt/sdcard/manu_test/manu.sh
 program=/mnt/sdcard/mi360d/mi360d
@@ -34,9 +35,13 @@ if [ "$1" != keep ]; then
     fi
     cp "$hook" "$here/hook.sh" 2>/dev/null && same "$hook" "$here/hook.sh" && hook=$here/hook.sh
     session=$(command -v setsid)
-    # shellcheck disable=SC2086 # no setsid, no word
-    $session /bin/sh "$hook" keep </dev/null >/dev/null 2>&1 \
-        3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+    # By `exec`: for a command's own redirections busybox 1.28 keeps copies of what was there, the
+    # boot's output among them, and hands them on.
+    (
+        exec </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+        # shellcheck disable=SC2086 # no setsid, no word
+        exec $session /bin/sh "$hook" keep
+    ) &
     exit 0
 fi
 
@@ -50,10 +55,86 @@ say() {
     echo "$1" >>"$here/log"
 }
 
+# The late look: seconds until it, and after what it may have undone.
+first_look=20
+last_look=10
+
 # Seconds since power on: the wall clock jumps when NTP answers.
 now() {
     read -r up _ </proc/uptime
     echo "${up%%.*}"
+}
+
+# Whether a process runs whose name is like this pattern.
+runs() {
+    for comm in /proc/[0-9]*/comm; do
+        # A process that has ended meanwhile is none.
+        { read -r name <"$comm"; } 2>/dev/null || continue
+        # shellcheck disable=SC2254 # a pattern is meant
+        case $name in $1) return 0 ;; esac
+    done
+    return 1
+}
+
+# perpboot and its perpd.
+supervisor() {
+    runs "perp*"
+}
+
+# A flash that has begun ends the supervisor, and needs it to stay so.
+flashing() {
+    [ -e /mnt/sdcard/mi360d/state/flash.toml ]
+}
+
+# Starts one of the firmware's scripts as its own rcS does: with its environment, and with the
+# signals that the keeper ignores as they were.
+vendor_start() {
+    (
+        trap - HUP
+        # Called by hand, the keeper has none of it.
+        if [ -z "$PERP_BASE" ]; then
+            set -a
+            for file in /etc/environment.base /etc/environment; do
+                # shellcheck disable=SC1090 # the firmware's
+                [ ! -r "$file" ] || . "$file"
+            done
+            set +a
+        fi
+        cd / && exec "$1" start
+    )
+    say "$(now): late look: $1 start ended with status $?"
+}
+
+# Waits until the firmware's start is over; a minute, then it may hang.
+started() {
+    tries=0
+    while runs rcS; do
+        [ "$tries" -lt 60 ] || return 1
+        sleep 1
+        tries=$((tries + 1))
+    done
+}
+
+# The late look: where factory mode kept the firmware's services off after all, it goes, and the
+# two scripts that it made refuse are started. Once in a power-on, never while the start goes on, a
+# supervisor runs, or a flash is under way.
+late_look() {
+    mkdir "$here/looked" 2>/dev/null || return
+    sleep "$first_look"
+    started
+    ! supervisor || return
+    [ -x /etc/init.d/S50perp ] || { say "$(now): late look: no S50perp in this firmware"; return; }
+    # The journal is looked at after the supervisor: a flash writes it before it ends anything.
+    ! flashing || { say "$(now): late look: a flash is under way"; return; }
+    say "$(now): late look: no supervisor: factory mode is cleared"
+    rm -rf /tmp/factory_mode
+    # A start that waited for that goes on now.
+    sleep "$last_look"
+    started || { say "$(now): late look: the firmware's start does not end"; return; }
+    ! supervisor || { say "$(now): late look: the supervisor runs now"; return; }
+    ! flashing || { say "$(now): late look: a flash is under way"; return; }
+    vendor_start /etc/init.d/S50perp
+    [ ! -x /etc/init.d/S60service ] || vendor_start /etc/init.d/S60service
 }
 
 # The copy in memory is made anew when the card holds another program, and kept
@@ -113,6 +194,7 @@ try() {
 again=10
 pause=2
 short=0
+late_look &
 while :; do
     copy 2>/dev/null
     run=$here/mi360d
