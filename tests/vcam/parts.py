@@ -42,6 +42,8 @@ MAPS = {
         ("FACTORY", 0xFF0000, 0x010000),
     ],
 }
+# Loaded where the vendor's own userland runs (guest/init).
+VENDOR_MODULES = ["softdog"]
 CHIP_SIZE = 0x1000000
 CHIPS = ("mx25l12855e", "n25q128a13")
 
@@ -100,12 +102,12 @@ def _build():
         return parts
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
+    run(["arm-linux-gnueabihf-gcc", "-O2", "-static", "-Wall", "-o", parts.nr386, HERE / "nr386.c"])
     _initramfs(root, version, parts)
     base = next(root.glob("usr/lib/linux-image-*/aspeed-ast2600-evb.dtb"))
     for name, dtb in parts.dtbs.items():
         text = device_tree(run(["dtc", "-q", "-I", "dtb", "-O", "dts", base]), name)
         run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", dtb, "-"], input=text)
-    run(["arm-linux-gnueabihf-gcc", "-O2", "-static", "-Wall", "-o", parts.nr386, HERE / "nr386.c"])
     mark.write_text(stamp.hexdigest())
     return parts
 
@@ -192,20 +194,31 @@ def _tool(name):
 
 def _initramfs(root, version, parts):
     tree = parts.initramfs.parent / "initramfs"
-    for folder in ("bin", "modules", "proc", "sys", "dev", "root"):
+    for folder in ("bin", "modules", "proc", "sys", "dev", "root", "vcam"):
         (tree / folder).mkdir(parents=True)
     shutil.copy(parts.busybox, tree / "bin" / "busybox")
     (tree / "bin" / "sh").symlink_to("busybox")
     shutil.copy(GUEST / "init", tree / "init")
+    # Goes to a tmpfs of the vendor's userland whole (guest/init).
+    tools = tree / "vcam" / "bin"
+    tools.mkdir()
+    for applet in run(["qemu-arm-static", parts.busybox, "--list"]).split():
+        if applet != "busybox":
+            (tools / applet).symlink_to("busybox")
+    for path in (parts.busybox, parts.nr386):
+        shutil.copy(path, tools)
+    for name in ("console", "last"):
+        shutil.copy(GUEST / name, tree / "vcam")
     order = []
-    for name in MODULES:
+    for name in MODULES + VENDOR_MODULES:
         shown = run([_tool("modprobe"), "-d", root, "-S", version, "--show-depends", name])
         for line in shown.splitlines():
             kind, *path = line.split()
             if kind == "insmod" and Path(path[0]).name not in order:
                 order.append(Path(path[0]).name)
                 shutil.copy(path[0], tree / "modules")
-    (tree / "modules" / "order").write_text("\n".join(order) + "\n")
+    (tree / "modules" / "order").write_text(
+        "".join(f"{name}\n" for name in order if name.removesuffix(".ko") not in VENDOR_MODULES))
     names = "\n".join(sorted(str(p.relative_to(tree)) for p in tree.rglob("*"))) + "\n"
     with open(parts.initramfs, "wb") as out:
         subprocess.run(

@@ -19,7 +19,7 @@ sys.dont_write_bytecode = True
 
 TESTS = ["test_boot", "test_backup", "test_card", "test_gate", "test_ssh", "test_assemble", "test_citizen", "test_frames",
          "test_rtsp",
-         "test_update"]
+         "test_update", "test_vendor"]
 # Too long for every run: `tests/vcam/run.py more`, and tests/soak.
 # Nothing beside them: they measure.
 ALONE = ("test_backup.BackupTest.test_a_proven_backup_is_not_slower_", "test_gate.", "test_flash_speed.", "test_crowd.")

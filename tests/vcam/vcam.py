@@ -89,6 +89,8 @@ class VirtualCamera:
         self.more_ports = {}
         # Another network than QEMU's own, and the command that QEMU is started by.
         self.nic, self.started_by = None, []
+        # Words for the kernel at each start; whether QEMU's own network leads nowhere.
+        self.append, self.restrict = "", False
         self.rescued = False
         self._qemu = None
         self._commands = 0
@@ -118,9 +120,9 @@ class VirtualCamera:
             "-accel", "tcg,thread=multi", "-display", "none", "-no-reboot", "-monitor", "none",
             "-kernel", parts.kernel, "-initrd", parts.initramfs,
             "-dtb", parts.dtbs[self.flash_map],
-            "-append", f"console=ttyS4,115200n8 loglevel=4 panic=1 {append}",
+            "-append", f"console=ttyS4,115200n8 loglevel=4 panic=1 {self.append} {append}",
             "-drive", f"file={self.flash},if=mtd,format=raw,index=0,id=chip,cache={CACHE}{chip_aio()}",
-            "-nic", self.nic or "user" + "".join(
+            "-nic", self.nic or "user" + ",restrict=on" * self.restrict + "".join(
                 f",hostfwd=tcp:127.0.0.1:{here}-:{there}"
                 for there, here in {self.guest_port: self.port, **self.more_ports}.items()),
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
