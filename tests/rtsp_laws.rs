@@ -230,6 +230,39 @@ fn h265_pictures_that_are_missing_are_noticed_by_their_order() {
     assert_eq!(assemble(&[&stream(&shuffled)], None).1.breaks, 0);
 }
 
+/// A picture goes out when the next one begins, however short that one is, with the time at which
+/// its own bytes came: with one that waits for the next, two would go out at once.
+#[test]
+fn a_picture_of_a_few_bytes_delays_no_other_and_keeps_its_time() {
+    let tiny = |number: u32| {
+        let mut out = Vec::new();
+        if number == 0 {
+            code(&mut out, &sps264());
+            code(&mut out, &pps264());
+        }
+        code(&mut out, &slice264(number, true, if number % 5 < 2 { 300 } else { 4 }));
+        out
+    };
+    let mut scene = mi360d::rtsp::scene::Scene::new();
+    let streams: [(&str, Vec<Vec<u8>>); 2] = [
+        ("short and long", (0..40).map(|at| tiny(at % 16)).collect()),
+        ("the scene, two of its days", (0..400).map(|_| scene.next_picture()).collect()),
+    ];
+    for (name, pictures) in streams {
+        let mut assembler = Assembler::new();
+        let mut shown = Vec::new();
+        for (at, picture) in pictures.iter().enumerate() {
+            let at = at as u64;
+            let mut sink = |picture: &mi360d::rtsp::assemble::Picture<'_>| {
+                shown.push((picture.arrived, at));
+            };
+            assembler.feed(picture, at, &mut sink);
+        }
+        let wanted: Vec<(u64, u64)> = (1..pictures.len() as u64).map(|at| (at - 1, at)).collect();
+        assert_eq!(shown, wanted, "{name}: when it came, and when it went out");
+    }
+}
+
 #[test]
 fn garbage_and_endless_pictures_take_no_more_than_their_room() {
     let mut assembler = Assembler::new();

@@ -23,7 +23,8 @@ pub const LARGEST_PICTURE: usize = 1024 * 1024;
 const ROOM: usize = 64 * 1024;
 /// Units of one picture.
 const MOST_UNITS: usize = 512;
-/// Bytes of a slice that surely hold what is read of its header.
+/// Bytes of a slice that surely contain what is read of its header. A slice may be shorter: one that
+/// skips the whole picture has some ten bytes.
 const SLICE_HEAD: usize = 48;
 
 /// One whole picture.
@@ -250,9 +251,17 @@ impl Assembler {
         }
         let last = self.building.units.last().filter(|_| whole);
         let end = last.map_or(self.buffer.len(), |range| range.end);
-        if !whole && end < open.start + SLICE_HEAD {
-            return;
-        }
+        let end = if !whole && end < open.start + SLICE_HEAD {
+            // A picture of fewer bytes may be there in full. If it waited for the next one, the
+            // picture before it would be sent late. Zeros may belong to the next start code.
+            let known = unit_end(&self.buffer, open.start, end);
+            if !self.is_known_first_slice(open.start..known) {
+                return;
+            }
+            known
+        } else {
+            end
+        };
         let unit_index = self.building.units.len() - usize::from(whole);
         let kind = self.classify(open.start..end, whole);
         match kind {
@@ -348,6 +357,12 @@ impl Assembler {
         }
     }
 
+    /// Whether these bytes already contain all that is read of a picture's first slice.
+    fn is_known_first_slice(&self, range: Range<usize>) -> bool {
+        matches!(self.classify(range.clone(), false), Kind::FirstSlice { .. })
+            && self.buffer.get(range).is_some_and(|nal| header_of(nal, &self.memory).is_some())
+    }
+
     fn foreign(&self, nal: &[u8]) -> Kind {
         let other = match self.memory.codec() {
             Some(Codec::H264) => h265::is_vps(nal) || h265::Sps::parse(nal).is_some(),
@@ -365,19 +380,13 @@ impl Assembler {
     ) {
         let nal = self.buffer.get(range).unwrap_or_default();
         let mut frame_num = None;
-        let missing = match self.memory.codec() {
-            Some(Codec::H264) => {
-                let found = slice264(nal, &self.memory);
-                found.map(|(slice, sps)| {
-                    frame_num = Some(slice.frame_num);
-                    self.continuity264.missing(key, &slice, sps)
-                })
+        let missing = header_of(nal, &self.memory).map(|header| match header {
+            Header::H264(slice, sps) => {
+                frame_num = Some(slice.frame_num);
+                self.continuity264.missing(key, &slice, sps)
             }
-            _ => h265::slice_pps(nal)
-                .and_then(|pps| self.memory.sets265(pps))
-                .and_then(|(sps, pps)| Some((h265::picture_order(nal, sps, pps)?, sps)))
-                .map(|(order, sps)| self.continuity265.missing(key, order, sps)),
-        };
+            Header::H265(order, sps) => self.continuity265.missing(key, order, sps),
+        });
         if self.building.has_slice {
             self.building.next_from.get_or_insert(unit_index);
             // What stands before a gap may have been cut itself.
@@ -470,6 +479,21 @@ impl Assembler {
             self.buffer.shrink_to(ROOM);
         }
     }
+}
+
+/// What is read of a first slice's header, and the parameter set that it goes by.
+enum Header<'m> {
+    H264(h264::Slice, &'m h264::Sps),
+    /// With the picture's place in the order of showing.
+    H265(u32, &'m h265::Sps),
+}
+
+fn header_of<'m>(nal: &[u8], memory: &'m Memory) -> Option<Header<'m>> {
+    if memory.codec() == Some(Codec::H264) {
+        return slice264(nal, memory).map(|(slice, sps)| Header::H264(slice, sps));
+    }
+    let (sps, pps) = memory.sets265(h265::slice_pps(nal)?)?;
+    Some(Header::H265(h265::picture_order(nal, sps, pps)?, sps))
 }
 
 fn slice264<'m>(nal: &[u8], memory: &'m Memory) -> Option<(h264::Slice, &'m h264::Sps)> {

@@ -83,14 +83,18 @@ impl<'a> Request<'a> {
         self.header("Session")?.split(';').next().map(str::trim).filter(|id| !id.is_empty())
     }
 
-    /// The stream that the address names, and what stands behind it: `/mainstream/trackID=0`.
+    /// The stream that the address names, and what follows it: `/mainstream/trackID=0`. Several
+    /// slashes count as one: clients join an address that ends in a slash and a path that begins
+    /// with one.
     pub fn path(&self) -> (&'a str, &'a str) {
         let path = match self.uri.split_once("://") {
             Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
             None => self.uri.trim_start_matches('/'),
         };
         let path = path.split(['?', '#']).next().unwrap_or("");
-        path.split_once('/').unwrap_or((path, ""))
+        let path = path.trim_matches('/');
+        let (name, rest) = path.split_once('/').unwrap_or((path, ""));
+        (name, rest.trim_start_matches('/'))
     }
 }
 
@@ -280,6 +284,24 @@ mod tests {
         assert_eq!(request.method, "SETUP");
         assert_eq!(request.path(), ("mainstream", "trackID=0"));
         assert_eq!((request.sequence(), request.session()), (Some(3), Some("abc")));
+    }
+
+    #[test]
+    fn a_slash_too_many_names_the_same_stream() {
+        for (uri, wanted) in [
+            ("rtsp://h/mainstream", ("mainstream", "")),
+            ("rtsp://h//mainstream", ("mainstream", "")),
+            ("rtsp://h:8554//mainstream//trackID=0", ("mainstream", "trackID=0")),
+            ("rtsp://h/mainstream/", ("mainstream", "")),
+            ("rtsp://h/mainstream//trackID=0/", ("mainstream", "trackID=0")),
+            ("//mainstream//trackID=0", ("mainstream", "trackID=0")),
+            ("rtsp://h//", ("", "")),
+            ("rtsp://h", ("", "")),
+        ] {
+            let text = format!("DESCRIBE {uri} RTSP/1.0\r\nCSeq: 1\r\n\r\n");
+            let Item::Request(request, _) = item(text.as_bytes()) else { panic!("{uri}") };
+            assert_eq!(request.path(), wanted, "{uri}");
+        }
     }
 
     #[test]

@@ -292,7 +292,7 @@ fn scene(feed: &Feed) {
     while !feed.stopped() {
         let due = pace.wait(f64::from(Scene::RATE), feed);
         let picture = scene.next_picture();
-        assembler.feed(&picture, due, &mut |picture| feed.push(picture, due));
+        assembler.feed(&picture, due, &mut |picture| feed.push(picture, picture.arrived));
     }
 }
 

@@ -1,0 +1,98 @@
+"""A long recording without a decoder, as recorders make it: the main stream over TCP and the sub
+stream over UDP, at the same time. Run by name:
+
+    MI360D_COPY_MINUTES=20 python3 tests/rtsp/run.py test_copy
+"""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from rig import free_port, run, wait_for
+from test_page import Demo
+
+MINUTES = float(os.environ.get("MI360D_COPY_MINUTES", "20"))
+# The made-up scene's.
+RATE = 10
+
+
+class Copy(Demo):
+    def test_no_picture_is_late_or_lost_and_no_memory_grows(self):
+        port = free_port()
+        wait_for(lambda: self.ask("GET", "/services/rtsp-server")[0] == 200, "the hack", 120)
+        status, _, body = self.ask("PUT", "/services/rtsp-server",
+                                   {"enabled": True, "settings": {"port": port}})
+        self.assertEqual(status, 200, body)
+        wait_for(lambda: (json.loads(self.ask("GET", "/video")[2])["server"] or {}).get("streams")
+                 and all(s["fps"] for s in self.streams()), "pictures", 120)
+        _, _, body = self.ask("POST", "/video/login", {"password": "correct horse"})
+        login = json.loads(body)
+        base = f"rtsp://{login['user']}:{login['password']}@127.0.0.1:{port}"
+        rtsp = next(pid for pid in children(self.demo.pid)
+                    if b"\0rtsp\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        recorders = {}
+        for name, transport in (("mainstream", "tcp"), ("substream", "udp")):
+            film = self.folder / f"{name}.mp4"
+            recorders[name] = film, subprocess.Popen(
+                ["ffmpeg", "-v", "verbose", "-nostdin", "-rtsp_transport", transport, "-i",
+                 f"{base}/{name}", "-c", "copy", "-t", str(60 * MINUTES), film],
+                stdout=subprocess.DEVNULL, stderr=open(self.folder / f"{name}.log", "w"))
+        wait_for(lambda: len(json.loads(self.ask("GET", "/video")[2])["server"]["viewers"]) == 2,
+                 "both recorders")
+        time.sleep(min(10, 15 * MINUTES))
+        before = {"daemon": memory(self.demo.pid), "rtsp": memory(rtsp)}
+        end = time.monotonic() + 60 * MINUTES + 120
+        lost = {}
+        while any(process.poll() is None for _, process in recorders.values()):
+            self.assertLess(time.monotonic(), end, "the recorders do not end")
+            for viewer in json.loads(self.ask("GET", "/video")[2])["server"]["viewers"]:
+                lost[viewer["stream"]] = viewer["lost"]
+            time.sleep(2)
+        after = {"daemon": memory(self.demo.pid), "rtsp": memory(rtsp)}
+        for name, (film, process) in recorders.items():
+            said = (self.folder / f"{name}.log").read_text()
+            self.assertEqual(process.returncode, 0, said[-2000:])
+            # ffmpeg itself gives the first picture of H.264 over RTSP no time, and notices.
+            self.assertLessEqual(said.count("Non-monoton"), 1, name)
+            for word in ("missed", "lost", "max delay", "corrupt"):
+                self.assertFalse(word in said, f"{name}: ffmpeg says '{word}'")
+            times = sorted(packets(film))[2:]
+            steps = [b - a for a, b in zip(times, times[1:])]
+            whole = round((times[-1] - times[0]) * RATE) + 1
+            print(f"  {name}: {len(times)} pictures in {times[-1] - times[0]:.1f} s, steps of "
+                  f"{min(steps):.3f} to {max(steps):.3f} s", flush=True)
+            self.assertGreater(times[-1] - times[0], 58 * MINUTES, name)
+            self.assertLessEqual(max(steps), 1.5 / RATE, name)
+            self.assertEqual(len(times), whole, f"{name}: pictures are missing")
+        print(f"  memory in KiB at the start {before}, at the end {after}", flush=True)
+        self.assertEqual(set(lost.values()), {0}, lost)
+        self.assertEqual(len(lost), 2, lost)
+        for name in before:
+            self.assertLess(after[name], before[name] + 1024, f"{name} grows")
+
+    def streams(self):
+        return json.loads(self.ask("GET", "/video")[2])["server"]["streams"]
+
+
+def packets(film):
+    status, out, err = run(["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries",
+                            "packet=pts_time", "-of", "csv=p=0", film], 300)
+    assert (status, err) == (0, ""), err
+    return [float(line.strip(",")) for line in out.split()]
+
+
+def children(pid):
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += (task / "children").read_text().split()
+    return [int(child) for child in found]
+
+
+def memory(pid):
+    """Resident memory in KiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise KeyError(pid)
