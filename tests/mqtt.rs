@@ -34,6 +34,10 @@ fn mosquitto() -> Option<&'static str> {
 
 /// A broker that lets in only who knows the password.
 fn broker(dir: &Path, port: u16) -> Ends {
+    broker_at(dir, "127.0.0.1", port)
+}
+
+fn broker_at(dir: &Path, address: &str, port: u16) -> Ends {
     let passwords = dir.join("passwords");
     if !passwords.exists() {
         fs::write(&passwords, "").unwrap();
@@ -49,7 +53,7 @@ fn broker(dir: &Path, port: u16) -> Ends {
     fs::write(
         &config,
         format!(
-            "listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {}\nuser {user}\n",
+            "listener {port} {address}\nallow_anonymous false\npassword_file {}\nuser {user}\n",
             passwords.display()
         ),
     )
@@ -61,7 +65,7 @@ fn broker(dir: &Path, port: u16) -> Ends {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    wait("the broker", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+    wait("the broker", || std::net::TcpStream::connect((address, port)).ok());
     Ends(child)
 }
 
@@ -95,11 +99,16 @@ fn free_port() -> u16 {
 }
 
 fn daemon(sim: &Sim, port: u16) -> Ends {
+    daemon_with(sim, &format!("127.0.0.1:{port}"), "")
+}
+
+/// With a broker, and more settings: first of `[mqtt]`, then of other tables.
+fn daemon_with(sim: &Sim, broker: &str, more: &str) -> Ends {
     fs::create_dir_all(sim.home()).unwrap();
     fs::write(
         sim.home().join("config.toml"),
         format!(
-            "[mqtt]\nbroker = \"127.0.0.1:{port}\"\nuser = \"cam\"\npassword = 'pa ss\"word'\n\
+            "[mqtt]\nbroker = \"{broker}\"\nuser = \"cam\"\npassword = 'pa ss\"word'\n{more}\n\
              [camera]\nname = \"porch\"\n"
         ),
     )
@@ -148,10 +157,29 @@ fn a_camera_is_a_device_that_is_discovered_dies_with_a_will_and_comes_back_by_it
     for (topic, payload) in &documents {
         let document: Value = serde_json::from_str(payload).unwrap();
         let Some(template) = document["value_template"].as_str() else { continue };
-        let key = template.trim_matches(|c| "{} ".contains(c)).trim_start_matches("value_json.");
+        let (path, _) = template.trim_start_matches("{{ value_json.").split_once(" | ").unwrap();
+        let key = path.trim();
         assert!(!state[key].is_null(), "{topic}: no {key} in {state}");
     }
     assert_eq!(state["identity"], "OFF", "{state}");
+    // The RTSP server does not run: there is no address to show.
+    assert_eq!(state["stream"], "", "{state}");
+    for (topic, payload) in &documents {
+        let document: Value = serde_json::from_str(payload).unwrap();
+        let (component, key) = (topic.split('/').nth(1), topic.split('/').nth(3).unwrap());
+        let id = format!("{}.{}", component.unwrap(), document["object_id"].as_str().unwrap());
+        assert_eq!(document["default_entity_id"], id.as_str(), "{payload}");
+        assert!(document["entity_category"].is_string(), "{payload}");
+        if ["card_free", "memory"].contains(&key) {
+            assert!(state[key].is_u64(), "{state}");
+            assert_eq!(document["device_class"], "data_size", "{payload}");
+            assert_eq!(document["state_class"], "measurement", "{payload}");
+            assert!(document["unit_of_measurement"].is_string(), "{payload}");
+        }
+    }
+    let details = &state["attention_details"];
+    assert!(details["message"].is_string(), "{state}");
+    assert!(state["attention"].as_str().unwrap().chars().count() <= 255, "{state}");
     let said = fs::read_to_string(&log).unwrap() + &format!("{documents:?}{state}");
     assert!(!said.contains("pa ss"), "the password is shown");
 
@@ -199,4 +227,93 @@ fn a_wrong_password_is_said_in_words_and_nothing_else_suffers() {
         text.contains("MQTT: the broker does not").then_some(())
     });
     wait("the backup", || (!sim.sets().is_empty()).then_some(()));
+}
+
+/// Topics of retained discovery documents below a prefix.
+fn announced(port: u16, prefix: &str) -> Vec<String> {
+    kept(port, &format!("{prefix}/#")).into_iter().map(|(topic, _)| topic).collect()
+}
+
+fn hack(sim: &Sim, id: &str) {
+    let folder = sim.dir.path().join("sdcard/hacks").join(id);
+    fs::create_dir_all(&folder).unwrap();
+    let text = format!("id = \"{id}\"\nexec = [\"/bin/sleep\", \"600\"]\n");
+    fs::write(folder.join("hack.toml"), text).unwrap();
+}
+
+#[test]
+fn what_is_gone_is_taken_back_while_it_runs_after_a_restart_and_under_an_old_prefix() {
+    if mosquitto().is_none() {
+        println!(
+            "NOT RUN: mosquitto is not installed (apt-get install mosquitto mosquitto-clients)"
+        );
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let _broker = broker(dir.path(), port);
+    // Another device's documents are not ours to remove, even under a like topic.
+    for (topic, payload) in [
+        ("homeassistant/sensor/lamp/state/config", r#"{"origin": {"name": "mi360d"}}"#),
+        ("other/sensor/mi360_other/x/config", r#"{"origin": {"name": "mi360d"}}"#),
+    ] {
+        let mut said = client("mosquitto_pub", port);
+        assert!(said.args(["-r", "-t", topic, "-m", payload]).status().unwrap().success());
+    }
+    let foreign = 2;
+    let sim = Sim::small();
+    hack(&sim, "lamp");
+    hack(&sim, "motor-control");
+    let motors = "\n[hacks.motor-control]\nenabled = true\n";
+    let address = format!("127.0.0.1:{port}");
+    let camera = daemon_with(&sim, &address, motors);
+    let has = |prefix: &str, end: &str| {
+        announced(port, prefix).iter().any(|topic| topic.ends_with(&format!("/{end}/config")))
+    };
+    wait("the hack and the motors", || {
+        (has("homeassistant", "service_lamp") && has("homeassistant", "left")).then_some(())
+    });
+
+    // While it runs: a hack's folder goes.
+    fs::remove_dir_all(sim.dir.path().join("sdcard/hacks/lamp")).unwrap();
+    wait("the hack to be taken back", || (!has("homeassistant", "service_lamp")).then_some(()));
+    assert!(has("homeassistant", "left") && has("homeassistant", "identity"));
+
+    // While it is off: the motors are switched off, and the prefix is another.
+    drop(camera);
+    let _camera = daemon_with(&sim, &address, "discovery_prefix = \"home/ha\"\n");
+    wait("the new prefix", || has("home/ha", "identity").then_some(()));
+    wait("the old prefix to be empty", || {
+        (announced(port, "homeassistant").len() == foreign - 1).then_some(())
+    });
+    assert!(!has("home/ha", "left"), "motors that are off");
+    assert_eq!(announced(port, "other").len(), 1, "another camera's");
+}
+
+#[test]
+fn a_broker_is_found_by_its_local_name_at_any_of_its_addresses_and_by_ipv6() {
+    if mosquitto().is_none() {
+        println!(
+            "NOT RUN: mosquitto is not installed (apt-get install mosquitto mosquitto-clients)"
+        );
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let host = format!("mi360d-test-{}", std::process::id());
+    let known = mi360d::citizen::mdns::Ourselves {
+        host: host.clone(),
+        // Nobody listens at the first one.
+        addresses: vec![[127, 0, 0, 2].into(), [127, 0, 0, 1].into()],
+        port: 1,
+    };
+    std::thread::spawn(move || mi360d::citizen::mdns::answer(|| Some(known.clone())));
+    for (listens, set) in [("127.0.0.1", format!("{host}.local")), ("::1", "[::1]".to_owned())] {
+        let port = free_port();
+        let _broker = broker_at(dir.path(), listens, port);
+        let sim = Sim::small();
+        let _camera = daemon_with(&sim, &format!("{set}:{port}"), "");
+        let log = sim.home().join("logs/mi360d.log");
+        let connected = format!("MQTT: connected to {set}:{port}");
+        wait(&connected, || fs::read_to_string(&log).ok().filter(|text| text.contains(&connected)));
+    }
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::plan::Plan;
 use crate::card::file::read_bounded;
+use crate::citizen::lookup;
 use crate::formats::toml::{self, line_at};
 
 /// The longest file read, in bytes.
@@ -136,16 +137,15 @@ pub struct Server(pub String);
 impl TryFrom<String> for Server {
     type Error = String;
     fn try_from(server: String) -> Result<Server, String> {
-        let (host, port) = match server.split_once(':') {
-            Some((host, port)) => (host, Some(port.parse::<u16>())),
-            None => (server.as_str(), None),
+        const EXPECTED: &str = "expected a host name or an address, and a port from 1 to 65535";
+        // 0 says that none is named.
+        let (host, port) = lookup::split(&server, 0).ok_or(EXPECTED)?;
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            HostName::try_from(host.to_owned()).map_err(|_| EXPECTED)?.0
         };
-        let host = HostName::try_from(host.to_owned())?.0;
-        match port {
-            None => Ok(Server(host)),
-            Some(Ok(port @ 1..)) => Ok(Server(format!("{host}:{port}"))),
-            Some(_) => Err("expected a port from 1 to 65535".to_owned()),
-        }
+        Ok(Server(if port == 0 { host } else { format!("{host}:{port}") }))
     }
 }
 
@@ -416,6 +416,23 @@ mod tests {
             parse("\u{feff}[backup]\r\nkeep = 7\r\n".as_bytes()).unwrap().backup.keep,
             Keep(7)
         );
+    }
+
+    #[test]
+    fn a_server_may_be_a_name_or_an_address_of_either_kind() {
+        for (set, kept) in [
+            ("Broker.local", "broker.local"),
+            ("10.0.0.2:1884", "10.0.0.2:1884"),
+            ("[::1]:1883", "[::1]:1883"),
+            ("fd00::2", "[fd00::2]"),
+        ] {
+            let config = parse(format!("[mqtt]\nbroker = \"{set}\"").as_bytes());
+            assert_eq!(config.unwrap().mqtt.broker, Some(Server(kept.into())), "{set}");
+        }
+        for set in ["", "a b", "broker:0", "broker:x", "[::1", "mqtt://broker"] {
+            let problem = parse(format!("[mqtt]\nbroker = \"{set}\"").as_bytes()).unwrap_err();
+            assert!(problem.contains("'broker'"), "{set}: {problem}");
+        }
     }
 
     #[test]

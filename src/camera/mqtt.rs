@@ -1,14 +1,16 @@
 //! This camera as a device of Home Assistant: what it tells, and what its buttons do.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Camera, citizen, host, power, services, status};
+use super::{Camera, citizen, host, power, services, status, video};
+use crate::card::CardState;
 use crate::mqtt::client::{self, Broker, Home};
-use crate::mqtt::discovery::{Device, Entity, Kind, key};
-use crate::services::State;
-use crate::services::ptz::{Direction, Steps, Wish};
+use crate::mqtt::discovery::{Category, Device, Entity, Kind, cut, key};
+use crate::services::ptz::{self, Direction, Steps, Wish};
+use crate::services::{State, rtsp};
 
 /// Stack of the thread; measured on the look at the whole status.
 const STACK: usize = 192 << 10;
@@ -41,10 +43,20 @@ impl OnCamera {
         Some(if port == 80 { format!("http://{ip}/") } else { format!("http://{ip}:{port}/") })
     }
 
+    /// Motors that are switched on: whether they run just now is another question.
     fn has_motors(&self) -> bool {
-        services::brief(&self.0)
-            .iter()
-            .any(|s| s.id == crate::services::ptz::HACK && s.state == State::Running)
+        services::brief(&self.0).iter().any(|s| s.id == ptz::HACK && s.enabled)
+    }
+
+    /// The main stream's address, while it is served.
+    fn stream(&self) -> Option<String> {
+        let all = services::brief(&self.0);
+        all.iter().find(|s| s.id == rtsp::ID && s.state == State::Running)?;
+        let address = match host::addresses().into_iter().next()? {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        Some(format!("rtsp://{address}:{}/mainstream", video::port(&self.0)))
     }
 }
 
@@ -63,21 +75,25 @@ impl Home for OnCamera {
     fn device(&self) -> Device {
         let status = status::of(&self.0);
         let own = status.identity.fingerprint.unwrap_or_else(|| "unknown".to_owned());
-        let entity = |kind, key: &str, name: &str, icon| Entity {
+        let entity = |kind, key: &str, name: &str, icon, category| Entity {
             kind,
             key: key.to_owned(),
             name: name.to_owned(),
             icon,
+            category,
         };
+        let tells = |kind, key, name, icon| entity(kind, key, name, icon, Category::Diagnostic);
+        let size = |unit| Kind::Number { class: "data_size", unit };
+        let restart = Kind::Button { class: Some("restart") };
         let mut entities = vec![
-            entity(Kind::Problem, "identity", "Identity at risk", "mdi:card-account-details"),
-            entity(Kind::Problem, "backup", "Backup missing", "mdi:content-save-alert"),
-            entity(Kind::Problem, "trouble", "Needs attention", "mdi:alert"),
-            entity(Kind::Sensor, "attention", "What it says", "mdi:message-alert"),
-            entity(Kind::Sensor, "card_free", "Free on the card (MiB)", "mdi:sd"),
-            entity(Kind::Sensor, "memory", "Memory left (KiB)", "mdi:memory"),
-            entity(Kind::Sensor, "stream", "Main stream", "mdi:cctv"),
-            entity(Kind::Button, "reboot", "Restart", "mdi:restart"),
+            tells(Kind::Problem, "identity", "Identity at risk", "mdi:card-account-details"),
+            tells(Kind::Problem, "backup", "Backup missing", "mdi:content-save-alert"),
+            tells(Kind::Problem, "trouble", "Needs attention", "mdi:alert"),
+            tells(Kind::Text, "attention", "Message", "mdi:message-alert"),
+            tells(size("MiB"), "card_free", "SD card free", "mdi:sd"),
+            tells(size("KiB"), "memory", "Memory free", "mdi:memory"),
+            tells(Kind::Text, "stream", "Main stream", "mdi:cctv"),
+            entity(restart, "reboot", "Restart", "mdi:restart", Category::Config),
         ];
         for service in &status.services {
             entities.push(Entity {
@@ -85,11 +101,13 @@ impl Home for OnCamera {
                 key: format!("service_{}", key(&service.id)),
                 name: service.name.clone(),
                 icon: "mdi:cog",
+                category: Category::Diagnostic,
             });
         }
         if self.has_motors() {
             for (key, name, _) in MOVES {
-                entities.push(entity(Kind::Button, key, name, "mdi:arrow-all"));
+                let kind = Kind::Button { class: None };
+                entities.push(entity(kind, key, name, "mdi:arrow-all", Category::Main));
             }
         }
         Device {
@@ -99,6 +117,8 @@ impl Home for OnCamera {
             version: status.program.to_owned(),
             url: self.url(),
             entities,
+            // Without its card the camera does not know its hacks.
+            complete: services::of(&self.0).is_some() && status.card != CardState::Missing,
         }
     }
 
@@ -107,11 +127,9 @@ impl Home for OnCamera {
         let on = |wrong: bool| if wrong { "ON" } else { "OFF" };
         let worst = status.notices.first();
         let free = match status.card {
-            crate::card::CardState::Ready { free, .. }
-            | crate::card::CardState::ReadOnly { free, .. } => free >> 20,
-            crate::card::CardState::Missing => 0,
+            CardState::Ready { free, .. } | CardState::ReadOnly { free, .. } => Some(free >> 20),
+            CardState::Missing => None,
         };
-        let stream = host::addresses().into_iter().next();
         let mut state = Map::new();
         let mut put = |key: &str, value: Value| state.insert(key.to_owned(), value);
         put(
@@ -120,12 +138,20 @@ impl Home for OnCamera {
         );
         put("backup", on(status.newest_backup.is_none()).into());
         put("trouble", on(worst.is_some()).into());
-        put("attention", worst.map_or("all is well", |notice| notice.message.as_str()).into());
+        let message = worst.map_or("OK", |notice| notice.message.as_str());
+        put("attention", cut(message).into());
+        put(
+            "attention_details",
+            json!({
+                "message": message,
+                "hint": worst.map(|notice| notice.hint.as_str()),
+                "code": worst.map(|notice| notice.code),
+            }),
+        );
         put("card_free", json!(free));
         // In steps, so that a few bytes are no news.
         put("memory", json!(status.memory.available_kib / 1024 * 1024));
-        let address = stream.map(|ip| format!("rtsp://{ip}:8554/mainstream"));
-        put("stream", address.unwrap_or_default().into());
+        put("stream", cut(&self.stream().unwrap_or_default()).into());
         for service in &status.services {
             let running = service.state == State::Running;
             put(&format!("service_{}", key(&service.id)), on(running).into());

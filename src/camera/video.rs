@@ -36,7 +36,7 @@ pub struct StreamLogin {
 }
 
 /// The port that is set for the server.
-fn port(camera: &Camera) -> u16 {
+pub(super) fn port(camera: &Camera) -> u16 {
     let view = services::get(camera, ID).ok();
     let setting = view.and_then(|view| view.settings.into_iter().find(|s| s.name == "port"));
     match setting.and_then(|setting| setting.value) {

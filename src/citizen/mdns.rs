@@ -1,7 +1,9 @@
 //! `mi360-XXXX.local`: a responder for multicast DNS that knows one name, one
-//! web service, and nothing else. What comes in is bounded, what goes out too.
+//! web service, and nothing else; and a question for another machine's address.
+//! What comes in is bounded, what goes out too.
 
 mod packet;
+mod query;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
@@ -23,6 +25,9 @@ const EACH_SECOND: u32 = 20;
 const LOOK: Duration = Duration::from_secs(15);
 /// Names tried when others have ours.
 const NAMES: u32 = 9;
+/// How long each of [`QUESTIONS`] waits for an answer: WiFi loses multicast packets.
+const FOR_ANSWER: Duration = Duration::from_millis(1200);
+const QUESTIONS: u16 = 3;
 
 /// Answers for ever. `who` says what is to be answered; it is asked anew every
 /// quarter of a minute, since addresses and settings change.
@@ -97,6 +102,48 @@ fn serve(who: &impl Fn() -> Option<Ourselves>) -> io::Result<()> {
             let _ = socket.send_to(&bytes, if unicast { from } else { to_all });
         }
     }
+}
+
+/// The IPv4 addresses of a `.local` name; none where nobody answers.
+///
+/// # Errors
+/// What the system says: without a route there is nobody to ask.
+pub fn resolve(host: &str) -> io::Result<Vec<Ipv4Addr>> {
+    // From a port of its own, so that the answer comes to us alone (RFC 6762, 6.7).
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    socket.set_multicast_ttl_v4(255)?;
+    let mut buffer = [0; LONGEST];
+    // The port is as good as random, and who is on the link could answer anyway.
+    let first = socket.local_addr()?.port();
+    for id in (1..=QUESTIONS).map(|count| first.wrapping_add(count)) {
+        let Some(question) = query::question(host, id) else { return Ok(Vec::new()) };
+        socket.send_to(&question, (GROUP, PORT))?;
+        let until = Instant::now() + FOR_ANSWER;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            socket.set_read_timeout(Some(left))?;
+            match socket.recv_from(&mut buffer) {
+                Ok((length, from)) if from.port() == PORT => {
+                    let found = query::answered(&buffer[..length], host, id);
+                    if !found.is_empty() {
+                        return Ok(found);
+                    }
+                }
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e)
+                    if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
+                {
+                    break;
+                }
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// A group's port, shared with whoever else answers on this machine; `hops` is how far our packets

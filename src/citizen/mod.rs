@@ -5,12 +5,14 @@
 //! | --- | --- |
 //! | `sntp` | the time, asked of a server (RFC 5905, as a simple client) |
 //! | `clock` | when an answer is believed, and the clock set |
-//! | `mdns` | `mi360-XXXX.local`: answers to multicast DNS (RFC 6762, RFC 6763) |
+//! | `mdns` | `mi360-XXXX.local`: answers to multicast DNS, and questions (RFC 6762, RFC 6763) |
+//! | `lookup` | a server's addresses, by its name as it is set |
 //! | `cloud` | the vendor's hosts, blocked by null routes |
 //! | `zone` | how far local time is from UTC, by POSIX's words for a zone |
 
 pub mod clock;
 pub mod cloud;
+pub mod lookup;
 pub mod mdns;
 pub mod sntp;
 pub mod zone;

@@ -3,14 +3,18 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::net::{ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
+
+use super::lookup;
 
 /// Seconds from 1900 to 1970.
 const TO_UNIX: u64 = 2_208_988_800;
 const PORT: u16 = 123;
 const PACKET: usize = 48;
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Addresses of one server that are tried.
+const ADDRESSES: usize = 3;
 
 /// A question: client, version 4. Instead of our time it carries a number that
 /// nobody can guess, and that the answer must bring back.
@@ -74,23 +78,28 @@ impl Told {
     }
 }
 
-/// Asks a server, `HOST` or `HOST:PORT`.
+/// Asks a server, `HOST` or `HOST:PORT`, at each of its addresses until one answers.
 ///
 /// # Errors
 /// Why there is no answer.
 pub fn ask(server: &str) -> Result<Told, String> {
     let failed = |e: io::Error| format!("{server}: {e}");
-    let address = match server.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') => {
-            (host, port.parse().map_err(|_| format!("{server}: no port"))?).to_socket_addrs()
+    let mut last = Err(format!("{server} has no address"));
+    for address in lookup::addresses(server, PORT).map_err(failed)?.into_iter().take(ADDRESSES) {
+        last = ask_at(address).map_err(|reason| format!("{server}: {reason}"));
+        if last.is_ok() {
+            break;
         }
-        _ => (server, PORT).to_socket_addrs(),
-    };
-    let address = address.map_err(failed)?.find(std::net::SocketAddr::is_ipv4);
-    let address = address.ok_or_else(|| format!("{server} has no IPv4 address"))?;
+    }
+    last
+}
+
+fn ask_at(address: SocketAddr) -> Result<Told, String> {
+    let failed = |e: io::Error| e.to_string();
     let mut cookie = [0; 8];
     File::open("/dev/urandom").and_then(|mut f| f.read_exact(&mut cookie)).map_err(failed)?;
-    let socket = UdpSocket::bind("0.0.0.0:0").map_err(failed)?;
+    let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(any).map_err(failed)?;
     socket.connect(address).map_err(failed)?;
     let asked = Instant::now();
     socket.send(&question(cookie)).map_err(failed)?;
@@ -112,7 +121,7 @@ pub fn ask(server: &str) -> Result<Told, String> {
             Err(reason) => last = reason,
         }
     }
-    Err(format!("{server}: {last}"))
+    Err(last.to_owned())
 }
 
 #[cfg(test)]

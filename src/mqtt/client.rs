@@ -2,17 +2,23 @@
 //! the broker does, nothing else waits for it.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::announce::{Announced, subscriptions};
 use super::discovery::Device;
 use super::packet::{self, Heard, Hello};
+use crate::citizen::lookup;
 use crate::formats::json;
 
+/// Where a broker listens, if no port is set.
+const PORT: u16 = 1883;
 /// A broker that does not answer in this time is not there.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection to one of its addresses may take.
+const FOR_ADDRESS: Duration = Duration::from_secs(5);
 /// How often the state is looked at.
 const LOOK: Duration = Duration::from_secs(2);
 /// How often it is told though nothing changed.
@@ -26,7 +32,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// Which broker, and as whom.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Broker {
-    /// `HOST` or `HOST:PORT`.
+    /// `HOST`, `HOST:PORT` or `[IPv6]:PORT`.
     pub address: String,
     /// The user, if one is wanted.
     pub user: Option<String>,
@@ -102,22 +108,29 @@ fn connected(home: &dyn Home, broker: &Broker) -> Result<(), String> {
     }
     let presses = device.command_topic();
     line.write_all(&packet::subscribe(&format!("{presses}+"))).map_err(failed)?;
+    for topic in subscriptions(&device.id, &broker.prefix) {
+        line.write_all(&packet::subscribe(&topic)).map_err(failed)?;
+    }
     line.write_all(&packet::publish(&availability, b"online", true)).map_err(failed)?;
     home.says(None);
     log::info!("MQTT: connected to {}", broker.address);
 
-    let mut told: Option<(Device, Value, Instant)> = None;
+    let mut told = Told::default();
     let (mut heard, mut pinged, mut looked) = (Instant::now(), Instant::now(), None::<Instant>);
     loop {
         if looked.is_none_or(|at| at.elapsed() >= LOOK) {
             looked = Some(Instant::now());
-            if home.broker().as_ref() != Some(broker) {
-                line.write_all(&packet::publish(&availability, b"offline", true))
-                    .map_err(failed)?;
-                line.write_all(&packet::DISCONNECT).map_err(failed)?;
+            let next = home.broker();
+            if next.as_ref() != Some(broker) {
+                leave(broker, next.as_ref(), &device, &told, &mut line).map_err(failed)?;
                 return Ok(());
             }
-            tell(home, broker, &mut line, &mut told).map_err(failed)?;
+            let current = home.device();
+            if current.id != device.id {
+                // Another identity is another device, and another client.
+                return Ok(());
+            }
+            tell(&current, home.state(), broker, &mut line, &mut told).map_err(failed)?;
         }
         if pinged.elapsed() >= PING {
             line.write_all(&packet::PING).map_err(failed)?;
@@ -133,6 +146,9 @@ fn connected(home: &dyn Home, broker: &Broker) -> Result<(), String> {
                     home.press(key);
                     looked = None;
                 }
+                if kept {
+                    told.documents.found(&device.id, &topic, &payload);
+                }
             }
             Some(_) => heard = Instant::now(),
             None if heard.elapsed() > PING * 3 => return Err("the broker is silent".to_owned()),
@@ -141,40 +157,76 @@ fn connected(home: &dyn Home, broker: &Broker) -> Result<(), String> {
     }
 }
 
-/// Tells what changed: the device, or its state.
+/// What was published in this connection.
+#[derive(Default)]
+struct Told {
+    documents: Announced,
+    state: Option<(Value, Instant)>,
+}
+
+/// Tells what changed: the device's documents, or its state.
 fn tell(
-    home: &dyn Home,
+    device: &Device,
+    state: Value,
     broker: &Broker,
     line: &mut TcpStream,
-    told: &mut Option<(Device, Value, Instant)>,
+    told: &mut Told,
 ) -> io::Result<()> {
-    let (device, state) = (home.device(), home.state());
-    let same_device = told.as_ref().is_some_and(|(before, ..)| *before == device);
-    let same_state =
-        told.as_ref().is_some_and(|(_, before, at)| *before == state && at.elapsed() < TELL);
-    if !same_device {
-        for (topic, document) in device.documents(&broker.prefix) {
-            line.write_all(&packet::publish(&topic, json::text(&document).as_bytes(), true))?;
-        }
+    let document = |(topic, document): (String, Value)| (topic, json::text(&document));
+    let wanted = device.documents(&broker.prefix).into_iter().map(document).collect();
+    let changes = told.documents.changes(wanted, device.complete, Instant::now());
+    for (topic, text) in &changes {
+        line.write_all(&packet::publish(topic, text.as_bytes(), true))?;
     }
-    if !same_device || !same_state {
+    let known = told.state.as_ref();
+    let same = known.is_some_and(|(before, at)| *before == state && at.elapsed() < TELL);
+    if !changes.is_empty() || !same {
         let text = state.to_string();
         line.write_all(&packet::publish(&device.state_topic(), text.as_bytes(), true))?;
-        *told = Some((device, state, Instant::now()));
+        told.state = Some((state, Instant::now()));
     }
     Ok(())
 }
 
+/// Says good-bye. A broker that is not ours any more must not keep the device for ever; one that
+/// has another prefix now keeps its state.
+fn leave(
+    broker: &Broker,
+    next: Option<&Broker>,
+    device: &Device,
+    told: &Told,
+    line: &mut TcpStream,
+) -> io::Result<()> {
+    let stays = next.is_some_and(|next| next.address == broker.address);
+    let availability = device.availability_topic();
+    line.write_all(&packet::publish(&availability, b"offline", true))?;
+    if !stays || next.is_some_and(|next| next.prefix != broker.prefix) {
+        for topic in told.documents.topics() {
+            line.write_all(&packet::publish(topic, b"", true))?;
+        }
+    }
+    if !stays {
+        for topic in [device.state_topic(), availability] {
+            line.write_all(&packet::publish(&topic, b"", true))?;
+        }
+    }
+    line.write_all(&packet::DISCONNECT)
+}
+
+/// A connection to the first of the broker's addresses that takes one.
 fn open(address: &str) -> io::Result<TcpStream> {
-    let found = match address.rsplit_once(':') {
-        Some(_) => address.to_socket_addrs()?.next(),
-        None => (address, 1883).to_socket_addrs()?.next(),
-    };
-    let address = found.ok_or_else(|| io::Error::other("no address"))?;
-    let line = TcpStream::connect_timeout(&address, PATIENCE)?;
-    line.set_write_timeout(Some(PATIENCE))?;
-    line.set_read_timeout(Some(Duration::from_millis(500)))?;
-    Ok(line)
+    let mut last = io::Error::other("the name has no address");
+    for address in lookup::addresses(address, PORT)? {
+        match TcpStream::connect_timeout(&address, FOR_ADDRESS) {
+            Ok(line) => {
+                line.set_write_timeout(Some(PATIENCE))?;
+                line.set_read_timeout(Some(Duration::from_millis(500)))?;
+                return Ok(line);
+            }
+            Err(e) => last = e,
+        }
+    }
+    Err(last)
 }
 
 /// What came in and is not a whole packet yet.

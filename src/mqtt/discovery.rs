@@ -4,6 +4,9 @@
 
 use serde_json::{Value, json};
 
+/// Characters of a state that Home Assistant takes; a longer one it refuses whole.
+pub const LONGEST_STATE: usize = 255;
+
 /// A device and its entities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
@@ -19,12 +22,14 @@ pub struct Device {
     pub url: Option<String>,
     /// Its entities.
     pub entities: Vec<Entity>,
+    /// Whether these are all of its entities: then any other that was announced is taken back.
+    pub complete: bool,
 }
 
 /// One entity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entity {
-    /// `sensor`, `binary_sensor` or `button`.
+    /// What it is.
     pub kind: Kind,
     /// Its key in the state; letters, digits and `_`.
     pub key: String,
@@ -32,29 +37,71 @@ pub struct Entity {
     pub name: String,
     /// An icon of Home Assistant's, `mdi:cctv` for example.
     pub icon: &'static str,
+    /// Where Home Assistant lists it.
+    pub category: Category,
+}
+
+/// Where Home Assistant lists an entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Category {
+    /// Among what the device is for.
+    Main,
+    /// Among what changes the device itself.
+    Config,
+    /// Among what tells how the device is.
+    Diagnostic,
 }
 
 /// What an entity is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A text or a number.
-    Sensor,
+    /// A text, cut by [`cut`]; `{key}_details` of the state are its attributes.
+    Text,
+    /// A measured number.
+    Number {
+        /// Home Assistant's class of sensors, `data_size` for example.
+        class: &'static str,
+        /// A unit that this class has.
+        unit: &'static str,
+    },
     /// On where something is wrong.
     Problem,
     /// On where something runs.
     Running,
     /// Something to press.
-    Button,
+    Button {
+        /// Home Assistant's class of buttons, if one fits.
+        class: Option<&'static str>,
+    },
 }
 
 impl Kind {
     fn component(self) -> &'static str {
         match self {
-            Kind::Sensor => "sensor",
+            Kind::Text | Kind::Number { .. } => "sensor",
             Kind::Problem | Kind::Running => "binary_sensor",
-            Kind::Button => "button",
+            Kind::Button { .. } => "button",
         }
     }
+
+    fn class(self) -> Option<&'static str> {
+        match self {
+            Kind::Text => None,
+            Kind::Number { class, .. } => Some(class),
+            Kind::Problem => Some("problem"),
+            Kind::Running => Some("running"),
+            Kind::Button { class } => class,
+        }
+    }
+}
+
+/// A text that Home Assistant takes as a state: a longer one ends in an ellipsis.
+pub fn cut(text: &str) -> String {
+    if text.chars().count() <= LONGEST_STATE {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(LONGEST_STATE - 1).collect();
+    format!("{}\u{2026}", kept.trim_end())
 }
 
 impl Device {
@@ -81,10 +128,13 @@ impl Device {
     fn document(&self, prefix: &str, entity: &Entity) -> (String, Value) {
         let component = entity.kind.component();
         let topic = format!("{prefix}/{component}/{}/{}/config", self.id, entity.key);
+        let id = format!("{}_{}", self.id, entity.key);
         let mut document = json!({
             "name": entity.name,
-            "unique_id": format!("{}_{}", self.id, entity.key),
-            "object_id": format!("{}_{}", self.id, entity.key),
+            "unique_id": id,
+            // Before 2025.10 Home Assistant knows only the first, from 2026.4 on only the second.
+            "object_id": id,
+            "default_entity_id": format!("{component}.{id}"),
             "icon": entity.icon,
             "availability_topic": self.availability_topic(),
             "device": {
@@ -101,23 +151,41 @@ impl Device {
                 map.insert(key.to_owned(), value);
             }
         };
-        let template = format!("{{{{ value_json.{} }}}}", entity.key);
+        match entity.category {
+            Category::Main => {}
+            Category::Config => put("entity_category", "config".into()),
+            Category::Diagnostic => put("entity_category", "diagnostic".into()),
+        }
+        if let Some(class) = entity.kind.class() {
+            put("device_class", class.into());
+        }
+        // What is not in the state is unknown: a state may arrive before its document is taken back.
+        let value = |otherwise: &str| {
+            Value::from(format!("{{{{ value_json.{} | default({otherwise}) }}}}", entity.key))
+        };
+        if let Kind::Button { .. } = entity.kind {
+            put("command_topic", format!("{}{}", self.command_topic(), entity.key).into());
+            put("payload_press", "PRESS".into());
+        } else {
+            put("state_topic", self.state_topic().into());
+        }
         match entity.kind {
-            Kind::Button => {
-                put("command_topic", format!("{}{}", self.command_topic(), entity.key).into());
-                put("payload_press", "PRESS".into());
+            Kind::Button { .. } => {}
+            Kind::Text => {
+                let details = format!("value_json.{}_details | default({{}})", entity.key);
+                put("value_template", value("''"));
+                put("json_attributes_topic", self.state_topic().into());
+                put("json_attributes_template", format!("{{{{ {details} | tojson }}}}").into());
             }
-            Kind::Sensor => {
-                put("state_topic", self.state_topic().into());
-                put("value_template", template.into());
+            Kind::Number { unit, .. } => {
+                put("value_template", value("none"));
+                put("unit_of_measurement", unit.into());
+                put("state_class", "measurement".into());
             }
             Kind::Problem | Kind::Running => {
-                let class = if entity.kind == Kind::Problem { "problem" } else { "running" };
-                put("state_topic", self.state_topic().into());
-                put("value_template", template.into());
+                put("value_template", value("none"));
                 put("payload_on", "ON".into());
                 put("payload_off", "OFF".into());
-                put("device_class", class.into());
             }
         }
         if let (Some(url), Some(device)) = (&self.url, document["device"].as_object_mut()) {
@@ -139,18 +207,27 @@ mod tests {
 
     #[test]
     fn each_entity_has_what_home_assistant_asks_for() {
-        let entity =
-            |kind, key: &str| Entity { kind, key: key.into(), name: key.into(), icon: "mdi:cctv" };
+        let entity = |kind, key: &str, category| Entity {
+            kind,
+            key: key.into(),
+            name: key.into(),
+            icon: "mdi:cctv",
+            category,
+        };
+        let size = Kind::Number { class: "data_size", unit: "MiB" };
         let device = Device {
             id: "mi360_1".into(),
             name: "Porch".into(),
             model: "ipc009".into(),
             version: "1".into(),
             url: Some("http://a/".into()),
+            complete: true,
             entities: vec![
-                entity(Kind::Sensor, "model"),
-                entity(Kind::Problem, "identity"),
-                entity(Kind::Button, "reboot"),
+                entity(Kind::Text, "attention", Category::Diagnostic),
+                entity(Kind::Problem, "identity", Category::Diagnostic),
+                entity(Kind::Button { class: Some("restart") }, "reboot", Category::Config),
+                entity(size, "card_free", Category::Diagnostic),
+                entity(Kind::Button { class: None }, "left", Category::Main),
             ],
         };
         let documents = device.documents("homeassistant");
@@ -158,9 +235,11 @@ mod tests {
         assert_eq!(
             topics,
             [
-                "homeassistant/sensor/mi360_1/model/config",
+                "homeassistant/sensor/mi360_1/attention/config",
                 "homeassistant/binary_sensor/mi360_1/identity/config",
                 "homeassistant/button/mi360_1/reboot/config",
+                "homeassistant/sensor/mi360_1/card_free/config",
+                "homeassistant/button/mi360_1/left/config",
             ]
         );
         for (_, document) in &documents {
@@ -168,9 +247,37 @@ mod tests {
             assert_eq!(document["device"]["configuration_url"], "http://a/");
             assert_eq!(document["availability_topic"], "mi360d/mi360_1/availability");
         }
-        assert_eq!(documents[0].1["value_template"], "{{ value_json.model }}");
-        assert_eq!(documents[1].1["device_class"], "problem");
-        assert_eq!(documents[2].1["command_topic"], "mi360d/mi360_1/press/reboot");
+        let [attention, identity, reboot, card_free, left] = &documents[..] else { panic!() };
+        let expected = json!({
+            "value_template": "{{ value_json.attention | default('') }}",
+            "json_attributes_topic": "mi360d/mi360_1/state",
+            "json_attributes_template": "{{ value_json.attention_details | default({}) | tojson }}",
+            "default_entity_id": "sensor.mi360_1_attention",
+            "object_id": "mi360_1_attention",
+            "entity_category": "diagnostic",
+        });
+        for (key, value) in expected.as_object().unwrap() {
+            assert_eq!(&attention.1[key], value, "{key}");
+        }
+        assert_eq!(identity.1["device_class"], "problem");
+        assert_eq!(reboot.1["command_topic"], "mi360d/mi360_1/press/reboot");
+        assert_eq!(reboot.1["entity_category"], "config");
+        assert_eq!(reboot.1["device_class"], "restart");
+        assert_eq!(left.1["entity_category"], Value::Null);
+        assert_eq!(card_free.1["device_class"], "data_size");
+        assert_eq!(card_free.1["unit_of_measurement"], "MiB");
+        assert_eq!(card_free.1["state_class"], "measurement");
         assert_eq!(key("SSH-Server é"), "ssh_server__");
+    }
+
+    #[test]
+    fn a_text_of_any_length_is_a_state_that_home_assistant_takes() {
+        for (text, length) in [("".to_owned(), 0), ("é".repeat(255), 255), ("é".repeat(256), 255)]
+        {
+            assert_eq!(cut(&text).chars().count(), length);
+        }
+        assert_eq!(cut(&"é".repeat(255)), "é".repeat(255));
+        let long = format!("{} {}", "a".repeat(253), "b".repeat(400));
+        assert_eq!(cut(&long), format!("{}\u{2026}", "a".repeat(253)));
     }
 }

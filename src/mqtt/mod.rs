@@ -6,8 +6,10 @@
 //! | --- | --- |
 //! | `packet` | the packets that are needed, and no more (pure) |
 //! | `discovery` | what Home Assistant's MQTT discovery wants to hear (pure) |
+//! | `announce` | what the broker keeps of that, and what is taken back (pure) |
 //! | `client` | the connection, and its return after it broke |
 
+pub mod announce;
 pub mod client;
 pub mod discovery;
 pub mod packet;

@@ -118,7 +118,7 @@ pub const FIELDS: &[Field] = &[
         "mqtt.broker",
         FieldKind::Text { optional: true },
         false,
-        "Host, and :port where it is not 1883; empty: no MQTT.",
+        "Host name or address, and :port unless it is 1883. Leave empty for no MQTT.",
     ),
     field("mqtt.user", FieldKind::Text { optional: false }, false, "If the broker wants one."),
     field("mqtt.password", FieldKind::Secret, false, "Of that user."),

@@ -3,20 +3,20 @@
 
 use std::net::Ipv4Addr;
 
-const A: u16 = 1;
+pub(super) const A: u16 = 1;
 const PTR: u16 = 12;
 const TXT: u16 = 16;
 const SRV: u16 = 33;
 const ANY: u16 = 255;
-const INTERNET: u16 = 1;
+pub(super) const INTERNET: u16 = 1;
 /// In an answer: nobody else has this record. In a question: answer me alone.
-const TOP_BIT: u16 = 0x8000;
+pub(super) const TOP_BIT: u16 = 0x8000;
 /// Seconds that an answer holds; 10 where the asker is no mDNS program.
 const TTL: u32 = 120;
 const SHORT_TTL: u32 = 10;
 const MULTICAST: u16 = 5353;
 /// Questions and records that are looked at in one packet.
-const MANY: u16 = 32;
+pub(super) const MANY: u16 = 32;
 /// Bytes of a name, and jumps in it.
 const NAME: usize = 255;
 const JUMPS: usize = 16;
@@ -48,7 +48,7 @@ pub struct Reply {
     pub unicast: bool,
 }
 
-type Name = Vec<Vec<u8>>;
+pub(super) type Name = Vec<Vec<u8>>;
 
 impl Ourselves {
     fn host_name(&self) -> Name {
@@ -60,7 +60,7 @@ impl Ourselves {
     }
 }
 
-fn name(labels: &[&[u8]]) -> Name {
+pub(super) fn name(labels: &[&[u8]]) -> Name {
     labels.iter().map(|label| label.iter().copied().take(63).collect()).collect()
 }
 
@@ -72,12 +72,12 @@ fn all_services() -> Name {
     name(&[b"_services", b"_dns-sd", b"_udp", b"local"])
 }
 
-fn same(one: &Name, two: &Name) -> bool {
+pub(super) fn same(one: &Name, two: &Name) -> bool {
     one.len() == two.len() && one.iter().zip(two).all(|(a, b)| a.eq_ignore_ascii_case(b))
 }
 
 /// A name, and where it ends.
-fn read_name(packet: &[u8], mut at: usize) -> Option<(Name, usize)> {
+pub(super) fn read_name(packet: &[u8], mut at: usize) -> Option<(Name, usize)> {
     let (mut labels, mut length, mut jumps) = (Vec::new(), 0, 0);
     let mut end = None;
     loop {
@@ -109,7 +109,7 @@ fn read_name(packet: &[u8], mut at: usize) -> Option<(Name, usize)> {
     }
 }
 
-fn half(packet: &[u8], at: usize) -> Option<u16> {
+pub(super) fn half(packet: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(packet.get(at..at + 2)?.try_into().ok()?))
 }
 
@@ -218,7 +218,7 @@ fn head(id: u16, questions: usize, answers: u16) -> Vec<u8> {
     bytes
 }
 
-fn write_name(bytes: &mut Vec<u8>, name: &Name) {
+pub(super) fn write_name(bytes: &mut Vec<u8>, name: &Name) {
     for label in name {
         bytes.push(u8::try_from(label.len()).unwrap_or(0));
         bytes.extend_from_slice(label);
