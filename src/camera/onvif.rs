@@ -2,6 +2,7 @@
 //! "is there a camera?" on the network. What is said is in [`crate::onvif`].
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -9,6 +10,7 @@ use serde_json::Value;
 
 use super::login::LoginError;
 use super::{Camera, citizen, host, services, video};
+use crate::card::file::read_bounded;
 use crate::citizen::mdns::{only_v4, open};
 use crate::onvif::discovery::{self, Ourselves};
 use crate::onvif::login::{Memory, Token};
@@ -22,6 +24,8 @@ use crate::services::setting;
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 255, 250);
 /// How often it is looked whether it is to be answered.
 const LOOK: Duration = Duration::from_secs(10);
+/// Bytes of the system's file of name servers that are read.
+const RESOLV_CONF: u64 = 4096;
 /// Answers in one second.
 const EACH_SECOND: u32 = 20;
 
@@ -77,19 +81,14 @@ pub fn call(camera: &Camera, call: &Call<'_>) -> Answered {
         Ok(body) => return Answered { status: 200, body, challenges: Vec::new() },
         Err(fault) => fault,
     };
-    let (status, challenges) = match fault {
-        Fault::NotAuthorized => (401, challenges(camera)),
-        Fault::TooMany => (429, Vec::new()),
-        Fault::Motors => (500, Vec::new()),
-        _ => (400, Vec::new()),
-    };
-    Answered { status, body: onvif::fault(fault), challenges }
+    let challenges = if fault == Fault::NotAuthorized { challenges(camera) } else { Vec::new() };
+    Answered { status: fault.status(), body: onvif::fault(fault), challenges }
 }
 
 /// Whether a call without a document, such as that for a snapshot, carries the streams' login.
 pub fn may(camera: &Camera, call: &Call<'_>) -> Result<(), Answered> {
     enter(camera, call, None).map_err(|fault| Answered {
-        status: if fault == Fault::TooMany { 429 } else { 401 },
+        status: fault.status(),
         body: onvif::fault(fault),
         challenges: challenges(camera),
     })
@@ -188,6 +187,10 @@ fn facts(camera: &Camera, call: &Call<'_>) -> Facts {
     let bare =
         host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(host, |(h, _)| h);
     let judgement = camera.state().vaulted.as_ref().map(|v| v.judgement.clone());
+    let (listen, ntp) = {
+        let state = camera.state();
+        (state.listen, state.settings.config.camera.time_servers())
+    };
     Facts {
         base: format!("http://{host}"),
         rtsp: format!("rtsp://{bare}:{}", video.port),
@@ -196,9 +199,22 @@ fn facts(camera: &Camera, call: &Call<'_>) -> Facts {
         mac: host::wifi_mac().unwrap_or_default(),
         address: host::addresses().first().map(ToString::to_string).unwrap_or_default(),
         utc: host::utc(now().unwrap_or_default()),
+        ports: [listen.map_or(80, |address| address.port()), video.port],
+        user: video.user.to_owned(),
+        dns: name_servers(),
+        ntp,
         ptz: has_motors(camera),
         streams: [stream("main", "mainstream", 1920, 1080), stream("sub", "substream", 640, 360)],
     }
+}
+
+/// IPv4 addresses of the system's name servers.
+fn name_servers() -> Vec<String> {
+    let text = read_bounded(Path::new("/etc/resolv.conf"), RESOLV_CONF).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let servers = text.lines().filter_map(|line| line.strip_prefix("nameserver"));
+    let servers = servers.filter_map(|rest| rest.trim().parse::<Ipv4Addr>().ok());
+    servers.take(3).map(|address| address.to_string()).collect()
 }
 
 fn has_motors(camera: &Camera) -> bool {

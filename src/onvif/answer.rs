@@ -1,5 +1,6 @@
 //! From a request to its answer. Pure: what moves the camera comes back as a wish.
 
+use super::fault::Fault;
 use super::template::{Templates, Values};
 use super::xml::{At, Tree};
 
@@ -39,6 +40,14 @@ pub struct Facts {
     pub address: String,
     /// UTC as `2026-11-24T14:00:05Z`.
     pub utc: String,
+    /// The page's port and the streams'.
+    pub ports: [u16; 2],
+    /// The user of the streams.
+    pub user: String,
+    /// IPv4 addresses of its name servers.
+    pub dns: Vec<String>,
+    /// Its time servers.
+    pub ntp: Vec<String>,
     /// Whether it has motors that can be told.
     pub ptz: bool,
     /// The larger one first.
@@ -61,25 +70,6 @@ pub struct Outcome {
     pub body: String,
     /// What is to be done before it is sent.
     pub moved: Option<Moved>,
-}
-
-/// Why there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// It is no request.
-    Malformed,
-    /// It is not answered here.
-    Unknown,
-    /// A login is missing, or wrong.
-    NotAuthorized,
-    /// Too many wrong ones.
-    TooMany,
-    /// There is no such profile or configuration.
-    NoSuchToken,
-    /// A move of no known kind.
-    BadMove,
-    /// The motors do not do it.
-    Motors,
 }
 
 /// Steps from one end to the other, the longer way.
@@ -112,10 +102,16 @@ fn service_of(path: &str) -> &str {
 pub fn answer(service: &str, tree: &Tree<'_>, facts: &Facts) -> Result<Outcome, Fault> {
     let (at, action) = action(tree).ok_or(Fault::Malformed)?;
     let service = service_of(service);
+    if service == "ptz" && !facts.ptz {
+        return Err(Fault::Unknown);
+    }
+    let chosen = chosen(tree, at, service, action, facts)?;
+    if let Some(fault) = refused(service, action) {
+        return Err(fault);
+    }
     let name = format!("{service}.{action}");
     let templates = Templates::unpack();
-    let known = !name.contains(['#', '+']) && templates.has(&name);
-    if !known || service == "ptz" && !facts.ptz {
+    if name.contains(['#', '+']) || !templates.has(&name) {
         return Err(Fault::Unknown);
     }
     let moved = match (service, action) {
@@ -123,45 +119,80 @@ pub fn answer(service: &str, tree: &Tree<'_>, facts: &Facts) -> Result<Outcome, 
         ("ptz", "RelativeMove") => Some(moved(tree, at, "Translation", STEPS)?),
         _ => None,
     };
-    // The stream that is meant, where one is.
-    let token = ["ProfileToken", "ConfigurationToken"].iter().find_map(|n| tree.below(at, &[n]));
-    let wanted = token.map(|at| tree.text(at));
-    let chosen = match wanted.filter(|_| service == "media") {
-        None => &facts.streams[0],
-        Some(token) => facts.streams.iter().find(|s| s.token == token).ok_or(Fault::NoSuchToken)?,
-    };
-    if wanted.is_none() && ["GetProfile", "GetStreamUri", "GetSnapshotUri"].contains(&action) {
-        return Err(Fault::NoSuchToken);
-    }
     let body =
         templates.fill(&name, &[&all(&templates, facts), &stream(&templates, facts, chosen)]);
-    Ok(Outcome { body: envelope(&templates, body), moved })
+    Ok(Outcome { body: templates.envelope(body), moved })
 }
 
-/// A fault as a document.
-pub fn fault(fault: Fault) -> String {
-    let (who, code, reason) = match fault {
-        Fault::Malformed => ("Sender", "WellFormed", "This is no SOAP request."),
-        Fault::Unknown => ("Receiver", "ActionNotSupported", "This is not answered here."),
-        Fault::NotAuthorized => (
-            "Sender",
-            "NotAuthorized",
-            "The login of the camera's streams is needed, as a password digest. The page shows it.",
-        ),
-        Fault::TooMany => ("Sender", "NotAuthorized", "Too many wrong passwords. Wait a minute."),
-        Fault::NoSuchToken => ("Sender", "InvalidArgVal", "There is no such profile."),
-        Fault::BadMove => ("Sender", "InvalidArgVal", "This move is not understood."),
-        Fault::Motors => ("Receiver", "Action", "The motors do not move. The page's log says why."),
+/// Requests that ONVIF has an answer for, which here is always no.
+fn refused(service: &str, action: &str) -> Option<Fault> {
+    let fault = match (service, action) {
+        ("media", "CreateProfile") => Fault::MaxProfiles,
+        ("media", "DeleteProfile") => Fault::FixedProfile,
+        ("media", "GetSnapshotUri") => Fault::NoSnapshot,
+        ("media", "SetVideoEncoderConfiguration" | "SetVideoSourceConfiguration") => {
+            Fault::FixedConfig
+        }
+        ("media", action) if action.contains("Audio") => Fault::NoAudio,
+        ("ptz", "GotoPreset" | "RemovePreset") => Fault::NoPreset,
+        ("ptz", "SetPreset") => Fault::TooManyPresets,
+        ("ptz", "GotoHomePosition" | "SetHomePosition") => Fault::NoHome,
+        _ => return None,
     };
-    let templates = Templates::unpack();
-    let text = |text: &str| text.to_owned();
-    let values =
-        [("who", text(who), false), ("code", text(code), false), ("reason", text(reason), false)];
-    envelope(&templates, templates.fill("fault", &[&values]))
+    Some(fault)
 }
 
-fn envelope(templates: &Templates, body: String) -> String {
-    templates.fill("envelope", &[&[("body", body, true)]])
+/// Requests about a profile, which they must name.
+const NEED_PROFILE: [&str; 14] = [
+    "DeleteProfile",
+    "GetProfile",
+    "GetStreamUri",
+    "GetSnapshotUri",
+    "GetCompatibleVideoEncoderConfigurations",
+    "GetCompatibleVideoSourceConfigurations",
+    "GetCompatibleConfigurations",
+    "GetStatus",
+    "GetPresets",
+    "SetPreset",
+    "GotoPreset",
+    "RemovePreset",
+    "GotoHomePosition",
+    "SetHomePosition",
+];
+
+/// The stream that a request is about, by its profile's or its configuration's name; the main one
+/// where it names none.
+fn chosen<'a>(
+    tree: &Tree<'_>,
+    at: At,
+    service: &str,
+    action: &str,
+    facts: &'a Facts,
+) -> Result<&'a Stream, Fault> {
+    let main = &facts.streams[0];
+    if service == "device" {
+        return Ok(main);
+    }
+    let word = |name: &str| tree.below(at, &[name]).map(|at| tree.text(at).trim());
+    let named = |token: &str| facts.streams.iter().find(|stream| stream.token == token);
+    if word("NodeToken").is_some_and(|token| token != "motors") {
+        return Err(Fault::NoNode);
+    }
+    let of_profile = match word("ProfileToken") {
+        Some(token) => Some(named(token).ok_or(Fault::NoProfile)?),
+        None if NEED_PROFILE.contains(&action) => return Err(Fault::NoProfile),
+        None => None,
+    };
+    let of_configuration = match word("ConfigurationToken").or(word("PTZConfigurationToken")) {
+        None => None,
+        Some("ptz") if service == "ptz" => None,
+        Some("source") if action.contains("VideoSource") => None,
+        Some(token) if service == "media" && !action.contains("VideoSource") => {
+            Some(named(token).ok_or(Fault::NoConfig)?)
+        }
+        Some(_) => return Err(Fault::NoConfig),
+    };
+    Ok(of_configuration.or(of_profile).unwrap_or(main))
 }
 
 /// What is said of the camera, wherever it is needed.
@@ -188,6 +219,10 @@ fn all(templates: &Templates, facts: &Facts) -> Vec<(&'static str, String, bool)
         ("full-width", full.width.to_string(), false),
         ("full-height", full.height.to_string(), false),
         ("full-fps", full.fps.to_string(), false),
+        ("port", facts.ports[0].to_string(), false),
+        ("rtsp-port", facts.ports[1].to_string(), false),
+        ("user", facts.user.clone(), false),
+        ("utc", facts.utc.clone(), false),
     ];
     let mut part = |name: &'static str, wanted: bool| {
         let text =
@@ -195,6 +230,7 @@ fn all(templates: &Templates, facts: &Facts) -> Vec<(&'static str, String, bool)
         values.push((name, text, true));
     };
     part("source", true);
+    part("spaces", true);
     part("node", true);
     part("ptz", true);
     part("ptz-in-profile", facts.ptz);
@@ -203,6 +239,12 @@ fn all(templates: &Templates, facts: &Facts) -> Vec<(&'static str, String, bool)
     let scope = |scope: String| templates.fill("+scope", &[&[("scope", scope, false)]]);
     let scopes = super::discovery::scopes(&facts.name, &facts.model, facts.ptz);
     values.push(("scopes", scopes.into_iter().map(scope).collect(), true));
+    let servers = |part: &str, servers: &[String]| {
+        let one = |server: &String| templates.fill(part, &[&[("server", server.clone(), false)]]);
+        servers.iter().map(one).collect::<String>()
+    };
+    values.push(("dns", servers("+dns", &facts.dns), true));
+    values.push(("ntp", servers("+ntp", &facts.ntp), true));
     let each = |part: &str, tag: &str| {
         let one = |one: &Stream| {
             let tag = [("tag", tag.to_owned(), false)];
@@ -255,6 +297,10 @@ fn own(templates: &Templates, stream: &Stream) -> Vec<(&'static str, String, boo
     let parts: &Values<'_> = &values;
     let encoder = templates.fill("+encoder", &[parts]);
     values.push(("encoder", encoder, true));
+    // The old media service has no word for what H.265 can be.
+    let options = stream.codec == "H264";
+    let options = if options { templates.fill("+h264-options", &[&values]) } else { String::new() };
+    values.push(("h264-options", options, true));
     values
 }
 
@@ -292,6 +338,10 @@ pub(super) mod tests {
             mac: "aa:bb:cc:dd:ee:ff".into(),
             address: "192.168.1.7".into(),
             utc: "2026-01-02T03:04:00Z".into(),
+            ports: [80, 8554],
+            user: "admin".into(),
+            dns: vec!["192.168.1.1".into(), "9.9.9.9".into()],
+            ntp: vec!["0.pool.ntp.org".into()],
             ptz,
             streams: [
                 stream("main", "mainstream", 1920, 1080),
@@ -316,23 +366,16 @@ pub(super) mod tests {
             let more = match action {
                 "ContinuousMove" => format!("<Velocity>{vector}</Velocity>"),
                 "RelativeMove" => format!("<Translation>{vector}</Translation>"),
-                _ if service == "media" => token.to_owned(),
                 _ => String::new(),
             };
+            let more = if service == "device" { more } else { format!("{token}{more}") };
             let body = ask(service, &format!("<{action}>{more}</{action}>"), true).unwrap().body;
             let tree = parse(&body).unwrap_or_else(|| panic!("{body}"));
             let response = tree.path(&["Envelope", "Body", &format!("{action}Response")]);
             assert!(response.is_some() && !body.contains(['{', '}']), "{body}");
             tried += 1;
         }
-        assert!(tried > 20);
-        let fault = fault(Fault::NotAuthorized);
-        assert!(
-            parse(&fault)
-                .unwrap()
-                .path(&["Envelope", "Body", "Fault", "Code", "Subcode"])
-                .is_some()
-        );
+        assert!(tried > 35);
     }
 
     #[test]
@@ -354,11 +397,11 @@ pub(super) mod tests {
         let names = ask("device", "<GetHostname/>", false).unwrap().body;
         assert!(names.contains("a&lt;b&gt;&amp;&quot;&apos;"));
         for (service, inside, fault) in [
-            ("media", "<GetProfile/>", Fault::NoSuchToken),
+            ("media", "<GetProfile/>", Fault::NoProfile),
             (
                 "media",
                 "<GetStreamUri><ProfileToken>x</ProfileToken></GetStreamUri>",
-                Fault::NoSuchToken,
+                Fault::NoProfile,
             ),
             ("ptz", "<GetNodes/>", Fault::Unknown),
             ("device", "<GetProfiles/>", Fault::Unknown),
@@ -370,10 +413,81 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_cannot_be_done_gets_the_fault_that_onvif_has_for_it() {
+        let main = "<ProfileToken>main</ProfileToken>";
+        for (service, action, inside, fault) in [
+            ("media", "GetSnapshotUri", main, Fault::NoSnapshot),
+            ("media", "GetSnapshotUri", "<ProfileToken>x</ProfileToken>", Fault::NoProfile),
+            ("media", "CreateProfile", "<Name>mine</Name>", Fault::MaxProfiles),
+            ("media", "DeleteProfile", main, Fault::FixedProfile),
+            ("media", "DeleteProfile", "<ProfileToken>x</ProfileToken>", Fault::NoProfile),
+            ("media", "GetAudioSources", "", Fault::NoAudio),
+            (
+                "media",
+                "GetVideoEncoderConfigurationOptions",
+                "<ConfigurationToken>x</ConfigurationToken>",
+                Fault::NoConfig,
+            ),
+            (
+                "media",
+                "GetVideoSourceConfiguration",
+                "<ConfigurationToken>main</ConfigurationToken>",
+                Fault::NoConfig,
+            ),
+            ("media", "SetVideoEncoderConfiguration", "", Fault::FixedConfig),
+            ("ptz", "GetStatus", "<ProfileToken>x</ProfileToken>", Fault::NoProfile),
+            ("ptz", "GetNode", "<NodeToken>x</NodeToken>", Fault::NoNode),
+            (
+                "ptz",
+                "GetConfigurationOptions",
+                "<ConfigurationToken>x</ConfigurationToken>",
+                Fault::NoConfig,
+            ),
+            ("ptz", "SetPreset", main, Fault::TooManyPresets),
+            ("ptz", "GotoPreset", main, Fault::NoPreset),
+            ("ptz", "GotoHomePosition", main, Fault::NoHome),
+            ("ptz", "AbsoluteMove", main, Fault::Unknown),
+            ("device", "SetDNS", "", Fault::Unknown),
+        ] {
+            let text = format!("<{action}>{inside}</{action}>");
+            assert_eq!(ask(service, &text, true), Err(fault), "{service} {text}");
+        }
+    }
+
+    #[test]
+    fn what_recorders_ask_for_is_answered() {
+        let main = "<ProfileToken>main</ProfileToken>";
+        let sub = "<ConfigurationToken>sub</ConfigurationToken>";
+        for (service, action, inside, words) in [
+            ("media", "GetServiceCapabilities", "", &["SnapshotUri=\"false\""][..]),
+            ("device", "GetNetworkProtocols", "", &[">HTTP<", ">80<", ">RTSP<", ">8554<"]),
+            ("device", "GetDNS", "", &[">192.168.1.1<", ">9.9.9.9<"]),
+            ("device", "GetNTP", "", &[">0.pool.ntp.org<"]),
+            ("device", "GetUsers", "", &[">admin<"]),
+            ("media", "GetVideoEncoderConfigurationOptions", sub, &[">640<", "H264"]),
+            ("ptz", "GetStatus", main, &["MoveStatus", "2026-01-02T03:04:00Z"]),
+            ("ptz", "GetPresets", main, &["GetPresetsResponse/>"]),
+            ("ptz", "GetConfigurationOptions", "", &["VelocityGenericSpace", "PTZTimeout"]),
+        ] {
+            let body = ask(service, &format!("<{action}>{inside}</{action}>"), true).unwrap().body;
+            for word in words {
+                assert!(body.contains(word), "{action}: no {word} in {body}");
+            }
+        }
+        let mut hevc = facts(false);
+        hevc.streams[0].codec = "H265";
+        let options =
+            "<s:Envelope><s:Body><GetVideoEncoderConfigurationOptions/></s:Body></s:Envelope>";
+        let body = answer("media", &parse(options).unwrap(), &hevc).unwrap().body;
+        assert!(body.contains("QualityRange") && !body.contains("H264"), "{body}");
+    }
+
+    #[test]
     fn a_move_is_a_number_of_steps() {
         let go = |action: &str, vector: &str| {
             let name = if action == "RelativeMove" { "Translation" } else { "Velocity" };
-            ask("ptz", &format!("<{action}><{name}>{vector}</{name}></{action}>"), true)
+            let token = "<ProfileToken>main</ProfileToken>";
+            ask("ptz", &format!("<{action}>{token}<{name}>{vector}</{name}></{action}>"), true)
                 .map(|outcome| outcome.moved.unwrap())
         };
         let right = Moved { pan: 73, tilt: -146 };

@@ -5,16 +5,19 @@
 //! | --- | --- |
 //! | `xml` | a small reader for what strangers send, and escaping for what is answered |
 //! | `login` | WS-Security's UsernameToken by digest, and what was used before |
+//! | `fault` | why a request is not answered, as ONVIF says it |
 //! | `answer` | from a request to its answer, by the templates of `answers.xml` |
 //! | `discovery` | WS-Discovery: "is there a camera?" |
 
 mod answer;
 pub mod discovery;
+mod fault;
 pub mod login;
 mod template;
 pub mod xml;
 
-pub use answer::{Facts, Fault, Moved, Outcome, Stream, answer, fault, is_open};
+pub use answer::{Facts, Moved, Outcome, Stream, answer, is_open};
+pub use fault::{Fault, fault};
 
 use sha1::{Digest as _, Sha1};
 

@@ -46,6 +46,11 @@ impl Templates {
         out
     }
 
+    /// A body in its envelope: a whole document.
+    pub fn envelope(&self, body: String) -> String {
+        self.fill("envelope", &[&[("body", body, true)]])
+    }
+
     /// Names of all of them.
     #[cfg(test)]
     pub fn names(&self) -> Vec<&str> {

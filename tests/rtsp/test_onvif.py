@@ -31,6 +31,11 @@ media = camera.create_media_service()
 profiles = media.GetProfiles()
 ask = lambda token: media.GetStreamUri({'ProfileToken': token, 'StreamSetup': {
     'Stream': 'RTP-Unicast', 'Transport': {'Protocol': 'RTSP'}}}).Uri
+def refused(what):
+    try:
+        what()
+    except onvif.exceptions.ONVIFError as error:
+        return str(error)
 date = camera.devicemgmt.GetSystemDateAndTime().UTCDateTime
 print(json.dumps({
     'model': camera.devicemgmt.GetDeviceInformation().Model,
@@ -45,7 +50,23 @@ print(json.dumps({
     'encoders': [c.token for c in media.GetVideoEncoderConfigurations()],
     'encoder': media.GetVideoEncoderConfiguration({'ConfigurationToken': 'main'}).Name,
     'uris': [ask(p.token) for p in profiles],
-    'snapshot': media.GetSnapshotUri({'ProfileToken': 'main'}).Uri,
+    'snapshot': refused(lambda: media.GetSnapshotUri({'ProfileToken': 'main'})),
+    'can': media.GetServiceCapabilities().SnapshotUri,
+    'create': refused(lambda: media.CreateProfile({'Name': 'mine'})),
+    'delete': refused(lambda: media.DeleteProfile({'ProfileToken': 'main'})),
+    'sound': refused(lambda: media.GetAudioSources()),
+    'protocols': [[p.Name, p.Enabled, list(p.Port)]
+                  for p in camera.devicemgmt.GetNetworkProtocols()],
+    'dns': camera.devicemgmt.GetDNS().FromDHCP,
+    'ntp': len(camera.devicemgmt.GetNTP().NTPManual),
+    'users': [[u.Username, u.UserLevel, u.Password] for u in camera.devicemgmt.GetUsers()],
+    'discovery': camera.devicemgmt.GetDiscoveryMode(),
+    'options': [[r.Width, r.Height] for r in media.GetVideoEncoderConfigurationOptions(
+        {'ConfigurationToken': 'sub', 'ProfileToken': 'sub'}).H264.ResolutionsAvailable],
+    'bounds': media.GetVideoSourceConfigurationOptions({}).BoundsRange.WidthRange.Max,
+    'compatible': [c.token for c in media.GetCompatibleVideoEncoderConfigurations(
+        {'ProfileToken': 'sub'})],
+    'metadata': media.GetMetadataConfigurations(),
 }))
 """
 MOTORS = """
@@ -58,6 +79,17 @@ vector = lambda x, y: {'PanTilt': {'x': x, 'y': y}}
 node = ptz.GetNodes()[0]
 token = media.GetProfiles()[0].PTZConfiguration.NodeToken
 assert node.token == token == ptz.GetConfigurations()[0].NodeToken, token
+options = ptz.GetConfigurationOptions({'ConfigurationToken': 'ptz'})
+assert options.Spaces.ContinuousPanTiltVelocitySpace[0].XRange.Max == 1, options
+status = ptz.GetStatus({'ProfileToken': 'main'})
+assert (status.Position, status.MoveStatus.PanTilt) == (None, 'UNKNOWN'), status
+assert ptz.GetPresets({'ProfileToken': 'main'}) in (None, []), 'presets'
+for name, more in (('SetPreset', {}), ('GotoPreset', {'PresetToken': '1'}), ('GotoHomePosition', {})):
+    try:
+        getattr(ptz, name)({'ProfileToken': 'main', **more})
+    except onvif.exceptions.ONVIFError:
+        continue
+    raise AssertionError(name)
 ptz.RelativeMove({'ProfileToken': 'main', 'Translation': vector(-0.5, 0.1)})
 print(json.dumps(open(sys.stdin.readline().strip()).read()), flush=True)
 ptz.ContinuousMove({'ProfileToken': 'main', 'Velocity': vector(0, 1)})
@@ -153,12 +185,30 @@ class Onvif(Demo):
             status, out, err = run(["ffprobe", "-v", "error", "-rtsp_transport", "tcp",
                                     "-show_entries", "stream=codec_name", "-of", "csv=p=0", address])
             self.assertEqual((status, out.strip(), err), (0, "h264", ""))
-        # The snapshot takes HTTP's own Digest.
+        # A snapshot must be a JPEG, and there is none: it is not promised.
+        self.assertFalse(told["can"])
+        self.assertIn("no JPEG", told["snapshot"])
+        self.assertIn("no room for more", told["create"])
+        self.assertIn("fixed", told["delete"])
+        self.assertIn("no sound", told["sound"])
+        self.assertEqual(told["protocols"], [["HTTP", True, [self.port]],
+                                             ["RTSP", True, [self.stream_port]]])
+        self.assertTrue(told["dns"])
+        self.assertEqual(told["ntp"], 2)
+        self.assertEqual(told["users"], [["admin", "Administrator", None]])
+        self.assertEqual(told["discovery"], "Discoverable")
+        size = streams["substream"]["size"]
+        self.assertEqual(told["options"], [[size["width"], size["height"]]])
+        self.assertEqual(told["bounds"], streams["mainstream"]["size"]["width"])
+        self.assertEqual(told["compatible"], ["sub"])
+        self.assertIn(told["metadata"], (None, []))
+        # The last key frame is there for who asks for an MP4, with HTTP's own Digest.
+        film = f"http://127.0.0.1:{self.port}/onvif/snapshot?stream=mainstream"
         shot = self.folder / "shot.mp4"
         login = ":".join(self.login)
         for words, want in ((["--digest", "-u", login], "200"), (["-u", login], "401"), ([], "401")):
             status, out, err = run(["curl", "-s", "-o", shot, "-w", "%{http_code}", *words,
-                                    told["snapshot"]])
+                                    film])
             self.assertEqual(out, want, err)
             if want == "200":
                 self.assert_decodes(shot.read_bytes(), 1)
@@ -224,8 +274,8 @@ class Onvif(Demo):
         # What another site's page makes a browser send is no request.
         self.assertEqual(self.soap("device", "<GetScopes/>", self.token(),
                                    headers={"Origin": "http://evil.example"})[0], 403)
-        self.assertEqual(self.soap("device", "<Nonsense/>", self.token())[0], 400)
-        self.assertEqual(self.soap("ptz", "<GetNodes/>", self.token())[0], 400, "no motors")
+        self.assertEqual(self.soap("device", "<Nonsense/>", self.token())[0], 500)
+        self.assertEqual(self.soap("ptz", "<GetNodes/>", self.token())[0], 500, "no motors")
         statuses = [self.soap("device", "<GetScopes/>", self.token(password="guess"))[0]
                     for _ in range(12)]
         self.assertEqual(statuses[-1], 429, f"wrong passwords cost nothing: {statuses}")
