@@ -116,6 +116,11 @@ fn every_fault_does_what_the_contract_says() {
     assert_eq!(byte[0], truth[at] ^ 4);
     chip.read(kernel, 77, &mut byte).unwrap();
     assert_eq!(byte[0], truth[at], "a flip happens once");
+    let twice = sim.chip(&format!("flip@{at}:2,flip@{at}:2"));
+    for wanted in [truth[at] ^ 4, truth[at] ^ 4, truth[at]] {
+        twice.read(kernel, 77, &mut byte).unwrap();
+        assert_eq!(byte[0], wanted, "named twice, it happens in two readings");
+    }
 
     let rootfs = chip.map().by_role(Role::Rootfs).unwrap();
     let mut buf = [0; 16];
@@ -129,6 +134,36 @@ fn every_fault_does_what_the_contract_says() {
         std::fs::read(sim.flash()).unwrap() == truth,
         "stuck and protected blocks are as they were"
     );
+}
+
+#[test]
+fn an_over_erase_takes_the_next_block_with_it_and_a_lying_write_leaves_one_bit_wrong() {
+    let sim = Sim::small();
+    let truth = std::fs::read(sim.flash()).unwrap();
+    let chip = sim.chip("over-erase@0x70001");
+    let rootfs = chip.map().by_role(Role::Rootfs).unwrap();
+    chip.erase(&rootfs.erase_block(0).unwrap()).unwrap();
+    chip.erase(&rootfs.erase_block(1).unwrap()).unwrap();
+    let now = std::fs::read(sim.flash()).unwrap();
+    assert!(now[0x6_0000..0x9_0000].iter().all(|b| *b == 0xFF), "its own block and the next one");
+    assert!(now[..0x6_0000] == truth[..0x6_0000] && now[0x9_0000..] == truth[0x9_0000..]);
+    drop(chip);
+    // The chip's last block has none behind it.
+    let chip = sim.chip("over-erase@0xF0000");
+    let factory = chip.map().by_role(Role::Factory).unwrap();
+    chip.erase(&factory.erase_block(0).unwrap()).unwrap();
+
+    for (new, wrong) in [(0x5A_u8, 0x5B), (0xFF, 0xFE), (0, 1)] {
+        let chip = sim.chip("lying-write@0x70103");
+        let rootfs = chip.map().by_role(Role::Rootfs).unwrap();
+        for _ in 0..2 {
+            chip.erase(&rootfs.erase_block(1).unwrap()).unwrap();
+            chip.program(rootfs, 0x1_0000, &[new; 1024]).unwrap();
+            let now = &std::fs::read(sim.flash()).unwrap()[0x7_0000..0x7_0400];
+            assert_eq!(now[0x103], wrong, "each time it is written");
+            assert_eq!(now.iter().filter(|b| **b != new).count(), 1);
+        }
+    }
 }
 
 #[test]

@@ -25,6 +25,10 @@ pub struct Faults {
     pub eio: Vec<u32>,
     /// Offsets whose erase block is write-protected.
     pub wp: Vec<u32>,
+    /// Offsets whose erase block takes the next one with it when it is erased.
+    pub over_erase: Vec<u32>,
+    /// Bytes that have one wrong bit after each programming, which reports success.
+    pub lying_write: Vec<u32>,
 }
 
 /// The variable that holds the list.
@@ -65,6 +69,8 @@ impl Faults {
                 "stuck" => faults.stuck.push(offset(rest)?),
                 "eio" => faults.eio.push(offset(rest)?),
                 "wp" => faults.wp.push(offset(rest)?),
+                "over-erase" => faults.over_erase.push(offset(rest)?),
+                "lying-write" => faults.lying_write.push(offset(rest)?),
                 _ => return Err(bad("its name is unknown")),
             }
         }
@@ -85,12 +91,14 @@ mod tests {
 
     #[test]
     fn every_fault_of_the_contract_is_understood() {
-        let faults = Faults::parse("cut@12, flip@0x10:7,stuck@65536,eio@0xFF0000,wp@0").unwrap();
+        let list = "cut@12, flip@0x10:7,stuck@65536,eio@0xFF0000,wp@0,over-erase@3,lying-write@0x9";
+        let faults = Faults::parse(list).unwrap();
         assert_eq!(faults.cuts, [12]);
         assert_eq!(faults.flips, [Flip { offset: 16, bit: 7 }]);
         assert_eq!(faults.stuck, [65536]);
         assert_eq!(faults.eio, [0xFF_0000]);
         assert_eq!(faults.wp, [0]);
+        assert_eq!((faults.over_erase, faults.lying_write), (vec![3], vec![9]));
         assert_eq!(Faults::parse("").unwrap(), Faults::default());
     }
 

@@ -1,8 +1,8 @@
 //! The simulated chip: a file with the rules of NOR flash, and with the
 //! faults that a real chip has too rarely. The chip of the tests and of `--sim`.
 
-use std::fs::OpenOptions;
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,6 +13,9 @@ use super::{Chip, ChipError, EraseBlock, Faults, FlashMap, Partition, RawPartiti
 use crate::formats::toml::{self, Fault, Fields, Node, Read, Writer};
 use crate::sys;
 
+/// The variable that names a file to which each operation is appended, one a line:
+/// `read`, `erase` or `program`, the partition, offset and length in hex. For tests of an order.
+pub const TRACE: &str = "MI360D_SIM_TRACE";
 /// What is worth a nap: a shorter one takes longer than it should.
 const NAP: Duration = Duration::from_millis(2);
 
@@ -110,6 +113,7 @@ struct State {
     /// Microseconds of `spent` that were waited for, or not to be.
     waited: u64,
     dead: bool,
+    trace: Option<File>,
 }
 
 impl SimChip {
@@ -131,7 +135,18 @@ impl SimChip {
             })?,
             Err(_) => 0.0,
         };
+        let trace = match std::env::var_os(TRACE) {
+            Some(name) => Some(
+                OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(&name)
+                    .map_err(|e| bad(Path::new(&name), &e))?,
+            ),
+            None => None,
+        };
         let chip = SimChip::with_bytes(&path, camera, bytes, faults, on_cut)?;
+        chip.lock()?.trace = trace;
         Ok(SimChip { pace, ..chip })
     }
 
@@ -185,6 +200,7 @@ impl SimChip {
             spent: Spent::default(),
             waited: 0,
             dead: false,
+            trace: None,
         });
         Ok(SimChip { map, camera, on_cut, pace: 0.0, state })
     }
@@ -231,6 +247,7 @@ impl Chip for SimChip {
     fn read(&self, part: &Partition, offset: u32, buf: &mut [u8]) -> Result<(), ChipError> {
         part.check_range(offset, buf.len())?;
         let mut state = self.lock()?;
+        state.note("read", part, offset, buf.len());
         let start = self.base(part) + offset;
         let range = start..start + buf.len() as u32;
         state.spent.add_read(buf.len() as u64);
@@ -243,9 +260,12 @@ impl Chip for SimChip {
             });
         }
         buf.copy_from_slice(&state.bytes[range.start as usize..range.end as usize]);
+        // The same one named twice is for the next reading and the one after it.
+        let mut done = Vec::new();
         state.faults.flips.retain(|flip| {
-            if range.contains(&flip.offset) {
+            if range.contains(&flip.offset) && !done.contains(flip) {
                 buf[(flip.offset - start) as usize] ^= 1 << flip.bit;
+                done.push(*flip);
                 return false;
             }
             true
@@ -255,6 +275,7 @@ impl Chip for SimChip {
 
     fn erase(&self, block: &EraseBlock<'_>) -> Result<(), ChipError> {
         let mut state = self.lock()?;
+        state.note("erase", block.partition(), block.start(), block.length() as usize);
         let start = self.base(block.partition()) + block.start();
         let range = start..start + block.length();
         let inert = |list: &[u32]| list.iter().any(|at| range.contains(at));
@@ -269,6 +290,11 @@ impl Chip for SimChip {
             } else {
                 bytes.fill(0xFF);
             }
+            if !cut && inert(&state.faults.over_erase) {
+                let rest = &mut state.bytes[range.end as usize..];
+                let next = rest.len().min(block.length() as usize);
+                rest[..next].fill(0xFF);
+            }
         }
         self.end_if(cut, &mut state)
     }
@@ -276,6 +302,7 @@ impl Chip for SimChip {
     fn program(&self, part: &Partition, offset: u32, data: &[u8]) -> Result<(), ChipError> {
         part.check_range(offset, data.len())?;
         let mut state = self.lock()?;
+        state.note("program", part, offset, data.len());
         let mut at = self.base(part) + offset;
         let mut data = data;
         while !data.is_empty() {
@@ -291,8 +318,13 @@ impl Chip for SimChip {
             let block = at / erase_size * erase_size;
             let protected = state.faults.wp.iter().any(|w| (block..block + erase_size).contains(w));
             if !protected {
-                for (old, new) in state.bytes[at as usize..].iter_mut().zip(&now[..length]) {
-                    *old &= new;
+                let State { bytes, faults, .. } = &mut *state;
+                for (i, new) in (at..).zip(&now[..length]) {
+                    let old = &mut bytes[i as usize];
+                    // One bit ends wrong: it is cleared although it should stay, or stays.
+                    let wrong =
+                        if faults.lying_write.contains(&i) { *old & old.wrapping_neg() } else { 0 };
+                    *old = (*old & new) ^ wrong;
                 }
             }
             self.end_if(cut, &mut state)?;
@@ -325,6 +357,15 @@ impl SimChip {
 }
 
 impl State {
+    /// Appends an operation to the trace; one that cannot be written is missing there.
+    fn note(&mut self, what: &str, part: &Partition, offset: u32, length: usize) {
+        if let Some(file) = &mut self.trace {
+            // One write for each line: a reader never sees half of one.
+            let line = format!("{what} {} {offset:#x} {length:#x}\n", part.name);
+            let _ = file.write_all(line.as_bytes());
+        }
+    }
+
     /// Counts an operation; true if power fails during it.
     fn count(&mut self) -> bool {
         self.operations += 1;

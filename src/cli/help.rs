@@ -80,7 +80,8 @@ DIR/sdcard its card. From a full dump of 16 MiB, or a synthetic one whose every
 format is valid and whose identity belongs to nobody.
 
 MI360D_SIM_FAULTS makes the chip fail, for tests: cut@N, flip@OFFSET:BIT,
-stuck@OFFSET, eio@OFFSET, wp@OFFSET, with commas between them.
+stuck@OFFSET, eio@OFFSET, wp@OFFSET, over-erase@OFFSET, lying-write@OFFSET,
+with commas between them. MI360D_SIM_TRACE=FILE notes each operation of it.
 MI360D_SIM_PACE=1 makes it as slow as a real one, 0.1 ten times as fast.
 ",
     ),

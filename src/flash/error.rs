@@ -46,6 +46,17 @@ pub enum FlashError {
         /// The partition's name.
         partition: String,
     },
+    /// The chip erased more than it was told to, and it cannot be put back.
+    #[error(
+        "{partition} at {offset:#x} lost what it held although nothing was written there, and \
+         could not be put back"
+    )]
+    NeighbourLost {
+        /// The partition's name.
+        partition: String,
+        /// Bytes from its start.
+        offset: u32,
+    },
     /// New content reads differently than before.
     #[error("the new content of {partition} at {offset:#x} is no longer what it was")]
     ContentChanged {
@@ -104,6 +115,7 @@ impl Explain for FlashError {
             FlashError::Stuck { .. } => "block-stuck",
             FlashError::NotKept { .. } => "block-not-kept",
             FlashError::NotProven { .. } => "not-proven",
+            FlashError::NeighbourLost { .. } => "neighbour-lost",
             FlashError::ContentChanged { .. } => "image-changed",
             FlashError::Content(e) => match e.fault() {
                 Fault::Gone => "card-missing",
@@ -131,6 +143,10 @@ impl Explain for FlashError {
             FlashError::NotProven { .. } => {
                 "Keep the camera powered and try `resume`; if it stays, restore the newest backup."
             }
+            FlashError::NeighbourLost { .. } => {
+                "The chip erases more than it is told to. Keep the camera powered, and restore \
+                 this partition from the newest backup."
+            }
             FlashError::ContentChanged { .. } => {
                 "The card, or the file on it, is failing or was exchanged. Keep the camera \
                  powered, bring the same image back, then `resume`."
@@ -156,7 +172,8 @@ impl Explain for FlashError {
             FlashError::WriteProtected { .. }
             | FlashError::Stuck { .. }
             | FlashError::NotKept { .. }
-            | FlashError::NotProven { .. } => Exit::Damaged,
+            | FlashError::NotProven { .. }
+            | FlashError::NeighbourLost { .. } => Exit::Damaged,
             FlashError::Protection { .. } => Exit::Refused,
             FlashError::Card(e) => e.exit(),
             FlashError::Chip(e) => e.exit(),

@@ -10,6 +10,7 @@
 //! | `protection` | the chip's own write protection, lifted and put back |
 //! | `block` | one block: erased, programmed, read back |
 //! | `proof` | a partition as the chip gives it back: its hash, and a sample of each block |
+//! | `neighbour` | blocks behind what is written: held, looked at again, put back |
 //! | `writer` | a partition: first block first and last, and its proof |
 //! | `journal` | what a later start must know, on the card |
 //! | `watch` | who is told, and who keeps the watchdog fed |
@@ -19,8 +20,9 @@ pub mod content;
 pub mod error;
 pub mod heal;
 pub mod journal;
+pub mod neighbour;
 pub mod plan;
-mod proof;
+pub mod proof;
 pub mod protection;
 pub mod rules;
 pub mod watch;

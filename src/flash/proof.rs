@@ -52,7 +52,7 @@ pub(super) struct Proof<'scope> {
 }
 
 /// A proof that is complete.
-pub(super) struct Proven {
+pub struct Proven {
     /// SHA-256 of all that was added.
     pub sha256: Digest,
     samples: Vec<Sample>,

@@ -36,7 +36,7 @@ pub fn write(
     plan: &PartPlan,
     watch: &dyn Watch,
     tally: &mut Tally,
-) -> Result<(), FlashError> {
+) -> Result<Proven, FlashError> {
     let mut mend: Option<PartPlan> = None;
     for round in 1..=ROUNDS {
         let plan = mend.as_ref().unwrap_or(plan);
@@ -49,18 +49,51 @@ pub fn write(
         };
         watch.step(Step::Proving, Some(&plan.part));
         if proven.sha256 == plan.sha256 && proven.still_holds(chip, &plan.part)? {
-            return Ok(());
+            return Ok(proven);
         }
         log::warn!("{} reads back wrong as a whole, round {round} of {ROUNDS}", plan.part.name);
-        // Byte by byte this time: no reading is relied on.
-        let again = compare(chip, &plan.part, plan.content.clone(), None, &Silent)?;
-        if again.sha256 != plan.sha256 {
-            let partition = plan.part.name.clone();
-            return Err(FlashError::ContentChanged { partition, offset: 0 });
-        }
-        mend = Some(again);
+        mend = Some(compare_again(chip, plan)?);
     }
     Err(FlashError::NotProven { partition: plan.part.name.clone() })
+}
+
+/// Makes sure that partitions still hold what they were proven to hold, and mends those that do
+/// not: what is written later may take a part of them along.
+///
+/// # Errors
+/// As [`write`].
+pub fn hold_all(
+    chip: &dyn Chip,
+    mut proven: Vec<(&PartPlan, Proven)>,
+    watch: &dyn Watch,
+    tally: &mut Tally,
+) -> Result<(), FlashError> {
+    for _ in 0..ROUNDS {
+        let mut all_hold = true;
+        for (plan, proof) in &mut proven {
+            watch.beat();
+            if !proof.still_holds(chip, &plan.part)? {
+                all_hold = false;
+                log::warn!("{} was good, and is no more: mending it", plan.part.name);
+                *proof = write(chip, &compare_again(chip, plan)?, watch, tally)?;
+            }
+        }
+        if all_hold {
+            return Ok(());
+        }
+    }
+    let partition = proven.first().map_or_else(String::new, |(plan, _)| plan.part.name.clone());
+    Err(FlashError::NotProven { partition })
+}
+
+/// The same partition compared byte by byte: no reading is relied on.
+fn compare_again(chip: &dyn Chip, plan: &PartPlan) -> Result<PartPlan, FlashError> {
+    let again = compare(chip, &plan.part, plan.content.clone(), None, &Silent)?;
+    if again.sha256 != plan.sha256 {
+        let partition = plan.part.name.clone();
+        return Err(FlashError::ContentChanged { partition, offset: 0 });
+    }
+    Ok(again)
 }
 
 /// A whole partition, read from the chip; one window is read while the one

@@ -7,9 +7,11 @@ mod chip;
 mod cuts;
 mod hostile;
 mod laws;
+mod order;
 mod process;
 mod protect;
 mod restore;
 mod rig;
 #[path = "../synthetic/mod.rs"]
 mod synthetic;
+

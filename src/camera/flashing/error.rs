@@ -81,6 +81,12 @@ pub enum FlashingError {
         /// What.
         what: String,
     },
+    /// Starts went on with it as often as they may by themselves.
+    #[error("{starts} starts went on with the interrupted flash, and none ended it")]
+    TooManyStarts {
+        /// How many.
+        starts: u8,
+    },
     /// The journal means nothing.
     #[error("the journal of an interrupted flash is damaged: {reason}")]
     Journal {
@@ -126,6 +132,7 @@ impl Explain for FlashingError {
             FlashingError::Interrupted { .. } => "flash-interrupted",
             FlashingError::OtherCamera => "other-camera",
             FlashingError::SourceGone { .. } => "image-gone",
+            FlashingError::TooManyStarts { .. } => "resume-limit",
             FlashingError::Journal { .. } => "journal-damaged",
         }
     }
@@ -174,6 +181,11 @@ impl Explain for FlashingError {
                  `mi360d restore`."
                     .to_owned()
             }
+            FlashingError::TooManyStarts { .. } => {
+                "Look into the log for what ended them. Then continue from the page, or by \
+                 `mi360d resume`."
+                    .to_owned()
+            }
             FlashingError::Journal { .. } => {
                 "Compare the camera with the image or the backup by `mi360d plan`, flash it, and \
                  remove mi360d/state/flash.toml."
@@ -195,6 +207,7 @@ impl Explain for FlashingError {
             | FlashingError::Blocked(_)
             | FlashingError::Phrase(..)
             | FlashingError::Interrupted { .. }
+            | FlashingError::TooManyStarts { .. }
             | FlashingError::OtherCamera => Exit::Refused,
             _ => Exit::Failed,
         }

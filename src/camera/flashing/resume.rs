@@ -96,8 +96,7 @@ pub fn resume(
         return Err(FlashingError::SourceGone { what });
     }
     if by_itself && journal.resumed >= BY_ITSELF {
-        let what = format!("{} starts went on with it, and none ended it", journal.resumed);
-        return Err(FlashingError::SourceGone { what });
+        return Err(FlashingError::TooManyStarts { starts: journal.resumed });
     }
     watch.step(Step::Checking, None);
     let source = find_source(camera, &job, by_itself, progress)?;

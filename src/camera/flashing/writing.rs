@@ -8,8 +8,10 @@ use super::rescue;
 use crate::camera::Camera;
 use crate::camera::machine::Prepared;
 use crate::card::fat;
-use crate::chip::{ChipError, Partition, Role};
+use crate::chip::{Chip, ChipError, Partition, Role};
 use crate::flash::journal::{self, Job, JobSource, Journal, Stage};
+use crate::flash::neighbour::Neighbours;
+use crate::flash::proof::Proven;
 use crate::flash::protection::Lifted;
 use crate::flash::writer::{self, Tally};
 use crate::flash::{BlockState, FlashError, PartPlan, Step, Watch};
@@ -73,6 +75,11 @@ pub fn write(
     let mut ended: Option<Instant> = None;
     let mut fates: Vec<PartFate> = Vec::new();
     let mut error = None;
+    let mut proven = Vec::new();
+    let neighbours = {
+        let written: Vec<&Partition> = parts.iter().map(|plan| &plan.part).collect();
+        Neighbours::hold(chip, &written)
+    };
     // What an earlier run wrote counts: nothing is "as it was" that it may have touched.
     let before_now = journal.begun_before;
     let untouched = |plan: &PartPlan| match (before_now, plan.changes()) {
@@ -92,18 +99,30 @@ pub fn write(
         let written = writer::write(chip, plan, &fed, &mut tally);
         ended = Some(Instant::now());
         fates.push(match &written {
-            Ok(()) => fate("new"),
+            Ok(_) => fate("new"),
             Err(_) if tally.touched => fate("partly"),
             Err(_) => fate(untouched(plan)),
         });
         tally.touched |= touched_before;
         match written {
-            Ok(()) => note(&mut journal, Stage::Proven(i as u8)),
+            Ok(proof) => {
+                proven.push((plan, proof));
+                note(&mut journal, Stage::Proven(i as u8));
+            }
             Err(e) => {
                 log::error!("{}", full(&e));
                 error = Some(e);
             }
         }
+    }
+    let mut warnings = Vec::new();
+    if begun.is_some() && !is_power_cut(error.as_ref()) {
+        let looked = look_again(chip, error.is_none(), proven, &neighbours, &fed, &mut tally);
+        warnings.extend(looked.warnings);
+        if error.is_none() {
+            error = looked.error;
+        }
+        ended = Some(Instant::now());
     }
     let seconds = begun.zip(ended).map_or(0.0, |(from, to)| (to - from).as_secs_f64());
     let chip_time = chip.spent().zip(before).map(|(now, before)| now.since(before));
@@ -112,9 +131,8 @@ pub fn write(
         (Some(_), true) => WhatCame::Partly,
         (Some(_), false) => WhatCame::Unchanged,
     };
-    let mut warnings = Vec::new();
     let mut may_restart = true;
-    if !matches!(error, Some(FlashError::Chip(ChipError::PowerCut))) {
+    if !is_power_cut(error.as_ref()) {
         fed.step(Step::Closing, None);
         if let Err(e) = lifted.put_back(chip) {
             warnings.push(format!("{}. {}", full(&e), crate::error::Explain::hint(&e)));
@@ -136,6 +154,48 @@ pub fn write(
         may_restart,
         ready: Some(ready),
     }
+}
+
+fn is_power_cut(error: Option<&FlashError>) -> bool {
+    matches!(error, Some(FlashError::Chip(ChipError::PowerCut)))
+}
+
+/// What the look at the chip after the last erase came to.
+struct Looked {
+    warnings: Vec<String>,
+    error: Option<FlashError>,
+}
+
+/// A chip that erases more than it was told to ruins what was good when it was read: a partition
+/// written before, or the one behind. `whole` where all that was to be written is.
+fn look_again(
+    chip: &dyn Chip,
+    whole: bool,
+    proven: Vec<(&PartPlan, Proven)>,
+    neighbours: &Neighbours,
+    watch: &dyn Watch,
+    tally: &mut Tally,
+) -> Looked {
+    let mut looked = Looked { warnings: Vec::new(), error: None };
+    if whole {
+        looked.error = writer::hold_all(chip, proven, watch, tally).err();
+    }
+    if is_power_cut(looked.error.as_ref()) {
+        return looked;
+    }
+    match neighbours.put_back(chip) {
+        Ok(lost) => looked.warnings.extend(lost.iter().map(|name| {
+            format!(
+                "The chip erased a block of {name} that it was not told to erase. It was put \
+                 back and verified; keep a backup on a PC, for this chip is failing."
+            )
+        })),
+        Err(e) => {
+            log::error!("{}", full(&e));
+            looked.error.get_or_insert(e);
+        }
+    }
+    looked
 }
 
 /// The card may be gone: the chip still tells how far it is.
