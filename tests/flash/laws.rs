@@ -98,6 +98,8 @@ fn one_writer_at_a_time_also_from_another_process() {
     );
     let ran = bench.run(&["backup"], "");
     assert_eq!(ran.status, Some(3), "{ran:?}");
+    let ran = bench.run(&["--json", "resume"], "");
+    assert_eq!((ran.status, ran.json()["error"]["code"].as_str()), (Some(3), Some("busy")));
     drop(lock);
     let ran = bench.run(&["--json", "flash", path.to_str().unwrap(), "--confirm", phrase], "");
     assert_eq!(ran.status, Some(0), "{ran:?}");

@@ -15,3 +15,4 @@ mod rig;
 #[path = "../synthetic/mod.rs"]
 mod synthetic;
 
+mod worn;

@@ -175,3 +175,104 @@ fn a_start_of_the_daemon_goes_on_by_itself() {
     daemon.kill().unwrap();
     daemon.wait().unwrap();
 }
+
+/// The daemon on this camera; ends with the value.
+struct Daemon(std::process::Child);
+
+impl Daemon {
+    fn start(bench: &Bench, more: &[(&str, &std::ffi::OsStr)]) -> Daemon {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mi360d"));
+        command.arg("--sim").arg(bench.path()).args(["run", "--listen", "127.0.0.1:0"]);
+        let quiet = command.envs(more.iter().copied()).stderr(std::process::Stdio::null());
+        Daemon(quiet.stdout(std::process::Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn wait(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(180);
+    while !condition() {
+        assert!(std::time::Instant::now() < deadline, "it did not come true: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn who_ends_the_daemon_in_the_middle_of_a_flash_waits_for_its_end() {
+    let bench = Bench::new();
+    let tf = six_blocks();
+    let path = bench.upload("six.img", &tf);
+    let wanted = flashed(&bench.bytes(), &tf);
+    let cut = bench.run(&["flash", path.to_str().unwrap(), "--confirm", PHRASE], "cut@3");
+    assert_eq!(cut.status, Some(137));
+    let trace = bench.path().join("trace");
+    // A chip that takes its time, so that there is a middle to be ended in.
+    let more = [("MI360D_SIM_TRACE", trace.as_os_str()), ("MI360D_SIM_PACE", "0.5".as_ref())];
+    let mut daemon = Daemon::start(&bench, &more);
+    wait("a first erase", || {
+        std::fs::read_to_string(&trace).is_ok_and(|text| text.contains("erase "))
+    });
+    let pid = nix::unistd::Pid::from_raw(daemon.0.id().cast_signed());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    let status = daemon.0.wait().unwrap();
+    assert!(status.success(), "{status}");
+    assert!(bench.bytes() == wanted, "the flash has ended before the daemon");
+    assert!(!bench.home().join("state/flash.toml").exists());
+}
+
+#[test]
+fn no_hack_is_started_while_a_flash_is_interrupted() {
+    let bench = Bench::new();
+    let path = bench.upload("six.img", &six_blocks());
+    let hack = bench.card().join("hacks/mark");
+    std::fs::create_dir_all(&hack).unwrap();
+    let toml =
+        "id = \"mark\"\nenabled = true\nexec = [\"/bin/sh\", \"-c\", \"echo x > started\"]\n";
+    std::fs::write(hack.join("hack.toml"), toml).unwrap();
+    let cut = bench.run(&["flash", path.to_str().unwrap(), "--confirm", PHRASE], "cut@300");
+    assert_eq!(cut.status, Some(137));
+    // Without its image the start cannot go on with it.
+    std::fs::remove_file(&path).unwrap();
+    let log = bench.home().join("logs/mi360d.log");
+    let said = |words: &str| std::fs::read_to_string(&log).is_ok_and(|text| text.contains(words));
+    let daemon = Daemon::start(&bench, &[]);
+    wait("the start's end", || bench.card().join("STATUS.txt").exists() && said("page is on"));
+    assert!(said("no hack is started before the interrupted flash has ended"));
+    assert!(!hack.join("started").exists());
+    drop(daemon);
+    // The same card without the journal: there it starts.
+    std::fs::remove_file(bench.home().join("state/flash.toml")).unwrap();
+    let _daemon = Daemon::start(&bench, &[]);
+    wait("the hack's start", || hack.join("started").exists());
+}
+
+#[test]
+fn a_card_without_room_for_what_would_be_overwritten_is_refused() {
+    let bench = Bench::new();
+    let image = bench.path().join("six.img");
+    std::fs::write(&image, six_blocks()).unwrap();
+    let before = bench.bytes();
+    let script = format!(
+        "mount -t tmpfs -o size=20m tmpfs sdcard || exit 99; \
+         {:?} --json --sim . flash six.img --confirm '{PHRASE}'",
+        env!("CARGO_BIN_EXE_mi360d")
+    );
+    let as_root = nix::unistd::geteuid().is_root();
+    let ran = Command::new("unshare")
+        .args(if as_root { &["-m"][..] } else { &["-rm"] })
+        .args(["sh", "-c", &script])
+        .current_dir(bench.path())
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(3), "{ran:?}");
+    let document: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let blockers = document["blockers"].as_array().unwrap();
+    assert!(blockers.iter().any(|f| f["code"] == "card-full"), "{document}");
+    assert!(bench.bytes() == before);
+}

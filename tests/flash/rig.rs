@@ -311,3 +311,39 @@ pub fn untouched(before: &[u8], after: &[u8]) -> bool {
 
 /// The roles of a flash of a tf image.
 pub const FIRMWARE: [Role; 3] = [Role::Kernel, Role::Rootfs, Role::Data];
+
+/// Any chip, whose erases are noted.
+pub struct NotingAny {
+    chip: Box<dyn Chip>,
+    pub erases: Arc<Mutex<Vec<(String, u32)>>>,
+}
+
+impl NotingAny {
+    pub fn new(chip: Box<dyn Chip>) -> NotingAny {
+        NotingAny { chip, erases: Arc::default() }
+    }
+}
+
+impl Chip for NotingAny {
+    fn map(&self) -> &FlashMap {
+        self.chip.map()
+    }
+
+    fn read(&self, part: &Partition, offset: u32, buf: &mut [u8]) -> Result<(), ChipError> {
+        self.chip.read(part, offset, buf)
+    }
+
+    fn erase(&self, block: &EraseBlock<'_>) -> Result<(), ChipError> {
+        let place = (block.partition().name.clone(), block.start() / block.length());
+        self.erases.lock().unwrap().push(place);
+        self.chip.erase(block)
+    }
+
+    fn program(&self, part: &Partition, offset: u32, data: &[u8]) -> Result<(), ChipError> {
+        self.chip.program(part, offset, data)
+    }
+
+    fn is_writable(&self, part: &Partition) -> bool {
+        self.chip.is_writable(part)
+    }
+}
