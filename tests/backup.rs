@@ -198,6 +198,90 @@ impl mi360d::chip::Chip for Delayed {
     }
 }
 
+/// A chip that gives another content from its second reading on, whose CRC32 is that of the first.
+struct Colliding {
+    chip: mi360d::chip::SimChip,
+    at: u32,
+    reads: std::sync::atomic::AtomicU32,
+}
+
+impl mi360d::chip::Chip for Colliding {
+    fn map(&self) -> &mi360d::chip::FlashMap {
+        self.chip.map()
+    }
+    fn read(
+        &self,
+        part: &mi360d::chip::Partition,
+        offset: u32,
+        buf: &mut [u8],
+    ) -> Result<(), mi360d::chip::ChipError> {
+        self.chip.read(part, offset, buf)?;
+        let start = part.offset.unwrap() + offset;
+        let hit = (start..start + buf.len() as u32).contains(&self.at);
+        if hit && self.reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0 {
+            // CRC32's own polynomial, from its highest power on, the lowest bit of a byte first:
+            // what is changed by a multiple of it keeps its CRC32.
+            let polynomial: u64 = 0x1_04C1_1DB7;
+            let at = (self.at - start) as usize;
+            for bit in 0..33 {
+                if polynomial >> (32 - bit) & 1 == 1 {
+                    buf[at + bit / 8] ^= 1 << (bit % 8);
+                }
+            }
+        }
+        Ok(())
+    }
+    fn erase(&self, block: &mi360d::chip::EraseBlock<'_>) -> Result<(), mi360d::chip::ChipError> {
+        self.chip.erase(block)
+    }
+    fn program(
+        &self,
+        part: &mi360d::chip::Partition,
+        offset: u32,
+        data: &[u8],
+    ) -> Result<(), mi360d::chip::ChipError> {
+        self.chip.program(part, offset, data)
+    }
+    fn is_writable(&self, part: &mi360d::chip::Partition) -> bool {
+        self.chip.is_writable(part)
+    }
+}
+
+#[test]
+fn two_readings_that_differ_and_have_one_crc32_close_no_set() {
+    let sim = Sim::small();
+    sim.camera("").secure_identity();
+    let chip = Colliding { chip: sim.chip(""), at: 0x7_1234, reads: 0.into() };
+    let source =
+        mi360d::camera::Source::Simulated { dir: sim.path().into(), model: "ipc009".into() };
+    let card = mi360d::card::Card::folder(&sim.path().join("sdcard"));
+    let camera = mi360d::camera::Camera::new(Box::new(chip), card, source);
+    let refused = camera.backup(Some(5), &Silent).err().expect("it is noticed");
+    assert!(matches!(refused, BackupError::NotProven { .. }), "{refused}");
+    assert_eq!(sim.sets(), Vec::<String>::new(), "and nothing is left that counts");
+}
+
+#[test]
+fn a_manifest_that_says_something_else_than_the_files_is_damage_although_its_sum_is_right() {
+    let sim = Sim::small();
+    let (id, _) = make(&sim, "").unwrap();
+    let folder = sim.backups().join(id);
+    let text = fs::read_to_string(folder.join("manifest.toml")).unwrap();
+    let kernel = sha256(&fs::read(folder.join("KERNEL.bin")).unwrap());
+    let chip = sha256(&fs::read(folder.join("chip.bin")).unwrap());
+    let sums = fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
+    for (named, file) in [(kernel, "KERNEL.bin"), (chip, "chip.bin")] {
+        let other = text.replace(&named, &"5a".repeat(32));
+        assert_ne!(other, text);
+        fs::write(folder.join("manifest.toml"), &other).unwrap();
+        let right = sums.replace(&sha256(text.as_bytes()), &sha256(other.as_bytes()));
+        assert_ne!(right, sums);
+        fs::write(folder.join("SHA256SUMS"), right).unwrap();
+        let verdict = verify(&folder, &Silent).unwrap();
+        assert!(!verdict.is_whole(), "{file}");
+    }
+}
+
 fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     mi360d::backup::hex(&sha2::Sha256::digest(bytes))

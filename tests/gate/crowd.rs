@@ -213,3 +213,43 @@ fn a_reader_that_never_reads_is_dropped_and_one_that_reads_slowly_gets_all() {
     drop((never, slowly));
     rig.end();
 }
+
+/// A request that the gate refuses at once; the client then neither closes nor reads.
+fn refused(rig: &Rig) -> TcpStream {
+    let mut stream = rig.connect();
+    stream.write_all(b"GET /peer HTTP/1.1\r\n\r\n").unwrap();
+    stream
+}
+
+#[test]
+fn who_has_its_answer_and_goes_on_sending_is_ended_by_the_clock() {
+    let limits = Limits { leave_time: Duration::from_millis(200), ..Limits::default() };
+    let rig = Rig::new(limits);
+    rig.quiet(|| {
+        let mut stream = refused(&rig);
+        // Each byte comes in time for the next wait; all of them together must not.
+        until_within(SOON * 2, "it is ended although it still sends", || {
+            let mut sender = &stream;
+            let _ = sender.write(b"x");
+            std::thread::sleep(Duration::from_millis(20));
+            rig.counters().open == 0
+        });
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+    });
+    rig.end();
+}
+
+#[test]
+fn those_that_have_their_answer_and_do_not_close_stay_few() {
+    let limits = Limits { leaving: 3, leave_time: Duration::from_secs(60), ..Limits::default() };
+    let rig = Rig::new(limits);
+    rig.quiet(|| {
+        let before = rig.counters().refused;
+        let held: Vec<_> = (0..20).map(|_| refused(&rig)).collect();
+        until("all are answered", || rig.counters().refused == before + 20);
+        until("only as many as may leave are left", || rig.counters().open <= 3);
+        drop(held);
+    });
+    rig.end();
+}

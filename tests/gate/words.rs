@@ -183,3 +183,43 @@ fn who_goes_around_the_gate_is_refused() {
     assert_eq!(rig.calls.load(Ordering::SeqCst), before);
     rig.end();
 }
+
+#[test]
+fn what_follows_a_body_that_comes_later_is_never_a_request_either() {
+    let rig = Rig::new(Limits::default());
+    let calls = std::sync::Arc::clone(&rig.calls);
+    let before = calls.load(Ordering::SeqCst);
+    let mut stream = rig.connect();
+    stream
+        .write_all(
+            b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\
+              Expect: 100-continue\r\n\r\n",
+        )
+        .unwrap();
+    // By now the gate has read the head, and waits for the body alone.
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).unwrap();
+    let hidden = "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nhi";
+    stream.write_all(format!("hello{hidden}").as_bytes()).unwrap();
+    assert_eq!(read_reply(&mut stream).unwrap().body_text(), "hello");
+    drop(stream);
+    rig.end();
+    assert_eq!(calls.load(Ordering::SeqCst) - before, 2, "this one, and the rig's own");
+}
+
+#[test]
+fn an_old_client_gets_no_answer_before_the_answer() {
+    let rig = Rig::new(Limits::default());
+    let request = "POST /echo HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+    let mut stream = rig.connect();
+    stream.write_all(request.as_bytes()).unwrap();
+    // HTTP/1.0 knows no interim answers: this client would take one for the answer itself.
+    stream.set_read_timeout(Some(std::time::Duration::from_millis(300))).unwrap();
+    assert!(stream.read(&mut [0; 1]).is_err(), "nothing comes before the body was sent");
+    stream.set_read_timeout(Some(crate::rig::SOON * 2)).unwrap();
+    stream.write_all(b"hello").unwrap();
+    let reply = read_reply(&mut stream).unwrap();
+    assert_eq!((reply.status, reply.body_text()), (200, "hello"));
+    drop(stream);
+    rig.end();
+}
