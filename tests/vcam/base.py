@@ -15,6 +15,8 @@ from vcam import VirtualCamera
 
 SDCARD = Path(os.environ.get("MI360D_SDCARD", REPO / "target" / "sdcard"))
 PROGRAM = "mi360d/mi360d"
+# For tests that need no backup of their camera: it would only take the processor from them.
+NO_BACKUP = "[backup]\nat_start = false\n"
 # Where a PC's memory is a file system: its disk's own pauses would be the card's and the chip's.
 MEMORY = Path("/dev/shm")
 # Bytes that two cameras' files may take.

@@ -33,7 +33,8 @@ MOST = 10
 class FlashCuts:
     """One camera, flashed from one firmware to the other and back, and cut off meanwhile."""
 
-    def __init__(self, folder, seed, flash_map="ipc009", chip="mx25l12855e"):
+    def __init__(self, folder, seed, flash_map="ipc009", chip="mx25l12855e", again=AGAIN):
+        self.again, self.twice = again, 0
         self.random = random.Random(seed)
         self.folder, self.flash_map = folder, flash_map
         self.failures, self.kills, self.rounds, self.seconds = [], 0, 0, {}
@@ -58,11 +59,12 @@ class FlashCuts:
                 card.add(f"{name.lower()}{number}.img", content)
         return card
 
-    def run(self, kills=None, until=None, ways=WAYS):
-        """Cuts `kills` times, or `until` that moment of time.monotonic()."""
+    def run(self, kills=None, until=None, ways=WAYS, twice=0):
+        """Cuts `kills` times, or `until` that moment of time.monotonic(); and until so many
+        flashes were cut `twice`."""
         print(f"[flash cuts] {self.seed}", flush=True)
         with self.camera:
-            while (kills is None or self.kills < kills) and (
+            while (kills is None or self.kills < kills or self.twice < twice) and (
                 until is None or time.monotonic() < until
             ):
                 way = ways[self.rounds % len(ways)]
@@ -73,7 +75,7 @@ class FlashCuts:
                     self.failures.append(f"{self.seed}, flash {self.rounds}, {way}: {wrong}\n"
                                          f"{self.camera.console[-2000:]}")
                     break
-        print(f"[flash cuts] {self.kills} cuts in {self.rounds} flashes; "
+        print(f"[flash cuts] {self.kills} cuts in {self.rounds} flashes, {self.twice} cut twice; "
               f"how they ended: {dict(self.back)}", flush=True)
 
     # --- one flash ---
@@ -164,7 +166,7 @@ class FlashCuts:
 
     def _bring_back(self, way, before):
         """Power-ups until the job is closed; once in a while cut again meanwhile."""
-        again = self.kills % AGAIN == 0
+        again = self.kills % self.again == 0
         how = []
         for _ in range(MOST):
             job = open_job(self.camera.card)
@@ -185,6 +187,7 @@ class FlashCuts:
                 if not again:
                     raise
                 again = False
+                self.twice += 1
                 self._cut(before, f"{way}, while it is gone on with")
                 how.append("cut again")
                 continue

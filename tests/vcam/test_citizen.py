@@ -12,7 +12,7 @@ import time
 import unittest
 
 import vendor
-from base import CameraTest, damage, sets
+from base import NO_BACKUP, CameraTest, damage, sets
 from test_backup import wait_set
 
 CONFIG = "mi360d/config.toml"
@@ -124,7 +124,7 @@ class CitizenTest(CameraTest):
         inside("ip", "addr", "add", "10.0.2.2/24", "dev", "cam")
         inside("ip", "link", "set", "cam", "up")
         camera = self.camera()
-        camera.card.add(CONFIG, b'[camera]\nname = "Porch-Cam"\n')
+        camera.card.add(CONFIG, f'[camera]\nname = "Porch-Cam"\n{NO_BACKUP}'.encode())
         camera.nic = "tap,ifname=cam,script=no,downscript=no"
         camera.started_by = ["ip", "netns", "exec", space]
         camera.start()

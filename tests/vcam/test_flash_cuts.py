@@ -14,6 +14,13 @@ from flasher import (
 )
 
 
+class TwiceTest(CameraTest):
+    def test_the_running_firmware_s_flash_cut_twice_comes_to_its_end(self):
+        cuts = FlashCuts(self.folder, int(time.time()), again=1)
+        cuts.run(kills=2, ways=("whole, signed",), twice=1)
+        self.assertEqual(cuts.failures, [])
+
+
 class CutTest(CameraTest):
     def test_a_flash_cut_at_any_moment_comes_to_its_end_on_either_chip(self):
         for chip, kills in (("mx25l12855e", 3), ("n25q128a13", 1)):

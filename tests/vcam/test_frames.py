@@ -9,7 +9,7 @@ import subprocess
 import unittest
 import zipfile
 
-from base import CameraTest
+from base import NO_BACKUP, CameraTest
 from parts import REPO
 
 NAME = "hacks/framegrabber/bin/ipc009/framegrabber"
@@ -46,7 +46,7 @@ class FramesTest(CameraTest):
         subprocess.run(["arm-linux-gnueabihf-gcc", "-O1", "-o", program,
                         REPO / "tests/vcam/framegrabber.c"], check=True)
         camera = self.target = self.camera()
-        camera.card.add("mi360d/config.toml", b"[backup]\nat_start = false\n")
+        camera.card.add("mi360d/config.toml", NO_BACKUP.encode())
         camera.card.add("hacks/alien/hack.toml", b'id = "alien"\nenabled = true\nexec = ["./alien"]\n')
         # The head of a program for x86-64; FAT lets any file be executed.
         camera.card.add("hacks/alien/alien", b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\0\x3e\0" + bytes(44))

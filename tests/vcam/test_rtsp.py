@@ -8,7 +8,7 @@ import time
 import unittest
 from pathlib import Path
 
-from base import CameraTest
+from base import NO_BACKUP, CameraTest
 from parts import REPO
 from vcam import free_port
 
@@ -26,6 +26,7 @@ class RtspTest(CameraTest):
         subprocess.run(["arm-linux-gnueabihf-gcc", "-O2", "-static", "-Wall", "-Werror", "-o",
                         program, HERE / "framegrabber.c"], check=True)
         camera = self.camera()
+        camera.card.add("mi360d/config.toml", NO_BACKUP.encode())
         camera.card.add(f"{HACK}/bin/ipc009/framegrabber", program.read_bytes())
         for channel, name in enumerate(("main.h264", "sub.h264")):
             camera.card.add(f"{HACK}/stream-{channel}.h264", stream(name).read_bytes())

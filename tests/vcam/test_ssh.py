@@ -10,7 +10,7 @@ import time
 import unittest
 
 import flash
-from base import CameraTest
+from base import NO_BACKUP, CameraTest
 from vcam import free_port
 
 KEYS = "mi360d/ssh/authorized_keys"
@@ -29,7 +29,7 @@ class SshTest(CameraTest):
     def booted(self, config, keys=""):
         """A camera whose SSH port reaches this PC."""
         camera = self.camera()
-        camera.card.add(CONFIG, config.encode())
+        camera.card.add(CONFIG, (config + NO_BACKUP).encode())
         if keys:
             camera.card.add(KEYS, keys.encode())
         camera.more_ports = {22: free_port()}
