@@ -81,6 +81,21 @@ fn a_healthy_identity_on_the_card_is_never_overwritten_but_a_damaged_copy_is_men
 }
 
 #[test]
+fn a_right_copy_of_the_identity_is_not_written_again_for_want_of_its_sums() {
+    use std::os::unix::fs::MetadataExt as _;
+    let sim = Sim::small();
+    sim.camera("").secure_identity();
+    let folder = sim.home().join("identity").join(&names(&sim.home().join("identity"))[0]);
+    let file = |name: &str| fs::metadata(folder.join(name)).unwrap().ino();
+    let before = (file("FACTORY.bin"), file("CONFIG.bin"));
+    // It may be the only copy there is: a new file in its place would be a risk for nothing.
+    fs::remove_file(folder.join("SHA256SUMS")).unwrap();
+    sim.camera("").secure_identity();
+    assert_eq!((file("FACTORY.bin"), file("CONFIG.bin")), before);
+    assert!(folder.join("SHA256SUMS").exists());
+}
+
+#[test]
 fn an_unchanged_chip_makes_no_new_set_and_a_change_only_in_data_neither() {
     let sim = Sim::small();
     let (first, _) = make(&sim, "").unwrap();

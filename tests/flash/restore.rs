@@ -250,6 +250,30 @@ fn an_interrupted_restore_of_factory_is_not_gone_on_with_on_another_camera() {
 }
 
 #[test]
+fn also_without_a_wifi_address_factory_is_not_gone_on_with_over_another_identity() {
+    let bench = Bench::new();
+    let settings = fs::read_to_string(bench.path().join("camera.toml")).unwrap();
+    let without: Vec<&str> = settings.lines().filter(|l| !l.starts_with("wifi_mac")).collect();
+    fs::write(bench.path().join("camera.toml"), without.join("\n")).unwrap();
+    let whole = bench.bytes();
+    let own = backup(&bench);
+    let mut chip = whole.clone();
+    chip[FACTORY..].fill(0xFF);
+    bench.set(&chip);
+    let cut = flash(&bench.camera("cut@1"), &only(set(&own), &["FACTORY"])).unwrap();
+    assert!(cut.error.is_some());
+    let torn = bench.bytes();
+    let mut other = torn.clone();
+    other[FACTORY..].copy_from_slice(&synthetic::factory("777777777"));
+    bench.set(&other);
+    assert_eq!(resume(&bench.camera("")).err().unwrap().code(), "other-camera");
+    assert!(bench.bytes() == other, "a healthy identity gives way to no other");
+    bench.set(&torn);
+    assert_eq!(resume(&bench.camera("")).unwrap().unwrap().outcome, WhatCame::Done);
+    assert!(bench.bytes() == whole);
+}
+
+#[test]
 fn the_set_that_is_restored_is_not_removed_to_make_room_for_newer_ones() {
     let bench = Bench::new();
     let first = bench.bytes();
