@@ -15,6 +15,7 @@
 //! | [`citizen`] | the camera on its network: clock, name, the vendor's cloud |
 //! | [`mqtt`] | Home Assistant by way of a broker |
 //! | [`onvif`] | what recorders ask by ONVIF, and what they are answered; pure |
+//! | [`programmer`] | the chip clipped to a PC, by way of flashrom |
 //! | [`update`] | a newer mi360d: whole, by whom, switched, taken back |
 //! | [`services`] | the hacks: found, supervised, configured, shown |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
@@ -37,6 +38,7 @@ pub mod identity;
 pub mod image;
 pub mod mqtt;
 pub mod onvif;
+pub mod programmer;
 pub mod rtsp;
 pub mod services;
 pub mod sys;

@@ -8,6 +8,7 @@ use lexopt::prelude::*;
 use thiserror::Error;
 
 use crate::error::{Exit, Explain};
+use crate::programmer::{DEFAULT_PROGRAMMER, Device};
 
 /// All that the command line says.
 #[derive(Debug, Default)]
@@ -39,11 +40,21 @@ pub enum Command {
     Rtsp(RtspArgs),
     Assemble { own: PathBuf, donor: PathBuf, out: PathBuf, damaged_factory: bool },
     Redact { dump: PathBuf, out: PathBuf },
+    Programmer { action: ProgrammerAction, device: Device },
     Passwd,
     Plan { source: String, only: Option<Vec<String>>, did: Option<String> },
     Flash { file: PathBuf, choice: Choice },
     Restore { set: String, choice: Choice },
     Resume,
+}
+
+/// What `programmer` does.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum ProgrammerAction {
+    Status,
+    Read { dir: PathBuf },
+    Write { image: PathBuf, choice: Choice },
 }
 
 /// What `flash` and `restore` are told beside their source.
@@ -126,6 +137,8 @@ struct Words {
     donor: Option<PathBuf>,
     out: Option<PathBuf>,
     damaged_factory: bool,
+    programmer: Option<String>,
+    chip: Option<String>,
     rtsp: RtspArgs,
     help: bool,
     version: bool,
@@ -178,6 +191,8 @@ impl Words {
                 Long("donor") => self.donor = Some(parser.value()?.into()),
                 Long("out") => self.out = Some(parser.value()?.into()),
                 Long("damaged-factory") => self.damaged_factory = true,
+                Long("programmer") => self.programmer = Some(parser.value()?.string()?),
+                Long("chip") => self.chip = Some(parser.value()?.string()?),
                 Long("stream") => {
                     let word = parser.value()?.string()?;
                     let (name, path) = word
@@ -198,7 +213,7 @@ impl Words {
 
     fn into_args(self) -> Result<Args, String> {
         let Words { args, name, values, config, listen, model, from, choice, rtsp, .. } = self;
-        let Words { own, donor, out, damaged_factory, .. } = self;
+        let Words { own, donor, out, damaged_factory, programmer, chip, .. } = self;
         let name = name.unwrap_or_else(|| "help".to_owned());
         let allowed: &[(&str, bool)] = &[
             ("--config", config.is_some() && name != "run"),
@@ -206,8 +221,17 @@ impl Words {
             ("--model", model.is_some() && name != "sim"),
             ("--from", from.is_some() && name != "sim"),
             ("--only", choice.only.is_some() && !["plan", "flash", "restore"].contains(&&*name)),
-            ("--did", choice.did.is_some() && !["plan", "flash", "restore"].contains(&&*name)),
-            ("--confirm", choice.confirm.is_some() && !["flash", "restore"].contains(&&*name)),
+            (
+                "--did",
+                choice.did.is_some()
+                    && !["plan", "flash", "restore", "programmer"].contains(&&*name),
+            ),
+            (
+                "--confirm",
+                choice.confirm.is_some() && !["flash", "restore", "programmer"].contains(&&*name),
+            ),
+            ("--programmer", programmer.is_some() && name != "programmer"),
+            ("--chip", chip.is_some() && name != "programmer"),
             ("--own", own.is_some() && name != "assemble"),
             ("--donor", donor.is_some() && name != "assemble"),
             ("--damaged-factory", damaged_factory && name != "assemble"),
@@ -267,6 +291,21 @@ impl Words {
                 dump: need(next(), "a dump or a backup's folder")?.into(),
                 out: option(out, "--out FILE")?,
             },
+            "programmer" => {
+                let action = match next().map(text).as_deref() {
+                    Some("status") => ProgrammerAction::Status,
+                    Some("read") => {
+                        ProgrammerAction::Read { dir: need(next(), "a folder")?.into() }
+                    }
+                    Some("write") => {
+                        ProgrammerAction::Write { image: need(next(), "an image")?.into(), choice }
+                    }
+                    Some(other) => return Err(format!("'programmer {other}' is no command")),
+                    None => return Err("'programmer' needs status, read or write".to_owned()),
+                };
+                let programmer = programmer.unwrap_or_else(|| DEFAULT_PROGRAMMER.to_owned());
+                Command::Programmer { action, device: Device { programmer, chip } }
+            }
             "rtsp" if rtsp.streams.is_empty() => {
                 return Err("'rtsp' needs --stream NAME=PATH".to_owned());
             }
@@ -315,6 +354,11 @@ mod tests {
             ("rtsp", "--stream"),
             ("rtsp --stream main", "NAME=PATH"),
             ("map --stream a=b", "--stream"),
+            ("programmer", "status"),
+            ("programmer erase", "erase"),
+            ("programmer read", "folder"),
+            ("programmer write", "image"),
+            ("map --programmer dummy", "--programmer"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.to_string().contains(word), "{line}: {error}");

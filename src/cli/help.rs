@@ -30,6 +30,7 @@ On a PC:
   inspect FILE      what a file is, what in it is alive, and what to do next
   assemble          an image for a programmer, out of a brick and a donor
   redact DUMP|DIR   a copy without identity and secrets, safe to post
+  programmer        reads and writes a chip clipped to this PC, through flashrom
 
   help COMMAND      more about a command
   version           the version
@@ -236,6 +237,33 @@ and serials replaced by zeros; its checksum is renewed only if it was right.
 What stands behind the kernel and the root file system is blanked, and what is
 known of the identity and the settings is looked for in all the rest. The copy
 is read again before it gets its name. Nothing is overwritten.
+",
+    ),
+    (
+        "programmer",
+        "\
+mi360d programmer status
+mi360d programmer read DIR
+mi360d programmer write IMAGE [--confirm PHRASE] [--did DID]
+                  each with [--programmer NAME] [--chip NAME]
+
+Reads and writes the flash chip that is clipped to this PC. flashrom does the
+work: install it first. Run this as root, with the camera's power off.
+
+status  names the chip and its write protection. Changes nothing.
+read    reads the chip until two readings agree, at most four, and keeps it in
+        the new folder DIR as a backup set. If all readings differ, they are
+        kept in DIR, exit status 4; reseat the clip and run it again.
+write   writes an image of the whole chip, as `assemble` and `recover` make it.
+        First the chip is read and kept in IMAGE.before. Without the phrase the
+        plan is shown, exit status 3. Only an image with this camera's own
+        identity is written. The write protection is lifted and put back. Only
+        what differs is written, and the chip is read back. If the clip slips,
+        run the same command again: it continues.
+
+  --programmer NAME  as flashrom calls it; ch341a_spi by default
+  --chip NAME        where several chips fit, as flashrom calls it
+  --did DID          this camera's did, where the chip has no healthy identity
 ",
     ),
     (

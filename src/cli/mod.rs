@@ -13,6 +13,7 @@ mod lines;
 mod map;
 mod out;
 mod passwd;
+mod programmer;
 mod rtsp;
 mod sim;
 mod verify;
@@ -81,6 +82,7 @@ fn dispatch(args: &Args) -> Result {
             brick::assemble(args, own, donor, out, *damaged_factory)
         }
         Command::Redact { dump, out } => brick::redact(args, dump, out),
+        Command::Programmer { action, device } => programmer::programmer(args, action, device),
         Command::Rtsp(words) => rtsp::rtsp(args, words),
     }
 }
