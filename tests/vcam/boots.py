@@ -21,7 +21,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import vendor_root  # noqa: E402
 from base import MEMORY, damage, sets  # noqa: E402
 from parts import REPO  # noqa: E402
-from test_backup import wait_set  # noqa: E402
 
 HOOK = "rootfs-overlay/mnt/sdcard/manu_test"
 FACTS = "mi360d/logs/facts.txt"
@@ -47,12 +46,12 @@ def boot(folder, hook, save=True):
         if late:
             words.append(late)
         if save:
-            wait_set(camera, seconds=900)
-            camera.run("sync", check=False)
-            facts = camera.run(f"ls /mnt/sdcard/{FACTS}", check=False).status == 0
-            words.append("facts.txt there" if facts else "no facts.txt")
-            late = camera.run("cat /run/perp/starts", check=False).text.splitlines()
-            good = good and late == starts
+            # Looked for from outside: a command in the guest takes its one processor.
+            camera.wait_for(lambda: vendor_root.saved(camera), 1500, "a closed backup set", every=2)
+            again = camera.run(f"sync; cat /run/perp/starts; ls /mnt/sdcard/{FACTS}", check=False)
+            good = good and again.text.startswith("".join(f"{line}\n" for line in starts))
+            good = good and again.text.count("started at") == 1
+            words.append("facts.txt there" if again.status == 0 else "no facts.txt")
             camera.kill()
             found = sets(camera.card.extract(Path(folder) / "card", "mi360d"))
             wrong = [damage(one) for one in found]

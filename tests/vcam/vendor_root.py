@@ -105,6 +105,13 @@ def camera(folder, processors=1, memory=None, nowayout=True, program=None, hook=
     return made
 
 
+def saved(made):
+    """Whether a set on a camera's card is closed by its SHA256SUMS, seen from outside: a command in
+    the guest takes its one processor."""
+    return any("SHA256SUMS" in made.card.names(f"mi360d/backups/{name}")
+               for name in made.card.names("mi360d/backups"))
+
+
 def loaded():
     """What `rootfs` takes as `extra` for a ROOTFS with the stand-in for fetch_av's load."""
     with tempfile.TemporaryDirectory() as folder:
