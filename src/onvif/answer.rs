@@ -105,6 +105,9 @@ pub fn answer(service: &str, tree: &Tree<'_>, facts: &Facts) -> Result<Outcome, 
     if service == "ptz" && !facts.ptz {
         return Err(Fault::Unknown);
     }
+    if service == "media" && action.contains("Audio") {
+        return Err(Fault::NoAudio);
+    }
     let chosen = chosen(tree, at, service, action, facts)?;
     if let Some(fault) = refused(service, action) {
         return Err(fault);
@@ -133,7 +136,6 @@ fn refused(service: &str, action: &str) -> Option<Fault> {
         ("media", "SetVideoEncoderConfiguration" | "SetVideoSourceConfiguration") => {
             Fault::FixedConfig
         }
-        ("media", action) if action.contains("Audio") => Fault::NoAudio,
         ("ptz", "GotoPreset" | "RemovePreset") => Fault::NoPreset,
         ("ptz", "SetPreset") => Fault::TooManyPresets,
         ("ptz", "GotoHomePosition" | "SetHomePosition") => Fault::NoHome,
@@ -422,6 +424,12 @@ pub(super) mod tests {
             ("media", "DeleteProfile", main, Fault::FixedProfile),
             ("media", "DeleteProfile", "<ProfileToken>x</ProfileToken>", Fault::NoProfile),
             ("media", "GetAudioSources", "", Fault::NoAudio),
+            (
+                "media",
+                "GetAudioEncoderConfiguration",
+                "<ConfigurationToken>x</ConfigurationToken>",
+                Fault::NoAudio,
+            ),
             (
                 "media",
                 "GetVideoEncoderConfigurationOptions",

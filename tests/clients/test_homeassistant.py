@@ -1,0 +1,112 @@
+"""Home Assistant itself, headless, against the demo and a real mosquitto: the newest of PyPI that
+Python 3.11 takes. What it does there is in ha_driver.py."""
+
+import json
+import os
+import pwd
+import socket
+import subprocess
+import time
+
+from base import HERE, Streams, free_port, python, wait_for
+
+PACKAGES = [
+    # Newer ones want a newer Python.
+    "homeassistant==2024.3.3",
+    # What the integrations of this test want, as their manifests have it.
+    "paho-mqtt==1.6.1", "janus==1.0.0", "ha-ffmpeg==3.1.0", "PyTurboJPEG==1.7.1", "ha-av==10.1.1",
+    "numpy==1.26.0", "Pillow==10.2.0", "onvif-zeep-async==3.1.12", "WSDiscovery==2.0.0",
+    "SQLAlchemy==2.0.27", "fnv-hash-fast==0.5.0", "psutil-home-assistant==0.0.1",
+    "securetar==2024.2.1", "home-assistant-frontend==20240307.0",
+]
+# Warnings that are about Home Assistant's own surroundings.
+OF_ITS_OWN = (
+    "Skipping pip installation", "turbojpeg", "TurboJPEG", "Unable to find", "setup of", "Setup of",
+)
+
+
+class HomeAssistant(Streams):
+    MOTORS = True
+
+    def broker(self):
+        port = free_port()
+        config = self.folder / "mosquitto.conf"
+        config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n"
+                          f"user {pwd.getpwuid(os.getuid()).pw_name}\n")
+        broker = subprocess.Popen(["/usr/sbin/mosquitto", "-c", config],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(lambda: (broker.kill(), broker.wait()))
+
+        def listens():
+            with socket.socket() as one:
+                return one.connect_ex(("127.0.0.1", port)) == 0
+
+        wait_for(listens, "mosquitto")
+        return port
+
+    def test_home_assistant_has_the_camera_as_its_owner_would(self):
+        began = time.monotonic()
+        interpreter = python("homeassistant", PACKAGES)
+        print(f"  installed in {time.monotonic() - began:.0f} s", flush=True)
+        broker = self.broker()
+        status, _, body = self.ask("PUT", "/config", {"mqtt": {"broker": f"127.0.0.1:{broker}"},
+                                                      "camera": {"name": "porch"}})
+        self.assertEqual(status, 200, body)
+        folder = self.folder / "homeassistant"
+        folder.mkdir()
+        user, password = self.login
+        film = self.folder / "film.mp4"
+        told = {
+            "folder": str(folder), "port": free_port(), "entities": 12,
+            "broker": {"broker": "127.0.0.1", "port": broker},
+            "hacks": str(self.folder / "camera/sdcard/hacks"),
+            "event": str(self.event), "pressed": "pan reverse 10\0",
+            "onvif": {"name": "porch", "host": "127.0.0.1", "port": self.port,
+                      "username": user, "password": password},
+            "generic": {"stream_source": self.address("mainstream"), "framerate": 2,
+                        "verify_ssl": False, "rtsp_transport": "tcp"},
+            "film": str(film),
+        }
+        began = time.monotonic()
+        done = subprocess.run([interpreter, HERE / "ha_driver.py"], input=json.dumps(told),
+                              capture_output=True, text=True, timeout=900)
+        line = [line for line in done.stdout.splitlines() if line.startswith("SEEN ")]
+        self.assertTrue(line, done.stderr[-4000:])
+        seen = json.loads(line[0].removeprefix("SEEN "))
+        print(f"  Home Assistant {seen['version']}: {time.monotonic() - began:.0f} s", flush=True)
+        self.assertNotIn("failed", seen, f"{seen}\n{done.stderr[-3000:]}")
+
+        [[name, maker, model, version, url]] = seen["mqtt"]["devices"]
+        self.assertEqual((name, maker, model), ("porch", "Xiaomi", "ipc009"))
+        self.assertTrue(version.startswith("mi360d ") and url.startswith("http://"), (version, url))
+        entities = {name.split(".")[1].split("_", 2)[2]: found
+                    for name, found in seen["mqtt"]["entities"].items()}
+        for key, unit in (("card_free", "MiB"), ("memory", "KiB")):
+            found = entities[key]
+            self.assertGreater(float(found["state"]), 0, found)
+            self.assertEqual((found["class"], found["unit"], found["statistics"]),
+                             ("data_size", unit, "measurement"))
+        self.assertEqual(entities["identity"]["state"], "off")
+        self.assertEqual(entities["service_rtsp_server"]["state"], "on")
+        self.assertTrue(entities["stream"]["state"].startswith("rtsp://"), entities["stream"])
+        self.assertTrue(entities["stream"]["state"].endswith(f":{self.stream_port}/mainstream"))
+        self.assertTrue(entities["attention"]["message"].startswith(
+            entities["attention"]["state"].rstrip("\u2026")), entities["attention"])
+        for key, found in entities.items():
+            wanted = None if key in ("left", "right", "up", "down") else \
+                "config" if key == "reboot" else "diagnostic"
+            self.assertEqual(found["category"], wanted, key)
+        self.assertTrue(seen["visitor"].startswith("binary_sensor."), seen["visitor"])
+        self.assertEqual(len(seen["onvif"]["cameras"]), 2, seen["onvif"])
+        self.assertEqual(seen["onvif"]["type"], "image/jpeg")
+        self.assertGreater(seen["onvif"]["jpeg"], 1000, "no picture")
+
+        out = self.run_quietly(["ffprobe", "-v", "error", "-show_entries", "packet=pts_time",
+                                "-select_streams", "v", "-of", "csv=p=0", film])
+        times = sorted(float(line.strip(",")) for line in out.split())
+        print(f"  recorded {len(times)} pictures, {times[-1] - times[0]:.1f} s", flush=True)
+        self.assertGreater(times[-1] - times[0], 8)
+        self.assertLessEqual(max(b - a for a, b in zip(times[1:], times[2:])), 0.15)
+
+        warnings = [w for w in seen["warnings"] if not any(own in w for own in OF_ITS_OWN)]
+        self.assertEqual(warnings, [])
