@@ -17,7 +17,8 @@ PACKAGES = [
     "paho-mqtt==1.6.1", "janus==1.0.0", "ha-ffmpeg==3.1.0", "PyTurboJPEG==1.7.1", "ha-av==10.1.1",
     "numpy==1.26.0", "Pillow==10.2.0", "onvif-zeep-async==3.1.12", "WSDiscovery==2.0.0",
     "SQLAlchemy==2.0.27", "fnv-hash-fast==0.5.0", "psutil-home-assistant==0.0.1",
-    "securetar==2024.2.1", "home-assistant-frontend==20240307.0",
+    "securetar==2024.2.1", "aiodhcpwatcher==0.8.2", "aiodiscover==1.6.1", "cached_ipaddress==0.3.0",
+    "home-assistant-frontend==20240307.0",
 ]
 # Warnings that are about Home Assistant's own surroundings.
 OF_ITS_OWN = (
