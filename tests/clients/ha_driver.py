@@ -125,7 +125,7 @@ class Driver:
                 "jpeg": image.content[:2] == b"\xff\xd8" and len(image.content)}
 
     async def generic(self):
-        entry = await flow(self.hass, "generic", self.told["generic"])
+        entry = await flow(self.hass, "generic", self.told["generic"], {"confirmed_ok": True})
         camera = await wait_for(lambda: [e.entity_id for e in self.of(entry)
                                          if e.domain == "camera"], "the generic camera")
         await wait_for(lambda: self.state(camera[0]), camera[0])

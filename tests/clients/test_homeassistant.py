@@ -20,10 +20,8 @@ PACKAGES = [
     "securetar==2024.2.1", "aiodhcpwatcher==0.8.2", "aiodiscover==1.6.1", "cached_ipaddress==0.3.0",
     "home-assistant-frontend==20240307.0",
 ]
-# Warnings that are about Home Assistant's own surroundings.
-OF_ITS_OWN = (
-    "Skipping pip installation", "turbojpeg", "TurboJPEG", "Unable to find", "setup of", "Setup of",
-)
+# Warnings that are about Home Assistant's own surroundings: what is not installed, a slow PC.
+OF_ITS_OWN = ("Skipping pip installation", "turbojpeg", "Setup of", "setup of")
 
 
 class HomeAssistant(Streams):
