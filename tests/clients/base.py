@@ -17,15 +17,19 @@ FOLDER = TARGET / "clients"
 
 
 def python(name, packages):
-    """A virtual environment's interpreter with these packages, made once for each list."""
+    """A virtual environment's interpreter with these packages, made once for each list; a file
+    that names them all is installed as it is, with nothing resolved."""
     folder = FOLDER / name
     mark = folder / "ready"
-    wanted = "\n".join(packages)
+    if isinstance(packages, Path):
+        wanted, words = packages.read_text(), ["--no-deps", "-r", packages]
+    else:
+        wanted, words = "\n".join(packages), packages
     if not mark.exists() or mark.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         subprocess.run([folder / "bin/python", "-m", "pip", "-q", "install",
-                        "--disable-pip-version-check", *packages], check=True)
+                        "--disable-pip-version-check", *words], check=True)
         mark.write_text(wanted)
     return folder / "bin/python"
 

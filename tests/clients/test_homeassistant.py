@@ -6,20 +6,14 @@ import os
 import pwd
 import socket
 import subprocess
+import sys
 import time
 
 from base import HERE, Streams, free_port, python, wait_for
 
-PACKAGES = [
-    # Newer ones want a newer Python.
-    "homeassistant==2024.3.3",
-    # What the integrations of this test want, as their manifests have it.
-    "paho-mqtt==1.6.1", "janus==1.0.0", "ha-ffmpeg==3.1.0", "PyTurboJPEG==1.7.1", "ha-av==10.1.1",
-    "numpy==1.26.0", "Pillow==10.2.0", "onvif-zeep-async==3.1.12", "WSDiscovery==2.0.0",
-    "SQLAlchemy==2.0.27", "fnv-hash-fast==0.5.0", "psutil-home-assistant==0.0.1",
-    "securetar==2024.2.1", "aiodhcpwatcher==0.8.2", "aiodiscover==1.6.1", "cached_ipaddress==0.3.0",
-    "home-assistant-frontend==20240307.0",
-]
+PACKAGES = HERE / "homeassistant.txt"
+# Its newer releases want a newer one, and these packages are pinned for this one.
+PYTHON = (3, 11)
 # Warnings that are about Home Assistant's own surroundings: what is not installed, a slow PC.
 OF_ITS_OWN = ("Skipping pip installation", "turbojpeg", "Setup of", "setup of")
 
@@ -44,6 +38,7 @@ class HomeAssistant(Streams):
         return port
 
     def test_home_assistant_has_the_camera_as_its_owner_would(self):
+        self.assertEqual(sys.version_info[:2], PYTHON, "the pinned packages are for this Python")
         began = time.monotonic()
         interpreter = python("homeassistant", PACKAGES)
         print(f"  installed in {time.monotonic() - began:.0f} s", flush=True)
