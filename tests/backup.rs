@@ -465,6 +465,96 @@ fn an_unfinished_folder_goes_once_a_later_set_is_complete_and_not_before() {
 }
 
 #[test]
+fn an_unfinished_folder_that_no_later_set_follows_stays() {
+    let sim = Sim::small();
+    let (first, _) = make(&sim, "").unwrap();
+    let folder = sim.backups().join("0002-00000000");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("UNFINISHED"), b"").unwrap();
+    fs::write(folder.join("BOOT.bin"), [1; 1000]).unwrap();
+    assert_eq!(make(&sim, "").unwrap(), (first, false));
+    assert!(folder.join("BOOT.bin").exists(), "{:?}", sim.sets());
+}
+
+#[test]
+fn the_first_and_the_newest_healthy_set_are_protected_and_one_backup_is_made_at_a_time() {
+    use mi360d::backup::retention::{Standing, standings};
+    let sim = Sim::small();
+    for change in 0..4u8 {
+        sim.poke(0x4_0000, &[change, 9]);
+        make(&sim, "").unwrap();
+    }
+    let sets = set::list(&sim.backups());
+    let found = standings(&sets, 2, &|_| false);
+    let wanted = [Standing::Pristine, Standing::Kept, Standing::NewestHealthy];
+    assert_eq!(found[0], wanted[0]);
+    assert_eq!(found[found.len() - 2..], wanted[1..]);
+    assert!(found[0].is_protected() && found[found.len() - 1].is_protected());
+    let held = mi360d::card::file::lock_dir(&sim.backups()).unwrap();
+    sim.poke(0x4_0000, &[77]);
+    let refused = make(&sim, "").err().expect("another process makes one");
+    assert_eq!(mi360d::error::Explain::code(&refused), "busy", "{refused}");
+    drop(held);
+    assert!(make(&sim, "").unwrap().1);
+}
+
+/// A chip whose FACTORY is another identity's after it was read some times.
+struct Exchanged {
+    chip: mi360d::chip::SimChip,
+    reads: std::sync::atomic::AtomicU32,
+}
+
+impl mi360d::chip::Chip for Exchanged {
+    fn map(&self) -> &mi360d::chip::FlashMap {
+        self.chip.map()
+    }
+    fn read(
+        &self,
+        part: &mi360d::chip::Partition,
+        offset: u32,
+        buf: &mut [u8],
+    ) -> Result<(), mi360d::chip::ChipError> {
+        self.chip.read(part, offset, buf)?;
+        let seen = || self.reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if part.name == "FACTORY" && buf.len() == 0x1_0000 && seen() >= 2 {
+            buf.copy_from_slice(&factory(2));
+        }
+        Ok(())
+    }
+    fn erase(&self, block: &mi360d::chip::EraseBlock<'_>) -> Result<(), mi360d::chip::ChipError> {
+        self.chip.erase(block)
+    }
+    fn program(
+        &self,
+        part: &mi360d::chip::Partition,
+        offset: u32,
+        data: &[u8],
+    ) -> Result<(), mi360d::chip::ChipError> {
+        self.chip.program(part, offset, data)
+    }
+    fn is_writable(&self, part: &mi360d::chip::Partition) -> bool {
+        self.chip.is_writable(part)
+    }
+}
+
+#[test]
+fn no_set_says_another_identity_than_the_one_in_it() {
+    let sim = Sim::small();
+    let chip = Exchanged { chip: sim.chip(""), reads: 0.into() };
+    let source =
+        mi360d::camera::Source::Simulated { dir: sim.path().into(), model: "ipc009".into() };
+    let card = mi360d::card::Card::folder(&sim.path().join("sdcard"));
+    let camera = mi360d::camera::Camera::new(Box::new(chip), card, source);
+    camera.secure_identity();
+    let _ = camera.backup(Some(5), &Silent);
+    for set in set::list(&sim.backups()) {
+        let Some(manifest) = set.closed() else { continue };
+        let print = mi360d::identity::fingerprint(&fs::read(set.path.join("FACTORY.bin")).unwrap());
+        assert_eq!(manifest.identity.fingerprint.as_deref(), Some(print.as_str()), "{}", set.name);
+    }
+}
+
+#[test]
 fn a_set_whose_checksums_rot_is_not_taken_for_an_unfinished_one() {
     let sim = Sim::small();
     let (first, _) = make(&sim, "").unwrap();

@@ -132,6 +132,22 @@ fn an_unfinished_backup_makes_room_for_the_identity_but_not_one_that_is_being_ma
 }
 
 #[test]
+fn what_was_begun_of_a_failing_chip_makes_no_room_for_another_try() {
+    for (fault, stays) in [("", false), ("eio@0x40000", true)] {
+        let sim = Sim::small();
+        let script = format!(
+            "d=sdcard/mi360d/backups/0001-00000000; mkdir -p $d; : > $d/UNFINISHED; \
+             head -c 540000 /dev/zero > $d/BOOT.bin; export MI360D_SIM_FAULTS={fault}; run_backup"
+        );
+        let ran = on_card(&sim, "size=2400k", &script);
+        assert_eq!(ran.json()["error"]["code"], "card-full", "{ran:?}");
+        // It may be all that there will ever be of this chip.
+        let left = sim.path().join("after/mi360d/backups/0001-00000000/BOOT.bin").exists();
+        assert_eq!(left, stays, "{ran:?}");
+    }
+}
+
+#[test]
 fn a_read_only_card_is_said_and_the_identity_is_kept_in_memory() {
     let sim = Sim::small();
     sim.poke(0xF_0000, &factory(77));
