@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 from rig import HERE, TARGET, Case, run, wait_for
+from viewer import Rtsp
 
 PASSWORD = "a pass:word/@"
 LOGIN = ("admin", "a%20pass%3Aword%2F%40")
@@ -122,6 +123,22 @@ class Clients(Case):
                                     self.server.address(name, LOGIN)])
             self.assertEqual(out.strip(), f"{codec},{1920 if codec == 'h264' else 640}")
         self.each(play)
+
+    def test_a_slash_too_many(self):
+        """As clients make it that join an address and a path without looking."""
+        out = self.assert_runs(["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_entries",
+                                "stream=codec_name", "-of", "csv=p=0",
+                                self.server.address("/mainstream", LOGIN)])
+        self.assertEqual(out.strip(), "h264")
+        rtsp = Rtsp(self.server.port)
+        rtsp.login = ("admin", PASSWORD)
+        url = f"{rtsp.base}//mainstream"
+        rtsp.request("DESCRIBE", url)
+        found, _ = rtsp.request("SETUP", f"{url}//trackID=0",
+                                ["Transport: RTP/AVP/TCP;unicast;interleaved=0-1"])
+        rtsp.session = found["Session"].split(";")[0]
+        rtsp.request("PLAY", f"{url}/")
+        rtsp.close()
 
     def test_ffmpeg(self):
         def play(name, _codec, _encoding, transport):
