@@ -2,6 +2,8 @@
 //! a hint for the owner, and the exit status. No error is defined here; each
 //! module has its own.
 
+use std::time::Duration;
+
 /// The exit status of the command line, in the meanings of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -22,14 +24,94 @@ pub enum Exit {
     Again = 10,
 }
 
+/// What kind of error it is, beyond the exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It failed.
+    Failed,
+    /// What was asked makes no sense.
+    Usage,
+    /// It makes sense, and a value in it cannot be taken.
+    Invalid,
+    /// The login is missing or wrong.
+    Login,
+    /// What is asked for does not exist.
+    Missing,
+    /// Not as things are now.
+    Refused,
+    /// It is larger than what is taken.
+    TooLarge,
+    /// Too many tries.
+    TooMany,
+    /// The card has no room.
+    Full,
+    /// What it needs is not there now, and may be later.
+    Unavailable,
+}
+
+impl Kind {
+    /// The kind that an exit status tells.
+    pub fn of(exit: Exit) -> Kind {
+        match exit {
+            Exit::Usage => Kind::Usage,
+            Exit::Refused => Kind::Refused,
+            _ => Kind::Failed,
+        }
+    }
+}
+
+/// An error's words and those of all its causes: the one text that page and terminal show. A cause
+/// that the words before it contain already is not said again.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !words.is_empty() && !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
 /// What stands beside an error's text wherever it is shown.
 pub trait Explain: std::error::Error {
     /// A stable name of this kind of error, in kebab-case: scripts rely on it.
     fn code(&self) -> &'static str;
     /// The next step for the owner, a whole sentence.
     fn hint(&self) -> String;
+    /// What kind of error it is: page and terminal derive their status from it.
+    fn kind(&self) -> Kind {
+        Kind::of(self.exit())
+    }
+    /// After how long it is worth to try again, where that is known.
+    fn retry_after(&self) -> Option<Duration> {
+        None
+    }
     /// What the command line ends with.
     fn exit(&self) -> Exit {
         Exit::Failed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    enum Fault {
+        #[error("the card: {0}")]
+        Said(#[source] std::io::Error),
+        #[error("no backup was made")]
+        Unsaid(#[source] Box<Fault>),
+    }
+
+    #[test]
+    fn every_cause_is_said_once() {
+        let io = || std::io::Error::other("the medium is worn");
+        assert_eq!(chain(&Fault::Said(io())), "the card: the medium is worn");
+        let deep = Fault::Unsaid(Box::new(Fault::Said(io())));
+        assert_eq!(chain(&deep), "no backup was made: the card: the medium is worn");
     }
 }

@@ -7,6 +7,7 @@
 //! | [`sys`] | every system call that needs `unsafe`, one thin wrapper each |
 //! | [`formats`] | what bytes mean: FLSH, MXP, uImage, squashfs, JFFS2, tf image; pure |
 //! | [`identity`] | the camera's identity: judged and masked, compared without being shown; pure |
+//! | [`access`] | what wrong passwords and codes cost, the same at every door |
 //! | [`chip`] | partitions, roles, map; the real flash and the simulated one behind one trait |
 //! | [`card`] | the SD card: room, honest writes, small state |
 //! | [`image`] | what a file is, and what is wrong with it |
@@ -25,6 +26,7 @@
 //!
 //! A PC build and the camera's build are the same program.
 
+pub mod access;
 pub mod backup;
 pub mod camera;
 pub mod card;

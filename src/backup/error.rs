@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::card::CardError;
 use crate::chip::ChipError;
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, Kind};
 
 /// An error of the backup.
 #[derive(Debug, Error)]
@@ -87,6 +87,15 @@ impl Explain for BackupError {
             BackupError::NumbersUsedUp => {
                 "Move old backups from the card to a PC, then start again.".into()
             }
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            BackupError::NoRoom { .. } => Kind::Full,
+            BackupError::NoSuchSet { .. } => Kind::Missing,
+            BackupError::Card(e) => e.kind(),
+            _ => Kind::of(self.exit()),
         }
     }
 

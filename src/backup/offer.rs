@@ -14,7 +14,7 @@ use super::sums::{self, SHA256SUMS, Sums};
 use super::unhex;
 use super::verify::hash_file;
 use crate::card::file::{open_past_cache, read_bounded};
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, Kind};
 use crate::image::InspectError;
 use crate::image::slices::{SetFile, SharedSource, Slices, Target};
 
@@ -51,6 +51,13 @@ impl Explain for OfferError {
                     .to_owned()
             }
             OfferError::Read(e) => e.hint(),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            OfferError::Read(e) => e.kind(),
+            OfferError::NoSet { .. } => Kind::of(self.exit()),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::formats::crc32::Hasher;
 use crate::formats::sha256::Sha256;
 use serde::Serialize;
 
-use super::{BackupError, Digest, Progress};
+use super::{BackupError, Digest, Progress, Work};
 use crate::chip::{Chip, ChipError, Partition, Role, WINDOW};
 use crate::image::content::{Content, ContentCheck};
 
@@ -133,7 +133,7 @@ pub fn read_chip(chip: &dyn Chip, progress: &dyn Progress) -> Result<Reading, Ba
                 }
                 reader.take(&window, gaps);
                 done += window.len() as u64;
-                progress.at("reading the chip", done, total);
+                progress.at(Work::ReadChip, done, total);
                 // The reader may have ended already.
                 let _ = give_back.try_send(window);
             }

@@ -13,7 +13,7 @@ use super::reading::{
 };
 use super::request::Request;
 use super::set::{CHIP, file_name};
-use super::{BackupError, Digest, hex};
+use super::{BackupError, Digest, Work, hex};
 use crate::card::file::NewFile;
 use crate::chip::{Chip, Partition, Role, WINDOW};
 use crate::formats::crc32;
@@ -133,7 +133,7 @@ fn read_again(
                 return Err(Trouble::contradiction(part, gaps));
             }
             done += window.len() as u64;
-            request.progress.at("reading again, onto the card", done, total);
+            request.progress.at(Work::ReadAgain, done, total);
         }
         file.finish()?;
         let mut now = reader.map_or_else(|| before.clone(), PartReader::finish);

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::manifest::{self, MANIFEST, Manifest};
 use super::set::{CHIP, SetFolder, SetState, required_files};
 use super::sums::{self, SHA256SUMS, Sums};
-use super::{BackupError, Digest, Progress, hex};
+use super::{BackupError, Digest, Progress, Work, hex};
 use crate::card::CardError;
 use crate::card::file::{open_past_cache, read_bounded};
 use crate::chip::WINDOW;
@@ -152,7 +152,7 @@ pub fn mismatches(
     for (name, digest) in &sums.0 {
         let mut tick = |bytes: u64| {
             done += bytes;
-            progress.at("reading the card", done, total);
+            progress.at(Work::ReadCard, done, total);
         };
         match hash_file(&folder.join(name), &mut tick) {
             Ok(now) if now == *digest => {}

@@ -16,7 +16,7 @@ use crate::backup::sums::is_plain_name;
 use crate::backup::{BackupError, hex};
 use crate::card::Card;
 use crate::card::file::{make_dir, open_past_cache, read_bounded, replace};
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, Kind};
 use crate::image::redact::{RedactError, RedactedReader, Redaction};
 
 /// How long a ticket counts.
@@ -90,6 +90,14 @@ impl Explain for DownloadError {
             DownloadError::Random(_) => "Restart the camera.".to_owned(),
             DownloadError::Backup(e) => e.hint(),
             DownloadError::Redact(e) => e.hint(),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            DownloadError::NoSuchFile | DownloadError::NoTicket => Kind::Missing,
+            DownloadError::Backup(e) => e.kind(),
+            _ => Kind::of(self.exit()),
         }
     }
 

@@ -13,9 +13,9 @@ use super::flashing::{
 };
 use super::jobs::{self, Busy, CELL, Job, JobError, JobOutcome, JobState, Kind, Running};
 use super::{Camera, Source, power, status_txt};
-use crate::backup::{Progress, Silent, hex};
+use crate::backup::{Progress, Silent, Work, hex};
 use crate::chip::Partition;
-use crate::error::{Exit, Explain};
+use crate::error::{self, Exit, Explain};
 use crate::flash::{BlockState, Step, Watch};
 
 /// Plans that are remembered.
@@ -83,6 +83,13 @@ impl Explain for BeginError {
             BeginError::NothingToDo | BeginError::NothingToResume => "There is nothing to do.",
         }
         .to_owned()
+    }
+
+    fn kind(&self) -> error::Kind {
+        match self {
+            BeginError::NoSuchPlan => error::Kind::Missing,
+            _ => error::Kind::Refused,
+        }
     }
 
     fn exit(&self) -> Exit {
@@ -312,7 +319,10 @@ impl Watch for OnJob<'_> {
             Some(part) => format!("{} {}", step.words(), part.name),
             None => step.words().to_owned(),
         };
-        self.job.change(|job| job.step = words);
+        self.job.change(|job| {
+            (job.step, job.step_code) = (words, step.code());
+            job.partition = partition.map(|part| part.name.clone());
+        });
     }
 
     fn block(&self, partition: &Partition, number: u32, state: BlockState) {
@@ -332,8 +342,8 @@ impl Watch for OnJob<'_> {
 }
 
 impl Progress for OnJob<'_> {
-    fn at(&self, step: &str, done: u64, total: u64) {
-        self.job.at(step, done, total);
+    fn at(&self, work: Work, done: u64, total: u64) {
+        self.job.at(work, done, total);
     }
 }
 

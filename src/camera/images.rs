@@ -13,7 +13,7 @@ use super::{Camera, jobs};
 use crate::backup::{hex, verify};
 use crate::card::file::{NewFile, make_dir, read_bounded, rename, replace};
 use crate::card::{Card, CardError, CardState, fat};
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, Kind};
 use crate::formats::json;
 use crate::formats::sha256::Sha256;
 use crate::formats::toml::{Fault, Fields, Node, Read};
@@ -109,6 +109,17 @@ impl Explain for ImageError {
             ImageError::Inspect(e) => return e.hint(),
         }
         .to_owned()
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            ImageError::TooLarge { .. } => Kind::TooLarge,
+            ImageError::NoRoom { .. } => Kind::Full,
+            ImageError::BrokeOff { .. } => Kind::Usage,
+            ImageError::NoSuchImage => Kind::Missing,
+            ImageError::Card(e) => e.kind(),
+            _ => Kind::of(self.exit()),
+        }
     }
 
     fn exit(&self) -> Exit {

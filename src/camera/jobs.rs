@@ -11,8 +11,8 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::Camera;
-use crate::backup::Progress;
-use crate::error::{Exit, Explain};
+use crate::backup::{Progress, Work};
+use crate::error::{Exit, Explain, chain};
 use crate::sys::process::yield_to_answers;
 
 /// Ended jobs that are remembered.
@@ -20,6 +20,8 @@ const REMEMBERED: usize = 16;
 /// Who waits for news at once; the next is answered with what is known. Each holds one of the
 /// server's 12 threads.
 const MOST_WAITERS: usize = 6;
+/// How often a wait is looked at: its client may have gone.
+const LOOK: Duration = Duration::from_secs(1);
 /// The longest wait for news.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
 /// News within this time come as one.
@@ -81,9 +83,9 @@ pub struct JobError {
 }
 
 impl JobError {
-    /// An error's words.
+    /// An error with its causes.
     pub fn of(error: &dyn Explain) -> JobError {
-        JobError { code: error.code().into(), message: error.to_string(), hint: error.hint() }
+        JobError { code: error.code().into(), message: chain(error), hint: error.hint() }
     }
 }
 
@@ -100,6 +102,11 @@ pub struct Job {
     pub outcome: Option<JobOutcome>,
     /// What is being done, in a few words.
     pub step: String,
+    /// The same as a stable name: [`Work::code`], [`Step::code`](crate::flash::Step::code), or
+    /// `begins`.
+    pub step_code: &'static str,
+    /// The partition that the step is about, where it is about one.
+    pub partition: Option<String>,
     /// Blocks of the step done.
     pub block: u64,
     /// Blocks of the step in all.
@@ -191,6 +198,8 @@ impl Jobs {
             state: JobState::Running,
             outcome: None,
             step: "begins".to_owned(),
+            step_code: "begins",
+            partition: None,
             block: 0,
             blocks: 0,
             seq,
@@ -222,6 +231,18 @@ impl Jobs {
 
     /// One job; waits up to `wait` for news after `since`, as long as it runs.
     pub fn get(&self, id: &str, since: Option<u64>, wait: Duration) -> Option<Job> {
+        self.get_while(id, since, wait, || true)
+    }
+
+    /// As [`Jobs::get`], and ends the wait within a second once `wanted` is false: nobody waits for
+    /// the news any more.
+    pub fn get_while(
+        &self,
+        id: &str,
+        since: Option<u64>,
+        wait: Duration,
+        wanted: impl Fn() -> bool,
+    ) -> Option<Job> {
         let began = Instant::now();
         let until = began + wait.min(LONGEST_WAIT);
         let mut inner = self.inner();
@@ -234,7 +255,7 @@ impl Jobs {
             let job = inner.jobs.iter().find(|job| job.id == id).cloned();
             let now = Instant::now();
             let left = match &job {
-                Some(job) if may_wait && old(job) && now < until => until - now,
+                Some(job) if may_wait && old(job) && now < until && wanted() => until - now,
                 // Many small steps are one piece of news.
                 Some(job)
                     if may_wait
@@ -246,6 +267,7 @@ impl Jobs {
                 }
                 _ => break job,
             };
+            let left = left.min(LOOK);
             inner =
                 self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
         };
@@ -294,10 +316,11 @@ impl Running<'_> {
 }
 
 impl Progress for Running<'_> {
-    fn at(&self, step: &str, done: u64, total: u64) {
+    fn at(&self, work: Work, done: u64, total: u64) {
         let unit = u64::from(CELL);
         self.change(|job| {
-            step.clone_into(&mut job.step);
+            work.words().clone_into(&mut job.step);
+            (job.step_code, job.partition) = (work.code(), None);
             job.block = done / unit;
             job.blocks = total.div_ceil(unit);
         });
@@ -383,13 +406,14 @@ mod tests {
             }
             // One more is answered at once, with what is known.
             assert_eq!(jobs.get(&id, Some(seq), LONGEST_WAIT).unwrap().seq, seq);
-            running.at("reading", 1 << 20, 2 << 20);
+            running.at(Work::ReadChip, 1 << 20, 2 << 20);
             for waiter in waiters {
                 assert!(waiter.join().unwrap() > seq);
             }
         });
         let job = jobs.running().unwrap();
-        assert_eq!((job.block, job.blocks, job.step.as_str()), (16, 32, "reading"));
+        assert_eq!((job.block, job.blocks, job.step_code), (16, 32, "read-chip"));
+        assert_eq!(job.step, "reading the chip");
         assert!(jobs.get("none", Some(0), LONGEST_WAIT).is_none());
     }
 

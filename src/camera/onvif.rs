@@ -8,10 +8,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::login::LoginError;
 use super::{Camera, citizen, host, services, video};
 use crate::card::file::read_bounded;
 use crate::citizen::mdns::{only_v4, open};
+use crate::error::Explain;
 use crate::onvif::discovery::{self, Ourselves};
 use crate::onvif::login::{Memory, Token};
 use crate::onvif::{self, Facts, Fault, Moved, Stream, xml};
@@ -62,6 +62,8 @@ pub struct Answered {
     pub body: String,
     /// What logins are taken, where one is needed.
     pub challenges: Vec<String>,
+    /// After how many seconds to try again, where too many logins were wrong.
+    pub retry_after: Option<u64>,
 }
 
 /// Whether it is on: with the RTSP server, unless its setting says no; never before the page has a
@@ -78,20 +80,26 @@ pub fn is_on(camera: &Camera) -> bool {
 pub fn call(camera: &Camera, call: &Call<'_>) -> Answered {
     let result = answer(camera, call);
     let fault = match result {
-        Ok(body) => return Answered { status: 200, body, challenges: Vec::new() },
+        Ok(body) => {
+            return Answered { status: 200, body, challenges: Vec::new(), retry_after: None };
+        }
         Err(fault) => fault,
     };
-    let challenges = if fault == Fault::NotAuthorized { challenges(camera) } else { Vec::new() };
-    Answered { status: fault.status(), body: onvif::fault(fault), challenges }
+    refused(camera, fault)
+}
+
+fn refused(camera: &Camera, fault: Fault) -> Answered {
+    let (challenges, retry_after) = match fault {
+        Fault::NotAuthorized => (challenges(camera), None),
+        Fault::TooMany { seconds } => (Vec::new(), Some(seconds)),
+        _ => (Vec::new(), None),
+    };
+    Answered { status: fault.status(), body: onvif::fault(fault), challenges, retry_after }
 }
 
 /// Whether a call without a document, such as that for a snapshot, carries the streams' login.
 pub fn may(camera: &Camera, call: &Call<'_>) -> Result<(), Answered> {
-    enter(camera, call, None).map_err(|fault| Answered {
-        status: fault.status(),
-        body: onvif::fault(fault),
-        challenges: challenges(camera),
-    })
+    enter(camera, call, None).map_err(|fault| refused(camera, fault))
 }
 
 fn answer(camera: &Camera, call: &Call<'_>) -> Result<String, Fault> {
@@ -131,9 +139,9 @@ fn enter(camera: &Camera, call: &Call<'_>, tree: Option<&xml::Tree<'_>>) -> Resu
     if token.is_none() && call.authorization.is_none() {
         return Err(Fault::NotAuthorized);
     }
-    camera.login().guess(call.peer, right).map_err(|error| match error {
-        LoginError::TooMany { .. } => Fault::TooMany,
-        _ => Fault::NotAuthorized,
+    camera.login().try_streams(call.peer, right).map_err(|error| match error.retry_after() {
+        Some(wait) => Fault::TooMany { seconds: wait.as_secs() },
+        None => Fault::NotAuthorized,
     })?;
     if let Some(token) = token {
         let now = host::clock().and_then(|_| now());

@@ -10,10 +10,10 @@ use super::state::BackupState;
 use super::{Camera, card_view, set_view, status_txt};
 use crate::backup::set::{self, UNFINISHED};
 use crate::backup::sums::SHA256SUMS;
-use crate::backup::{BackupError, Progress, Silent, verify};
+use crate::backup::{BackupError, Progress, Silent, Work, verify};
 use crate::card::CardError;
 use crate::card::file;
-use crate::error::{Exit, Explain};
+use crate::error::{self, Exit, Explain};
 
 /// Why a set is not deleted.
 #[derive(Debug, Error)]
@@ -55,6 +55,13 @@ impl Explain for DeleteError {
             }
             DeleteError::Busy(e) => e.hint(),
             DeleteError::Backup(e) => e.hint(),
+        }
+    }
+
+    fn kind(&self) -> error::Kind {
+        match self {
+            DeleteError::Backup(e) => e.kind(),
+            _ => error::Kind::of(self.exit()),
         }
     }
 
@@ -143,6 +150,13 @@ impl Explain for VerifyError {
         }
     }
 
+    fn kind(&self) -> error::Kind {
+        match self {
+            VerifyError::Backup(e) => e.kind(),
+            VerifyError::Busy(e) => e.kind(),
+        }
+    }
+
     fn exit(&self) -> Exit {
         match self {
             VerifyError::Busy(e) => e.exit(),
@@ -181,9 +195,10 @@ struct Shown<'a> {
 }
 
 impl Progress for Shown<'_> {
-    fn at(&self, step: &str, done: u64, total: u64) {
-        self.camera.state().backup = BackupState::Running { step: step.to_owned(), done, total };
-        self.job.at(step, done, total);
+    fn at(&self, work: Work, done: u64, total: u64) {
+        let (step, step_code) = (work.words(), work.code());
+        self.camera.state().backup = BackupState::Running { step, step_code, done, total };
+        self.job.at(work, done, total);
     }
 }
 

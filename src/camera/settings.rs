@@ -16,7 +16,7 @@ pub use fields::{FIELDS, Field, FieldKind};
 
 use crate::card::CardError;
 use crate::card::file::{read_bounded, replace};
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, Kind};
 use crate::formats::json;
 use crate::formats::toml::{Node, Read};
 
@@ -80,6 +80,14 @@ impl Explain for SettingsError {
             SettingsError::Card(e) => return e.hint(),
         }
         .to_owned()
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            SettingsError::Field { .. } | SettingsError::NotOurs(_) => Kind::Invalid,
+            SettingsError::Card(e) => e.kind(),
+            SettingsError::Broken(_) => Kind::Refused,
+        }
     }
 
     fn exit(&self) -> Exit {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::config::Loaded;
 use crate::backup::vault::Vaulted;
 use crate::backup::{Outcome, Reading, SetName, Verdict};
-use crate::error::Explain;
+use crate::error::{Explain, chain};
 
 /// Everything known.
 #[derive(Debug, Default)]
@@ -51,8 +51,10 @@ pub enum BackupState {
     Waiting,
     /// It is under way.
     Running {
-        /// What is being done.
-        step: String,
+        /// What is being done, in a few words.
+        step: &'static str,
+        /// The same as a stable name.
+        step_code: &'static str,
         /// Bytes of the step done.
         done: u64,
         /// Bytes of the step in all.
@@ -83,7 +85,7 @@ pub enum BackupState {
 impl BackupState {
     /// What an error means for the backup.
     pub fn failed(error: &dyn Explain) -> BackupState {
-        BackupState::Failed { code: error.code(), message: error.to_string(), hint: error.hint() }
+        BackupState::Failed { code: error.code(), message: chain(error), hint: error.hint() }
     }
 
     /// What an outcome means for the backup.

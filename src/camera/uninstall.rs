@@ -11,7 +11,7 @@ use super::Camera;
 use super::status_txt::STATUS_TXT;
 use crate::card::file::read_bounded;
 use crate::card::{CardError, fat};
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, Kind};
 
 /// What must be typed.
 pub const PHRASE: &str = "UNINSTALL";
@@ -33,6 +33,8 @@ pub enum Fate {
 pub struct Change {
     /// Where it is, from the card's root.
     pub path: String,
+    /// What it is, as a stable name.
+    pub thing: &'static str,
     /// What it is.
     pub what: &'static str,
     /// What becomes of it.
@@ -74,6 +76,14 @@ impl Explain for UninstallError {
         }
     }
 
+    fn kind(&self) -> Kind {
+        match self {
+            UninstallError::NotConfirmed => Kind::Invalid,
+            UninstallError::Card(e) => e.kind(),
+            UninstallError::Busy { .. } => Kind::Refused,
+        }
+    }
+
     fn exit(&self) -> Exit {
         match self {
             UninstallError::Card(e) => e.exit(),
@@ -88,8 +98,9 @@ pub fn list(camera: &Camera) -> Vec<Change> {
     known(camera)
         .into_iter()
         .filter(|(path, ..)| path.exists())
-        .map(|(path, what, fate)| Change {
+        .map(|(path, (thing, what), fate)| Change {
             path: path.strip_prefix(camera.card().root()).unwrap_or(&path).display().to_string(),
+            thing,
             what,
             fate,
         })
@@ -124,34 +135,39 @@ pub fn run(camera: &Camera, confirm: &str) -> Result<Vec<Change>, UninstallError
 }
 
 /// In the order of their removal: first what starts the program.
-fn known(camera: &Camera) -> Vec<(PathBuf, &'static str, Fate)> {
+fn known(camera: &Camera) -> Vec<(PathBuf, (&'static str, &'static str), Fate)> {
     let (root, home) = (camera.card().root(), camera.card().home());
     let hook = |name: &str| root.join("manu_test").join(name);
-    let mut found: Vec<(PathBuf, &'static str, Fate)> = [hook("manu.sh"), hook("entrypoint.sh")]
-        .into_iter()
-        // Another hack's hook is none of ours.
-        .filter(|path| names_us(path))
-        .map(|path| (path, "boot hook", Fate::Removed))
-        .collect();
+    let mut found: Vec<(PathBuf, (&'static str, &'static str), Fate)> =
+        [hook("manu.sh"), hook("entrypoint.sh")]
+            .into_iter()
+            // Another hack's hook is none of ours.
+            .filter(|path| names_us(path))
+            .map(|path| (path, ("boot-hook", "boot hook"), Fate::Removed))
+            .collect();
     let readme = root.join("README.txt");
     if names_us(&readme) {
-        found.push((readme, "how to use the card", Fate::Removed));
+        found.push((readme, ("readme", "how to use the card"), Fate::Removed));
     }
     found.extend([
-        (home.join("mi360d"), "the program", Fate::Removed),
-        (home.join("mi360d.old"), "the program", Fate::Removed),
-        (home.join("release.txt"), "the program", Fate::Removed),
-        (home.join("release.txt.minisig"), "the program", Fate::Removed),
-        (home.join("trial"), "the program", Fate::Removed),
-        (home.join("config.toml"), "settings", Fate::Removed),
-        (home.join("setup-code.txt"), "setup code", Fate::Removed),
-        (home.join("state"), "password, tokens, notes", Fate::Removed),
-        (home.join("images"), "uploaded images", Fate::Removed),
-        (home.join("logs"), "log", Fate::Removed),
-        (root.join(STATUS_TXT), "state of the camera, as text", Fate::Removed),
-        (camera.card().identities(), "your camera's identity", Fate::Kept),
-        (camera.card().backups(), "your backups", Fate::Kept),
-        (home.join("originals"), "the library whose codec was switched", Fate::Kept),
+        (home.join("mi360d"), ("program", "the program"), Fate::Removed),
+        (home.join("mi360d.old"), ("program", "the program"), Fate::Removed),
+        (home.join("release.txt"), ("program", "the program"), Fate::Removed),
+        (home.join("release.txt.minisig"), ("program", "the program"), Fate::Removed),
+        (home.join("trial"), ("program", "the program"), Fate::Removed),
+        (home.join("config.toml"), ("settings", "settings"), Fate::Removed),
+        (home.join("setup-code.txt"), ("setup-code", "setup code"), Fate::Removed),
+        (home.join("state"), ("state", "password, tokens, notes"), Fate::Removed),
+        (home.join("images"), ("images", "uploaded images"), Fate::Removed),
+        (home.join("logs"), ("log", "log"), Fate::Removed),
+        (root.join(STATUS_TXT), ("status-text", "state of the camera, as text"), Fate::Removed),
+        (camera.card().identities(), ("identity", "your camera's identity"), Fate::Kept),
+        (camera.card().backups(), ("backups", "your backups"), Fate::Kept),
+        (
+            home.join("originals"),
+            ("codec-library", "the library whose codec was switched"),
+            Fate::Kept,
+        ),
     ]);
     found
 }

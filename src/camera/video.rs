@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::{Camera, services};
+use crate::error::chain;
 use crate::rtsp::client::{self, Form, Media};
 use crate::rtsp::{RtspError, auth};
 use crate::services::ServiceError;
@@ -53,7 +54,7 @@ pub fn document(camera: &Camera) -> Document {
         Err(error) => {
             let service = services::get(camera, ID).map(|view| view.reason);
             let words = service.ok().filter(|reason| !reason.is_empty());
-            (None, Some(words.unwrap_or_else(|| error.to_string())))
+            (None, Some(words.unwrap_or_else(|| chain(&error))))
         }
     };
     Document { port, user: auth::USER, server, reason }

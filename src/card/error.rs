@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::libc;
 use thiserror::Error;
 
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, Kind};
 
 /// An operation on the card that failed.
 #[derive(Debug, Error)]
@@ -111,6 +111,14 @@ impl Explain for CardError {
             Fault::Other => "Check the card on a PC; if it has errors, use another.",
         }
         .to_owned()
+    }
+
+    fn kind(&self) -> Kind {
+        match self.fault() {
+            Fault::Full => Kind::Full,
+            Fault::ReadOnly | Fault::Gone => Kind::Unavailable,
+            _ => Kind::of(self.exit()),
+        }
     }
 
     fn exit(&self) -> Exit {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::lines;
-use crate::backup::Progress;
+use crate::backup::{Progress, Work};
 use crate::chip::Partition;
 use crate::flash::{BlockState, Step, Watch};
 
@@ -35,7 +35,13 @@ impl Bar {
 }
 
 impl Progress for Bar {
-    fn at(&self, step: &str, done: u64, total: u64) {
+    fn at(&self, work: Work, done: u64, total: u64) {
+        self.draw(work.words(), done, total);
+    }
+}
+
+impl Bar {
+    fn draw(&self, step: &str, done: u64, total: u64) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = now.step != step;
         if fresh {
@@ -65,15 +71,15 @@ impl Watch for Bar {
         match partition {
             // Blocks of all partitions are one bar: the step is named by the first.
             Some(_) if step == Step::Writing => {}
-            Some(part) => self.at(&format!("{} {}", step.words(), part.name), 0, 1),
-            None => self.at(step.words(), 0, 1),
+            Some(part) => self.draw(&format!("{} {}", step.words(), part.name), 0, 1),
+            None => self.draw(step.words(), 0, 1),
         }
     }
 
     fn block(&self, _partition: &Partition, _number: u32, _state: BlockState) {}
 
     fn progress(&self, done: u32, total: u32) {
-        self.at(Step::Writing.words(), done.into(), total.into());
+        self.draw(Step::Writing.words(), done.into(), total.into());
     }
 }
 

@@ -17,7 +17,7 @@ use crate::camera::boots::Boots;
 use crate::camera::jobs::Kind;
 use crate::camera::{Camera, citizen, mqtt, services, simulate, startup, update};
 use crate::card::log::{LogFile, Recent};
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, chain};
 use crate::web;
 
 /// A start that lasts this long is a good one.
@@ -193,7 +193,7 @@ fn serve_page(
         Ok(page)
     });
     let mut state = camera.state();
-    state.page_problem = served.as_ref().err().map(|super::Failure(e)| e.to_string());
+    state.page_problem = served.as_ref().err().map(|super::Failure(e)| chain(e.as_ref()));
     if let Some(problem) = state.page_problem.clone() {
         state.listen = None;
         log::error!("the page cannot be served: {problem}");

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, chain};
 
 use args::{Args, Command};
 
@@ -97,15 +97,7 @@ fn version(args: &Args) -> Result {
 /// Shows an error: what, why, what next; with `--json` as a document.
 fn report(as_json: bool, error: &dyn Explain) -> Exit {
     let hint = error.hint();
-    let mut reason = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !reason.ends_with(&cause_text) {
-            reason = format!("{reason}: {cause_text}");
-        }
-        source = cause.source();
-    }
+    let reason = chain(error);
     if as_json {
         let error = json!({ "code": error.code(), "message": reason, "hint": hint });
         // Where it cannot be said here either, the exit status still tells.

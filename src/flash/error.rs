@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::backup::BackupError;
 use crate::card::{CardError, Fault};
 use crate::chip::ChipError;
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, Kind};
 
 /// An error of a flash.
 #[derive(Debug, Error)]
@@ -165,6 +165,15 @@ impl Explain for FlashError {
             FlashError::Backup(e) => return e.hint(),
         }
         .to_owned()
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            FlashError::Content(e) if e.fault() == Fault::Gone => Kind::Unavailable,
+            FlashError::Card(e) => e.kind(),
+            FlashError::Backup(e) => e.kind(),
+            _ => Kind::of(self.exit()),
+        }
     }
 
     fn exit(&self) -> Exit {

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::content::NewContent;
 use super::error::FlashError;
 use crate::backup::reading::{PartReading, window_length, windows};
-use crate::backup::{Digest, Progress};
+use crate::backup::{Digest, Progress, Work};
 use crate::chip::{Chip, ChipError, Partition, WINDOW, time};
 
 /// How often a failing read of the chip is tried.
@@ -200,7 +200,7 @@ pub fn compare(
             blocks.push(Block { action, sha256, old_crc32, pages: pages as u16 });
         }
         let done = u64::from(offset) + new.len() as u64;
-        progress.at("comparing", done, u64::from(part.size));
+        progress.at(Work::Compare, done, u64::from(part.size));
     }
     Ok(PartPlan { part: part.clone(), blocks, sha256: whole.finalize(), content })
 }

@@ -22,6 +22,28 @@ pub enum Step {
 }
 
 impl Step {
+    /// All of them.
+    pub const ALL: [Step; 6] = [
+        Step::Checking,
+        Step::Saving,
+        Step::Preparing,
+        Step::Writing,
+        Step::Proving,
+        Step::Closing,
+    ];
+
+    /// A stable name; the page finds its words by it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Step::Checking => "checking",
+            Step::Saving => "saving",
+            Step::Preparing => "preparing",
+            Step::Writing => "writing",
+            Step::Proving => "proving",
+            Step::Closing => "closing",
+        }
+    }
+
     /// In words for a progress bar.
     pub fn words(self) -> &'static str {
         match self {

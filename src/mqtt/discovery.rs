@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_text_of_any_length_is_a_state_that_home_assistant_takes() {
-        for (text, length) in [("".to_owned(), 0), ("é".repeat(255), 255), ("é".repeat(256), 255)]
+        for (text, length) in [(String::new(), 0), ("é".repeat(255), 255), ("é".repeat(256), 255)]
         {
             assert_eq!(cut(&text).chars().count(), length);
         }

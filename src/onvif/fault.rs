@@ -13,7 +13,10 @@ pub enum Fault {
     /// A login is missing, or wrong.
     NotAuthorized,
     /// Too many wrong ones.
-    TooMany,
+    TooMany {
+        /// How long to wait.
+        seconds: u64,
+    },
     /// There is no such profile.
     NoProfile,
     /// There is no such configuration.
@@ -63,7 +66,7 @@ impl Fault {
                 None,
                 "The login of the camera's streams is needed, as a password digest. The page shows it.",
             ),
-            Fault::TooMany => {
+            Fault::TooMany { .. } => {
                 (SENDER, "NotAuthorized", None, "Too many wrong passwords. Wait a minute.")
             }
             Fault::NoProfile => argument("NoProfile", "There is no such profile."),
@@ -105,7 +108,7 @@ impl Fault {
     pub fn status(self) -> u16 {
         match self {
             Fault::NotAuthorized => 401,
-            Fault::TooMany => 429,
+            Fault::TooMany { .. } => 429,
             _ if self.words().0 == SENDER => 400,
             _ => 500,
         }

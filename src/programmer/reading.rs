@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::ProgrammerError;
 use super::flashrom::Flashrom;
-use crate::backup::{Progress, hex};
+use crate::backup::{Progress, Work, hex};
 use crate::formats::sha256::Sha256;
 
 /// How often one call reads the chip at most.
@@ -54,7 +54,7 @@ pub fn until_two_agree(
     let mut differences = Vec::new();
     let mut number = 0;
     for reading in 1..=MOST {
-        progress.at(&format!("Reading the chip, reading {reading}"), reading as u64 - 1, 2);
+        progress.at(Work::ReadClipped(reading), reading as u64 - 1, 2);
         let file = loop {
             number += 1;
             let file = folder.join(format!("{PREFIX}{number}.bin"));

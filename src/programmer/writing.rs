@@ -13,8 +13,8 @@ use super::kept::{self, Journal, Step};
 use super::output::{self, ChipFound, Protection};
 use super::reading::{self, digest, file_error};
 use super::{CHIP_SIZE, Device, Flashrom, ProgrammerError};
-use crate::backup::Progress;
 use crate::backup::sums::SHA256SUMS;
+use crate::backup::{Progress, Work};
 use crate::card::file::lock_dir;
 use crate::chip::{FlashMap, Role};
 use crate::identity::{self, Judgement};
@@ -172,7 +172,7 @@ impl Flow<'_> {
 
         journal.step = Step::Writing;
         kept::note(&self.folder, &journal)?;
-        self.progress.at("Writing the chip: do not touch the clip", 0, 1);
+        self.progress.at(Work::WriteClipped, 0, 1);
         let lift = protection.as_ref().is_some_and(Protection::is_on);
         let ran = self.flashrom.write(wish.image, lift)?;
         if !ran.ok {
@@ -190,7 +190,7 @@ impl Flow<'_> {
             });
         }
         // flashrom's word is not the proof: what the chip returns is.
-        self.progress.at("Reading the chip back", 0, 1);
+        self.progress.at(Work::ReadClippedBack, 0, 1);
         let back = self.folder.join("read-back.bin");
         let _ = fs::remove_file(&back);
         self.flashrom.read(&back)?;
@@ -214,7 +214,7 @@ impl Flow<'_> {
     ) -> Result<Option<Protection>, ProgrammerError> {
         match &journal.protection {
             Some(before) if now.is_some() && before.is_on() => {
-                self.progress.at("Putting the write protection back", 0, 1);
+                self.progress.at(Work::ProtectClipped, 0, 1);
                 self.flashrom.protect(before)
             }
             _ => Ok(now),

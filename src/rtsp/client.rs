@@ -18,6 +18,8 @@ use crate::formats::json;
 pub const PORT: u16 = 8554;
 /// How long an answer may take to begin. A live view begins with the first picture.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one read of a live view waits for a picture.
+pub const LOOK: Duration = Duration::from_secs(1);
 /// Bytes of the document, of a picture.
 const LARGEST: u64 = 4 * 1024 * 1024;
 /// Bytes of the first line.
@@ -95,13 +97,13 @@ pub fn snapshot(port: u16, stream: &str, form: Form) -> Result<Media<Vec<u8>>, R
 }
 
 /// A live view of a stream: its body is fragmented MP4 that ends when the stream changes (then ask
-/// again) or the server stops. Reading waits for pictures, at most a minute; dropping it ends it.
+/// again) or the server stops. A read that gets no picture within [`LOOK`] is a timeout, and may be
+/// tried again; dropping it ends the view.
 ///
 /// # Errors
 /// As [`snapshot`].
 pub fn live(port: u16, stream: &str) -> Result<Media<impl Read + Send + 'static>, RtspError> {
     let (head, reader) = begin(port, &format!("live {stream}"))?;
-    let minute = Some(Duration::from_secs(60));
-    reader.get_ref().set_read_timeout(minute).map_err(RtspError::Ask)?;
+    reader.get_ref().set_read_timeout(Some(LOOK)).map_err(RtspError::Ask)?;
     Ok(Media { media_type: head.media_type, size: head.size, body: reader })
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, Kind};
 
 /// See the module.
 #[derive(Debug, Error)]
@@ -90,6 +90,14 @@ impl Explain for RtspError {
             }
         }
         .to_owned()
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            RtspError::Ask(_) | RtspError::Refused(_) => Kind::Unavailable,
+            RtspError::NoStream => Kind::Missing,
+            _ => Kind::of(self.exit()),
+        }
     }
 
     fn exit(&self) -> Exit {

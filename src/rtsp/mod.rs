@@ -15,7 +15,7 @@
 //! | [`clock`] | even times from uneven arrivals; pure |
 //! | [`frame`], [`ring`] | a picture as all share it, in RTP packets; the last ones; pure |
 //! | [`rtp`], [`sdp`], [`message`], [`transport`] | the protocols' texts and bytes; pure |
-//! | [`auth`], [`guard`] | logins, and what wrong ones cost; pure |
+//! | [`auth`] | logins; pure. What wrong ones cost is in [`crate::access`] |
 //! | [`fmp4`] | a frame as MP4, for the page; pure |
 //! | [`scene`] | a made-up picture where there is no camera; pure |
 //! | [`source`], `feed` | the reading thread, and what it shares with the server's |
@@ -37,7 +37,6 @@ pub mod error;
 mod feed;
 pub mod fmp4;
 pub mod frame;
-pub mod guard;
 pub mod h264;
 pub mod h265;
 pub mod message;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::card::CardError;
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, Kind};
 
 /// What is wrong with a `hack.toml`, and where.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -142,6 +142,15 @@ impl Explain for ServiceError {
                     .into()
             }
             ServiceError::Card(e) => e.hint(),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            ServiceError::Unknown(_) => Kind::Missing,
+            ServiceError::Setting { .. } | ServiceError::Key { .. } => Kind::Invalid,
+            ServiceError::Card(e) => e.kind(),
+            _ => Kind::of(self.exit()),
         }
     }
 

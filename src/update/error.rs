@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::card::CardError;
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, Kind};
 use crate::formats::zip::ZipError;
 
 /// Why a release is not taken.
@@ -89,6 +89,18 @@ impl Explain for UpdateError {
             UpdateError::Card(e) => return e.hint(),
         }
         .to_owned()
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            UpdateError::NoRelease(_)
+            | UpdateError::Damaged(_)
+            | UpdateError::Forged(_)
+            | UpdateError::OtherMachine(_) => Kind::Invalid,
+            UpdateError::NoRoom { .. } => Kind::Full,
+            UpdateError::Card(e) => e.kind(),
+            _ => Kind::of(self.exit()),
+        }
     }
 
     fn exit(&self) -> Exit {

@@ -26,7 +26,8 @@ use nix::sys::socket::{
 use tiny_http::{Request, Response, Server};
 
 use crate::error::Explain;
-use crate::web::gate::forward::{KEY, PEER};
+use crate::web::clients::Clients;
+use crate::web::gate::forward::{KEY, NUMBER, PEER};
 
 /// The first pause before tiny_http is built again after a failure, and the longest; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -51,6 +52,7 @@ pub struct Door(Arc<DoorParts>);
 struct DoorParts {
     name: String,
     key: String,
+    clients: Clients,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -87,6 +89,7 @@ impl Door {
         Ok(Self(Arc::new(DoorParts {
             name: name.to_owned(),
             key,
+            clients: Clients::default(),
             state: Mutex::default(),
             changed: Condvar::new(),
         })))
@@ -95,6 +98,11 @@ impl Door {
     /// The key that each request carries as [`KEY`].
     pub(crate) fn key(&self) -> &str {
         &self.0.key
+    }
+
+    /// Which requests still have a client.
+    pub fn clients(&self) -> &Clients {
+        &self.0.clients
     }
 
     /// A connection to tiny_http that never blocks, not even now.
@@ -394,6 +402,12 @@ pub fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     headers
         .find(|header| header.field.as_str().as_str().eq_ignore_ascii_case(name))
         .map(|header| header.value.as_str())
+}
+
+/// The number under which the gate knows the request's client. None only if the request is not the
+/// gate's.
+pub fn number(request: &Request) -> Option<u64> {
+    header(request, NUMBER)?.parse().ok()
 }
 
 /// The client's address, as the gate saw it. None only if the request is not the gate's.

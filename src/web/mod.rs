@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `gate` | what strangers can reach: limits, deadlines, Host |
 //! | `backend` | tiny_http behind it |
+//! | `clients` | which requests still have a client |
 //! | `routes` | the one table of what can be asked for, and by whom |
 //! | `guard` | the check of login, origin and CSRF, for every request |
 //! | `api` | the JSON documents, one file for each kind of thing |
@@ -15,6 +16,7 @@
 
 mod api;
 pub mod backend;
+pub mod clients;
 pub mod gate;
 mod guard;
 mod openapi;
@@ -33,9 +35,11 @@ use nix::sys::socket::{Backlog, listen};
 use thiserror::Error;
 
 use self::backend::{BackendConfig, BackendError, BackendHandle, Door};
+use self::clients::Clients;
+use self::gate::host::Names;
 use self::gate::{Gate, GateConfig, GateError, GateHandle, Hosts, Limits};
 use self::upload::Uploads;
-use crate::camera::Camera;
+use crate::camera::{Camera, citizen};
 use crate::card::log::Recent;
 use crate::error::Explain;
 
@@ -93,6 +97,7 @@ impl Page {
 pub(crate) struct Context {
     camera: Arc<Camera>,
     recent: Recent,
+    clients: Clients,
     /// The gate's names, once there is a gate.
     hosts: Arc<OnceLock<Hosts>>,
 }
@@ -106,8 +111,9 @@ impl Context {
     }
 }
 
-fn host_names(camera: &Camera) -> Vec<String> {
-    camera.state().settings.config.web.host_names.iter().map(|h| h.0.clone()).collect()
+fn host_names(camera: &Camera) -> Names {
+    let set = camera.state().settings.config.web.host_names.iter().map(|h| h.0.clone()).collect();
+    Names { set, announced: citizen::names(camera) }
 }
 
 /// Serves the page of a camera.
@@ -121,7 +127,12 @@ pub fn start(
 ) -> Result<Page, WebError> {
     let door = Door::new(&format!("mi360d-{}", std::process::id())).map_err(WebError::Door)?;
     let hosts = Arc::new(OnceLock::new());
-    let context = Context { camera: Arc::clone(camera), recent, hosts: Arc::clone(&hosts) };
+    let context = Context {
+        camera: Arc::clone(camera),
+        recent,
+        clients: door.clients().clone(),
+        hosts: Arc::clone(&hosts),
+    };
     let backend = backend::start(&BackendConfig::new(door.clone()), move |request| {
         routes::answer(&context, request);
     })?;
@@ -133,6 +144,7 @@ pub fn start(
         listener,
         door,
         hosts: host_names(camera),
+        foreign: Some(page::foreign_host),
         limits: Limits::default(),
         uploads: Some(Arc::new(Uploads::new(camera))),
     })?;

@@ -1,8 +1,8 @@
-//! An error on its way out: its HTTP status beside code, message and hint. Nothing is decided
-//! here but the status.
+//! An error on its way out: its HTTP status, code, message with all causes, and hint. Nothing is
+//! decided here but the status.
 
 use super::reply::{self, Reply};
-use crate::error::{Exit, Explain};
+use crate::error::{Explain, Kind, chain};
 use crate::formats::json;
 
 /// An error as the API tells it.
@@ -71,51 +71,55 @@ impl Problem {
 
 impl<E: Explain> From<E> for Problem {
     fn from(error: E) -> Problem {
-        let message = error.to_string();
-        let status = status(error.code(), error.exit());
-        // "wait 17 s" is in the words of the throttle alone.
-        let retry_after = (status == 429)
-            .then(|| message.split(' ').find_map(|word| word.parse().ok()))
-            .flatten();
         Problem {
-            status,
+            status: status(error.kind()),
             code: error.code().to_owned(),
-            message,
+            message: chain(&error),
             hint: error.hint(),
             field: None,
-            retry_after,
+            retry_after: error.retry_after().map(|wait| wait.as_secs()),
             allow: None,
         }
     }
 }
 
-/// What an error's code is in HTTP.
-fn status(code: &str, exit: Exit) -> u16 {
-    match code {
-        "wrong-password" | "wrong-code" | "setup-needed" => 401,
-        "image-too-large" => 413,
-        "upload-broke-off" => 400,
-        "empty-password"
-        | "long-password"
-        | "token-name"
-        | "setting"
-        | "settings-file"
-        | "not-confirmed"
-        | "ssh-key"
-        | "no-release"
-        | "release-damaged"
-        | "release-forged"
-        | "release-other-machine" => 422,
-        "too-many-tries" => 429,
-        "card-full" => 507,
-        "card-missing" | "card-read-only" | "card-gone" | "rtsp-not-running"
-        | "rtsp-no-picture" => 503,
-        "no-ticket" => 404,
-        code if code.starts_with("no-such-") => 404,
-        _ => match exit {
-            Exit::Refused => 409,
-            Exit::Usage => 400,
-            _ => 500,
-        },
+/// What a kind of error is in HTTP.
+fn status(kind: Kind) -> u16 {
+    match kind {
+        Kind::Failed => 500,
+        Kind::Usage => 400,
+        Kind::Invalid => 422,
+        Kind::Login => 401,
+        Kind::Missing => 404,
+        Kind::Refused => 409,
+        Kind::TooLarge => 413,
+        Kind::TooMany => 429,
+        Kind::Full => 507,
+        Kind::Unavailable => 503,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::camera::login::LoginError;
+    use crate::card::CardError;
+
+    #[test]
+    fn the_page_tells_the_causes_that_the_terminal_tells() {
+        let source = io::Error::other("the medium is worn");
+        let error = CardError::new("cannot write", "/mnt/sdcard/x".as_ref(), source);
+        let told = chain(&error);
+        assert!(told.contains("the medium is worn"), "{told}");
+        assert_eq!(Problem::from(error).message, told);
+    }
+
+    #[test]
+    fn retry_after_is_what_the_error_says_and_no_number_of_its_words() {
+        let problem = Problem::from(LoginError::TooMany { seconds: 17 });
+        assert_eq!((problem.status, problem.retry_after), (429, Some(17)));
+        assert_eq!(Problem::from(LoginError::TooManyTokens).retry_after, None);
     }
 }

@@ -1,12 +1,15 @@
 //! Answers, with the headers that every one of them carries.
 
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read, Write as _};
 
 use serde::Serialize;
-use tiny_http::{Header, Response, StatusCode};
+use tiny_http::{HTTPVersion, Header, Request, Response, StatusCode};
 
 /// An answer of any kind.
 pub type Reply = Response<Box<dyn Read + Send>>;
+
+/// Most bytes of one piece of an endless answer.
+const PIECE: usize = 16 * 1024;
 
 /// Assets and API of this program only: no inline script, no frame, no other host.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -60,12 +63,58 @@ pub fn asset(kind: &str, body: &dyn Fn() -> Vec<u8>, tag: &str, known: Option<&s
     with(with(answer, "Cache-Control", "no-cache"), "ETag", &quoted)
 }
 
-/// A body that goes on until one side ends it.
+/// A body that goes on until one side ends it; sent by [`send`] only.
 pub fn endless(kind: &str, body: Box<dyn Read + Send>) -> Reply {
     let answer = stream(200, kind, body, 0);
     let (status, headers) = (answer.status_code(), answer.headers().to_vec());
     let endless = Response::new(status, headers, answer.into_reader(), None, None);
     with(endless, "Cache-Control", "no-store")
+}
+
+/// Sends an answer. One without a length is never given to tiny_http's own `respond`: for HTTP/1.0
+/// that collects the whole body in memory before it sends a byte. Here it goes out piece by piece,
+/// chunked for HTTP/1.1 and until the connection closes for HTTP/1.0 (RFC 9112, section 6.3).
+///
+/// # Errors
+/// The client went away, or the body broke off.
+pub fn send(request: Request, answer: Reply) -> io::Result<()> {
+    if answer.data_length().is_some() {
+        return request.respond(answer);
+    }
+    let chunked = *request.http_version() >= HTTPVersion(1, 1);
+    let mut out = request.into_writer();
+    out.write_all(&head_of(&answer, chunked))?;
+    let mut body = answer.into_reader();
+    let mut piece = vec![0; PIECE];
+    loop {
+        // The head and every picture go out now, not when a buffer is full.
+        out.flush()?;
+        let count = body.read(&mut piece)?;
+        let bytes = piece.get(..count).unwrap_or_default();
+        match (chunked, count) {
+            (true, 0) => out.write_all(b"0\r\n\r\n")?,
+            (true, _) => {
+                write!(out, "{count:x}\r\n")?;
+                out.write_all(bytes)?;
+                out.write_all(b"\r\n")?;
+            }
+            (false, _) => out.write_all(bytes)?,
+        }
+        if count == 0 {
+            return out.flush();
+        }
+    }
+}
+
+/// The head of an answer without a length. The gate adds `Connection: close`.
+fn head_of(answer: &Reply, chunked: bool) -> Vec<u8> {
+    let status = answer.status_code();
+    let mut head = format!("HTTP/1.1 {} {}\r\n", status.0, status.default_reason_phrase());
+    for header in answer.headers() {
+        head.push_str(&format!("{}: {}\r\n", header.field, header.value));
+    }
+    head.push_str(if chunked { "Transfer-Encoding: chunked\r\n\r\n" } else { "\r\n" });
+    head.into_bytes()
 }
 
 /// A document.

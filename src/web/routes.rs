@@ -11,11 +11,14 @@ use super::api::{
     backups, config, downloads, flash, framegrabber, images, jobs, onvif, services, session,
     system, tokens, update, video,
 };
+use super::clients::Client;
 use super::guard::{self, Access, Asking};
 use super::problem::Problem;
 use super::reply::{self, Reply};
 use super::{Context, backend, openapi, page};
+use crate::access::Source;
 use crate::camera::login::Caller;
+use crate::formats::crc32::hash;
 use crate::formats::json::{self, Wrong};
 use crate::formats::toml::{Fault, Kind, Node, Read};
 
@@ -32,6 +35,8 @@ pub(super) struct Asked<'a> {
     pub query: &'a str,
     pub body: &'a [u8],
     pub asking: Asking<'a>,
+    /// Tells whether somebody still waits for the answer.
+    pub client: Client,
     pub caller: &'a Caller,
     /// Of the browser: the language it prefers, and what it has.
     pub language: Option<&'a str>,
@@ -39,6 +44,14 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// Where a password comes from that is typed again: a session is apart from its address.
+    pub fn source(&self) -> Source {
+        match self.caller {
+            Caller::Session { csrf } => Source::Session(u64::from(hash(csrf.as_bytes()))),
+            _ => Source::address(self.asking.peer),
+        }
+    }
+
     /// The part of the path that stands for the first `{...}`.
     pub fn id(&self) -> &str {
         self.parts.first().copied().unwrap_or_default()
@@ -262,7 +275,7 @@ pub(super) fn answer(context: &Context, mut request: Request) {
             Problem::new(400, "bad-request", "The body broke off.", "Send it again.").into_reply()
         }
     };
-    if let Err(e) = request.respond(reply) {
+    if let Err(e) = reply::send(request, reply) {
         log::debug!("a client went away: {e}");
     }
 }
@@ -300,6 +313,7 @@ fn reply_to(context: &Context, request: &Request, body: &[u8]) -> Answer {
         query,
         body,
         asking,
+        client: context.clients.client(backend::number(request).unwrap_or(u64::MAX)),
         caller: &caller,
         language: header("Accept-Language"),
         etag: header("If-None-Match"),

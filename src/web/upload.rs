@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::gate::head::{Head, Version};
+use super::gate::head::{Head, Header, Version};
 use super::gate::spool::{Spool, Verdict};
 use super::guard::{self, Asking};
 use super::problem::Problem;
@@ -41,9 +41,12 @@ impl Uploads {
 
     fn admit(&self, head: &Head<'_>, peer: IpAddr, size: u64) -> Result<(), Problem> {
         let value = |name: &str| {
-            head.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value)
+            head.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(Header::text)
         };
-        let (path, _) = routes::split(head.target);
+        let (origin, fetch_site) = (value("Origin"), value("Sec-Fetch-Site"));
+        let (cookie, csrf) = (value("Cookie"), value("X-CSRF-Token"));
+        let authorization = value("Authorization");
+        let (path, _) = routes::split(&head.target);
         let (route, _) = routes::find(head.method, path).ok_or_else(Problem::not_found)?;
         guard::check(
             self.camera.login(),
@@ -51,11 +54,11 @@ impl Uploads {
             &Asking {
                 method: head.method,
                 host: head.host,
-                origin: value("Origin"),
-                fetch_site: value("Sec-Fetch-Site"),
-                cookie: value("Cookie"),
-                authorization: value("Authorization"),
-                csrf: value("X-CSRF-Token"),
+                origin: origin.as_deref(),
+                fetch_site: fetch_site.as_deref(),
+                cookie: cookie.as_deref(),
+                authorization: authorization.as_deref(),
+                csrf: csrf.as_deref(),
                 peer,
             },
         )?;
@@ -83,7 +86,7 @@ impl Drop for Place {
 
 impl Spool for Uploads {
     fn judge(&self, head: &Head<'_>, peer: IpAddr) -> Verdict {
-        let (path, _) = routes::split(head.target);
+        let (path, _) = routes::split(&head.target);
         let Some(size) = head.content_length else { return Verdict::NotMine };
         if head.method != "POST" || path != PATH {
             return Verdict::NotMine;
@@ -189,10 +192,10 @@ fn response(status: u16, body: &str) -> Vec<u8> {
 }
 
 /// A file's name as browsers send it: percent-encoded UTF-8. What is neither stays as it is.
-fn decode(value: &str) -> String {
+fn decode(value: &[u8]) -> String {
     let hex = |b: u8| char::from(b).to_digit(16).map(|digit| digit as u8);
     let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
+    let mut rest = value;
     while let [first, more @ ..] = rest {
         rest = more;
         let pair = match (first, more) {
@@ -216,10 +219,11 @@ mod tests {
 
     #[test]
     fn names_are_decoded_and_broken_ones_survive() {
-        assert_eq!(decode("tf%5Frecovery.img"), "tf_recovery.img");
-        assert_eq!(decode("c%C3%A2mera.bin"), "c\u{e2}mera.bin");
-        assert_eq!(decode("100%"), "100%");
-        assert_eq!(decode("%zz%4"), "%zz%4");
-        assert_eq!(decode("%ff"), "\u{fffd}");
+        assert_eq!(decode(b"tf%5Frecovery.img"), "tf_recovery.img");
+        assert_eq!(decode(b"c%C3%A2mera.bin"), "c\u{e2}mera.bin");
+        assert_eq!(decode(b"100%"), "100%");
+        assert_eq!(decode(b"%zz%4"), "%zz%4");
+        assert_eq!(decode(b"%ff"), "\u{fffd}");
+        assert_eq!(decode("c\u{e2}mera.bin".as_bytes()), "c\u{e2}mera.bin");
     }
 }

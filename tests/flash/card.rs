@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use mi360d::backup::{Progress, Silent};
+use mi360d::backup::{Progress, Silent, Work};
 use mi360d::camera::flashing::{FlashingError, WhatCame};
 use mi360d::chip::Partition;
 use mi360d::error::{Exit, Explain};
@@ -236,8 +236,8 @@ fn an_image_that_changes_after_it_was_found_again_is_not_gone_on_with() {
 struct Meddler<'a>(&'a std::path::Path, AtomicBool);
 
 impl Progress for Meddler<'_> {
-    fn at(&self, step: &str, _done: u64, _total: u64) {
-        if step == "copying the image" && !self.1.swap(true, Ordering::SeqCst) {
+    fn at(&self, work: Work, _done: u64, _total: u64) {
+        if work == Work::CopyImage && !self.1.swap(true, Ordering::SeqCst) {
             use std::os::unix::fs::FileExt as _;
             let file = fs::OpenOptions::new().write(true).open(self.0).unwrap();
             file.write_all_at(&[0x42; 64], 0xF0_0000).unwrap();

@@ -4,7 +4,7 @@
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mi360d::backup::{Progress, Silent};
+use mi360d::backup::{Progress, Silent, Work};
 use mi360d::camera::flashing::WhatCame;
 use mi360d::chip::{Chip, ChipError, EraseBlock, FlashMap, Partition, SimChip};
 use mi360d::error::Explain;
@@ -99,8 +99,8 @@ fn a_flash_that_takes_anothers_place_takes_its_rescue_image_away_too() {
 struct Meddler<'a>(&'a std::path::Path, AtomicBool);
 
 impl Progress for Meddler<'_> {
-    fn at(&self, step: &str, _done: u64, _total: u64) {
-        if step == "comparing" && !self.1.swap(true, Ordering::SeqCst) {
+    fn at(&self, work: Work, _done: u64, _total: u64) {
+        if work == Work::Compare && !self.1.swap(true, Ordering::SeqCst) {
             use std::os::unix::fs::FileExt as _;
             let file = fs::OpenOptions::new().write(true).open(self.0).unwrap();
             let at = DATA - KERNEL - BLOCK;

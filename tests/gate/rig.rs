@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mi360d::web::backend::{self, BackendConfig, Door};
+use mi360d::web::gate::host::Names;
 use mi360d::web::gate::{Gate, GateConfig, GateHandle, Limits};
 use tiny_http::{Header, Request, Response};
 
@@ -102,11 +103,17 @@ fn server() -> &'static Server {
     })
 }
 
+/// The names of a camera: one that is set, one that is announced.
+pub fn names(set: &str) -> Names {
+    Names { set: vec![set.to_owned()], announced: vec!["mi360-ab12".to_owned()] }
+}
+
 pub fn start_gate(door: Door, limits: Limits) -> GateHandle {
     Gate::start(GateConfig {
         listener: TcpListener::bind("127.0.0.1:0").unwrap(),
         door,
-        hosts: vec!["cam.example".to_owned()],
+        hosts: names("cam.example"),
+        foreign: None,
         limits,
         uploads: None,
     })
@@ -276,6 +283,10 @@ pub fn handle(mut request: Request, latch: &Latch) {
         "/count" => {
             let count = io::copy(request.as_reader(), &mut io::sink()).unwrap();
             let _ = request.respond(Response::from_string(count.to_string()));
+        }
+        "/host" => {
+            let host = backend::header(&request, "Host").unwrap_or("none").to_owned();
+            let _ = request.respond(Response::from_string(host));
         }
         "/peer" => {
             let peer = backend::peer(&request).unwrap().to_string();

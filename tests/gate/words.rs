@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use mi360d::web::gate::Limits;
 
-use crate::rig::{Rig, read_reply};
+use crate::rig::{Rig, names, read_reply};
 
 #[test]
 fn requests_and_bodies_reach_the_handler_and_the_answer_says_close() {
@@ -98,7 +98,8 @@ fn what_is_not_plain_http_is_refused_in_json_and_reaches_no_handler() {
         (400, format!("GET /peer HTTP/1.1\r\n{host}{host}\r\n")),
         (400, "GET /peer HTTP/1.1\r\n\r\n".to_owned()),
         (400, format!("GET /peer HTTP/1.1\n{host}\n")),
-        (400, format!("GET http://localhost/peer HTTP/1.1\r\n{host}\r\n")),
+        (400, format!("GET ftp://localhost/peer HTTP/1.1\r\n{host}\r\n")),
+        (403, format!("GET http://rebound.evil.example/peer HTTP/1.1\r\n{host}\r\n")),
         (403, "GET /peer HTTP/1.1\r\nHost: rebound.evil.example\r\n\r\n".to_owned()),
         (403, "GET /peer HTTP/1.1\r\nHost: cam.example.evil.example\r\n\r\n".to_owned()),
         (413, format!("POST /echo HTTP/1.1\r\n{host}Content-Length: 4294967296\r\n\r\n")),
@@ -134,9 +135,34 @@ fn own_host_names_count_and_can_change() {
         |name: &str| rig.send(format!("GET /peer HTTP/1.1\r\nHost: {name}\r\n\r\n")).status;
     assert_eq!(status("CAM.example:80"), 200);
     assert_eq!(status("door.example"), 403);
-    rig.gate.as_ref().unwrap().hosts().set(vec!["door.example".to_owned()]);
+    rig.gate.as_ref().unwrap().hosts().set(names("door.example"));
     assert_eq!(status("door.example"), 200);
     assert_eq!(status("cam.example"), 403);
+    rig.end();
+}
+
+#[test]
+fn a_host_is_the_targets_or_the_host_lines_or_our_own_address() {
+    let rig = Rig::new(Limits::default());
+    let own = rig.addr.to_string();
+    for (request, host) in [
+        ("GET /host HTTP/1.0\r\n\r\n", own.as_str()),
+        ("GET /host HTTP/1.1\r\nHost:\r\n\r\n", &own),
+        ("GET /host HTTP/1.1\r\nHost: cam.local\r\n\r\n", "cam.local"),
+        ("GET http://cam.example:80/host HTTP/1.1\r\nHost: evil.example\r\n\r\n", "cam.example:80"),
+        ("GET /host HTTP/1.1\r\nHost: mi360-ab12.lan\r\n\r\n", "mi360-ab12.lan"),
+    ] {
+        let reply = rig.send(request);
+        assert_eq!((reply.status, reply.body_text()), (200, host), "{request:?}");
+    }
+    rig.end();
+}
+
+#[test]
+fn a_proxys_cookie_with_bytes_above_0x7e_locks_nobody_out() {
+    let rig = Rig::new(Limits::default());
+    let request = b"GET /peer HTTP/1.1\r\nHost: localhost\r\nCookie: city=Z\xfcrich; a=b\r\n\r\n";
+    assert_eq!(rig.send(request).status, 200);
     rig.end();
 }
 

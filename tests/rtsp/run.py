@@ -16,7 +16,8 @@ os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
 sys.dont_write_bytecode = True
 
 TESTS = ["test_pictures", "test_viewers", "test_clients", "test_strangers", "test_page",
-         "test_onvif", "test_cost"]
+         "test_onvif", "test_endless", "test_proxies",
+         "test_cost"]
 
 
 class Result(unittest.TestResult):

@@ -276,9 +276,13 @@ class Onvif(Demo):
                                    headers={"Origin": "http://evil.example"})[0], 403)
         self.assertEqual(self.soap("device", "<Nonsense/>", self.token())[0], 500)
         self.assertEqual(self.soap("ptz", "<GetNodes/>", self.token())[0], 500, "no motors")
-        statuses = [self.soap("device", "<GetScopes/>", self.token(password="guess"))[0]
-                    for _ in range(12)]
+        answers = [self.soap("device", "<GetScopes/>", self.token(password="guess"))
+                   for _ in range(12)]
+        statuses = [status for status, _, _ in answers]
         self.assertEqual(statuses[-1], 429, f"wrong passwords cost nothing: {statuses}")
+        self.assertIn(dict(answers[-1][1])["Retry-After"], [str(n) for n in range(1, 61)])
+        # Behind the same address, and at once: the one with the right password.
+        self.assertEqual(self.soap("device", "<GetScopes/>", self.token())[0], 200)
 
     def test_hostile_xml_gets_a_clean_refusal(self):
         bomb = '<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]>'

@@ -3,6 +3,7 @@ made-up scene."""
 
 import http.client
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ class Demo(Case):
     """`demo`, with its owner logged in."""
 
     LISTEN = "127.0.0.1"
+    ENVIRONMENT = {}
 
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp(prefix="mi360d-page-"))
@@ -24,7 +26,7 @@ class Demo(Case):
         self.log = open(self.folder / "log", "w")
         self.demo = subprocess.Popen(
             [str(BINARY), "demo", str(self.folder / "camera"), "--listen", f"{self.LISTEN}:{self.port}"],
-            stdout=self.log, stderr=self.log)
+            stdout=self.log, stderr=self.log, env={**os.environ, **self.ENVIRONMENT})
         self.addCleanup(self.end)
         self.headers = {"Content-Type": "application/json"}
         code = self.folder / "camera/sdcard/mi360d/setup-code.txt"

@@ -8,7 +8,7 @@ use super::Planned;
 use crate::backup::BackupError;
 use crate::camera::machine::MachineError;
 use crate::card::{CardError, Fault};
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, Kind};
 use crate::flash::FlashError;
 use crate::image::inspect::InspectError;
 use crate::image::slices::ChoiceError;
@@ -191,6 +191,17 @@ impl Explain for FlashingError {
                  remove mi360d/state/flash.toml."
                     .to_owned()
             }
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            FlashingError::Open { source, .. } if source.fault() == Fault::Gone => Kind::Missing,
+            FlashingError::Backup(e) => e.kind(),
+            FlashingError::Flash(e) => e.kind(),
+            FlashingError::Card(e) => e.kind(),
+            FlashingError::AfterRelease(e) => e.kind(),
+            _ => Kind::of(self.exit()),
         }
     }
 

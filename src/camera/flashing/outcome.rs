@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::camera::machine::Prepared;
 use crate::chip::Spent;
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, chain};
 use crate::flash::FlashError;
 
 /// How it ended.
@@ -120,10 +120,9 @@ impl Flashed {
 
     /// As it is shown.
     pub fn document(&self) -> serde_json::Value {
-        let error = self
-            .error
-            .as_ref()
-            .map(|e| serde_json::json!({ "code": e.code(), "message": full(e), "hint": e.hint() }));
+        let error = self.error.as_ref().map(
+            |e| serde_json::json!({ "code": e.code(), "message": chain(e), "hint": e.hint() }),
+        );
         serde_json::json!({
             "outcome": self.outcome,
             "partitions": self.partitions,
@@ -137,18 +136,4 @@ impl Flashed {
             "restarts": self.restarts(),
         })
     }
-}
-
-/// An error with its causes.
-pub fn full(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

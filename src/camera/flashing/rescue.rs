@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use super::request::Opened;
-use crate::backup::{Digest, Progress, verify};
+use crate::backup::{Digest, Progress, Work, verify};
 use crate::card::file::{NewFile, rename, sync_dir};
 use crate::card::{Card, CardError, CardState, fat};
 use crate::chip::{Role, WINDOW};
@@ -64,7 +64,7 @@ pub fn copy_proven(
     let mut done = 0;
     let mut tick = |bytes: u64| {
         done += bytes;
-        progress.at("copying the image", done, total.max(done));
+        progress.at(Work::CopyImage, done, total.max(done));
     };
     let copied = copy(from, to, &mut tick).and_then(|()| {
         let read = verify::hash_file(to, &mut tick)?;

@@ -318,7 +318,7 @@ fn from_image(
     };
     let name = path.display();
     let opened = Opened::open(&PlanSource::Image(path.to_owned()), &target, None)
-        .map_err(|e| super::outcome::full(&e))?;
+        .map_err(|e| crate::error::chain(&e))?;
     if opened.slices.sha256.map(|digest| hex(&digest)).as_deref() != Some(sha256) {
         return Err(format!("{name} is not the image that was agreed to"));
     }

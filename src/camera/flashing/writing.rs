@@ -3,12 +3,13 @@
 
 use std::time::Instant;
 
-use super::outcome::{Flashed, PartFate, WhatCame, full};
+use super::outcome::{Flashed, PartFate, WhatCame};
 use super::rescue;
 use crate::camera::Camera;
 use crate::camera::machine::Prepared;
 use crate::card::fat;
 use crate::chip::{Chip, ChipError, Partition, Role};
+use crate::error::chain;
 use crate::flash::journal::{self, Job, JobSource, Journal, Stage};
 use crate::flash::neighbour::Neighbours;
 use crate::flash::proof::Proven;
@@ -110,7 +111,7 @@ pub fn write(
                 note(&mut journal, Stage::Proven(i as u8));
             }
             Err(e) => {
-                log::error!("{}", full(&e));
+                log::error!("{}", chain(&e));
                 error = Some(e);
             }
         }
@@ -135,7 +136,7 @@ pub fn write(
     if !is_power_cut(error.as_ref()) {
         fed.step(Step::Closing, None);
         if let Err(e) = lifted.put_back(chip) {
-            warnings.push(format!("{}. {}", full(&e), crate::error::Explain::hint(&e)));
+            warnings.push(format!("{}. {}", chain(&e), crate::error::Explain::hint(&e)));
         }
         if outcome != WhatCame::Partly {
             may_restart = close(camera, job, journal, outcome, &mut warnings);
@@ -191,7 +192,7 @@ fn look_again(
             )
         })),
         Err(e) => {
-            log::error!("{}", full(&e));
+            log::error!("{}", chain(&e));
             looked.error.get_or_insert(e);
         }
     }

@@ -1,11 +1,12 @@
 //! Why somebody does not come in.
 
 use std::io;
+use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::card::CardError;
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, Kind};
 
 /// An error of the login. None of them holds what was typed.
 #[derive(Debug, Error)]
@@ -26,9 +27,15 @@ pub enum LoginError {
     /// Another password.
     #[error("that is not the password")]
     WrongPassword,
-    /// Guesses cost time.
-    #[error("too many wrong tries: wait {seconds} s")]
+    /// It was wrong, like many before it.
+    #[error("wrong again: wait {seconds} s before the next try")]
     TooMany {
+        /// How long.
+        seconds: u64,
+    },
+    /// It was not judged: too many tries at once.
+    #[error("too many logins at once: try again in {seconds} s")]
+    Crowded {
         /// How long.
         seconds: u64,
     },
@@ -64,6 +71,7 @@ impl Explain for LoginError {
             LoginError::WrongCode => "wrong-code",
             LoginError::WrongPassword => "wrong-password",
             LoginError::TooMany { .. } => "too-many-tries",
+            LoginError::Crowded { .. } => "too-many-logins",
             LoginError::EmptyPassword => "empty-password",
             LoginError::LongPassword => "long-password",
             LoginError::TokenName => "token-name",
@@ -83,7 +91,13 @@ impl Explain for LoginError {
                 "Forgotten? Put an empty file mi360d/reset-password on the card and restart."
             }
             LoginError::NoCode => "Put in a card that can be written, and restart.",
-            LoginError::TooMany { .. } => "Wait, then try once more. Nobody is locked out.",
+            LoginError::TooMany { .. } => {
+                "Nobody is locked out: the right one opens at any time. Forgotten? Put an empty file \
+                 mi360d/reset-password on the card and restart."
+            }
+            LoginError::Crowded { .. } => {
+                "Somebody may be guessing your password. Try again in a few seconds."
+            }
             LoginError::EmptyPassword => "Any characters will do, but there must be some.",
             LoginError::LongPassword => "Take a shorter one.",
             LoginError::TokenName => "Name it after what uses it, as in: Home Assistant.",
@@ -93,6 +107,30 @@ impl Explain for LoginError {
             LoginError::Random(_) => "Restart the camera.",
         }
         .to_owned()
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            LoginError::WrongPassword | LoginError::WrongCode | LoginError::SetupNeeded => {
+                Kind::Login
+            }
+            LoginError::TooMany { .. } | LoginError::Crowded { .. } => Kind::TooMany,
+            LoginError::EmptyPassword | LoginError::LongPassword | LoginError::TokenName => {
+                Kind::Invalid
+            }
+            LoginError::NoSuchToken => Kind::Missing,
+            LoginError::Card(e) => e.kind(),
+            _ => Kind::of(self.exit()),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            LoginError::TooMany { seconds } | LoginError::Crowded { seconds } => {
+                Some(Duration::from_secs(*seconds))
+            }
+            _ => None,
+        }
     }
 
     fn exit(&self) -> Exit {

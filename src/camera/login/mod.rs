@@ -1,5 +1,5 @@
 //! Who may come in: the first password, sessions, tokens. What each route wants is in
-//! [`crate::web`]; how much a wrong guess costs is in `throttle`.
+//! [`crate::web`]; what a wrong try costs is in [`crate::access`].
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -8,21 +8,24 @@
 //! | `setup` | the code on the card, for the first password |
 //! | `sessions` | browsers, in memory |
 //! | `tokens` | scripts, by hash on the card |
-//! | `throttle` | wrong guesses cost time; pure |
+//! | `refused` | wrong passwords that were judged already |
 
 mod error;
 mod password;
+mod refused;
 mod sessions;
 mod setup;
-mod throttle;
 mod tokens;
 
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::access::Source;
+use crate::access::line::{Line, Tried};
+use crate::access::throttle::{CHOSEN, CODE, STREAMS, Throttle};
 use crate::card::Card;
 
 pub use error::LoginError;
@@ -31,8 +34,8 @@ pub use setup::{RESET, SETUP_CODE};
 pub use tokens::{Made, TokenView};
 
 use password::Stored;
+use refused::Refused;
 use sessions::Sessions;
-use throttle::Throttle;
 use tokens::Tokens;
 
 /// The longest password in bytes: nobody types more, and every byte is hashed.
@@ -58,10 +61,15 @@ pub enum Caller {
 /// The login of one camera.
 pub struct Login {
     card: Card,
-    /// Hashing takes half a second on the camera, and only one guess at a time is judged.
-    guesses: Mutex<Throttle>,
-    /// Those at the streams' password.
-    stream_guesses: Mutex<Throttle>,
+    /// Tries at the page's password: hashing takes half a second on the camera.
+    tries: Line,
+    /// Tries at the setup code.
+    codes: Line,
+    /// Tries at the streams' password.
+    stream_tries: Mutex<Throttle>,
+    refused: Mutex<Refused>,
+    /// The first password is being set.
+    setting_up: Mutex<()>,
     inner: Mutex<Inner>,
 }
 
@@ -80,8 +88,11 @@ impl Login {
     pub fn new(card: Card) -> Login {
         Login {
             card,
-            guesses: Mutex::default(),
-            stream_guesses: Mutex::default(),
+            tries: Line::new(CHOSEN),
+            codes: Line::new(CODE),
+            stream_tries: Mutex::new(Throttle::new(STREAMS)),
+            refused: Mutex::default(),
+            setting_up: Mutex::default(),
             inner: Mutex::default(),
         }
     }
@@ -126,19 +137,21 @@ impl Login {
     /// # Errors
     /// [`LoginError`].
     pub fn setup(&self, from: IpAddr, code: &str, new: &str) -> Result<Opened, LoginError> {
-        let mut guesses = self.guesses();
         if self.has_password() {
             return Err(LoginError::AlreadySetUp);
         }
-        guesses.allow(from)?;
         let wanted = self.setup_code().ok_or(LoginError::NoCode)?;
         check_new(new)?;
-        if !same(setup::plain(code).as_bytes(), setup::plain(&wanted).as_bytes()) {
-            guesses.wrong(from, Instant::now());
-            return Err(LoginError::WrongCode);
+        let right = same(setup::plain(code).as_bytes(), setup::plain(&wanted).as_bytes());
+        outcome(self.codes.judge_now(Source::address(from), right), LoginError::WrongCode)?;
+        // Two who have the code: the first one's password stays.
+        let _one = self.setting_up.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.has_password() {
+            return Err(LoginError::AlreadySetUp);
         }
-        guesses.right(from);
         self.store(new)?;
+        // Whoever has set the password knows it.
+        self.tries.judge_now(Source::address(from), true);
         setup::remove_code(&self.card);
         self.inner().code = None;
         self.open()
@@ -149,7 +162,7 @@ impl Login {
     /// # Errors
     /// [`LoginError`].
     pub fn login(&self, from: IpAddr, password: &str) -> Result<Opened, LoginError> {
-        self.check_password(from, password)?;
+        self.check_password(Source::address(from), password)?;
         self.open()
     }
 
@@ -157,39 +170,54 @@ impl Login {
     ///
     /// # Errors
     /// [`LoginError`].
-    pub fn check_password(&self, from: IpAddr, password: &str) -> Result<(), LoginError> {
-        let mut guesses = self.guesses();
+    pub fn check_password(&self, from: Source, password: &str) -> Result<(), LoginError> {
         self.look();
         let stored = self.inner().stored.clone().ok_or(LoginError::SetupNeeded)?;
-        guesses.allow(from)?;
-        if password.len() > LONGEST || !stored.matches(password) {
-            guesses.wrong(from, Instant::now());
-            return Err(LoginError::WrongPassword);
-        }
-        guesses.right(from);
-        Ok(())
+        // What was wrong once is wrong again: an old client repeats it for ever, and neither takes
+        // the processor nor a guesser's budget.
+        let known = password.len() > LONGEST || self.refused().contains(&stored, password);
+        let tried = if known {
+            self.tries.judge_now(from, false)
+        } else {
+            self.tries.judge(from, || {
+                let right = stored.matches(password);
+                if !right {
+                    self.refused().insert(&stored, password);
+                }
+                right
+            })
+        };
+        outcome(tried, LoginError::WrongPassword)
     }
 
-    /// A guess at another password than the page's: wrong ones cost the same.
+    /// A try at the streams' password, which is judged at once: a digest costs next to nothing.
     ///
     /// # Errors
     /// [`LoginError::WrongPassword`], [`LoginError::TooMany`].
-    pub fn guess(&self, from: IpAddr, right: impl FnOnce() -> bool) -> Result<(), LoginError> {
-        let mut guesses = self.stream_guesses.lock().unwrap_or_else(PoisonError::into_inner);
-        guesses.allow(from)?;
-        if !right() {
-            guesses.wrong(from, Instant::now());
-            return Err(LoginError::WrongPassword);
-        }
-        guesses.right(from);
-        Ok(())
+    pub fn try_streams(
+        &self,
+        from: IpAddr,
+        right: impl FnOnce() -> bool,
+    ) -> Result<(), LoginError> {
+        let (from, now) = (Source::address(from), Instant::now());
+        let mut tries = self.stream_tries.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = tries.turn(from, now);
+        let tried = if !wait.is_zero() {
+            Tried::NoPlace(wait)
+        } else if right() {
+            tries.right(from);
+            Tried::Right
+        } else {
+            tries.wrong(from, now).into()
+        };
+        outcome(tried, LoginError::WrongPassword)
     }
 
     /// A new password; ends every session, and opens one for who changed it.
     ///
     /// # Errors
     /// [`LoginError`].
-    pub fn change(&self, from: IpAddr, old: &str, new: &str) -> Result<Opened, LoginError> {
+    pub fn change(&self, from: Source, old: &str, new: &str) -> Result<Opened, LoginError> {
         self.check_password(from, old)?;
         check_new(new)?;
         self.store(new)?;
@@ -283,8 +311,20 @@ impl Login {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn guesses(&self) -> MutexGuard<'_, Throttle> {
-        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+    fn refused(&self) -> MutexGuard<'_, Refused> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A try's outcome as a result; `wrong` is what a wrong one is told.
+fn outcome(tried: Tried, wrong: LoginError) -> Result<(), LoginError> {
+    // Rounded up, so that who waits so long does not come too early.
+    let seconds = |wait: Duration| wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
+    match tried {
+        Tried::Right => Ok(()),
+        Tried::Wrong => Err(wrong),
+        Tried::Wait(wait) => Err(LoginError::TooMany { seconds: seconds(wait) }),
+        Tried::NoPlace(wait) => Err(LoginError::Crowded { seconds: seconds(wait) }),
     }
 }
 

@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use crate::rtsp::auth::Verdict;
+
 /// A connection without a viewer that says nothing for so long is closed.
 const IDLE: Duration = Duration::from_secs(30);
 /// From a request's first byte to its last.
@@ -19,7 +21,7 @@ const PIECE: usize = 4096;
 pub(super) enum Wait {
     /// For the stream's first picture.
     Picture(usize),
-    /// Wrong passwords came from this address.
+    /// It had a wrong password, or too many wrong ones came from everywhere.
     Penalty,
 }
 
@@ -40,6 +42,8 @@ pub(super) struct Conn {
     pub(super) skip: u64,
     output: Vec<u8>,
     sent: usize,
+    /// What the login of its first unanswered request was worth, where that answer is held back.
+    pub(super) judged: Option<Verdict>,
     /// It proved that it knows the password.
     pub(super) authorised: bool,
     /// Its first unanswered request waits for something, until then.
@@ -69,6 +73,7 @@ impl Conn {
             skip: 0,
             output: Vec::new(),
             sent: 0,
+            judged: None,
             authorised: false,
             waits: None,
             waited: None,

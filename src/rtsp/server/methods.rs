@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use crate::access::Source;
 use crate::rtsp::auth::{Verdict, hex};
 use crate::rtsp::message::{Answer, Request, Status};
 use crate::rtsp::sdp;
@@ -89,27 +90,39 @@ impl PollLoop {
             return None;
         }
         let given = request.header("Authorization");
-        let patient = waited.is_none_or(|since| now.saturating_duration_since(since) < PENALTY);
-        match self.guard.wait(conn.peer, now).filter(|_| given.is_some()) {
-            Some(until) if patient => return Some(Outcome::Wait(Wait::Penalty, until)),
-            // It waited its minute, and others were before it: not even looked at.
-            Some(_) => return Some(Outcome::Answer(answer(request, Status::Unauthorized))),
-            None => {}
-        }
+        let from = Source::address(conn.peer);
         let seconds = now.saturating_duration_since(self.started).as_secs();
-        let verdict = password.login.judge(given, request.method, seconds);
-        match verdict {
-            Verdict::Good => {
-                conn.authorised = true;
-                self.guard.right(conn.peer);
-                return None;
+        // Some: it was judged, and its wait is over.
+        let verdict = if let Some(verdict) = conn.judged.take() {
+            verdict
+        } else {
+            let turn = self.throttle.turn(from, now);
+            if given.is_some() && !turn.is_zero() {
+                let patient =
+                    waited.is_none_or(|since| now.saturating_duration_since(since) < PENALTY);
+                return Some(if patient {
+                    Outcome::Wait(Wait::Penalty, now + turn)
+                } else {
+                    // It waited its minute, and others were before it: not even looked at.
+                    Outcome::Answer(answer(request, Status::Unauthorized))
+                });
             }
-            Verdict::Wrong => {
+            let verdict = password.login.judge(given, request.method, seconds);
+            if verdict == Verdict::Wrong {
                 self.wrong_logins += 1;
                 log::warn!("{}: a wrong password", conn.peer);
-                self.guard.wrong(conn.peer, now);
+                // Only this answer waits: a right login from the same address passes it.
+                if let Some(wait) = self.throttle.wrong(from, now) {
+                    conn.judged = Some(verdict);
+                    return Some(Outcome::Wait(Wait::Penalty, now + wait));
+                }
             }
-            Verdict::Missing | Verdict::Stale => {}
+            verdict
+        };
+        if verdict == Verdict::Good {
+            conn.authorised = true;
+            self.throttle.right(from);
+            return None;
         }
         let mut refusal = answer(request, Status::Unauthorized);
         for challenge in password.login.challenges(seconds, verdict == Verdict::Stale) {

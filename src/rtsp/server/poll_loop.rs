@@ -14,8 +14,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
 
+use crate::access::throttle::{STREAMS, Throttle};
 use crate::rtsp::feed::{Feed, Wake};
-use crate::rtsp::guard::Guard;
 use crate::rtsp::message::{self, Answer, Item};
 use crate::rtsp::ring::Place;
 use crate::rtsp::rtp;
@@ -72,7 +72,7 @@ pub(super) struct PollLoop {
     next_conn: u64,
     pub(super) sessions: Vec<Session>,
     askers: Vec<Asker>,
-    pub(super) guard: Guard,
+    pub(super) throttle: Throttle,
     pub(super) refused: u64,
     pub(super) wrong_logins: u64,
     rests_until: Option<Instant>,
@@ -108,7 +108,7 @@ impl PollLoop {
             next_conn: 0,
             sessions: Vec::new(),
             askers: Vec::new(),
-            guard: Guard::new(),
+            throttle: Throttle::new(STREAMS),
             refused: 0,
             wrong_logins: 0,
             rests_until: None,

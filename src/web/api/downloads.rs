@@ -25,7 +25,7 @@ pub(in crate::web) fn ticket(asked: &Asked<'_>) -> Answer {
             return Err(Problem::new(403, "not-by-token", message, hint));
         }
         let password = password.ok_or(LoginError::WrongPassword)?;
-        camera.login().check_password(asked.asking.peer, &password)?;
+        camera.login().check_password(asked.source(), &password)?;
     }
     let ticket = downloads::ticket(camera, asked.id(), &name)?;
     Ok(reply::json(&json!({ "ticket": ticket })))

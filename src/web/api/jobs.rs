@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::web::clients::Presence;
 use crate::web::problem::Problem;
 use crate::web::reply;
 use crate::web::routes::{Answer, Asked};
@@ -22,7 +23,9 @@ pub(in crate::web) fn one(asked: &Asked<'_>) -> Answer {
         }
         None => None,
     };
-    match asked.context.camera.jobs().get(asked.id(), since, wait) {
+    // One that has closed its half gets what is known now: most likely it is gone.
+    let here = || asked.client.presence() == Presence::Here;
+    match asked.context.camera.jobs().get_while(asked.id(), since, wait, here) {
         Some(job) => Ok(reply::json(&job)),
         None => Err(Problem::new(
             404,

@@ -25,6 +25,9 @@ fn call_of<'a>(asked: &'a Asked<'_>) -> Result<Call<'a>, Problem> {
 fn soap(answered: Answered) -> Reply {
     let kind = "application/soap+xml; charset=utf-8";
     let mut answer = reply::bytes(answered.status, kind, answered.body.into_bytes());
+    if let Some(seconds) = answered.retry_after {
+        answer = reply::with(answer, "Retry-After", &seconds.to_string());
+    }
     for challenge in answered.challenges {
         answer = reply::with(answer, "WWW-Authenticate", &challenge);
     }

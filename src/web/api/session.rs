@@ -42,7 +42,7 @@ pub(in crate::web) fn password(asked: &Asked<'_>) -> Answer {
     let (current, password) = asked.pair(current, "password|new|new_password")?;
     let password = password.unwrap_or_default();
     let login = asked.context.camera.login();
-    let opened = login.change(asked.asking.peer, &current, &password)?;
+    let opened = login.change(asked.source(), &current, &password)?;
     log::info!("the password was changed from {}; all sessions ended", asked.asking.peer);
     Ok(opened_reply(&opened))
 }
@@ -52,7 +52,9 @@ fn opened_reply(opened: &Opened) -> Reply {
     reply::with(answer, "Set-Cookie", &cookie(&opened.cookie, LIFETIME.as_secs()))
 }
 
-/// The page has no TLS, so `Secure` would only keep the cookie away.
+/// The page has no TLS, so `Secure` would only keep the cookie away. Without a Path it belongs to the
+/// folder of the login as the browser sees it: so two cameras behind one proxy, each below a path of
+/// its own, do not take each other's session.
 fn cookie(value: &str, seconds: u64) -> String {
-    format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict")
+    format!("{COOKIE}={value}; Max-Age={seconds}; HttpOnly; SameSite=Strict")
 }

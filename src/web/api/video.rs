@@ -1,14 +1,20 @@
 //! The camera's streams: their state, the last key frame, a live view, their login.
 
+use std::io::{self, ErrorKind, Read};
+use std::time::{Duration, Instant};
+
 use crate::camera::login::Caller;
 use crate::camera::video;
 use crate::rtsp::client::Form;
+use crate::web::clients::{Client, Presence};
 use crate::web::problem::Problem;
 use crate::web::reply;
 use crate::web::routes::{Answer, Asked};
 
 /// The stream that is shown where none is named.
 const USUAL: &str = "mainstream";
+/// A live view without a picture for so long ends: the page asks again.
+const NO_PICTURE: Duration = Duration::from_secs(60);
 
 pub(in crate::web) fn show(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&video::document(&asked.context.camera)))
@@ -34,7 +40,31 @@ pub(in crate::web) fn live(asked: &Asked<'_>) -> Answer {
     if asked.asking.method == "HEAD" {
         return Ok(reply::bytes(200, &view.media_type, Vec::new()));
     }
-    Ok(reply::endless(&view.media_type, Box::new(view.body)))
+    let body = WhileHere { body: view.body, client: asked.client.clone() };
+    Ok(reply::endless(&view.media_type, Box::new(body)))
+}
+
+/// A live view that ends when nobody takes it any more, also while no picture comes.
+struct WhileHere<B> {
+    body: B,
+    client: Client,
+}
+
+impl<B: Read> Read for WhileHere<B> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let began = Instant::now();
+        loop {
+            match self.body.read(buf) {
+                // No picture within client::LOOK.
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    if self.client.presence() == Presence::Gone || began.elapsed() > NO_PICTURE {
+                        return Err(ErrorKind::TimedOut.into());
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
 }
 
 /// The streams' password, to one who has typed the page's again.
@@ -46,6 +76,6 @@ pub(in crate::web) fn login(asked: &Asked<'_>) -> Answer {
         return Err(Problem::new(403, "not-by-token", message, hint));
     }
     let camera = &asked.context.camera;
-    camera.login().check_password(asked.asking.peer, &password)?;
+    camera.login().check_password(asked.source(), &password)?;
     Ok(reply::json(&video::login(camera)?))
 }

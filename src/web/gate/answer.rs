@@ -67,8 +67,8 @@ impl Refusal {
                 403,
                 "Forbidden",
                 "foreign-host",
-                "Open the camera by its IP address or its .local name, or add this name to the \
-                 settings.",
+                "Open the camera by its IP address or its .local name, or add this name under \
+                 Settings, Host names.",
             ),
             Refusal::Method => {
                 (405, "Method Not Allowed", "method-not-allowed", "Use GET or HEAD.")
@@ -155,6 +155,14 @@ impl Explain for Refusal {
 /// The answer of `/healthz`: that the gate lives, and nothing else.
 pub fn healthy(head_only: bool) -> Vec<u8> {
     response(200, "OK", "text/plain", "", "ok", head_only)
+}
+
+/// [`Refusal::ForeignHost`] for a person: this page.
+pub fn foreign_host(html: &str, head_only: bool) -> Vec<u8> {
+    let more = "Content-Security-Policy: default-src 'none'; base-uri 'none'; form-action 'none'; \
+                frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\nVary: Accept, \
+                Accept-Language\r\n";
+    response(403, "Forbidden", "text/html", more, html, head_only)
 }
 
 fn response(

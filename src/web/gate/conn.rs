@@ -5,12 +5,14 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::time::Instant;
 
+use crate::web::clients::{Clients, Ticket};
 use crate::web::gate::answer::{self, Refusal};
-use crate::web::gate::head::{self, Head, HeadBuffer, Version};
+use crate::web::gate::forward::Added;
+use crate::web::gate::head::{self, Head, HeadBuffer, Header, Version};
 use crate::web::gate::relay::{Relay, Step, is_later};
 use crate::web::gate::spool::Verdict;
 use crate::web::gate::table::{Seat, Stage};
-use crate::web::gate::{Limits, Shared, count, forward, host};
+use crate::web::gate::{ForeignHost, Limits, Shared, count, forward, host};
 
 /// Who leaves has this many times `leave_time` in all, however much it still sends.
 const LEAVE_TIMES: u32 = 5;
@@ -33,9 +35,9 @@ pub(super) enum Phase {
     /// The head arrives.
     Head(HeadBuffer),
     /// The body arrives behind the rewritten head, until `whole` bytes are there.
-    Body { request: Vec<u8>, whole: usize, until: Instant },
+    Body { client: Ticket, request: Vec<u8>, whole: usize, until: Instant },
     /// The whole request waits for a place.
-    Queued { request: Vec<u8>, since: Instant, half_closed: bool },
+    Queued { client: Ticket, request: Vec<u8>, since: Instant, half_closed: bool },
     /// tiny_http has it.
     Served(Box<Relay>),
     /// The gate's own answer goes out.
@@ -67,6 +69,7 @@ pub(super) struct Around<'a> {
     pub(super) limits: &'a Limits,
     pub(super) shared: &'a Shared,
     pub(super) key: &'a str,
+    pub(super) clients: &'a Clients,
     pub(super) now: Instant,
 }
 
@@ -178,7 +181,7 @@ impl Conn {
             return self.drop_it(around);
         }
         match &mut self.phase {
-            Phase::Served(relay) => relay.half_closed = true,
+            Phase::Served(relay) => relay.note_half_closed(around.now),
             Phase::Queued { half_closed, .. } => *half_closed = true,
             _ => {}
         }
@@ -231,9 +234,11 @@ impl Conn {
             },
             Phase::Body { request, whole, .. } => {
                 request.extend_from_slice(piece);
-                if request.len() >= *whole {
-                    let request = std::mem::take(request);
-                    self.enqueue(request, around);
+                if request.len() >= *whole
+                    && let Phase::Body { client, request, .. } =
+                        std::mem::replace(&mut self.phase, Phase::Closed)
+                {
+                    self.enqueue(client, request, around);
                 }
             }
             _ => {}
@@ -245,10 +250,12 @@ impl Conn {
         // An answer to HEAD must have no body, even if the rest of the head is wrong.
         self.head_only = head.starts_with(b"HEAD ");
         let head = head::parse(head)?;
-        // Only HTTP/1.0 may come without a Host, and no browser speaks that.
-        if head.host.is_some_and(|name| !host::is_ours(name, &around.shared.hosts())) {
-            return Err(Refusal::ForeignHost);
-        }
+        let host = match head.host {
+            Some(name) if host::is_ours(name, &around.shared.hosts()) => name.to_owned(),
+            Some(name) => return self.refuse_name(name, &head, around),
+            // Only HTTP/1.0 comes without one, and no browser speaks that.
+            None => self.own_address(),
+        };
         let reads = matches!(head.method, "GET" | "HEAD");
         let length = head.content_length.unwrap_or(0);
         if reads && length > 0 {
@@ -283,11 +290,14 @@ impl Conn {
             .filter(|&bytes| bytes <= around.limits.body_bytes)
             .ok_or(Refusal::BodyTooLarge)?;
 
-        let mut request = forward::request(&head, self.peer, around.key, length);
+        let client = around.clients.enter();
+        let added =
+            Added { peer: self.peer, host: &host, number: client.number(), key: around.key };
+        let mut request = forward::request(&head, &added, length);
         let whole = request.len() + length;
         request.extend(rest.iter().take(length));
         if request.len() == whole {
-            self.enqueue(request, around);
+            self.enqueue(client, request, around);
             return Ok(());
         }
         if head.expects_continue && head.version == Version::Http11 && rest.is_empty() {
@@ -296,11 +306,43 @@ impl Conn {
             let _ = self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         let until = around.now + around.limits.body_time;
-        self.phase = Phase::Body { request, whole, until };
+        self.phase = Phase::Body { client, request, whole, until };
         Ok(())
     }
 
-    fn enqueue(&mut self, request: Vec<u8>, around: &Around<'_>) {
-        self.phase = Phase::Queued { request, since: around.now, half_closed: false };
+    /// Our address on this connection, as a Host names it.
+    fn own_address(&self) -> String {
+        let address = self.stream.local_addr();
+        address.map_or_else(|_| "localhost".to_owned(), |a| host::of_address(a.ip(), a.port()))
+    }
+
+    /// The Host is none of ours: a program gets the error, a person a page that says what to do.
+    fn refuse_name(
+        &mut self,
+        name: &str,
+        head: &Head<'_>,
+        around: &Around<'_>,
+    ) -> Result<(), Refusal> {
+        let reads = matches!(head.method, "GET" | "HEAD");
+        let value = |name: &str| {
+            let found = head.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name));
+            found.map(Header::text).unwrap_or_default()
+        };
+        let Some(page) =
+            around.shared.foreign.filter(|_| reads && value("Accept").contains("text/html"))
+        else {
+            return Err(Refusal::ForeignHost);
+        };
+        let address = self.own_address();
+        let html =
+            page(&ForeignHost { name, address: &address, languages: &value("Accept-Language") });
+        log::debug!("{} refused: {}", self.peer, Refusal::ForeignHost);
+        count(&around.shared.refused);
+        self.answer(answer::foreign_host(&html, self.head_only), around);
+        Ok(())
+    }
+
+    fn enqueue(&mut self, client: Ticket, request: Vec<u8>, around: &Around<'_>) {
+        self.phase = Phase::Queued { client, request, since: around.now, half_closed: false };
     }
 }

@@ -13,11 +13,14 @@ use crate::web::gate::head::Head;
 
 /// The client's address, as the gate saw it; the only header that tells who asks.
 pub const PEER: &str = "X-Mi360d-Peer";
+/// The number under which [`Clients`](crate::web::clients::Clients) knows the client.
+pub const NUMBER: &str = "X-Mi360d-Number";
 /// What proves that a request came through the gate (see [`Door`](crate::web::backend::Door)).
 pub const KEY: &str = "X-Mi360d-Key";
 
 /// Headers that concern only this connection, or that a client could use to seem someone else.
-const DROPPED: [&str; 13] = [
+const DROPPED: [&str; 14] = [
+    "Host",
     "Connection",
     "Keep-Alive",
     "Proxy-Connection",
@@ -35,25 +38,44 @@ const DROPPED: [&str; 13] = [
 /// The same, by the beginning of the name.
 const DROPPED_PREFIXES: [&str; 2] = ["X-Mi360d-", "X-Forwarded-"];
 
-/// The head that tiny_http gets instead of the client's; `room` bytes are kept free for the body.
-pub fn request(head: &Head<'_>, peer: IpAddr, key: &str, room: usize) -> Vec<u8> {
-    use std::fmt::Write as _;
+/// What the gate adds to a head.
+#[derive(Clone, Copy, Debug)]
+pub struct Added<'a> {
+    /// The client's address.
+    pub peer: IpAddr,
+    /// The host that was asked, or our own address on its connection.
+    pub host: &'a str,
+    /// The client's number.
+    pub number: u64,
+    /// The door's key.
+    pub key: &'a str,
+}
 
-    let mut text = String::with_capacity(
+/// The head that tiny_http gets instead of the client's; `room` bytes are kept free for the body.
+pub fn request(head: &Head<'_>, added: &Added<'_>, room: usize) -> Vec<u8> {
+    use std::io::Write as _;
+
+    let mut out = Vec::with_capacity(
         256 + head.target.len()
             + head.headers.iter().map(|h| h.name.len() + h.value.len() + 4).sum::<usize>()
             + room,
     );
-    // Writing into a String cannot fail.
-    let _ = write!(text, "{} {} {}\r\n", head.method, head.target, head.version.as_str());
+    let Added { peer, host, number, key } = added;
+    // Writing into memory cannot fail.
+    let _ = write!(out, "{} {} {}\r\n", head.method, head.target, head.version.as_str());
+    let _ = write!(out, "Host: {host}\r\n");
     for header in head.headers.iter().filter(|h| !is_dropped(h.name) && !is_named(head, h.name)) {
-        let _ = write!(text, "{}: {}\r\n", header.name, header.value);
+        let _ = write!(out, "{}: ", header.name);
+        // tiny_http takes plain ASCII only, and no handler reads what is none.
+        out.extend(header.value.iter().map(|&byte| if byte.is_ascii() { byte } else { b'?' }));
+        out.extend_from_slice(b"\r\n");
     }
     if let Some(length) = head.content_length {
-        let _ = write!(text, "Content-Length: {length}\r\n");
+        let _ = write!(out, "Content-Length: {length}\r\n");
     }
-    let _ = write!(text, "Connection: close\r\n{PEER}: {peer}\r\n{KEY}: {key}\r\n\r\n");
-    text.into_bytes()
+    let _ = write!(out, "Connection: close\r\n{PEER}: {peer}\r\n{NUMBER}: {number}\r\n");
+    let _ = write!(out, "{KEY}: {key}\r\n\r\n");
+    out
 }
 
 fn is_dropped(name: &str) -> bool {
@@ -63,16 +85,12 @@ fn is_dropped(name: &str) -> bool {
         })
 }
 
-/// Whether a Connection line names this header as one for this connection only. Host stays in
-/// any case: it was checked.
+/// Whether a Connection line names this header as one for this connection only.
 fn is_named(head: &Head<'_>, name: &str) -> bool {
-    !name.eq_ignore_ascii_case("Host")
-        && head
-            .headers
-            .iter()
-            .filter(|h| h.name.eq_ignore_ascii_case("Connection"))
-            .flat_map(|h| h.value.split(','))
-            .any(|named| named.trim_matches([' ', '\t']).eq_ignore_ascii_case(name))
+    let lines = head.headers.iter().filter(|h| h.name.eq_ignore_ascii_case("Connection"));
+    lines
+        .flat_map(|h| h.value.split(|&b| b == b','))
+        .any(|named| named.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
 }
 
 /// What to do with the first bytes of a response.
@@ -127,14 +145,17 @@ mod tests {
             b"POST /a HTTP/1.1\r\nHost: cam.local\r\nX-MI360D-Peer: 127.0.0.1\r\n\
               X-Forwarded-For: 127.0.0.1\r\nForwarded: for=127.0.0.1\r\nX-Real-Ip: 127.0.0.1\r\n\
               Connection: keep-alive, X-Once, Host\r\nX-Once: 1\r\nUpgrade: websocket\r\n\
-              TE: trailers\r\nExpect: 100-continue\r\nContent-Length: 007\r\nCookie: a=b\r\n\r\n",
+              TE: trailers\r\nExpect: 100-continue\r\nContent-Length: 007\r\nCookie: a=\xfc\r\n\r\n",
         )
         .unwrap();
-        let bytes = request(&head, "10.0.0.9".parse().unwrap(), "secret", 7);
+        let peer = "10.0.0.9".parse().unwrap();
+        let added = Added { peer, host: "cam.local", number: 3, key: "secret" };
+        let bytes = request(&head, &added, 7);
         assert_eq!(
             String::from_utf8(bytes).unwrap(),
-            "POST /a HTTP/1.1\r\nHost: cam.local\r\nCookie: a=b\r\nContent-Length: 7\r\n\
-             Connection: close\r\nX-Mi360d-Peer: 10.0.0.9\r\nX-Mi360d-Key: secret\r\n\r\n"
+            "POST /a HTTP/1.1\r\nHost: cam.local\r\nCookie: a=?\r\nContent-Length: 7\r\n\
+             Connection: close\r\nX-Mi360d-Peer: 10.0.0.9\r\nX-Mi360d-Number: 3\r\n\
+             X-Mi360d-Key: secret\r\n\r\n"
         );
     }
 

@@ -2,14 +2,40 @@
 //!
 //! Without this check a page anywhere could point a name of its own at the camera's address
 //! ("DNS rebinding"), and the owner's browser would take it for the camera's own page. A Host
-//! that is an address cannot be rebound; `localhost` and `*.local` are not for sale.
+//! that is an address cannot be rebound; `localhost` and `*.local` are not for sale. Nor is a single
+//! label, nor what home routers put behind it: so the name that we announce is ours with any of
+//! these endings.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// What home routers put behind a host's name. Nobody can register a name below one of these:
+/// `home.arpa` (RFC 8375) and `internal` are reserved, `lan`, `home` and `localdomain` are no
+/// top-level domains, and `fritz.box` belongs to the maker of that router.
+const HOME: [&str; 6] = ["lan", "home", "home.arpa", "internal", "localdomain", "fritz.box"];
+
+/// Names that are the camera's.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// Whole names that the owner has set.
+    pub set: Vec<String>,
+    /// Single labels: the name that we announce, and the system's. Each counts alone, as `NAME-2`
+    /// (after a conflict on the network), and with every ending of a home router.
+    pub announced: Vec<String>,
+}
+
+/// An address as a Host names it, its port left out where it is HTTP's own.
+pub fn of_address(ip: IpAddr, port: u16) -> String {
+    let ip = match ip.to_canonical() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("[{v6}]"),
+    };
+    if port == 80 { ip } else { format!("{ip}:{port}") }
+}
 
 /// Whether `host`, the value of a Host line, is an IP address (v6 in brackets), `localhost`, a name
 /// under `.local` or one of `names`; each with or without a port, in any case, with or without
 /// the root's dot.
-pub fn is_ours(host: &str, names: &[String]) -> bool {
+pub fn is_ours(host: &str, names: &Names) -> bool {
     if let Some(rest) = host.strip_prefix('[') {
         return rest
             .split_once(']')
@@ -22,7 +48,25 @@ pub fn is_ours(host: &str, names: &[String]) -> bool {
         && (name.parse::<Ipv4Addr>().is_ok()
             || name.eq_ignore_ascii_case("localhost")
             || is_local(name)
-            || names.iter().any(|own| without_root(own).eq_ignore_ascii_case(name)))
+            || names.set.iter().any(|own| without_root(own).eq_ignore_ascii_case(name))
+            || is_announced(name, &names.announced))
+}
+
+fn is_announced(name: &str, announced: &[String]) -> bool {
+    let (label, ending) = name.split_once('.').unwrap_or((name, ""));
+    let known = ending.is_empty() || HOME.iter().any(|home| home.eq_ignore_ascii_case(ending));
+    let same = |own: &String| {
+        let rest = label.get(..own.len()).filter(|start| start.eq_ignore_ascii_case(own));
+        let rest = rest.and_then(|_| label.get(own.len()..));
+        !own.is_empty()
+            && rest.is_some_and(|rest| match rest.strip_prefix('-') {
+                Some(number) => {
+                    (1..=2).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit())
+                }
+                None => rest.is_empty(),
+            })
+    };
+    known && announced.iter().any(same)
 }
 
 /// Nothing, or a colon and a port; an empty port is the scheme's own (RFC 3986, section 3.2.3).
@@ -58,9 +102,22 @@ mod tests {
 
     use super::*;
 
+    fn names(set: &[&str], announced: &[&str]) -> Names {
+        let own = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
+        Names { set: own(set), announced: own(announced) }
+    }
+
+    #[test]
+    fn an_address_is_named_as_a_browser_names_it() {
+        let named = |ip: &str, port| of_address(ip.parse().unwrap(), port);
+        assert_eq!(named("192.168.1.7", 80), "192.168.1.7");
+        assert_eq!(named("::ffff:192.168.1.7", 8080), "192.168.1.7:8080");
+        assert_eq!(named("fe80::1", 8360), "[fe80::1]:8360");
+    }
+
     #[test]
     fn addresses_and_own_names_are_ours() {
-        let names = ["Door-Cam.example".to_owned(), "cam.".to_owned()];
+        let names = names(&["Door-Cam.example", "cam."], &["mi360-ab12"]);
         for host in [
             "192.168.1.7",
             "192.168.1.7:8080",
@@ -74,6 +131,12 @@ mod tests {
             "door-cam.example.",
             "cam",
             "cam:",
+            "mi360-ab12",
+            "MI360-AB12.lan:8080",
+            "mi360-ab12.home.arpa",
+            "mi360-ab12.fritz.box.",
+            "mi360-ab12-2.lan",
+            "mi360-ab12.Home",
         ] {
             assert!(is_ours(host, &names), "{host}");
         }
@@ -81,7 +144,7 @@ mod tests {
 
     #[test]
     fn foreign_names_and_disguises_are_not() {
-        let names = ["cam.example".to_owned()];
+        let names = names(&["cam.example"], &["mi360-ab12", ""]);
         for host in [
             "",
             ".",
@@ -110,6 +173,17 @@ mod tests {
             "cam.example..",
             "cam.example ",
             "localhost, evil.com",
+            "cam",
+            "router.lan",
+            "evil",
+            "mi360-ab12.com",
+            "mi360-ab12.evil.lan",
+            "x.mi360-ab12.lan",
+            "mi360-ab12.lan.evil.com",
+            "mi360-ab12-x.lan",
+            "mi360-ab12-123.lan",
+            "mi360-ab123.lan",
+            "-2.lan",
         ] {
             assert!(!is_ours(host, &names), "{host:?}");
         }
@@ -118,9 +192,10 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_answered_and_a_foreign_ending_is_never_ours(text in "\\PC{0,40}") {
-            let _ = is_ours(&text, &[]);
+            let own = names(&[], &["mi360-ab12"]);
+            let _ = is_ours(&text, &own);
             let foreign = format!("{text}.evil.com");
-            prop_assert!(!is_ours(&foreign, &[]));
+            prop_assert!(!is_ours(&foreign, &own));
         }
     }
 }

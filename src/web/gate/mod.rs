@@ -43,6 +43,7 @@ use std::time::Duration;
 
 use crate::error::Explain;
 use crate::web::backend::Door;
+use crate::web::gate::host::Names;
 
 /// The gate thread's stack in bytes: its buffers are on the heap, and it calls nothing deep.
 const STACK: usize = 128 * 1024;
@@ -80,6 +81,9 @@ pub struct Limits {
     pub patience: Duration,
     /// How long a client may take none of its answer. 20 s.
     pub write_stall: Duration,
+    /// How long an answer that has begun may pause when its client has closed its half: then it is
+    /// gone. 5 s. While bytes go out, the first one tells.
+    pub half_closed: Duration,
     /// How long tiny_http may give no byte. 120 s: longer than any `?wait=`, and than an erase.
     pub backend_silence: Duration,
     /// How long one request may be served in all. 1 h: a whole chip at 5 KiB/s.
@@ -108,6 +112,7 @@ impl Default for Limits {
             queue_time: Duration::from_secs(10),
             patience: Duration::from_secs(1),
             write_stall: Duration::from_secs(20),
+            half_closed: Duration::from_secs(5),
             backend_silence: Duration::from_secs(120),
             total_time: Duration::from_secs(3600),
             leaving: 32,
@@ -117,6 +122,20 @@ impl Default for Limits {
     }
 }
 
+/// A person's request by a name that is none of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct ForeignHost<'a> {
+    /// The name, as the browser sent it.
+    pub name: &'a str,
+    /// Our address on this connection, by which the page opens.
+    pub address: &'a str,
+    /// The browser's Accept-Language.
+    pub languages: &'a str,
+}
+
+/// The HTML for such a request.
+pub type ForeignPage = fn(&ForeignHost<'_>) -> String;
+
 /// What [`Gate::start`] needs.
 #[derive(Debug)]
 pub struct GateConfig {
@@ -125,7 +144,9 @@ pub struct GateConfig {
     /// Where tiny_http listens.
     pub door: Door,
     /// Host names that are the camera's, besides addresses, `localhost` and `*.local`.
-    pub hosts: Vec<String>,
+    pub hosts: Names,
+    /// Makes the page for a person who came by another name; without it, all get the error as JSON.
+    pub foreign: Option<ForeignPage>,
     /// What is allowed.
     pub limits: Limits,
     /// Who takes bodies that are too large to be held.
@@ -187,7 +208,8 @@ pub struct Counters {
 #[derive(Debug, Default)]
 struct Shared {
     stop: AtomicBool,
-    hosts: Mutex<Vec<String>>,
+    hosts: Mutex<Names>,
+    foreign: Option<ForeignPage>,
     uploads: Option<Arc<dyn spool::Spool>>,
     accepted: AtomicU64,
     dropped: AtomicU64,
@@ -198,7 +220,7 @@ struct Shared {
 }
 
 impl Shared {
-    fn hosts(&self) -> MutexGuard<'_, Vec<String>> {
+    fn hosts(&self) -> MutexGuard<'_, Names> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -221,6 +243,7 @@ impl Gate {
         woken.set_nonblocking(true).map_err(GateError::Wake)?;
         let shared = Arc::new(Shared {
             hosts: Mutex::new(config.hosts),
+            foreign: config.foreign,
             uploads: config.uploads,
             ..Shared::default()
         });
@@ -246,7 +269,7 @@ pub struct Hosts(Arc<Shared>);
 
 impl Hosts {
     /// Replaces the names; the next request is judged by these.
-    pub fn set(&self, hosts: Vec<String>) {
+    pub fn set(&self, hosts: Names) {
         *self.0.hosts() = hosts;
     }
 }

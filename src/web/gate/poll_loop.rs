@@ -124,8 +124,13 @@ impl PollLoop {
 
     /// The connections, and beside them what their steps need.
     fn parts(&mut self, now: Instant) -> (&mut Vec<Conn>, &mut [u8], Around<'_>) {
-        let around =
-            Around { limits: &self.limits, shared: &self.shared, key: self.door.key(), now };
+        let around = Around {
+            limits: &self.limits,
+            shared: &self.shared,
+            key: self.door.key(),
+            clients: self.door.clients(),
+            now,
+        };
         (&mut self.conns, &mut self.scratch, around)
     }
 
@@ -231,9 +236,13 @@ impl PollLoop {
             };
             let (conns, scratch, around) = self.parts(now);
             let Some(conn) = conns.get_mut(index) else { return };
-            if let Phase::Queued { request, half_closed, .. } = &mut conn.phase {
-                let mut relay = Relay::new(backend, std::mem::take(request), now);
-                relay.half_closed = *half_closed;
+            if let Phase::Queued { client, request, half_closed, .. } =
+                std::mem::replace(&mut conn.phase, Phase::Closed)
+            {
+                let mut relay = Relay::new(client, backend, request, now);
+                if half_closed {
+                    relay.note_half_closed(now);
+                }
                 conn.phase = Phase::Served(Box::new(relay));
                 conn.step(scratch, &around);
             }
@@ -392,7 +401,7 @@ fn interest(conn: &Conn) -> (Option<PollFlags>, Option<PollFlags>) {
             } else {
                 PollFlags::POLLIN
             };
-            ((!relay.half_closed).then_some(RDHUP), Some(backend))
+            ((!relay.is_half_closed()).then_some(RDHUP), Some(backend))
         }
         Phase::Closed => (None, None),
     }

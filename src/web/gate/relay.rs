@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use crate::web::clients::Ticket;
 use crate::web::gate::Limits;
 use crate::web::gate::answer::Refusal;
 use crate::web::gate::forward::{self, ResponseStart};
@@ -30,6 +31,8 @@ pub(super) enum Step {
 /// One request that is being served.
 #[derive(Debug)]
 pub(super) struct Relay {
+    /// Tells the handler whether the client is still there.
+    client: Ticket,
     backend: UnixStream,
     /// The request, and how much of it tiny_http has.
     request: Vec<u8>,
@@ -42,7 +45,7 @@ pub(super) struct Relay {
     /// tiny_http has said all.
     ended: bool,
     /// The client has closed its half.
-    pub(super) half_closed: bool,
+    half_closed: bool,
     started: Instant,
     /// The last time the side that is waited for did something.
     moved: Instant,
@@ -50,8 +53,9 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    pub(super) fn new(backend: UnixStream, request: Vec<u8>, now: Instant) -> Self {
+    pub(super) fn new(client: Ticket, backend: UnixStream, request: Vec<u8>, now: Instant) -> Self {
         Self {
+            client,
             backend,
             request,
             written: 0,
@@ -70,6 +74,20 @@ impl Relay {
         &self.backend
     }
 
+    /// Whether the client has closed its half.
+    pub(super) fn is_half_closed(&self) -> bool {
+        self.half_closed
+    }
+
+    /// The client has closed its half.
+    pub(super) fn note_half_closed(&mut self, now: Instant) {
+        if !self.half_closed {
+            self.half_closed = true;
+            self.moved = now;
+            self.client.half_closed();
+        }
+    }
+
     /// Whether bytes lie ready for the client.
     pub(super) fn waits_for_client(&self) -> bool {
         self.head_done && self.taken < self.pending.len()
@@ -82,8 +100,11 @@ impl Relay {
 
     /// When it is given up unless something moves.
     pub(super) fn deadline(&self, limits: &Limits) -> Instant {
-        let patience =
-            if self.waits_for_client() { limits.write_stall } else { limits.backend_silence };
+        let patience = match (self.waits_for_client(), self.half_closed && self.head_done) {
+            (true, _) => limits.write_stall,
+            (false, true) => limits.half_closed,
+            (false, false) => limits.backend_silence,
+        };
         (self.moved + patience).min(self.started + limits.total_time)
     }
 

@@ -7,6 +7,8 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use crate::access::network;
+
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -45,9 +47,10 @@ pub fn make_room(
     per_address: usize,
 ) -> Option<usize> {
     let unfinished = |seat: &&Seat| seat.stage == Stage::Unfinished;
-    let own = seats.iter().filter(unfinished).filter(|seat| seat.peer == newcomer).count();
+    let same = |seat: &Seat| network(seat.peer) == network(newcomer);
+    let own = seats.iter().filter(unfinished).filter(|seat| same(seat)).count();
     if !newcomer.is_loopback() && own >= per_address {
-        return oldest(seats, |seat| seat.stage == Stage::Unfinished && seat.peer == newcomer);
+        return oldest(seats, |seat| seat.stage == Stage::Unfinished && same(seat));
     }
     if seats.iter().filter(unfinished).count() >= total {
         return oldest(seats, |seat| seat.stage == Stage::Unfinished);
@@ -164,6 +167,10 @@ mod tests {
         assert_eq!(make_room(&seats, LAN, 64, 2), Some(2));
         assert_eq!(make_room(&seats, OTHER, 64, 2), None);
         assert_eq!(make_room(&seats, LAN, 64, 3), None);
+        let v6 = |last: u16| IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, last]);
+        let network =
+            self::seats(&[(v6(1), 0, Stage::Unfinished, 0), (v6(2), 1, Stage::Unfinished, 0)]);
+        assert_eq!(make_room(&network, v6(3), 64, 2), Some(0), "a whole /64 is one address");
     }
 
     #[test]

@@ -86,7 +86,7 @@ function downloadDialog(set, wanted) {
       const name = select.value;
       const password = name === "redacted.bin" ? undefined : input.value;
       const { ticket } = await api("POST", `/backups/${set.id}/download`, { name, password }, { quiet: true });
-      h("a", { href: "/api/v1/downloads/" + ticket, download: "" }).click();
+      h("a", { href: "api/v1/downloads/" + ticket, download: "" }).click();
       element.close();
       say(t("download.begun"));
     }, { more: closer(t("cancel")) }));

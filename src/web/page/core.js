@@ -95,7 +95,7 @@ async function api(method, path, body, options = {}) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch("/api/v1" + path, {
+    response = await fetch("api/v1" + path, {
       method, headers, signal: options.signal, cache: "no-store",
       body: body === undefined ? undefined : JSON.stringify(body),
     });
@@ -285,13 +285,14 @@ function bar() {
   return whole;
 }
 
-/** A step in this language; "writing KERNEL" is a step and a name. */
-function stepName(step) {
-  const [, words, part] = /^(.*?)( [A-Z]+)?$/.exec(step);
-  return (T["step." + words] ?? sentence(words).slice(0, -1)) + (part ?? "");
+/** A job's step in this language, with its partition's name. */
+function stepName(job) {
+  const words = T["step." + job.step_code];
+  if (!words) return sentence(job.step).slice(0, -1);
+  return words + (job.partition ? " " + job.partition : "");
 }
 
 function stepWords(job) {
-  const step = stepName(job.step);
+  const step = stepName(job);
   return job.blocks ? `${step}, ${Math.floor(100 * job.block / job.blocks)} %` : step;
 }

@@ -82,7 +82,7 @@ async function chooseStep(steps, signal) {
 function upload(file, part, signal) {
   return new Promise((done, failed) => {
     const request = new XMLHttpRequest();
-    request.open("POST", "/api/v1/images");
+    request.open("POST", "api/v1/images");
     request.setRequestHeader("X-CSRF-Token", csrf);
     request.setRequestHeader("X-Filename", encodeURIComponent(file.name));
     request.setRequestHeader("Content-Type", "application/octet-stream");
@@ -239,7 +239,7 @@ async function watchFlash(steps, job, signal) {
   fill(steps, sheet);
   let step = "";
   job = await follow(job, (news) => {
-    words.textContent = stepName(news.step);
+    words.textContent = stepName(news);
     count.textContent = news.blocks ? t("flash.blocks", { block: news.block, blocks: news.blocks }) : "";
     if (news.blocks) progress.value = news.block / news.blocks;
     map.update(states(news.cells));
@@ -301,7 +301,7 @@ async function comeBack(before, left, job) {
     const seconds = Math.round((Date.now() - began) / 1000);
     left.textContent = String(Math.max(0, 90 - seconds));
     // This session lives in the memory of the camera that goes: when it is unknown, the new one is there.
-    const status = await fetch("/api/v1/status", { cache: "no-store", signal: AbortSignal.timeout(3000) })
+    const status = await fetch("api/v1/status", { cache: "no-store", signal: AbortSignal.timeout(3000) })
       .then((answer) => answer.status, () => 0);
     if (status === 401) break;
     if (seconds === 90) left.replaceWith(h("p", { role: "status" }, t("reboot.long")));

@@ -51,7 +51,7 @@ function backupAnswer({ backup, newest_backup: newest }) {
   switch (backup.state) {
     case "waiting": return answer(title, "wait", t("underway"), t("backup.waiting"));
     case "running": return answer(title, "wait", t("underway"),
-      `${stepName(backup.step)}, ${backup.total
+      `${stepName(backup)}, ${backup.total
         ? Math.floor(100 * backup.done / backup.total) : 0} %`);
     case "failed": return answer(title, "bad", t("none"), sentence(told(backup.code, backup.message)));
     case "off": return answer(title, "wait", t("off"), t("backup.off"));

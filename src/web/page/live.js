@@ -132,7 +132,7 @@ async function play(video, name, signal, tell) {
   while (!signal.aborted) {
     try {
       tell("waiting");
-      const answer = await fetch("/api/v1/live?stream=" + encodeURIComponent(name), { signal, cache: "no-store" });
+      const answer = await fetch("api/v1/live?stream=" + encodeURIComponent(name), { signal, cache: "no-store" });
       if (!answer.ok) {
         const { error } = await answer.json();
         if (answer.status === 401) showDoor(error);
@@ -195,7 +195,7 @@ function heard(target, event, signal) {
 
 /** The last key frame as a JPEG; where the browser cannot read it, as the camera gives it. */
 async function keepPicture(name) {
-  const answer = await fetch("/api/v1/snapshot?stream=" + encodeURIComponent(name), { cache: "no-store" });
+  const answer = await fetch("api/v1/snapshot?stream=" + encodeURIComponent(name), { cache: "no-store" });
   if (!answer.ok) throw new Refused(answer.status, (await answer.json()).error);
   const film = await answer.blob();
   const still = await stillOf(film).catch(() => null);

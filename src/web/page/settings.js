@@ -272,7 +272,7 @@ async function uninstallSection(signal) {
     h("div.scroll", { tabindex: "0" }, h("table", null, h("thead", null, h("tr", null, ["path", "what", "fate"].map((key) =>
       h("th", { scope: "col" }, t("uninstall." + key))))),
     h("tbody", null, changes.map((change) => h("tr", null, h("td.mono", null, change.path),
-      h("td", null, T["thing." + change.what] ?? change.what), h("td", null, t("fate." + change.fate))))))),
+      h("td", null, T["thing." + change.thing] ?? change.what), h("td", null, t("fate." + change.fate))))))),
     element);
   return section;
 }
