@@ -20,6 +20,7 @@
 //! | [`update`] | a newer mi360d: whole, by whom, switched, taken back |
 //! | [`services`] | the hacks: found, supervised, configured, shown |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
+//! | [`vendor`] | the stock firmware's own services, as we speak to them |
 //! | [`rtsp`] | the RTSP server, a process of its own |
 //! | [`web`] | requests become calls of [`camera`], answers become JSON |
 //! | [`cli`] | the same for a terminal |
@@ -45,4 +46,5 @@ pub mod rtsp;
 pub mod services;
 pub mod sys;
 pub mod update;
+pub mod vendor;
 pub mod web;

@@ -98,6 +98,8 @@ pub struct Assembler {
     /// A break has been counted and nothing has gone out since.
     in_break: bool,
     began: bool,
+    /// The source says what it lost.
+    told: bool,
     continuity264: h264::Continuity,
     continuity265: h265::Continuity,
     losses: Losses,
@@ -122,6 +124,7 @@ impl Assembler {
             waits_for_key: true,
             in_break: false,
             began: false,
+            told: false,
             continuity264: h264::Continuity::default(),
             continuity265: h265::Continuity::default(),
             losses: Losses::default(),
@@ -169,6 +172,28 @@ impl Assembler {
         self.cut_at = Some(self.buffer.len());
     }
 
+    /// Takes one whole access unit of a source that says itself what it lost: nothing is guessed
+    /// from the numbers of pictures. `lost` says that something is missing before this one.
+    pub fn whole(
+        &mut self,
+        bytes: &[u8],
+        now: u64,
+        lost: bool,
+        sink: &mut dyn FnMut(&Picture<'_>),
+    ) {
+        self.forget_bytes();
+        if lost {
+            self.count_break();
+        }
+        self.told = true;
+        self.feed(bytes, now, sink);
+        self.close_unit(self.buffer.len());
+        self.judge(true, sink);
+        self.release(sink);
+        self.told = false;
+        self.forget_bytes();
+    }
+
     /// The writer is gone: what is not whole never will be. That its last picture is whole cannot
     /// be known, so it goes with it, and is no loss of the pipe's.
     pub fn writer_gone(&mut self) {
@@ -183,12 +208,17 @@ impl Assembler {
         self.forget_input();
     }
 
-    fn forget_input(&mut self) {
+    fn forget_bytes(&mut self) {
         self.buffer.clear();
+        self.buffer.shrink_to(2 * ROOM);
         self.scanned = 0;
         self.open = None;
         self.building = Building::default();
         self.cut_at = None;
+    }
+
+    fn forget_input(&mut self) {
+        self.forget_bytes();
         self.waits_for_key = true;
         self.continuity264.reset();
         self.continuity265.reset();
@@ -387,6 +417,7 @@ impl Assembler {
             }
             Header::H265(order, sps) => self.continuity265.missing(key, order, sps),
         });
+        let missing = if self.told { missing.map(|_| false) } else { missing };
         if self.building.has_slice {
             self.building.next_from.get_or_insert(unit_index);
             // What stands before a gap may have been cut itself.

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::assemble::{Losses, Picture};
 use super::clock::Clock;
@@ -14,11 +14,15 @@ use super::frame::Frame;
 use super::params::Params;
 use super::ring::{Ring, Room};
 use super::stats::{Lost, StreamStats, Writer};
+use crate::vendor::frames;
 
 /// What is measured in, in microseconds.
 const WINDOW: u64 = 2_000_000;
 /// So long without a picture, and the writer counts as silent: microseconds.
 const SILENT: u64 = 3_000_000;
+
+/// So long without the firmware's endpoint, and another source takes over where there is one.
+const FALLBACK: Duration = Duration::from_secs(20);
 
 /// Wakes the server's thread out of its `poll`.
 #[derive(Debug)]
@@ -62,7 +66,10 @@ pub(super) struct State {
     pub(super) epoch: u64,
     writer: Writer,
     clock: Clock,
+    last_time: u64,
     pipe: Option<usize>,
+    /// Where the pictures come from the firmware's own frames.
+    firmware: Option<Firmware>,
     lost: Lost,
     changes: u64,
     pictures: u64,
@@ -74,6 +81,13 @@ pub(super) struct State {
     window: (u64, u64, u64),
     fps: f64,
     bits_per_second: u64,
+}
+
+/// What is known of the firmware's endpoint.
+#[derive(Debug)]
+struct Firmware {
+    state: frames::State,
+    since: Instant,
 }
 
 /// One stream. See the module.
@@ -100,7 +114,9 @@ impl Feed {
             epoch: 0,
             writer: Writer::default(),
             clock: Clock::new(None),
+            last_time: 0,
             pipe: None,
+            firmware: None,
             lost: Lost::default(),
             changes: 0,
             pictures: 0,
@@ -128,13 +144,28 @@ impl Feed {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// A whole picture has come.
+    /// A whole picture has come, from a source that does not say when it was taken.
     pub(super) fn push(&self, picture: &Picture<'_>, arrived: u64) {
         let time = {
             let mut state = self.state();
             state.take_params(picture, &self.name);
-            state.clock.picture(arrived)
+            let time = state.clock.picture(arrived);
+            state.grow(time)
         };
+        self.add(picture, arrived, time);
+    }
+
+    /// A whole picture has come, which was taken at `time` of the server's clock.
+    pub(super) fn push_at(&self, picture: &Picture<'_>, arrived: u64, time: u64) {
+        let time = {
+            let mut state = self.state();
+            state.take_params(picture, &self.name);
+            state.grow(time)
+        };
+        self.add(picture, arrived, time);
+    }
+
+    fn add(&self, picture: &Picture<'_>, arrived: u64, time: u64) {
         // The copy is made without the lock.
         let frame = Arc::new(Frame::new(picture, time));
         let mut state = self.state();
@@ -149,6 +180,42 @@ impl Feed {
         if state.writer != writer {
             log::info!("stream {}: its writer is {}", self.name, words(writer));
             state.writer = writer;
+        }
+    }
+
+    /// How far it is with the firmware's endpoint of this stream.
+    pub(super) fn set_firmware(&self, new: &frames::State) {
+        let writer = match new {
+            frames::State::Missing | frames::State::NotUnderstood(_) => Writer::Missing,
+            frames::State::Connecting | frames::State::Connected => Writer::Waiting,
+            frames::State::Live => Writer::Live,
+            frames::State::Gone => Writer::Gone,
+        };
+        let mut state = self.state();
+        state.firmware = Some(Firmware { state: new.clone(), since: Instant::now() });
+        drop(state);
+        match new {
+            frames::State::NotUnderstood(fault) => {
+                log::warn!(
+                    "stream {}: the firmware's frames are not understood: {fault}",
+                    self.name
+                );
+            }
+            frames::State::Live => log::info!("stream {}: frames of the firmware", self.name),
+            _ => {}
+        }
+        self.set_writer(writer);
+    }
+
+    /// Whether the firmware's own frames are to be used. Where they are not understood, or have been
+    /// missing for long, another source may take over.
+    pub(super) fn has_firmware(&self) -> bool {
+        match &self.state().firmware {
+            Some(Firmware { state: frames::State::NotUnderstood(_), .. }) | None => false,
+            Some(Firmware { state: frames::State::Missing | frames::State::Gone, since }) => {
+                since.elapsed() < FALLBACK
+            }
+            Some(_) => true,
         }
     }
 
@@ -186,6 +253,7 @@ impl Feed {
             group: state.group,
             lost: state.lost,
             pipe: state.pipe,
+            firmware: state.firmware.as_ref().map(|firmware| firmware_words(&firmware.state)),
             held: state.ring.held(),
             viewers,
             changes: state.changes,
@@ -194,6 +262,12 @@ impl Feed {
 }
 
 impl State {
+    /// Times of a stream only grow, whichever source they are of.
+    fn grow(&mut self, time: u64) -> u64 {
+        self.last_time = time.max(self.last_time + 1);
+        self.last_time
+    }
+
     fn take_params(&mut self, picture: &Picture<'_>, name: &str) {
         let Some(known) = &self.params else {
             self.clock = Clock::new(picture.params.rate.map(super::picture::Rate::per_second));
@@ -237,6 +311,17 @@ impl State {
         } else {
             self.window = (since, pictures + 1, bytes + frame.held() as u64);
         }
+    }
+}
+
+fn firmware_words(state: &frames::State) -> String {
+    match state {
+        frames::State::Missing => "missing".to_owned(),
+        frames::State::Connecting => "connecting".to_owned(),
+        frames::State::Connected => "connected".to_owned(),
+        frames::State::Live => "live".to_owned(),
+        frames::State::Gone => "gone".to_owned(),
+        frames::State::NotUnderstood(fault) => format!("not understood: {fault}"),
     }
 }
 

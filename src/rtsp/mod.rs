@@ -12,13 +12,14 @@
 //! | [`bits`], [`picture`] | bits of parameter sets; sizes and rates; pure |
 //! | [`h264`], [`h265`] | kinds of units, parameter sets, continuity; pure |
 //! | [`annexb`], [`params`], [`assemble`] | bytes become whole pictures, or none; pure |
-//! | [`clock`] | even times from uneven arrivals; pure |
+//! | [`clock`], [`timeline`] | even times from uneven arrivals; the encoder's own times; pure |
 //! | [`frame`], [`ring`] | a picture as all share it, in RTP packets; the last ones; pure |
 //! | [`rtp`], [`sdp`], [`message`], [`transport`] | the protocols' texts and bytes; pure |
 //! | [`auth`] | logins; pure. What wrong ones cost is in [`crate::access`] |
 //! | [`fmp4`] | a frame as MP4, for the page; pure |
 //! | [`scene`] | a made-up picture where there is no camera; pure |
 //! | [`source`], `feed` | the reading thread, and what it shares with the server's |
+//! | `firmware` | the one thread that reads the firmware's own frames ([`crate::vendor::frames`]) |
 //! | [`server`] | the one thread that speaks with the network |
 //! | [`stats`], [`client`] | the state as a document; how the daemon asks for it |
 //!
@@ -35,6 +36,7 @@ pub mod client;
 pub mod clock;
 pub mod error;
 mod feed;
+mod firmware;
 pub mod fmp4;
 pub mod frame;
 pub mod h264;
@@ -49,6 +51,7 @@ pub mod sdp;
 pub mod server;
 pub mod source;
 pub mod stats;
+pub mod timeline;
 pub mod transport;
 
 pub use error::RtspError;

@@ -37,14 +37,25 @@ pub enum Source {
     Stdin,
     /// A made-up scene.
     Scene,
+    /// The firmware's own frames.
+    Frames {
+        /// The folder with the socket `control`, which may come later.
+        folder: PathBuf,
+        /// What is read where these frames are not understood.
+        fallback: Option<PathBuf>,
+    },
 }
 
 impl Source {
-    /// From the command line: `-` is standard input, `scene:` the made-up scene.
+    /// From the command line: `-` is standard input, `scene:` the made-up scene, a folder the
+    /// firmware's frames.
     pub fn from_word(word: &str) -> Source {
         match word {
             "-" => Source::Stdin,
             "scene:" => Source::Scene,
+            path if path.ends_with('/') || Path::new(path).is_dir() => {
+                Source::Frames { folder: path.into(), fallback: None }
+            }
             path => Source::Path(path.into()),
         }
     }
@@ -54,6 +65,9 @@ impl Source {
 pub(super) fn run(source: &Source, feed: &Feed) {
     let result = match source {
         Source::Path(path) => follow(path, feed),
+        Source::Frames { fallback: Some(path), .. } => follow(path, feed),
+        // The thread of all endpoints reads it.
+        Source::Frames { fallback: None, .. } => Ok(()),
         Source::Stdin => stdin(feed),
         Source::Scene => {
             scene(feed);
@@ -70,6 +84,10 @@ pub(super) fn run(source: &Source, feed: &Feed) {
 fn follow(path: &Path, feed: &Feed) -> io::Result<()> {
     let mut assembler = Assembler::new();
     while !feed.stopped() {
+        if feed.has_firmware() {
+            std::thread::sleep(LOOK);
+            continue;
+        }
         let file = match open(path) {
             Ok(file) => file,
             Err(error) => {
@@ -182,7 +200,7 @@ fn drain(
     let mut pipe = Pipe::new(file, feed);
     let mut chunk = vec![0; CHUNK];
     feed.set_writer(Writer::Waiting);
-    while !feed.stopped() {
+    while !feed.stopped() && !feed.has_firmware() {
         let mut fds = [PollFd::new(pipe.file.as_fd(), PollFlags::POLLIN)];
         let timeout = PollTimeout::try_from(LOOK).unwrap_or(PollTimeout::MAX);
         match poll(&mut fds, timeout) {

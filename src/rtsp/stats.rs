@@ -56,6 +56,8 @@ pub struct StreamStats {
     pub lost: Lost,
     /// Bytes that the FIFO holds at most; none where the stream is no FIFO.
     pub pipe: Option<usize>,
+    /// How far it is with the firmware's own frames; none where the stream is not of them.
+    pub firmware: Option<String>,
     /// Bytes of frames held for the viewers.
     pub held: usize,
     /// Who watches, the page's live view included.

@@ -9,6 +9,7 @@ pub mod mmap;
 pub mod mtd;
 pub mod pipe;
 pub mod process;
+pub mod received;
 pub mod route;
 pub mod spawn;
 mod stacks;

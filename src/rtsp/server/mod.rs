@@ -33,8 +33,10 @@ use std::time::Instant;
 
 use super::error::RtspError;
 use super::feed::{Feed, Wake};
+use super::firmware::Firmware;
 use super::ring::Room;
 use super::source::{self, Source};
+use crate::vendor::frames::{Endpoint, Kind, State};
 
 /// Stacks of the threads, in bytes: all that is large is on the heap.
 const STACK: usize = 128 * 1024;
@@ -106,13 +108,26 @@ impl Server {
         let mut server =
             Server { address, stop: Arc::clone(&stop), wake: Arc::clone(&wake), threads: vec![] };
         let mut feeds = Vec::new();
+        let mut targets = Vec::new();
         for (name, from) in &config.streams {
             let parts = (Arc::clone(&wake), Arc::clone(&stop));
             let feed = Feed::new(name.clone(), started, config.room, parts.0, parts.1);
             let feed = Arc::new(feed);
             feeds.push(Arc::clone(&feed));
-            let from = from.clone();
-            server.spawn(name, move || source::run(&from, &feed))?;
+            if let Source::Frames { folder, .. } = from {
+                feed.set_firmware(&State::Missing);
+                let endpoint = Endpoint { folder: folder.clone(), kind: Kind::Picture };
+                targets.push((endpoint, Arc::clone(&feed)));
+            }
+            if !matches!(from, Source::Frames { fallback: None, .. }) {
+                let from = from.clone();
+                server.spawn(name, move || source::run(&from, &feed))?;
+            }
+        }
+        if !targets.is_empty() {
+            let firmware = Firmware::new(targets);
+            let stop = Arc::clone(&server.stop);
+            server.spawn("frames", move || firmware.run(&stop))?;
         }
         let poll_loop = poll_loop::PollLoop::new(poll_loop::Parts {
             listener,

@@ -1,0 +1,85 @@
+//! The encoder's clock and the server's: when a frame is shown, from the time that the encoder gave
+//! it. Pictures and sound go by one timeline, so they stay in step. Pure.
+
+/// So far apart from what was expected, and the encoder's clock was set: microseconds.
+const JUMP: i64 = 3_000_000;
+/// Frames arrive so early or late without the clocks being apart: microseconds.
+const USUAL: i64 = 150_000;
+/// The most that is corrected with one frame, so that nobody hears or sees it: microseconds.
+const STEP: i64 = 50;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    /// The server's clock is the encoder's and this.
+    offset: Option<i64>,
+}
+
+impl Timeline {
+    /// The server's time of a frame that the encoder made at `encoder` and that arrived at `now`,
+    /// all in microseconds. Distances between frames are the encoder's own; where the two clocks
+    /// drift apart, the time follows slowly.
+    pub fn at(&mut self, encoder: u64, now: u64) -> u64 {
+        let encoder = i64::try_from(encoder).unwrap_or(i64::MAX / 2);
+        let now = i64::try_from(now).unwrap_or(i64::MAX / 2);
+        let fresh = now.saturating_sub(encoder);
+        let offset = match self.offset {
+            Some(offset) => {
+                let late = fresh.saturating_sub(offset);
+                if late.saturating_abs() > JUMP {
+                    fresh
+                } else if late.saturating_abs() > USUAL {
+                    offset + late.clamp(-STEP, STEP)
+                } else {
+                    offset
+                }
+            }
+            None => fresh,
+        };
+        self.offset = Some(offset);
+        u64::try_from(encoder.saturating_add(offset)).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_the_encoder_s_own_however_frames_arrive() {
+        let mut timeline = Timeline::default();
+        let mut noise = 1u64;
+        let mut times = Vec::new();
+        for index in 0..2_000 {
+            noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let late = (noise >> 33) % 120_000;
+            times.push(timeline.at(7_000_000_000 + index * 50_000, index * 50_000 + late));
+        }
+        assert!(times.windows(2).all(|pair| pair[1] - pair[0] == 50_000));
+    }
+
+    #[test]
+    fn sound_and_pictures_stay_in_step_when_the_clocks_drift() {
+        let mut timeline = Timeline::default();
+        let mut worst = 0;
+        // The encoder's clock is 200 ppm too fast, for an hour.
+        for index in 0..72_000u64 {
+            let now = index * 50_000;
+            let encoder = 5_000_000 + now + now / 5_000;
+            let (picture, sound) = (timeline.at(encoder, now), timeline.at(encoder, now));
+            assert!(sound.abs_diff(picture) <= STEP as u64);
+            worst = worst.max(picture.abs_diff(now));
+        }
+        assert!(worst < 200_000, "{worst}");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_does_not_leave_the_server_s() {
+        let mut timeline = Timeline::default();
+        assert_eq!(timeline.at(1_000_000, 50), 50);
+        assert_eq!(timeline.at(900_000_000_000, 50_050), 50_050);
+        assert_eq!(timeline.at(3, 100_050), 100_050);
+        assert_eq!(timeline.at(u64::MAX, 150_050), 150_050);
+        assert_eq!(timeline.at(50_003, 200_050), 200_050);
+    }
+}

@@ -1,0 +1,527 @@
+//! All endpoints of this process, read by one thread: connecting again and again, checking what
+//! comes, and asking for key frames and snapshots no more often than the vendor's own programs do.
+//!
+//! ```text
+//!            connect                 type 1 is right            type 2
+//!   Idle -----------------> Handshake --------------> Streaming ------> frames
+//!    ^  no socket: 1 s       | end: 1 s                | end: 1 s
+//!    |                       | not understood          | not understood
+//!    +---- 60 s ---- Ending (no more sending, read to the end) <-+
+//! ```
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::fault::Fault;
+use super::link::Link;
+use super::payload::{self, HEADER, Payload};
+use super::wire::{self, Datagram, LONGEST, PAGE_HEADER};
+use crate::sys::received::Received;
+
+/// From a failed connection to the next try; the vendor's own receivers wait as long.
+const RETRY: Duration = Duration::from_secs(1);
+/// The same where something was not understood: each try is a connection that fetch_av serves.
+const LATER: Duration = Duration::from_secs(60);
+/// How long a polite end waits for the other side.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How long the descriptor is awaited when this process ends: a snapshot blocks the other side for
+/// a second or two.
+const HANDSHAKE: Duration = Duration::from_secs(4);
+/// Between two requests for a key frame, of all streams together; between two snapshots.
+const SPACE: Duration = Duration::from_secs(1);
+/// Faulty frames in a row before a stream that was understood is given up.
+const PATIENCE: u32 = 16;
+/// Datagrams of one endpoint before the others have their turn.
+const TURN: usize = 32;
+/// The longest sleep.
+const IDLE: Duration = Duration::from_millis(500);
+/// Bytes of the buffer that are kept from frame to frame.
+const ROOM: usize = 128 * 1024;
+
+const REQ_IDR: &[u8] = b"REQ_IDR";
+const REQ_SNAPSHOT: &[u8] = b"REQ_SNAPSHOT_R";
+
+/// What an endpoint sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Pictures of one stream.
+    Picture,
+    /// Sound from the microphone.
+    Sound,
+    /// A JPEG file for each request.
+    Jpeg,
+}
+
+/// One endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The folder that contains `control`.
+    pub folder: PathBuf,
+    /// What it sends.
+    pub kind: Kind,
+}
+
+/// How far it is with an endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// There is no socket, or nobody listens on it.
+    #[default]
+    Missing,
+    /// Connected; the other side has not answered yet.
+    Connecting,
+    /// The other side described itself as known. No frame has come yet.
+    Connected,
+    /// Frames come and are understood.
+    Live,
+    /// The other side ended.
+    Gone,
+    /// It speaks otherwise than what is known. Tried again once a minute.
+    NotUnderstood(Fault),
+}
+
+/// What is reported of an endpoint.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A whole frame.
+    Frame {
+        /// Its content.
+        payload: Payload<'a>,
+        /// At least one frame between the last one and this was lost.
+        lost: bool,
+    },
+    /// A new state.
+    State(&'a State),
+}
+
+/// Where events go: the endpoint's number, and the event.
+pub type Sink<'a> = &'a mut dyn FnMut(usize, Event<'_>);
+
+#[derive(Debug, Default)]
+enum Phase {
+    #[default]
+    Idle,
+    Handshake(Link),
+    Streaming(Link),
+    Ending(Link, Instant),
+}
+
+#[derive(Debug)]
+struct Slot {
+    endpoint: Endpoint,
+    phase: Phase,
+    state: State,
+    /// When it may connect again.
+    retry_at: Instant,
+    /// The last frame's counter of this connection.
+    sequence: u32,
+    /// The last frame's number by the encoder.
+    number: Option<u32>,
+    /// Something came and could not be used.
+    lost: bool,
+    faults: u32,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Reader {
+    slots: Vec<Slot>,
+    datagram: Vec<u8>,
+    buffer: Vec<u8>,
+    key_wanted: bool,
+    key_requested: Option<Instant>,
+    snapshot_requested: Option<Instant>,
+}
+
+impl Slot {
+    fn link(&self) -> Option<&Link> {
+        match &self.phase {
+            Phase::Idle => None,
+            Phase::Handshake(link) | Phase::Streaming(link) | Phase::Ending(link, _) => Some(link),
+        }
+    }
+
+    /// When something is due without a datagram.
+    fn due(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Idle => Some(self.retry_at),
+            Phase::Ending(_, until) => Some(until),
+            Phase::Handshake(_) | Phase::Streaming(_) => None,
+        }
+    }
+
+    /// The other side ended: nothing is left to be polite to.
+    fn close(&mut self, now: Instant) -> Option<State> {
+        let ending = matches!(self.phase, Phase::Ending(..));
+        self.phase = Phase::Idle;
+        if ending {
+            return None;
+        }
+        self.retry_at = now + RETRY;
+        Some(State::Gone)
+    }
+
+    /// Leaves without a hard close.
+    fn leave(&mut self, now: Instant) {
+        self.phase = match std::mem::take(&mut self.phase) {
+            Phase::Handshake(link) | Phase::Streaming(link) => {
+                link.finish();
+                Phase::Ending(link, now + FAREWELL)
+            }
+            other => other,
+        };
+    }
+
+    fn give_up(&mut self, fault: Fault, now: Instant) -> State {
+        self.leave(now);
+        self.retry_at = now + LATER;
+        State::NotUnderstood(fault)
+    }
+}
+
+impl Reader {
+    /// Connects to nothing yet.
+    pub fn new(endpoints: Vec<Endpoint>) -> Reader {
+        let mut reader = Reader {
+            slots: Vec::new(),
+            datagram: vec![0; LONGEST + 1],
+            buffer: Vec::new(),
+            key_wanted: false,
+            key_requested: None,
+            snapshot_requested: None,
+        };
+        for endpoint in endpoints {
+            reader.add(endpoint);
+        }
+        reader
+    }
+
+    /// One more endpoint; its number.
+    pub fn add(&mut self, endpoint: Endpoint) -> usize {
+        self.slots.push(Slot {
+            endpoint,
+            phase: Phase::Idle,
+            state: State::Missing,
+            retry_at: Instant::now(),
+            sequence: 0,
+            number: None,
+            lost: false,
+            faults: 0,
+        });
+        self.slots.len() - 1
+    }
+
+    /// Waits for frames, at most half a second or until `wake` is readable, and does what is due.
+    pub fn turn(&mut self, wake: Option<BorrowedFd<'_>>, sink: Sink<'_>) {
+        let now = Instant::now();
+        for index in 0..self.slots.len() {
+            self.look_after(index, now, sink);
+        }
+        self.send_key_request(now);
+        let ready = self.wait(wake, now);
+        let now = Instant::now();
+        for index in ready {
+            self.receive(index, now, sink);
+        }
+    }
+
+    /// Asks for a key frame of both streams, as soon as a second has passed since the last time.
+    pub fn request_key_frame(&mut self) {
+        self.key_wanted = true;
+    }
+
+    /// Asks for a snapshot. False where none may be requested now: another was within the last
+    /// second, or there is no such endpoint.
+    pub fn request_snapshot(&mut self) -> bool {
+        let now = Instant::now();
+        if self.snapshot_requested.is_some_and(|at| now.saturating_duration_since(at) < SPACE) {
+            return false;
+        }
+        let sent = self.slots.iter().filter(|slot| slot.endpoint.kind == Kind::Jpeg).any(
+            |slot| matches!(&slot.phase, Phase::Streaming(link) if link.say(REQ_SNAPSHOT).is_ok()),
+        );
+        if sent {
+            self.snapshot_requested = Some(now);
+        }
+        sent
+    }
+
+    /// Ends all connections politely; takes some seconds at most.
+    pub fn end(mut self) {
+        let now = Instant::now();
+        for slot in &mut self.slots {
+            if matches!(slot.phase, Phase::Streaming(_)) {
+                slot.leave(now);
+            }
+        }
+        let until = now + HANDSHAKE;
+        while self.slots.iter().any(|slot| slot.link().is_some()) && Instant::now() < until {
+            let ready = self.wait(None, Instant::now());
+            let now = Instant::now();
+            for index in ready {
+                self.receive(index, now, &mut |_, _| {});
+                if let Some(slot) = self.slots.get_mut(index) {
+                    if matches!(slot.phase, Phase::Streaming(_)) {
+                        slot.leave(now);
+                    }
+                }
+            }
+            for slot in &mut self.slots {
+                if matches!(slot.phase, Phase::Ending(_, until) if until <= now) {
+                    slot.phase = Phase::Idle;
+                }
+                slot.retry_at = now + LATER;
+            }
+        }
+    }
+
+    fn set_state(&mut self, index: usize, state: State, sink: Sink<'_>) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        if slot.state != state {
+            slot.state = state;
+            sink(index, Event::State(&slot.state));
+        }
+    }
+
+    /// What is due without a datagram: connecting, and the end of a farewell.
+    fn look_after(&mut self, index: usize, now: Instant, sink: Sink<'_>) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        if slot.due().is_none_or(|due| due > now) {
+            return;
+        }
+        if let Phase::Ending(..) = slot.phase {
+            slot.phase = Phase::Idle;
+            return;
+        }
+        let state = match Link::connect(&slot.endpoint.folder) {
+            Ok(link) => {
+                slot.phase = Phase::Handshake(link);
+                slot.sequence = 0;
+                slot.number = None;
+                slot.lost = false;
+                slot.faults = 0;
+                State::Connecting
+            }
+            Err(Errno::EPROTOTYPE) => slot.give_up(Fault::SocketType, now),
+            Err(error) => {
+                slot.retry_at = now + RETRY;
+                let gone = matches!(error, Errno::ECONNREFUSED | Errno::ENOENT)
+                    && slot.state == State::Gone;
+                if gone { State::Gone } else { State::Missing }
+            }
+        };
+        // A new try says nothing new before it succeeds.
+        if state != State::Connecting {
+            self.set_state(index, state, sink);
+        }
+    }
+
+    fn send_key_request(&mut self, now: Instant) {
+        let spaced = self.key_requested.is_none_or(|at| now.saturating_duration_since(at) >= SPACE);
+        if !self.key_wanted || !spaced {
+            return;
+        }
+        // One request counts for both streams.
+        let sent =
+            self.slots.iter().filter(|slot| slot.endpoint.kind == Kind::Picture).any(
+                |slot| matches!(&slot.phase, Phase::Streaming(link) if link.say(REQ_IDR).is_ok()),
+            );
+        if sent {
+            self.key_wanted = false;
+            self.key_requested = Some(now);
+        }
+    }
+
+    /// The endpoints that have something to read.
+    fn wait(&self, wake: Option<BorrowedFd<'_>>, now: Instant) -> Vec<usize> {
+        let mut until = now + IDLE;
+        let mut fds = Vec::with_capacity(self.slots.len() + 1);
+        let mut owners = Vec::with_capacity(self.slots.len() + 1);
+        if let Some(wake) = wake {
+            fds.push(PollFd::new(wake, PollFlags::POLLIN));
+            owners.push(None);
+        }
+        for (index, slot) in self.slots.iter().enumerate() {
+            until = until.min(slot.due().unwrap_or(until));
+            if let Some(link) = slot.link() {
+                fds.push(PollFd::new(link.as_fd(), PollFlags::POLLIN));
+                owners.push(Some(index));
+            }
+        }
+        if let Some(at) = self.key_requested.filter(|_| self.key_wanted) {
+            until = until.min(at + SPACE);
+        }
+        // One more millisecond: poll rounds down, and would wake just too early.
+        let sleep = until.saturating_duration_since(now) + Duration::from_millis(1);
+        if poll(&mut fds, PollTimeout::try_from(sleep).unwrap_or(PollTimeout::MAX)).is_err() {
+            return Vec::new();
+        }
+        let ready = fds.iter().zip(&owners).filter(|(fd, _)| fd.any() != Some(false));
+        ready.filter_map(|(_, owner)| *owner).collect()
+    }
+
+    /// Takes in what an endpoint has sent.
+    fn receive(&mut self, index: usize, now: Instant, sink: Sink<'_>) {
+        for _ in 0..TURN {
+            let Some(slot) = self.slots.get_mut(index) else { return };
+            let Some(link) = slot.link() else { return };
+            let received = match link.receive(&mut self.datagram) {
+                Ok(received) if received.length > 0 => received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // The end, or an error that is one.
+                Ok(_) | Err(_) => {
+                    if let Some(state) = slot.close(now) {
+                        self.set_state(index, state, sink);
+                    }
+                    return;
+                }
+            };
+            if let Phase::Ending(..) = slot.phase {
+                continue;
+            }
+            if let Err(fault) = self.take(index, received, sink) {
+                let Some(slot) = self.slots.get_mut(index) else { return };
+                let state = slot.give_up(fault, now);
+                self.set_state(index, state, sink);
+                return;
+            }
+        }
+    }
+
+    /// One datagram. An error ends the connection.
+    fn take(&mut self, index: usize, received: Received, sink: Sink<'_>) -> Result<(), Fault> {
+        let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
+        let bytes = self.datagram.get(..received.length).unwrap_or_default();
+        let text = bytes.starts_with(&wire::TEXT_HEAD);
+        if received.cut && !text {
+            return Err(Fault::Long(LONGEST));
+        }
+        let datagram = wire::datagram(bytes)?;
+        match (datagram, &slot.phase) {
+            (Datagram::Descriptor { path, .. }, Phase::Handshake(_)) => {
+                wire::check_path(path, &slot.endpoint.folder)?;
+                slot.phase = match std::mem::take(&mut slot.phase) {
+                    Phase::Handshake(link) => Phase::Streaming(link),
+                    other => other,
+                };
+                self.key_wanted |= slot.endpoint.kind == Kind::Picture;
+                self.set_state(index, State::Connected, sink);
+                Ok(())
+            }
+            (Datagram::Text(_), Phase::Handshake(_)) => Err(Fault::First(0)),
+            (Datagram::Frame { .. }, Phase::Handshake(_)) => Err(Fault::First(2)),
+            (Datagram::Descriptor { .. }, _) => Err(Fault::Second),
+            (Datagram::Text(_), _) => Ok(()),
+            (Datagram::Frame { sequence, map_length }, _) => {
+                let counted = slot.sequence.wrapping_add(1) == sequence;
+                slot.sequence = sequence;
+                // What comes first follows nothing.
+                slot.lost |= !counted && slot.number.is_some();
+                match self.frame(index, map_length, received, sink) {
+                    Ok(()) => Ok(()),
+                    Err(fault) => self.faulty(index, fault),
+                }
+            }
+        }
+    }
+
+    /// A frame that cannot be used: before the first good one it ends the connection.
+    fn faulty(&mut self, index: usize, fault: Fault) -> Result<(), Fault> {
+        let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
+        let folder = slot.endpoint.folder.display();
+        if fault == Fault::NoRoom {
+            // Our own fault: only this frame is lost.
+            if !slot.lost {
+                log::warn!("{folder}: {fault}");
+            }
+            slot.lost = true;
+            return Ok(());
+        }
+        slot.faults += 1;
+        if slot.state != State::Live || slot.faults >= PATIENCE {
+            return Err(fault);
+        }
+        if slot.faults == 1 {
+            log::warn!("{folder}: a frame was dropped: {fault}");
+        }
+        slot.lost = true;
+        self.key_wanted = true;
+        Ok(())
+    }
+
+    /// Copies a frame out of its file and hands it on.
+    fn frame(
+        &mut self,
+        index: usize,
+        map_length: u32,
+        received: Received,
+        sink: Sink<'_>,
+    ) -> Result<(), Fault> {
+        let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
+        let count = received.descriptors.len();
+        if received.lacks_descriptors && count == 0 {
+            return Err(Fault::NoRoom);
+        }
+        let only = received.descriptors.into_iter().next();
+        let Some(descriptor) = only.filter(|_| count == 1 && !received.lacks_descriptors) else {
+            return Err(Fault::Descriptors(count));
+        };
+        let file = File::from(descriptor);
+        let unreadable = |error: io::Error| Fault::Unreadable(error.kind().to_string());
+        let facts = file.metadata().map_err(unreadable)?;
+        if !facts.is_file() {
+            return Err(Fault::NotAFile);
+        }
+        if facts.len() < u64::from(map_length) {
+            return Err(Fault::FileLength { file: facts.len(), map: map_length });
+        }
+        let whole = map_length as usize;
+        if self.buffer.len() < whole {
+            self.buffer.resize(whole, 0);
+        }
+        let bytes = self.buffer.get_mut(..whole).unwrap_or_default();
+        file.read_exact_at(bytes, 0).map_err(unreadable)?;
+        drop(file);
+        let header = bytes.first_chunk::<PAGE_HEADER>().ok_or(Fault::MapLength(map_length))?;
+        let size = match wire::payload_size(header, facts.len(), map_length) {
+            Ok(size) => size as usize,
+            Err(fault) => {
+                // Another page header is reported, and nothing is guessed.
+                let found = payload::found_elsewhere(bytes);
+                return Err(found.filter(|at| *at != PAGE_HEADER).map_or(fault, Fault::Elsewhere));
+            }
+        };
+        let content = bytes.get(PAGE_HEADER..PAGE_HEADER + size).unwrap_or_default();
+        let payload = match slot.endpoint.kind {
+            Kind::Picture => payload::picture(content)?,
+            Kind::Sound => payload::sound(content)?,
+            Kind::Jpeg => payload::jpeg(content)?,
+        };
+        slot.faults = 0;
+        if slot.endpoint.kind != Kind::Jpeg {
+            slot.lost |= slot.number.is_some_and(|last| last.wrapping_add(1) != payload.number);
+        }
+        slot.number = Some(payload.number);
+        let lost = std::mem::take(&mut slot.lost);
+        self.key_wanted |= lost && slot.endpoint.kind == Kind::Picture;
+        if slot.state != State::Live {
+            slot.state = State::Live;
+            sink(index, Event::State(&slot.state));
+        }
+        sink(index, Event::Frame { payload, lost });
+        if self.buffer.len() > ROOM {
+            self.buffer.truncate(ROOM);
+            self.buffer.shrink_to_fit();
+        }
+        Ok(())
+    }
+}
+
+// A payload's header is within the first page.
+const _: () = assert!(HEADER + PAGE_HEADER < wire::PAGE as usize);

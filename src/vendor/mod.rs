@@ -1,0 +1,8 @@
+//! The stock firmware's own services, as this program speaks to them. Only here are their protocols
+//! known: pure codecs, and one connection for each service.
+//!
+//! | file | contains |
+//! | --- | --- |
+//! | [`frames`] | pictures, sound and snapshots: the vendor's shbf library on the wire |
+
+pub mod frames;
