@@ -1,6 +1,8 @@
 //! The firmware's frame transport: our reader against our broadcaster, and against broadcasters that
 //! break each of its rules. The vendor's own programs: tests/rtsp/test_vendor.py.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fs::{self, File};
 use std::io::{IoSlice, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -215,6 +217,7 @@ fn file_of(header: &[u8], payload: &[u8], length: u64) -> File {
 type Script<'a> = Box<dyn Fn(&OwnedFd, &Path) + 'a>;
 
 #[test]
+#[allow(clippy::too_many_lines)] // one table
 fn what_is_not_exactly_as_known_is_not_understood_in_words_and_left_politely() {
     let page = u64::from(PAGE);
     let descriptor = |folder: &Path| wire::descriptor(folder.as_os_str().as_encoded_bytes(), 0);

@@ -8,7 +8,7 @@ use mi360d::rtsp::bits::BitWriter;
 use mi360d::rtsp::frame::{Frame, PAYLOAD};
 use mi360d::rtsp::params::Codec;
 use mi360d::rtsp::ring::{Ring, Room};
-use mi360d::rtsp::{fmp4, h264, h265, sdp};
+use mi360d::rtsp::{Form, fmp4, h264, h265, sdp};
 use proptest::prelude::*;
 
 /// An H.264 sequence parameter set: 640x360 at 20 in a second, frame_num of 4 bits.
@@ -335,8 +335,21 @@ fn packets_give_the_picture_back() {
 #[test]
 fn the_description_is_one_that_others_read() {
     let frame = &frames(&[(0, 10)])[0];
-    let text = sdp::describe("mainstream", [10, 0, 0, 2].into(), 3, &frame.params);
+    let params = frame.params.as_ref().unwrap();
+    for (form, format, map) in
+        [(Form::G711, "8", "8 PCMA/8000"), (Form::L16, "97", "97 L16/16000/1")]
+    {
+        let text = sdp::describe("mainstream", [10, 0, 0, 2].into(), 3, params, Some(form));
+        let session = sdp_types::Session::parse(text.as_bytes()).unwrap();
+        let sound = &session.medias[1];
+        assert_eq!((sound.media.as_str(), sound.fmt.as_str()), ("audio", format));
+        assert_eq!(sound.get_first_attribute_value("rtpmap").unwrap(), Some(map));
+        let control = sound.get_first_attribute_value("control").unwrap();
+        assert_eq!(control, Some(sdp::SOUND_TRACK));
+    }
+    let text = sdp::describe("mainstream", [10, 0, 0, 2].into(), 3, params, None);
     let session = sdp_types::Session::parse(text.as_bytes()).unwrap();
+    assert_eq!(session.medias.len(), 1, "no sound where there is none");
     let media = &session.medias[0];
     assert_eq!(
         (media.media.as_str(), media.proto.as_str(), media.fmt.as_str()),
@@ -347,8 +360,8 @@ fn the_description_is_one_that_others_read() {
     let sets = fmtp.split("sprop-parameter-sets=").nth(1).unwrap();
     let sets: Vec<Vec<u8>> = sets.split(',').map(|set| sdp::unbase64(set).unwrap()).collect();
     assert_eq!(sets, [sps264(), pps264()]);
-    assert_eq!(frame.params.codec, Codec::H264);
-    assert_eq!(fmp4::codec_string(&frame.params), "avc1.4d001e");
+    assert_eq!(params.codec, Codec::H264);
+    assert_eq!(fmp4::codec_string(params), "avc1.4d001e");
 }
 
 #[test]

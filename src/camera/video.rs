@@ -60,12 +60,27 @@ pub fn document(camera: &Camera) -> Document {
     Document { port, user: auth::USER, server, reason }
 }
 
-/// The last key frame of a stream.
+/// A picture of a stream in this form.
 ///
 /// # Errors
 /// [`RtspError`], where there is none.
 pub fn snapshot(camera: &Camera, stream: &str, form: Form) -> Result<Media<Vec<u8>>, RtspError> {
     client::snapshot(port(camera), stream, form)
+}
+
+/// A JPEG file of the firmware's encoder; where it makes none, the last key frame of the stream as
+/// an MP4 file. The media type tells which.
+///
+/// # Errors
+/// [`RtspError`], where there is neither.
+pub fn best_snapshot(camera: &Camera, stream: &str) -> Result<Media<Vec<u8>>, RtspError> {
+    match snapshot(camera, stream, Form::Jpeg) {
+        Err(RtspError::NoJpeg(why)) => {
+            log::debug!("{why}");
+            snapshot(camera, stream, Form::Mp4)
+        }
+        other => other,
+    }
 }
 
 /// A live view of a stream, as fragmented MP4.

@@ -81,6 +81,14 @@ pub struct RtspArgs {
     pub basic: bool,
     /// `--viewers N`.
     pub viewers: Option<usize>,
+    /// `--audio PATH`.
+    pub audio: Option<PathBuf>,
+    /// `--snapshot PATH`.
+    pub snapshot: Option<PathBuf>,
+    /// `--sound g711|l16|off`.
+    pub sound: Option<String>,
+    /// `--firmware`.
+    pub firmware: bool,
 }
 
 impl Default for Command {
@@ -202,6 +210,10 @@ impl Words {
                 }
                 Long("password-file") => self.rtsp.password_file = Some(parser.value()?.into()),
                 Long("basic") => self.rtsp.basic = true,
+                Long("audio") => self.rtsp.audio = Some(parser.value()?.into()),
+                Long("snapshot") => self.rtsp.snapshot = Some(parser.value()?.into()),
+                Long("sound") => self.rtsp.sound = Some(parser.value()?.string()?),
+                Long("firmware") => self.rtsp.firmware = true,
                 Long("viewers") => self.rtsp.viewers = Some(parser.value()?.parse()?),
                 Value(value) if self.name.is_none() => self.name = Some(value.string()?),
                 Value(value) => self.values.push(value),
@@ -239,6 +251,10 @@ impl Words {
             ("--stream", !rtsp.streams.is_empty() && name != "rtsp"),
             ("--password-file", rtsp.password_file.is_some() && name != "rtsp"),
             ("--basic", rtsp.basic && name != "rtsp"),
+            ("--audio", rtsp.audio.is_some() && name != "rtsp"),
+            ("--snapshot", rtsp.snapshot.is_some() && name != "rtsp"),
+            ("--sound", rtsp.sound.is_some() && name != "rtsp"),
+            ("--firmware", rtsp.firmware && name != "rtsp"),
             ("--viewers", rtsp.viewers.is_some() && name != "rtsp"),
         ];
         if let Some((option, _)) = allowed.iter().find(|(_, wrong)| *wrong) {
@@ -305,6 +321,13 @@ impl Words {
                 };
                 let programmer = programmer.unwrap_or_else(|| DEFAULT_PROGRAMMER.to_owned());
                 Command::Programmer { action, device: Device { programmer, chip } }
+            }
+            "rtsp"
+                if rtsp.sound.as_ref().is_some_and(|word| {
+                    word != "off" && crate::rtsp::Form::from_word(word).is_none()
+                }) =>
+            {
+                return Err("--sound must be g711, l16 or off".to_owned());
             }
             "rtsp" if rtsp.streams.is_empty() => {
                 return Err("'rtsp' needs --stream NAME=PATH".to_owned());

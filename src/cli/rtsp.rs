@@ -1,6 +1,7 @@
 //! `rtsp`: the words become a configuration, and the server runs until a signal.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{SigSet, Signal};
 use serde_json::json;
@@ -8,14 +9,55 @@ use serde_json::json;
 use super::args::{Args, RtspArgs};
 use super::out;
 use crate::error::Exit;
-use crate::rtsp::{Config, RtspError, Server, Source, client};
+use crate::rtsp::pretend::Pretend;
+use crate::rtsp::{Config, Form, RtspError, Server, Source, client};
+
+/// The word for the made-up scene.
+const SCENE: &str = "scene:";
+
+/// Where the firmware's folders are: `/`, or a folder that imitates a camera on a PC.
+fn firmware_root() -> PathBuf {
+    std::env::var_os("MI360D_FIRMWARE").map_or_else(|| PathBuf::from("/"), PathBuf::from)
+}
+
+/// A stream that the firmware has: its own frames, and the given source where they are not
+/// understood. Other streams stay as they are.
+fn of(root: &Path, name: &str, source: Source) -> Source {
+    if !matches!(name, "mainstream" | "substream") {
+        return source;
+    }
+    let folder = root.join("run").join(format!("video_{name}"));
+    match source {
+        Source::Path(path) => Source::Frames { folder, fallback: Some(path) },
+        Source::Frames { .. } | Source::Stdin => source,
+    }
+}
 
 pub fn rtsp(args: &Args, words: &RtspArgs) -> super::Result {
     let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT].into_iter().collect();
     // Blocked before the first thread starts, so that none of them is ended by one.
     let _ = signals.thread_block();
+    let root = words.firmware.then(firmware_root);
+    let made_up: Vec<&str> =
+        words.streams.iter().filter(|(_, path)| path == SCENE).map(|(name, _)| &**name).collect();
+    // Its sockets stay until the server has ended.
+    let scene = if made_up.is_empty() {
+        None
+    } else {
+        Some(Pretend::start(&made_up).map_err(RtspError::Start)?)
+    };
     let streams = words.streams.iter();
-    let streams = streams.map(|(name, path)| (name.clone(), Source::from_word(path))).collect();
+    let streams = streams
+        .map(|(name, path)| {
+            let source = match &scene {
+                Some(scene) if path == SCENE => {
+                    Source::Frames { folder: scene.stream(name), fallback: None }
+                }
+                _ => Source::from_word(path),
+            };
+            (name.clone(), root.as_deref().map_or(source.clone(), |root| of(root, name, source)))
+        })
+        .collect();
     let host = match &words.password_file {
         Some(_) => Ipv4Addr::UNSPECIFIED,
         None => Ipv4Addr::LOCALHOST,
@@ -25,6 +67,16 @@ pub fn rtsp(args: &Args, words: &RtspArgs) -> super::Result {
     config.password_file.clone_from(&words.password_file);
     config.basic = words.basic;
     config.viewers = words.viewers.unwrap_or(config.viewers);
+    let own = |name: &str| root.as_deref().map(|root| root.join("run").join(name));
+    let form = match words.sound.as_deref() {
+        Some("off") => None,
+        Some(word) => Form::from_word(word),
+        None => Some(Form::default()),
+    };
+    let audio = words.audio.clone().or_else(|| own("audio_in"));
+    config.sound = audio.or_else(|| scene.as_ref().map(Pretend::audio)).zip(form);
+    let snapshots = words.snapshot.clone().or_else(|| own("jpeg_snap"));
+    config.snapshots = snapshots.or_else(|| scene.as_ref().map(Pretend::snapshots));
     let server = Server::start(&config)?;
     let address = server.address();
     let addresses: Vec<String> =

@@ -82,6 +82,15 @@ struct Building {
     frame_num: Option<u32>,
 }
 
+/// How it is known that pictures are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LossesAre {
+    /// By the numbers in the pictures.
+    Guessed,
+    /// The source says so.
+    Reported,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Assembler {
@@ -98,8 +107,7 @@ pub struct Assembler {
     /// A break has been counted and nothing has gone out since.
     in_break: bool,
     began: bool,
-    /// The source says what it lost.
-    told: bool,
+    losses_are: LossesAre,
     continuity264: h264::Continuity,
     continuity265: h265::Continuity,
     losses: Losses,
@@ -124,7 +132,7 @@ impl Assembler {
             waits_for_key: true,
             in_break: false,
             began: false,
-            told: false,
+            losses_are: LossesAre::Guessed,
             continuity264: h264::Continuity::default(),
             continuity265: h265::Continuity::default(),
             losses: Losses::default(),
@@ -185,12 +193,12 @@ impl Assembler {
         if lost {
             self.count_break();
         }
-        self.told = true;
+        self.losses_are = LossesAre::Reported;
         self.feed(bytes, now, sink);
         self.close_unit(self.buffer.len());
         self.judge(true, sink);
         self.release(sink);
-        self.told = false;
+        self.losses_are = LossesAre::Guessed;
         self.forget_bytes();
     }
 
@@ -417,7 +425,10 @@ impl Assembler {
             }
             Header::H265(order, sps) => self.continuity265.missing(key, order, sps),
         });
-        let missing = if self.told { missing.map(|_| false) } else { missing };
+        let missing = match self.losses_are {
+            LossesAre::Guessed => missing,
+            LossesAre::Reported => missing.map(|_| false),
+        };
         if self.building.has_slice {
             self.building.next_from.get_or_insert(unit_index);
             // What stands before a gap may have been cut itself.

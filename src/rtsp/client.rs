@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::error::RtspError;
 use super::picture::Size;
 use super::server::local_name;
-pub use super::server::{Head, NO_STREAM};
+pub use super::server::{Head, NO_JPEG, NO_STREAM};
 use crate::formats::json;
 
 /// The port that is asked where nothing else was set.
@@ -20,6 +20,8 @@ pub const PORT: u16 = 8554;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one read of a live view waits for a picture.
 pub const LOOK: Duration = Duration::from_secs(1);
+/// The same for a snapshot of the firmware's: it is given up after 5 s.
+const SNAPSHOT: Duration = Duration::from_secs(8);
 /// Bytes of the document, of a picture.
 const LARGEST: u64 = 4 * 1024 * 1024;
 /// Bytes of the first line.
@@ -43,13 +45,16 @@ pub enum Form {
     Mp4,
     /// The Annex-B bytes.
     AnnexB,
+    /// A JPEG file of the firmware's own encoder.
+    Jpeg,
 }
 
 fn ask(port: u16, question: &str) -> Result<BufReader<UnixStream>, RtspError> {
     let ask = || -> io::Result<UnixStream> {
         let address = SocketAddr::from_abstract_name(local_name(port))?;
         let mut stream = UnixStream::connect_addr(&address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        let jpeg = question.ends_with(" jpeg");
+        stream.set_read_timeout(Some(if jpeg { SNAPSHOT } else { PATIENCE }))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.write_all(format!("{question}\n").as_bytes())?;
         Ok(stream)
@@ -68,6 +73,7 @@ fn begin(port: u16, question: &str) -> Result<(Head, BufReader<UnixStream>), Rts
     let head: Head = json::from_slice(line.as_bytes()).map_err(broken)?;
     match head.error {
         Some(why) if why == NO_STREAM => Err(RtspError::NoStream),
+        Some(why) if why.starts_with(NO_JPEG) => Err(RtspError::NoJpeg(why)),
         Some(why) => Err(RtspError::Refused(why)),
         None => Ok((head, reader)),
     }
@@ -83,13 +89,17 @@ pub fn stats(port: u16) -> Result<Value, RtspError> {
     json::from_slice(&text).map_err(broken)
 }
 
-/// The last key frame of a stream.
+/// The last key frame of a stream, or a JPEG file of the firmware's encoder.
 ///
 /// # Errors
 /// [`RtspError::Ask`] where no server runs, [`RtspError::NoStream`], [`RtspError::Refused`] where there
-/// is no picture yet.
+/// is no picture yet, [`RtspError::NoJpeg`] where the firmware makes no snapshot.
 pub fn snapshot(port: u16, stream: &str, form: Form) -> Result<Media<Vec<u8>>, RtspError> {
-    let form = if form == Form::Mp4 { "mp4" } else { "annexb" };
+    let form = match form {
+        Form::Mp4 => "mp4",
+        Form::AnnexB => "annexb",
+        Form::Jpeg => "jpeg",
+    };
     let (head, reader) = begin(port, &format!("snapshot {stream} {form}"))?;
     let mut body = Vec::new();
     reader.take(LARGEST).read_to_end(&mut body).map_err(RtspError::Ask)?;

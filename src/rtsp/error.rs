@@ -46,6 +46,9 @@ pub enum RtspError {
     /// The server has no such stream.
     #[error("there is no such stream")]
     NoStream,
+    /// The firmware makes no snapshot.
+    #[error("{0}")]
+    NoJpeg(String),
     /// No picture has come yet, or too many watch.
     #[error("{0}")]
     Refused(String),
@@ -62,6 +65,7 @@ impl Explain for RtspError {
             RtspError::Start(_) => "rtsp-start",
             RtspError::Ask(_) => "rtsp-not-running",
             RtspError::NoStream => "no-such-stream",
+            RtspError::NoJpeg(_) => "rtsp-no-jpeg",
             RtspError::Refused(_) => "rtsp-no-picture",
         }
     }
@@ -84,6 +88,9 @@ impl Explain for RtspError {
             RtspError::Start(_) => "Stop other programs to free memory, then start again.",
             RtspError::Ask(_) => "Turn RTSP on, or look in its log for why it does not run.",
             RtspError::NoStream => "Ask for one of the streams that the server names.",
+            RtspError::NoJpeg(_) => {
+                "Ask for the last key frame instead: form=mp4. Docs: RTSP, Snapshots."
+            }
             RtspError::Refused(_) => {
                 "Wait for the camera's first key frame; if none comes, look whether its \
                  framegrabber runs."
@@ -94,7 +101,7 @@ impl Explain for RtspError {
 
     fn kind(&self) -> Kind {
         match self {
-            RtspError::Ask(_) | RtspError::Refused(_) => Kind::Unavailable,
+            RtspError::Ask(_) | RtspError::Refused(_) | RtspError::NoJpeg(_) => Kind::Unavailable,
             RtspError::NoStream => Kind::Missing,
             _ => Kind::of(self.exit()),
         }

@@ -13,7 +13,8 @@ use super::clock::Clock;
 use super::frame::Frame;
 use super::params::Params;
 use super::ring::{Ring, Room};
-use super::stats::{Lost, StreamStats, Writer};
+use super::sound::Form;
+use super::stats::{Lost, SoundStats, StreamStats, Writer};
 use crate::vendor::frames;
 
 /// What is measured in, in microseconds.
@@ -175,6 +176,30 @@ impl Feed {
         self.wake.wake();
     }
 
+    /// A piece of sound, which was taken at `time` of the server's clock.
+    pub(super) fn push_sound(&self, bytes: Vec<u8>, arrived: u64, time: u64) {
+        let frame = Arc::new(Frame::sound(bytes, time, arrived));
+        let mut state = self.state();
+        state.pictures += 1;
+        state.ring.push(frame);
+        drop(state);
+        self.wake.wake();
+    }
+
+    /// Whether sound has come at all: else clients would wait for it.
+    pub(super) fn has_sound(&self) -> bool {
+        let state = self.state();
+        let live = state.firmware.as_ref().map(|firmware| &firmware.state);
+        state.pictures > 0 && live == Some(&frames::State::Live)
+    }
+
+    /// The microphone's part of the document.
+    pub(super) fn sound_stats(&self, form: Form) -> SoundStats {
+        let state = self.state();
+        let firmware = state.firmware.as_ref().map(|firmware| firmware_words(&firmware.state));
+        SoundStats { form, firmware, pieces: state.pictures }
+    }
+
     pub(super) fn set_writer(&self, writer: Writer) {
         let mut state = self.state();
         if state.writer != writer {
@@ -207,14 +232,16 @@ impl Feed {
         self.set_writer(writer);
     }
 
-    /// Whether the firmware's own frames are to be used. Where they are not understood, or have been
-    /// missing for long, another source may take over.
+    /// Whether the firmware's own frames are to be used. Where they are missing or not understood, or
+    /// have been away for long, another source may take over.
     pub(super) fn has_firmware(&self) -> bool {
         match &self.state().firmware {
-            Some(Firmware { state: frames::State::NotUnderstood(_), .. }) | None => false,
-            Some(Firmware { state: frames::State::Missing | frames::State::Gone, since }) => {
-                since.elapsed() < FALLBACK
-            }
+            Some(Firmware {
+                state: frames::State::NotUnderstood(_) | frames::State::Missing,
+                ..
+            })
+            | None => false,
+            Some(Firmware { state: frames::State::Gone, since }) => since.elapsed() < FALLBACK,
             Some(_) => true,
         }
     }
@@ -314,7 +341,7 @@ impl State {
     }
 }
 
-fn firmware_words(state: &frames::State) -> String {
+pub(super) fn firmware_words(state: &frames::State) -> String {
     match state {
         frames::State::Missing => "missing".to_owned(),
         frames::State::Connecting => "connecting".to_owned(),

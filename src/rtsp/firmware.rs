@@ -1,19 +1,38 @@
 //! The one thread that reads the firmware's own frames, of all endpoints: whole pictures with the
-//! encoder's times go into the feeds. The rules that protect the vendor's process are the reader's.
+//! encoder's times go into the feeds, sound and snapshots to where they are asked for. The rules that
+//! protect the vendor's process are the reader's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::assemble::Assembler;
-use super::feed::Feed;
+use super::feed::{Feed, Wake};
+use super::snapshots::Snapshots;
+use super::sound::{Form, Pace, Transcoder};
 use super::timeline::Timeline;
-use crate::vendor::frames::{Endpoint, Event, Reader};
+use crate::vendor::frames::{Endpoint, Event, Reader, State};
 
-/// One endpoint's way to its feed.
+/// What becomes of an endpoint's frames.
 #[derive(Debug)]
-struct Worker {
-    feed: Arc<Feed>,
-    assembler: Assembler,
+pub(super) enum Worker {
+    /// Pictures of a stream.
+    Pictures {
+        /// The stream.
+        feed: Arc<Feed>,
+        /// Finds codec, parameter sets and key frames in the units.
+        assembler: Box<Assembler>,
+    },
+    /// The microphone.
+    Sound {
+        /// Where pieces go.
+        feed: Arc<Feed>,
+        /// Into what clients play.
+        transcoder: Transcoder,
+        /// When each piece is heard.
+        pace: Pace,
+    },
+    /// JPEG files.
+    Snapshots(Arc<Snapshots>),
 }
 
 /// See the module.
@@ -22,50 +41,87 @@ pub(super) struct Firmware {
     reader: Reader,
     workers: Vec<Worker>,
     timeline: Timeline,
+    wake: Arc<Wake>,
 }
 
 impl Firmware {
-    pub(super) fn new(targets: Vec<(Endpoint, Arc<Feed>)>) -> Firmware {
-        let mut reader = Reader::new(Vec::new());
-        let mut workers = Vec::new();
-        for (endpoint, feed) in targets {
-            reader.add(endpoint);
-            workers.push(Worker { feed, assembler: Assembler::new() });
-        }
-        Firmware { reader, workers, timeline: Timeline::default() }
+    /// `wake` ends a wait early.
+    pub(super) fn new(wake: Arc<Wake>) -> Firmware {
+        let (reader, timeline) = (Reader::new(Vec::new()), Timeline::default());
+        Firmware { reader, workers: Vec::new(), timeline, wake }
+    }
+
+    /// One more endpoint.
+    pub(super) fn add(&mut self, endpoint: Endpoint, worker: Worker) {
+        self.reader.add(endpoint);
+        self.workers.push(worker);
     }
 
     /// Reads until the server stops; the thread's body.
     pub(super) fn run(mut self, stop: &AtomicBool) {
         while !stop.load(Ordering::Acquire) {
+            for worker in &self.workers {
+                let Worker::Snapshots(snapshots) = worker else { continue };
+                if snapshots.is_wanted() && self.reader.request_snapshot() {
+                    snapshots.requested();
+                }
+                snapshots.tidy();
+            }
             let (workers, timeline) = (&mut self.workers, &mut self.timeline);
-            self.reader.turn(None, &mut |index, event| {
+            self.reader.turn(Some(self.wake.fd()), &mut |index, event| {
                 if let Some(worker) = workers.get_mut(index) {
                     worker.take(event, timeline);
                 }
             });
+            self.wake.clear();
         }
         self.reader.end();
     }
 }
 
 impl Worker {
+    /// For the pictures of a stream.
+    pub(super) fn pictures(feed: Arc<Feed>) -> Worker {
+        Worker::Pictures { feed, assembler: Box::new(Assembler::new()) }
+    }
+
+    /// For the microphone, in this form.
+    pub(super) fn sound(feed: Arc<Feed>, form: Form) -> Worker {
+        Worker::Sound { feed, transcoder: Transcoder::new(form), pace: Pace::default() }
+    }
+
     fn take(&mut self, event: Event<'_>, timeline: &mut Timeline) {
-        match event {
-            Event::State(state) => {
-                if !matches!(state, crate::vendor::frames::State::Live) {
-                    self.assembler.writer_gone();
+        match (self, event) {
+            (Worker::Pictures { feed, assembler }, Event::State(state)) => {
+                if *state != State::Live {
+                    assembler.writer_gone();
                 }
-                self.feed.set_firmware(state);
+                feed.set_firmware(state);
             }
-            Event::Frame { payload, lost } => {
-                let now = self.feed.now();
+            (Worker::Pictures { feed, assembler }, Event::Frame { payload, lost }) => {
+                let now = feed.now();
                 let time = timeline.at(payload.micros, now);
-                let feed = &self.feed;
-                self.assembler.whole(payload.data, now, lost, &mut |picture| {
+                assembler.whole(payload.data, now, lost, &mut |picture| {
                     feed.push_at(picture, now, time);
                 });
-                feed.set_losses(self.assembler.losses());
+                feed.set_losses(assembler.losses());
+            }
+            (Worker::Sound { feed, .. }, Event::State(state)) => feed.set_firmware(state),
+            (Worker::Sound { feed, transcoder, pace }, Event::Frame { payload, .. }) => {
+                let now = feed.now();
+                // A driver that gives sound no time leaves 0: then the arrival counts.
+                let taken = match payload.micros {
+                    0 => now,
+                    micros => timeline.at(micros, now),
+                };
+                let time = pace.piece(taken, Transcoder::duration(payload.data.len()));
+                if let Some(bytes) = transcoder.piece(payload.data) {
+                    feed.push_sound(bytes, now, time);
+                }
+            }
+            (Worker::Snapshots(snapshots), Event::State(state)) => snapshots.set_state(state),
+            (Worker::Snapshots(snapshots), Event::Frame { payload, .. }) => {
+                snapshots.came(payload.data);
             }
         }
     }

@@ -222,7 +222,7 @@ pub fn fragment(frame: &Frame, number: u32, base: u64, duration: u64) -> Vec<u8>
 
 /// A file of one key frame.
 pub fn snapshot(frame: &Frame) -> Vec<u8> {
-    let mut out = header(&frame.params);
+    let mut out = frame.params.as_ref().map(|params| header(params)).unwrap_or_default();
     out.extend_from_slice(&fragment(frame, 1, frame.time, 1_000_000));
     out
 }

@@ -50,8 +50,8 @@ pub struct Frame {
     pub time: u64,
     /// When it came, the same clock, as it was.
     pub arrived: u64,
-    /// The parameter sets it needs.
-    pub params: Arc<Params>,
+    /// The parameter sets it needs; none where it is sound.
+    pub params: Option<Arc<Params>>,
     /// For a key frame the parameter sets as one packet, then the units.
     bytes: Box<[u8]>,
     units: Box<[Range<u32>]>,
@@ -90,9 +90,32 @@ impl Frame {
             key: picture.key,
             time,
             arrived: picture.arrived,
-            params: Arc::clone(picture.params),
+            params: Some(Arc::clone(picture.params)),
             bytes: bytes.into_boxed_slice(),
             units: units.into_boxed_slice(),
+            packets: packets.into_boxed_slice(),
+        }
+    }
+
+    /// One piece of sound, which is the payload of packets; whole samples of up to two bytes.
+    pub fn sound(bytes: Vec<u8>, time: u64, arrived: u64) -> Frame {
+        let mut packets = Vec::with_capacity(1);
+        for start in (0..bytes.len()).step_by(PAYLOAD) {
+            packets.push(Packet {
+                prefix: [0; 3],
+                prefix_length: 0,
+                start: start as u32,
+                length: PAYLOAD.min(bytes.len() - start) as u32,
+                marker: false,
+            });
+        }
+        Frame {
+            key: true,
+            time,
+            arrived,
+            params: None,
+            bytes: bytes.into_boxed_slice(),
+            units: Box::default(),
             packets: packets.into_boxed_slice(),
         }
     }
@@ -123,7 +146,8 @@ impl Frame {
     /// As an Annex-B stream of its own: parameter sets, then the picture.
     pub fn annex_b(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.bytes.len() + 256);
-        for unit in self.params.units().chain(self.units()) {
+        let sets = self.params.iter().flat_map(|params| params.units());
+        for unit in sets.chain(self.units()) {
             out.extend_from_slice(&[0, 0, 0, 1]);
             out.extend_from_slice(unit);
         }

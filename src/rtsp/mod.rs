@@ -13,13 +13,16 @@
 //! | [`h264`], [`h265`] | kinds of units, parameter sets, continuity; pure |
 //! | [`annexb`], [`params`], [`assemble`] | bytes become whole pictures, or none; pure |
 //! | [`clock`], [`timeline`] | even times from uneven arrivals; the encoder's own times; pure |
+//! | [`sound`] | the microphone's sound as clients play it; pure |
 //! | [`frame`], [`ring`] | a picture as all share it, in RTP packets; the last ones; pure |
 //! | [`rtp`], [`sdp`], [`message`], [`transport`] | the protocols' texts and bytes; pure |
 //! | [`auth`] | logins; pure. What wrong ones cost is in [`crate::access`] |
 //! | [`fmp4`] | a frame as MP4, for the page; pure |
-//! | [`scene`] | a made-up picture where there is no camera; pure |
+//! | [`scene`], [`jpeg`] | a made-up picture where there is no camera; pure |
+//! | [`pretend`] | a made-up camera that serves it as the firmware does |
 //! | [`source`], `feed` | the reading thread, and what it shares with the server's |
 //! | `firmware` | the one thread that reads the firmware's own frames ([`crate::vendor::frames`]) |
+//! | `snapshots` | JPEG files from the firmware's encoder, shared by all who ask |
 //! | [`server`] | the one thread that speaks with the network |
 //! | [`stats`], [`client`] | the state as a document; how the daemon asks for it |
 //!
@@ -41,14 +44,18 @@ pub mod fmp4;
 pub mod frame;
 pub mod h264;
 pub mod h265;
+pub mod jpeg;
 pub mod message;
 pub mod params;
 pub mod picture;
+pub mod pretend;
 pub mod ring;
 pub mod rtp;
 pub mod scene;
 pub mod sdp;
 pub mod server;
+mod snapshots;
+pub mod sound;
 pub mod source;
 pub mod stats;
 pub mod timeline;
@@ -56,4 +63,5 @@ pub mod transport;
 
 pub use error::RtspError;
 pub use server::{Config, Server};
+pub use sound::Form;
 pub use source::Source;

@@ -1,6 +1,6 @@
 //! RTP headers and RTCP reports (RFC 3550). Pure.
 
-/// The payload type of the one stream that a session has: the first dynamic one.
+/// The payload type of pictures: the first dynamic one.
 pub const PAYLOAD_TYPE: u8 = 96;
 /// Bytes of an RTP header.
 pub const HEADER: usize = 12;
@@ -8,17 +8,25 @@ pub const HEADER: usize = 12;
 const NTP_1970: u64 = 2_208_988_800;
 
 /// An RTP header.
-pub fn header(marker: bool, sequence: u16, timestamp: u32, ssrc: u32) -> [u8; HEADER] {
+pub fn header(kind: u8, marker: bool, sequence: u16, timestamp: u32, ssrc: u32) -> [u8; HEADER] {
     let [s0, s1] = sequence.to_be_bytes();
     let [t0, t1, t2, t3] = timestamp.to_be_bytes();
     let [r0, r1, r2, r3] = ssrc.to_be_bytes();
-    let second = PAYLOAD_TYPE | if marker { 0x80 } else { 0 };
+    let second = kind | if marker { 0x80 } else { 0 };
     [0x80, second, s0, s1, t0, t1, t2, t3, r0, r1, r2, r3]
 }
 
+/// Ticks in a second of pictures' RTP clock.
+pub const VIDEO_RATE: u32 = 90_000;
+
 /// Microseconds as ticks of the 90 kHz clock, which runs over.
 pub fn ticks(micros: u64) -> u32 {
-    (u128::from(micros) * 9 / 100) as u32
+    ticks_of(VIDEO_RATE, micros)
+}
+
+/// Microseconds as ticks of a clock of so many in a second, rounded; it runs over.
+pub fn ticks_of(rate: u32, micros: u64) -> u32 {
+    ((u128::from(micros) * u128::from(rate) + 500_000) / 1_000_000) as u32
 }
 
 /// What a sender report says.
@@ -114,5 +122,10 @@ mod tests {
         let day = 86_400_000_000;
         assert_eq!(ticks(day + 50_000).wrapping_sub(ticks(day)), 4_500);
         assert_eq!(ticks(u64::MAX).wrapping_sub(ticks(u64::MAX - 100)), 9);
+        // Pieces of 40 ms have 320 ticks each, wherever they begin.
+        for index in 0..1_000 {
+            let begins = 7 + index * 40_000;
+            assert_eq!(ticks_of(8_000, begins + 40_000) - ticks_of(8_000, begins), 320);
+        }
     }
 }

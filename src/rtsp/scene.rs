@@ -4,6 +4,7 @@
 //! Constrained Baseline. Pure.
 
 use super::bits::BitWriter;
+use super::jpeg;
 
 /// Macroblocks in a row, and rows.
 const ACROSS: usize = 20;
@@ -29,6 +30,9 @@ type Block = [u8; 384];
 #[derive(Debug, Default)]
 pub struct Scene {
     number: u32,
+    /// Pictures since the last key frame; 0 for a key frame.
+    in_group: u32,
+    groups: u32,
     shown: Vec<Block>,
 }
 
@@ -44,18 +48,36 @@ impl Scene {
     /// The next picture as Annex-B, with parameter sets where it is a key frame.
     pub fn next_picture(&mut self) -> Vec<u8> {
         let blocks = draw(self.number);
-        let in_group = self.number % GROUP;
+        let in_group = self.in_group;
         let mut out = Vec::new();
         if in_group == 0 {
             unit(&mut out, 0x67, sequence_set());
             unit(&mut out, 0x68, picture_set());
-            unit(&mut out, 0x65, key_slice(&blocks, self.number / GROUP));
+            unit(&mut out, 0x65, key_slice(&blocks, self.groups));
+            self.groups = self.groups.wrapping_add(1);
         } else {
             unit(&mut out, 0x41, changed_slice(&self.shown, &blocks, in_group));
         }
         self.shown = blocks;
         self.number = self.number.wrapping_add(1);
+        self.in_group = (in_group + 1) % GROUP;
         out
+    }
+
+    /// Whether the next picture will be a key frame.
+    pub fn next_is_key(&self) -> bool {
+        self.in_group == 0
+    }
+
+    /// Makes the next picture a key frame.
+    pub fn restart(&mut self) {
+        self.in_group = 0;
+    }
+
+    /// The newest picture as a JPEG file.
+    pub fn jpeg(&self) -> Vec<u8> {
+        let (sun_x, time) = moment(self.number.saturating_sub(1));
+        jpeg::encode(WIDTH as u16, HEIGHT as u16, |x, y| colour(x, y, sun_x, &time))
     }
 }
 
@@ -170,12 +192,17 @@ fn pcm(bits: &mut BitWriter, block: &Block) {
     }
 }
 
+/// Where the sun is and what the clock shows.
+fn moment(number: u32) -> (usize, [usize; 5]) {
+    let sun_x = number as usize * 2 % (WIDTH + SUN);
+    let second = (number / Scene::RATE) as usize;
+    (sun_x, [second / 600 % 6, second / 60 % 10, 10, second / 10 % 6, second % 10])
+}
+
 /// The picture of this number.
 fn draw(number: u32) -> Vec<Block> {
     let mut blocks = vec![[0; 384]; ACROSS * DOWN];
-    let sun_x = number as usize * 2 % (WIDTH + SUN);
-    let second = (number / Scene::RATE) as usize;
-    let time = [second / 600 % 6, second / 60 % 10, 10, second / 10 % 6, second % 10];
+    let (sun_x, time) = moment(number);
     for (index, block) in blocks.iter_mut().enumerate() {
         let (left, top) = (index % ACROSS * 16, index / ACROSS * 16);
         for (at, byte) in block.iter_mut().enumerate() {

@@ -6,12 +6,22 @@ use std::net::IpAddr;
 
 use super::params::{Codec, Params};
 use super::rtp::PAYLOAD_TYPE;
+use super::sound::Form;
 
-/// The control address of the one track that a stream has.
+/// The control addresses of a stream's tracks: pictures, sound.
 pub const TRACK: &str = "trackID=0";
+/// See [`TRACK`].
+pub const SOUND_TRACK: &str = "trackID=1";
 
-/// The description of the stream `name`, as a client at `local` is told.
-pub fn describe(name: &str, local: IpAddr, version: u64, params: &Params) -> String {
+/// The description of the stream `name` for a client that reached us at `local`; with sound in this
+/// form, if there is any.
+pub fn describe(
+    name: &str,
+    local: IpAddr,
+    version: u64,
+    params: &Params,
+    sound: Option<Form>,
+) -> String {
     let family = if local.is_ipv4() { "IP4" } else { "IP6" };
     let any = if local.is_ipv4() { "0.0.0.0" } else { "::" };
     let (codec, fmtp) = match params.codec {
@@ -27,6 +37,14 @@ pub fn describe(name: &str, local: IpAddr, version: u64, params: &Params) -> Str
         let _ = write!(text, "a=framerate:{:.3}\r\n", rate.per_second());
     }
     let _ = write!(text, "a=control:{TRACK}\r\n");
+    if let Some(form) = sound {
+        let (kind, name) = (form.payload_type(), form.name());
+        let _ = write!(
+            text,
+            "m=audio 0 RTP/AVP {kind}\r\na=rtpmap:{kind} {name}\r\na=ptime:40\r\n\
+             a=control:{SOUND_TRACK}\r\n"
+        );
+    }
     text
 }
 

@@ -15,7 +15,6 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::assemble::Assembler;
 use super::feed::Feed;
-use super::scene::Scene;
 use super::stats::Writer;
 use crate::sys;
 
@@ -35,8 +34,6 @@ pub enum Source {
     Path(PathBuf),
     /// Standard input.
     Stdin,
-    /// A made-up scene.
-    Scene,
     /// The firmware's own frames.
     Frames {
         /// The folder with the socket `control`, which may come later.
@@ -47,12 +44,10 @@ pub enum Source {
 }
 
 impl Source {
-    /// From the command line: `-` is standard input, `scene:` the made-up scene, a folder the
-    /// firmware's frames.
+    /// From the command line: `-` is standard input, a folder the firmware's frames.
     pub fn from_word(word: &str) -> Source {
         match word {
             "-" => Source::Stdin,
-            "scene:" => Source::Scene,
             path if path.ends_with('/') || Path::new(path).is_dir() => {
                 Source::Frames { folder: path.into(), fallback: None }
             }
@@ -64,15 +59,10 @@ impl Source {
 /// Reads until the server stops; the thread's body.
 pub(super) fn run(source: &Source, feed: &Feed) {
     let result = match source {
-        Source::Path(path) => follow(path, feed),
-        Source::Frames { fallback: Some(path), .. } => follow(path, feed),
+        Source::Path(path) | Source::Frames { fallback: Some(path), .. } => follow(path, feed),
         // The thread of all endpoints reads it.
         Source::Frames { fallback: None, .. } => Ok(()),
         Source::Stdin => stdin(feed),
-        Source::Scene => {
-            scene(feed);
-            Ok(())
-        }
     };
     if let Err(error) = result {
         log::error!("stream {}: {error}", feed.name);
@@ -300,18 +290,6 @@ fn play(mut file: File, feed: &Feed, assembler: &mut Assembler) -> io::Result<()
         file.rewind()?;
     }
     Ok(())
-}
-
-/// Plays the made-up scene.
-fn scene(feed: &Feed) {
-    let mut scene = Scene::new();
-    let mut assembler = Assembler::new();
-    let mut pace = Pace { due: feed.now() };
-    while !feed.stopped() {
-        let due = pace.wait(f64::from(Scene::RATE), feed);
-        let picture = scene.next_picture();
-        assembler.feed(&picture, due, &mut |picture| feed.push(picture, picture.arrived));
-    }
 }
 
 /// Even steps through time.

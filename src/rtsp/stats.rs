@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::params::Codec;
 use super::picture::Size;
+use super::sound::Form;
 
 /// What is known of the program that writes into a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -66,6 +67,17 @@ pub struct StreamStats {
     pub changes: u64,
 }
 
+/// The microphone's sound.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SoundStats {
+    /// What clients get.
+    pub form: Form,
+    /// How far it is with the firmware's endpoint.
+    pub firmware: Option<String>,
+    /// Pieces since the start, of 40 ms as a rule.
+    pub pieces: u64,
+}
+
 /// One viewer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ViewerStats {
@@ -77,6 +89,8 @@ pub struct ViewerStats {
     pub transport: String,
     /// Whether it plays.
     pub playing: bool,
+    /// Whether it gets sound, too.
+    pub sound: bool,
     /// Seconds since it came.
     pub seconds: u64,
     /// Pictures sent to it.
@@ -98,6 +112,10 @@ pub struct Stats {
     pub seconds: u64,
     /// The streams.
     pub streams: Vec<StreamStats>,
+    /// The microphone; none where there is none, or where it is switched off.
+    pub sound: Option<SoundStats>,
+    /// How far it is with the firmware's snapshots; none where they are not asked for.
+    pub snapshots: Option<String>,
     /// The viewers.
     pub viewers: Vec<ViewerStats>,
     /// Viewers that are let in at once.

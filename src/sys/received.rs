@@ -62,8 +62,8 @@ pub fn receive(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<Received> {
                 // SAFETY: the kernel wrote `count` descriptors behind this header, within the
                 // control bytes. It made them for this process and nobody else has them.
                 let owned = unsafe {
-                    let data = libc::CMSG_DATA(at).cast::<libc::c_int>();
-                    OwnedFd::from_raw_fd(std::ptr::read_unaligned(data.add(index)))
+                    let data = libc::CMSG_DATA(at).cast::<[u8; size_of::<libc::c_int>()]>();
+                    OwnedFd::from_raw_fd(libc::c_int::from_ne_bytes(data.add(index).read()))
                 };
                 descriptors.push(owned);
             }

@@ -15,8 +15,10 @@ sys.path.insert(0, str(HERE))
 os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
 sys.dont_write_bytecode = True
 
+import vendor_rig  # noqa: E402: it is found by the path above
+
 TESTS = ["test_pictures", "test_viewers", "test_clients", "test_strangers", "test_page",
-         "test_onvif", "test_endless", "test_proxies",
+         "test_onvif", "test_endless", "test_proxies", "test_frames", "test_vendor",
          "test_cost"]
 
 
@@ -73,6 +75,8 @@ def prepare():
     test_clients.retina()
     test_clients.vlc()
     test_onvif.packages()
+    if not vendor_rig.missing():
+        vendor_rig.root()
     return 0
 
 
@@ -88,6 +92,9 @@ def main(names):
     if names == ["prepare"]:
         return prepare()
     come_first()
+    if not names and (why := vendor_rig.missing()):
+        print(f"rtsp test_vendor: NOT RUN: {why}", flush=True)
+        names = [name for name in TESTS if name != "test_vendor"]
     suite = unittest.defaultTestLoader.loadTestsFromNames(names or TESTS)
     result = Result()
     suite.run(result)

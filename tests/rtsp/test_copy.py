@@ -34,7 +34,7 @@ class Copy(Demo):
                     if b"\0rtsp\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
         recorders = {}
         for name, transport in (("mainstream", "tcp"), ("substream", "udp")):
-            film = self.folder / f"{name}.mp4"
+            film = self.folder / f"{name}.mkv"
             recorders[name] = film, subprocess.Popen(
                 ["ffmpeg", "-v", "verbose", "-nostdin", "-rtsp_transport", transport, "-i",
                  f"{base}/{name}", "-c", "copy", "-t", str(60 * MINUTES), film],

@@ -59,10 +59,10 @@ class Demo(Case):
         connection.close()
         return answer.status, headers, data
 
-    def assert_decodes(self, data, frames):
+    def assert_decodes(self, data, frames, form="mp4"):
         path = self.folder / "film.mp4"
         path.write_bytes(data)
-        decoder = Decoder(str(path), words=("-f", "mp4", "-i"))
+        decoder = Decoder(str(path), words=("-f", form, "-i"))
         decoder.process.wait(120)
         self.assertEqual(decoder.stop(), [])
         self.assertEqual(decoder.frames, frames)
@@ -85,7 +85,10 @@ class Page(Demo):
         found = wait_for(video, "pictures", 60)
         self.assertEqual(found["port"], port)
         self.assertTrue(found["server"]["login"])
-        status, headers, film = self.ask("GET", "/snapshot?stream=substream")
+        status, headers, jpeg = self.ask("GET", "/snapshot")
+        self.assertEqual((status, headers["Content-Type"]), (200, "image/jpeg"))
+        self.assert_decodes(jpeg, 1, "jpeg_pipe")
+        status, headers, film = self.ask("GET", "/snapshot?stream=substream&form=mp4")
         self.assertEqual((status, headers["Content-Type"]), (200, 'video/mp4; codecs="avc1.42c01e"'))
         self.assert_decodes(film, 1)
         status, headers, live = self.ask("GET", "/live", most=500_000)

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `stats` | the document of [`crate::rtsp::stats`] |
 //! | `snapshot NAME mp4` or `snapshot NAME annexb` | a line with its type; the last key frame |
+//! | `snapshot NAME jpeg` | the same, of the firmware's encoder; NAME has no part in it |
 //! | `live NAME` | a line with its type; fragmented MP4 until one side closes |
 
 use std::io::{Read, Write};
@@ -23,9 +24,12 @@ use crate::rtsp::params::Params;
 use crate::rtsp::picture::Size;
 use crate::rtsp::ring::Place;
 use crate::rtsp::server::conn::is_later;
+use crate::rtsp::snapshots::{Answer, Snapshots};
 
 /// What is said where the stream does not exist.
 pub const NO_STREAM: &str = "there is no such stream";
+/// How a refusal begins where there is no JPEG to be had.
+pub const NO_JPEG: &str = "no JPEG: ";
 /// Bytes of a question.
 const LONGEST: usize = 256;
 /// From accept to the whole question, and from one byte taken to the next.
@@ -78,6 +82,8 @@ pub(super) struct Asker {
     output: Vec<u8>,
     sent: usize,
     live: Option<Live>,
+    /// It waits for a snapshot, since then.
+    jpeg: Option<Instant>,
     pub(super) since: Instant,
     moved: Instant,
     /// It closes when all is sent.
@@ -106,6 +112,7 @@ impl Asker {
             output: Vec::new(),
             sent: 0,
             live: None,
+            jpeg: None,
             since: now,
             moved: now,
             ending: false,
@@ -175,6 +182,7 @@ impl Asker {
         &mut self,
         line: &str,
         feeds: &[Arc<Feed>],
+        snapshots: Option<&Snapshots>,
         may_watch: bool,
         stats: impl FnOnce() -> Vec<u8>,
     ) {
@@ -188,18 +196,24 @@ impl Asker {
                 self.ending = true;
             }
             (Some("snapshot" | "live"), None) => self.refuse(NO_STREAM),
+            (Some("snapshot"), _) if form == Some("jpeg") => {
+                let now = Instant::now();
+                self.jpeg = Some(now);
+                self.pump(feeds, snapshots, now);
+            }
             (Some("snapshot"), Some((_, feed))) => {
                 let frame = feed.state().ring.last_key().cloned();
-                let Some(frame) = frame else {
+                let params = frame.as_ref().and_then(|frame| frame.params.clone());
+                let (Some(frame), Some(params)) = (frame, params) else {
                     return self.refuse("no picture has come yet");
                 };
                 let annex_b = form == Some("annexb");
                 let media_type = if annex_b {
                     "application/octet-stream".to_owned()
                 } else {
-                    fmp4::media_type(&frame.params)
+                    fmp4::media_type(&params)
                 };
-                self.say(&Head { media_type, size: Some(frame.params.size), error: None });
+                self.say(&Head { media_type, size: Some(params.size), error: None });
                 let bytes = if annex_b { frame.annex_b() } else { fmp4::snapshot(&frame) };
                 self.output.extend_from_slice(&bytes);
                 self.ending = true;
@@ -218,14 +232,20 @@ impl Asker {
                 };
                 drop(state);
                 self.live = Some(live);
-                self.pump(feeds, Instant::now());
+                self.pump(feeds, snapshots, Instant::now());
             }
             _ => self.refuse("that is no question"),
         }
     }
 
     /// Sends what waits, and fragments behind it, as far as they go.
-    pub(super) fn pump(&mut self, feeds: &[Arc<Feed>], now: Instant) {
+    pub(super) fn pump(
+        &mut self,
+        feeds: &[Arc<Feed>],
+        snapshots: Option<&Snapshots>,
+        now: Instant,
+    ) {
+        self.look_for_jpeg(snapshots, now);
         loop {
             while self.wants_output() {
                 match self.stream.write(self.output.get(self.sent..).unwrap_or_default()) {
@@ -254,6 +274,24 @@ impl Asker {
         }
     }
 
+    fn look_for_jpeg(&mut self, snapshots: Option<&Snapshots>, now: Instant) {
+        let Some(since) = self.jpeg else { return };
+        let answer = snapshots.map_or_else(
+            || Answer::None("this server has no snapshots of the firmware".to_owned()),
+            |snapshots| snapshots.ask(since, now),
+        );
+        match answer {
+            Answer::Later => return,
+            Answer::None(why) => self.refuse(&format!("{NO_JPEG}{why}")),
+            Answer::Picture(jpeg) => {
+                self.say(&Head { media_type: "image/jpeg".to_owned(), ..Head::default() });
+                self.output.extend_from_slice(&jpeg);
+                self.ending = true;
+            }
+        }
+        self.jpeg = None;
+    }
+
     fn next_fragment(&mut self, feeds: &[Arc<Feed>]) -> bool {
         let Some(live) = &mut self.live else { return false };
         let Some(feed) = feeds.get(live.feed) else { return false };
@@ -269,19 +307,21 @@ impl Asker {
         let Some(next) = next else { return false };
         self.lost += next.lost;
         let frame = next.frame;
+        // Feeds of streams contain pictures only.
+        let Some(params) = frame.params.clone() else { return false };
         let mut head = None;
         match &live.params {
             None => {
                 head = Some(Head {
-                    media_type: fmp4::media_type(&frame.params),
-                    size: Some(frame.params.size),
+                    media_type: fmp4::media_type(&params),
+                    size: Some(params.size),
                     error: None,
                 });
                 live.base = frame.time;
                 live.last = frame.time;
-                live.params = Some(Arc::clone(&frame.params));
+                live.params = Some(Arc::clone(&params));
             }
-            Some(known) if !Arc::ptr_eq(known, &frame.params) && **known != *frame.params => {
+            Some(known) if !Arc::ptr_eq(known, &params) && **known != *params => {
                 self.ending = true;
                 return true;
             }
@@ -295,7 +335,7 @@ impl Asker {
         let fragment = fmp4::fragment(&frame, live.number, live.base, duration);
         if let Some(head) = head {
             self.say(&head);
-            self.output.extend_from_slice(&fmp4::header(&frame.params));
+            self.output.extend_from_slice(&fmp4::header(&params));
         }
         self.output.extend_from_slice(&fragment);
         self.pictures += 1;

@@ -1,6 +1,5 @@
 //! What each request does (RFC 2326, section 10). Answers are made here; bytes move elsewhere.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -11,7 +10,7 @@ use crate::rtsp::message::{Answer, Request, Status};
 use crate::rtsp::sdp;
 use crate::rtsp::server::conn::{Conn, Wait};
 use crate::rtsp::server::poll_loop::PollLoop;
-use crate::rtsp::server::session::{self, Arrival, Carrier, Session, TIMEOUT};
+use crate::rtsp::server::session::{self, Arrival, Carrier, Media, Session, TIMEOUT, Track};
 use crate::rtsp::transport::{self, Transport};
 
 /// How long a DESCRIBE waits for a stream's first picture: less than clients wait for an answer.
@@ -140,10 +139,15 @@ impl PollLoop {
         })
     }
 
-    fn stream_of(&self, request: &Request<'_>) -> Option<usize> {
+    /// The stream that a request is about, and which of its tracks.
+    fn stream_of(&self, request: &Request<'_>) -> Option<(usize, Media)> {
         let (name, track) = request.path();
         let stream = self.feeds.iter().position(|feed| feed.name == name)?;
-        matches!(track, "" | sdp::TRACK).then_some(stream)
+        match (track, &self.sound) {
+            ("" | sdp::TRACK, _) => Some((stream, Media::Video)),
+            (sdp::SOUND_TRACK, Some((_, form))) => Some((stream, Media::Sound(*form))),
+            _ => None,
+        }
     }
 
     fn describe(
@@ -154,7 +158,7 @@ impl PollLoop {
         now: Instant,
     ) -> Outcome {
         let found =
-            self.stream_of(request).and_then(|stream| Some((stream, self.feeds.get(stream)?)));
+            self.stream_of(request).and_then(|(stream, _)| Some((stream, self.feeds.get(stream)?)));
         let Some((stream, feed)) = found else { return done(request, Status::NotFound) };
         let state = feed.state();
         let Some(params) = state.params.clone() else {
@@ -164,98 +168,110 @@ impl PollLoop {
             }
             return Outcome::Answer(answer(request, Status::Busy).line("Retry-After", "2"));
         };
-        let text = sdp::describe(&feed.name, conn.local, state.epoch + 1, &params);
+        let version = state.epoch + 1;
         drop(state);
+        let sound = self.sound.as_ref().filter(|(feed, _)| feed.has_sound()).map(|(_, form)| *form);
+        let text = sdp::describe(&feed.name, conn.local, version, &params, sound);
         let base = format!("{}/", plain(request.uri));
         let described = answer(request, Status::Ok).line("Content-Base", &base);
         Outcome::Answer(described.line("Cache-Control", "no-cache").body("application/sdp", text))
     }
 
     fn setup(&mut self, conn: &mut Conn, request: &Request<'_>, now: Instant) -> Outcome {
-        let Some(stream) = self.stream_of(request) else { return done(request, Status::NotFound) };
+        let Some((stream, media)) = self.stream_of(request) else {
+            return done(request, Status::NotFound);
+        };
         let offers = request.header("Transport").unwrap_or("");
-        let Some(transport) = transport::choose(offers, 0) else {
+        // One viewer for each connection, with a track of each kind: who sets one up again means it
+        // instead.
+        let old = self.session_of(conn, request);
+        let old = old.map(|old| (old.id.clone(), old.is_playing(), old.stream, old.tracks.len()));
+        let free = old.as_ref().map_or(0, |(.., tracks)| 2 * *tracks as u8);
+        let Some(transport) = transport::choose(offers, free) else {
             return done(request, Status::Transport);
         };
-        // One viewer for each connection: who sets up anew, means it instead.
-        let old = self.session_of(conn, request).map(|old| (old.id.clone(), old.place.is_some()));
-        match old {
+        let joins = match old {
             None if request.session().is_some() => return done(request, Status::NoSession),
-            Some((_, true)) => return done(request, Status::NotInThisState),
-            Some((id, false)) => self.sessions.retain(|session| session.id != id),
-            None => {}
-        }
-        if self.sessions.len() >= self.most_viewers {
+            Some((_, true, ..)) => return done(request, Status::NotInThisState),
+            // Another stream, or without naming the session: it begins again.
+            Some((id, _, of, _)) if of != stream || request.session().is_none() => {
+                self.sessions.retain(|session| session.id != id);
+                None
+            }
+            Some((id, ..)) => Some(id),
+            None => None,
+        };
+        if joins.is_none() && self.sessions.len() >= self.most_viewers {
             self.refused += 1;
             log::warn!("{}: refused, {} viewers are here", conn.peer, self.sessions.len());
             let words = format!("This camera serves {} viewers at once.\r\n", self.most_viewers);
             return Outcome::Answer(answer(request, Status::NoBandwidth).body("text/plain", words));
         }
-        let (carrier, reply) = match transport {
-            Transport::Interleaved { rtp, rtcp } => (
-                Carrier::Tcp { rtp, rtcp },
-                format!("RTP/AVP/TCP;unicast;interleaved={rtp}-{rtcp}"),
-            ),
-            Transport::Udp { rtp, rtcp } => {
-                let pair = session::udp_pair(conn.local, conn.peer, (rtp, rtcp));
-                let ours = |pair: &(std::net::UdpSocket, _)| {
-                    pair.0.local_addr().map(|address: SocketAddr| address.port())
-                };
-                match pair.and_then(|pair| Ok((ours(&pair)?, pair))) {
-                    Ok((port, (rtp_socket, rtcp_socket))) => (
-                        Carrier::Udp { rtp: rtp_socket, rtcp: rtcp_socket },
-                        format!(
-                            "RTP/AVP;unicast;client_port={rtp}-{rtcp};server_port={port}-{}",
-                            port + 1
-                        ),
-                    ),
-                    Err(error) => {
-                        log::warn!("{}: no sockets for datagrams: {error}", conn.peer);
-                        return done(request, Status::Transport);
-                    }
-                }
+        let (carrier, reply) = match carry(conn, transport) {
+            Ok(pair) => pair,
+            Err(error) => {
+                log::warn!("{}: no sockets for datagrams: {error}", conn.peer);
+                return done(request, Status::Transport);
             }
         };
         let numbers = self.random();
         let Some(feed) = self.feeds.get(stream) else { return done(request, Status::NotFound) };
-        let arrival = Arrival {
-            id: hex(numbers.get(12..20).unwrap_or_default()),
-            stream,
-            epoch: feed.state().epoch,
-            carrier,
-            conn: conn.id,
-            peer: conn.peer,
-            url: plain(request.uri).to_owned(),
-            numbers: numbers.first_chunk().copied().unwrap_or_default(),
-            now,
-            clock: feed.now(),
-        };
-        let session = Session::new(arrival);
-        let reply = format!("{reply};ssrc={:08X};mode=\"PLAY\"", session.ssrc);
+        let track = numbers.first_chunk().copied().unwrap_or_default();
+        let track = Track::new(media, carrier, plain(request.uri).to_owned(), track);
+        let reply = format!("{reply};ssrc={:08X};mode=\"PLAY\"", track.ssrc);
+        let id = joins.unwrap_or_else(|| {
+            let arrival = Arrival {
+                id: hex(numbers.get(12..20).unwrap_or_default()),
+                stream,
+                epoch: feed.state().epoch,
+                conn: conn.id,
+                peer: conn.peer,
+                now,
+                clock: feed.now(),
+            };
+            let session = Session::new(arrival);
+            let id = session.id.clone();
+            self.sessions.push(session);
+            id
+        });
+        if let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) {
+            session.tracks.retain(|old| old.is_sound() != track.is_sound());
+            session.tracks.push(track);
+        }
         let set_up = answer(request, Status::Ok)
-            .line("Session", &format!("{};timeout={}", session.id, TIMEOUT.as_secs()))
+            .line("Session", &format!("{id};timeout={}", TIMEOUT.as_secs()))
             .line("Transport", &reply);
-        self.sessions.push(session);
         Outcome::Answer(set_up)
     }
 
     fn play(&mut self, conn: &Conn, request: &Request<'_>, now: Instant) -> Outcome {
         let feeds = self.feeds.clone();
+        let sound = self.sound.clone();
         let Some(session) = self.session_of(conn, request) else {
             return done(request, Status::NoSession);
         };
         let Some(feed) = feeds.get(session.stream) else { return done(request, Status::NotFound) };
-        if session.place.is_none() {
-            let since = feed.now().saturating_sub(FRESH);
-            session.place = Some(feed.state().ring.at_key(since));
+        if !session.is_playing() {
             session.since = now;
             log::info!("{}: watches {}", session.peer, feed.name);
         }
-        let info = format!("url={};seq={}", session.url, session.sequence);
+        let mut infos = Vec::new();
+        for track in &mut session.tracks {
+            if track.place.is_none() {
+                let since = feed.now().saturating_sub(FRESH);
+                let from = sound.as_ref().filter(|_| track.is_sound()).map(|(feed, _)| feed);
+                // Sound begins with what comes next.
+                track.place = Some(match from {
+                    Some(sound) => sound.state().ring.at_key(u64::MAX),
+                    None => feed.state().ring.at_key(since),
+                });
+            }
+            infos.push(format!("url={};seq={}", track.url, track.sequence));
+        }
         let playing = answer(request, Status::Ok)
             .line("Session", &session.id)
             .line("Range", "npt=now-")
-            .line("RTP-Info", &info);
+            .line("RTP-Info", &infos.join(","));
         Outcome::Answer(playing)
     }
 
@@ -264,7 +280,9 @@ impl PollLoop {
             return done(request, Status::NoSession);
         };
         // A frame that is half out goes on to its end.
-        session.place = None;
+        for track in &mut session.tracks {
+            track.place = None;
+        }
         Outcome::Answer(answer(request, Status::Ok).line("Session", &session.id))
     }
 
@@ -297,6 +315,23 @@ impl PollLoop {
         hash.update(b"numbers");
         hash.update(self.numbers_made.to_be_bytes());
         hash.finalize().into()
+    }
+}
+
+/// How a track's packets will travel, and how that is answered.
+fn carry(conn: &Conn, transport: Transport) -> std::io::Result<(Carrier, String)> {
+    match transport {
+        Transport::Interleaved { rtp, rtcp } => Ok((
+            Carrier::Tcp { rtp, rtcp },
+            format!("RTP/AVP/TCP;unicast;interleaved={rtp}-{rtcp}"),
+        )),
+        Transport::Udp { rtp, rtcp } => {
+            let sockets = session::udp_pair(conn.local, conn.peer, (rtp, rtcp))?;
+            let port = sockets.0.local_addr()?.port();
+            let reply =
+                format!("RTP/AVP;unicast;client_port={rtp}-{rtcp};server_port={port}-{}", port + 1);
+            Ok((Carrier::Udp { rtp: sockets.0, rtcp: sockets.1 }, reply))
+        }
     }
 }
 

@@ -19,7 +19,7 @@ mod poll_loop;
 mod send;
 mod session;
 
-pub use local::{Head, NO_STREAM};
+pub use local::{Head, NO_JPEG, NO_STREAM};
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
@@ -33,13 +33,17 @@ use std::time::Instant;
 
 use super::error::RtspError;
 use super::feed::{Feed, Wake};
-use super::firmware::Firmware;
+use super::firmware::{Firmware, Worker};
 use super::ring::Room;
+use super::snapshots::Snapshots;
+use super::sound::Form;
 use super::source::{self, Source};
 use crate::vendor::frames::{Endpoint, Kind, State};
 
 /// Stacks of the threads, in bytes: all that is large is on the heap.
 const STACK: usize = 128 * 1024;
+/// Bytes of sound that are held for viewers: more than five seconds of G.711, two of L16.
+const SOUND_ROOM: usize = 64 * 1024;
 /// Streams at most.
 const MOST_STREAMS: usize = 8;
 
@@ -48,6 +52,10 @@ const MOST_STREAMS: usize = 8;
 pub struct Config {
     /// The streams' names, each with where it comes from.
     pub streams: Vec<(String, Source)>,
+    /// The folder with the microphone's frames, and what clients get of them.
+    pub sound: Option<(PathBuf, Form)>,
+    /// The folder with the firmware's snapshots.
+    pub snapshots: Option<PathBuf>,
     /// Where to listen; port 0 is a free one.
     pub listen: SocketAddr,
     /// The file with the streams' password. Without one only loopback is listened on.
@@ -64,7 +72,16 @@ impl Config {
     /// These streams for 10 viewers.
     pub fn new(streams: Vec<(String, Source)>, listen: SocketAddr) -> Config {
         let room = Room::default();
-        Config { streams, listen, password_file: None, basic: false, viewers: 10, room }
+        Config {
+            streams,
+            sound: None,
+            snapshots: None,
+            listen,
+            password_file: None,
+            basic: false,
+            viewers: 10,
+            room,
+        }
     }
 }
 
@@ -108,7 +125,9 @@ impl Server {
         let mut server =
             Server { address, stop: Arc::clone(&stop), wake: Arc::clone(&wake), threads: vec![] };
         let mut feeds = Vec::new();
-        let mut targets = Vec::new();
+        let reader_wake = Arc::new(Wake::new().map_err(RtspError::Start)?);
+        let mut firmware = Firmware::new(Arc::clone(&reader_wake));
+        let mut reads_frames = false;
         for (name, from) in &config.streams {
             let parts = (Arc::clone(&wake), Arc::clone(&stop));
             let feed = Feed::new(name.clone(), started, config.room, parts.0, parts.1);
@@ -117,15 +136,35 @@ impl Server {
             if let Source::Frames { folder, .. } = from {
                 feed.set_firmware(&State::Missing);
                 let endpoint = Endpoint { folder: folder.clone(), kind: Kind::Picture };
-                targets.push((endpoint, Arc::clone(&feed)));
+                firmware.add(endpoint, Worker::pictures(Arc::clone(&feed)));
+                reads_frames = true;
             }
             if !matches!(from, Source::Frames { fallback: None, .. }) {
                 let from = from.clone();
                 server.spawn(name, move || source::run(&from, &feed))?;
             }
         }
-        if !targets.is_empty() {
-            let firmware = Firmware::new(targets);
+        let mut sound = None;
+        if let Some((folder, form)) = config.sound.clone() {
+            let parts = (Arc::clone(&wake), Arc::clone(&stop));
+            let room = Room { bytes: SOUND_ROOM, ..config.room };
+            let feed = Feed::new("sound".to_owned(), started, room, parts.0, parts.1);
+            let feed = Arc::new(feed);
+            feed.set_firmware(&State::Missing);
+            let endpoint = Endpoint { folder, kind: Kind::Sound };
+            firmware.add(endpoint, Worker::sound(Arc::clone(&feed), form));
+            sound = Some((feed, form));
+            reads_frames = true;
+        }
+        let mut snapshots = None;
+        if let Some(folder) = config.snapshots.clone() {
+            let new = Arc::new(Snapshots::new(Arc::clone(&reader_wake), Arc::clone(&wake)));
+            let endpoint = Endpoint { folder, kind: Kind::Jpeg };
+            firmware.add(endpoint, Worker::Snapshots(Arc::clone(&new)));
+            snapshots = Some(new);
+            reads_frames = true;
+        }
+        if reads_frames {
             let stop = Arc::clone(&server.stop);
             server.spawn("frames", move || firmware.run(&stop))?;
         }
@@ -135,6 +174,8 @@ impl Server {
             wake,
             stop,
             feeds,
+            sound,
+            snapshots,
             password,
             secret,
             started,

@@ -23,7 +23,9 @@ use crate::rtsp::server::conn::{Conn, Wait, is_later};
 use crate::rtsp::server::local::Asker;
 use crate::rtsp::server::methods::Outcome;
 use crate::rtsp::server::password::Password;
-use crate::rtsp::server::session::{Carrier, Session};
+use crate::rtsp::server::session::{Carrier, Session, Track};
+use crate::rtsp::snapshots::Snapshots;
+use crate::rtsp::sound::Form;
 use crate::rtsp::stats::{Stats, ViewerStats};
 
 /// RTSP connections at once.
@@ -48,6 +50,8 @@ pub(super) struct Parts {
     pub(super) wake: Arc<Wake>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) feeds: Vec<Arc<Feed>>,
+    pub(super) sound: Option<(Arc<Feed>, Form)>,
+    pub(super) snapshots: Option<Arc<Snapshots>>,
     pub(super) password: Option<Password>,
     pub(super) secret: [u8; 32],
     pub(super) started: Instant,
@@ -62,6 +66,9 @@ pub(super) struct PollLoop {
     wake: Arc<Wake>,
     stop: Arc<AtomicBool>,
     pub(super) feeds: Vec<Arc<Feed>>,
+    /// The microphone, for all streams.
+    pub(super) sound: Option<(Arc<Feed>, Form)>,
+    snapshots: Option<Arc<Snapshots>>,
     pub(super) password: Option<Password>,
     password_looked: Instant,
     pub(super) secret: [u8; 32],
@@ -85,8 +92,8 @@ enum Owner {
     Listener,
     Local,
     Conn(usize),
-    Rtp(usize),
-    Rtcp(usize),
+    Rtp(usize, usize),
+    Rtcp(usize, usize),
     Asker(usize),
 }
 
@@ -98,6 +105,8 @@ impl PollLoop {
             wake: parts.wake,
             stop: parts.stop,
             feeds: parts.feeds,
+            sound: parts.sound,
+            snapshots: parts.snapshots,
             password: parts.password,
             password_looked: parts.started,
             secret: parts.secret,
@@ -180,14 +189,12 @@ impl PollLoop {
         let leaving: Vec<Session> = leaving;
         for mut session in leaving {
             let clock = self.feeds.get(session.stream).map_or(0, |feed| feed.now());
-            let goodbye = rtp::goodbye(&session.report(clock), reason);
-            let conn = session.conn.and_then(|id| self.conns.iter_mut().find(|c| c.id == id));
-            if let Some(conn) = conn {
+            let mut conn = session.conn.and_then(|id| self.conns.iter_mut().find(|c| c.id == id));
+            if let Some(conn) = &mut conn {
                 conn.ending = true;
-                session.send_report(&goodbye, Some(conn));
-            } else {
-                session.send_report(&goodbye, None);
             }
+            let goodbye = |report: &rtp::Report| rtp::goodbye(report, reason);
+            session.send_reports(clock, conn, goodbye, |_| true);
         }
     }
 
@@ -213,33 +220,27 @@ impl PollLoop {
 
     /// Gives everybody what there is for them.
     fn pump(&mut self, now: Instant) {
+        let sound = self.sound.as_ref().map(|(feed, _)| feed.as_ref());
         for session in &mut self.sessions {
             let Some(feed) = self.feeds.get(session.stream) else { continue };
-            let conn = session.conn.and_then(|id| self.conns.iter_mut().find(|c| c.id == id));
-            let reports = session.place.is_some() && session.takes_report(now);
+            let mut conn = session.conn.and_then(|id| self.conns.iter_mut().find(|c| c.id == id));
+            // Answers that wait go first.
+            if conn.as_ref().is_none_or(|conn| conn.backlog() == 0) {
+                let due = |track: &mut Track| track.takes_report(now);
+                let clock = feed.now();
+                session.send_reports(clock, conn.as_deref_mut(), rtp::sender_report, due);
+            }
             match (session.is_tcp(), conn) {
-                (true, Some(conn)) => {
-                    if reports {
-                        let report = rtp::sender_report(&session.report(feed.now()));
-                        session.send_report(&report, Some(conn));
-                    }
-                    session.pump_tcp(conn, feed, now);
-                }
+                (true, Some(conn)) => session.pump_tcp(conn, feed, sound, now),
                 (true, None) => {}
-                (false, _) => {
-                    if reports {
-                        let report = rtp::sender_report(&session.report(feed.now()));
-                        session.send_report(&report, None);
-                    }
-                    session.pump_udp(feed, now);
-                }
+                (false, _) => session.pump_udp(feed, sound, now),
             }
         }
         for conn in self.conns.iter_mut().filter(|conn| conn.backlog() > 0 || conn.ending) {
             conn.flush();
         }
         for asker in &mut self.askers {
-            asker.pump(&self.feeds, now);
+            asker.pump(&self.feeds, self.snapshots.as_deref(), now);
         }
     }
 
@@ -309,7 +310,8 @@ impl PollLoop {
         }
         for (index, conn) in self.conns.iter().enumerate() {
             let blocked = self.sessions.iter().any(|session| {
-                session.is_tcp() && session.conn == Some(conn.id) && session.blocked
+                session.conn == Some(conn.id)
+                    && session.tracks.iter().any(|track| track.is_tcp() && track.blocked)
             });
             let mut flags = PollFlags::empty();
             flags.set(PollFlags::POLLIN, conn.wants_input());
@@ -318,13 +320,14 @@ impl PollLoop {
             owners.push(Owner::Conn(index));
         }
         for (index, session) in self.sessions.iter().enumerate() {
-            if let Carrier::Udp { rtp, rtcp } = &session.carrier {
+            for (at, track) in session.tracks.iter().enumerate() {
+                let Carrier::Udp { rtp, rtcp } = &track.carrier else { continue };
                 let mut flags = PollFlags::POLLIN;
-                flags.set(PollFlags::POLLOUT, session.blocked);
+                flags.set(PollFlags::POLLOUT, track.blocked);
                 fds.push(PollFd::new(rtp.as_fd(), flags));
-                owners.push(Owner::Rtp(index));
+                owners.push(Owner::Rtp(index, at));
                 fds.push(PollFd::new(rtcp.as_fd(), PollFlags::POLLIN));
-                owners.push(Owner::Rtcp(index));
+                owners.push(Owner::Rtcp(index, at));
             }
         }
         for (index, asker) in self.askers.iter().enumerate() {
@@ -355,9 +358,12 @@ impl PollLoop {
                 }
                 self.conns = conns;
             }
-            Owner::Rtp(index) | Owner::Rtcp(index) => {
+            Owner::Rtp(index, at) | Owner::Rtcp(index, at) => {
                 let Some(session) = self.sessions.get_mut(index) else { return };
-                session.hear(owner == Owner::Rtcp(index), now);
+                let Some(track) = session.tracks.get_mut(at) else { return };
+                if track.hear(matches!(owner, Owner::Rtcp(..))) {
+                    session.seen = now;
+                }
             }
             Owner::Asker(index) => {
                 let line = self.askers.get_mut(index).and_then(|asker| asker.receive(now));
@@ -366,7 +372,8 @@ impl PollLoop {
                     self.askers.iter().filter(|a| a.watches().is_some()).count() < MOST_LIVE;
                 let stats = self.stats(now);
                 if let Some(asker) = self.askers.get_mut(index) {
-                    asker.answer(&line, &self.feeds, may_watch, || {
+                    let snapshots = self.snapshots.as_deref();
+                    asker.answer(&line, &self.feeds, snapshots, may_watch, || {
                         serde_json::to_vec(&stats).unwrap_or_default()
                     });
                 }
@@ -489,16 +496,22 @@ impl PollLoop {
     }
 
     fn stats(&self, now: Instant) -> Stats {
+        fn pictures_of(session: &Session) -> impl Iterator<Item = &Track> {
+            session.tracks.iter().filter(|track| !track.is_sound())
+        }
         let name = |stream: usize| self.feeds.get(stream).map_or("", |feed| feed.name.as_str());
         let viewers = self.sessions.iter().map(|session| ViewerStats {
             peer: session.peer.to_string(),
             stream: name(session.stream).to_owned(),
             transport: if session.is_tcp() { "tcp" } else { "udp" }.to_owned(),
-            playing: session.place.is_some(),
+            playing: session.is_playing(),
+            sound: session.tracks.iter().any(Track::is_sound),
             seconds: now.saturating_duration_since(session.since).as_secs(),
-            pictures: session.pictures,
-            bytes: session.bytes,
-            lost: session.lost + self.missed(session.stream, session.place.as_ref()),
+            pictures: pictures_of(session).map(|track| track.pictures).sum(),
+            bytes: session.tracks.iter().map(|track| track.bytes).sum(),
+            lost: pictures_of(session)
+                .map(|track| track.lost + self.missed(session.stream, track.place.as_ref()))
+                .sum(),
         });
         let watching = self.askers.iter().filter_map(|asker| {
             Some(ViewerStats {
@@ -506,6 +519,7 @@ impl PollLoop {
                 stream: name(asker.watches()?).to_owned(),
                 transport: "page".to_owned(),
                 playing: true,
+                sound: false,
                 seconds: now.saturating_duration_since(asker.since).as_secs(),
                 pictures: asker.pictures,
                 bytes: asker.bytes,
@@ -522,6 +536,8 @@ impl PollLoop {
             seconds: now.saturating_duration_since(self.started).as_secs(),
             streams: streams.collect(),
             viewers,
+            sound: self.sound.as_ref().map(|(feed, form)| feed.sound_stats(*form)),
+            snapshots: self.snapshots.as_ref().map(|snapshots| snapshots.words()),
             most_viewers: self.most_viewers,
             refused: self.refused,
             wrong_logins: self.wrong_logins,

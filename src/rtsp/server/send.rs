@@ -8,7 +8,7 @@ use crate::rtsp::feed::Feed;
 use crate::rtsp::frame::Frame;
 use crate::rtsp::rtp::{self, HEADER};
 use crate::rtsp::server::conn::{Conn, is_later};
-use crate::rtsp::server::session::{Carrier, Sending, Session};
+use crate::rtsp::server::session::{Carrier, Sending, Track};
 use crate::sys;
 
 /// Packets given to the kernel at once.
@@ -24,7 +24,7 @@ const FRAME_HEAD: usize = 4;
 /// What stands before a packet's piece, and how long that is.
 type Head = ([u8; FRAME_HEAD + HEADER + 3], usize);
 
-impl Session {
+impl Track {
     /// The bytes before the piece of packet `index` of a frame whose first packet has the number
     /// `self.sequence`.
     fn head(&self, frame: &Frame, index: usize, channel: Option<u8>) -> Option<Head> {
@@ -42,7 +42,8 @@ impl Session {
             let [high, low] = ((HEADER + packet.length()) as u16).to_be_bytes();
             put(&[b'$', channel, high, low]);
         }
-        put(&rtp::header(packet.marker, sequence, self.timestamp(frame.time), self.ssrc));
+        let time = self.timestamp(frame.time);
+        put(&rtp::header(self.payload_type(), packet.marker, sequence, time, self.ssrc));
         put(packet.prefix());
         Some((head, length))
     }
@@ -97,20 +98,21 @@ impl Session {
         self.advance(index + 1, 0);
     }
 
-    /// Sends frames into the RTSP connection until it is full or there are none.
-    pub(super) fn pump_tcp(&mut self, conn: &mut Conn, feed: &Feed, now: Instant) {
-        let Carrier::Tcp { rtp: channel, .. } = self.carrier else { return };
+    /// Sends frames into the RTSP connection until it is full or there are none. True if anything
+    /// went.
+    pub(super) fn pump_tcp(&mut self, conn: &mut Conn, feed: &Feed) -> bool {
+        let Carrier::Tcp { rtp: channel, .. } = self.carrier else { return false };
         let mut turn = TURN;
         self.blocked = false;
         while !conn.closed {
             if !conn.flush() {
                 self.blocked = true;
-                return;
+                break;
             }
             if turn == 0 || !self.fetch(feed) {
-                return;
+                break;
             }
-            let Some(sending) = &self.sending else { return };
+            let Some(sending) = &self.sending else { break };
             let frame = std::sync::Arc::clone(&sending.frame);
             let (first, skip) = (sending.index, sending.skip);
             let last = frame.packets().len().min(first + BATCH);
@@ -130,7 +132,6 @@ impl Session {
             match conn.stream.write_vectored(rest) {
                 Ok(0) => conn.closed = true,
                 Ok(count) => {
-                    self.seen = now;
                     turn = turn.saturating_sub(count);
                     let mut out = count + skip;
                     let mut index = first;
@@ -146,11 +147,12 @@ impl Session {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_later(&error) => {
                     self.blocked = true;
-                    return;
+                    break;
                 }
                 Err(_) => conn.closed = true,
             }
         }
+        turn < TURN
     }
 
     /// Sends frames as datagrams until the socket is full, a pause is due, or there are none.
@@ -198,23 +200,6 @@ impl Session {
             };
             burst += sent;
             self.advance(first + sent, 0);
-        }
-    }
-
-    /// Sends an RTCP packet.
-    pub(super) fn send_report(&mut self, bytes: &[u8], conn: Option<&mut Conn>) {
-        match &self.carrier {
-            Carrier::Udp { rtcp, .. } => {
-                let _ = rtcp.send(bytes);
-            }
-            Carrier::Tcp { rtcp, .. } => {
-                let channel = *rtcp;
-                let Some(conn) = conn.filter(|conn| conn.backlog() == 0) else { return };
-                self.settle(conn);
-                let [high, low] = (bytes.len() as u16).to_be_bytes();
-                conn.queue(&[b'$', channel, high, low]);
-                conn.queue(bytes);
-            }
         }
     }
 }

@@ -1,12 +1,15 @@
-//! One viewer: its place among the frames, its RTP numbers, its RTCP reports.
+//! One viewer: its tracks, their places among the frames, their RTP numbers and RTCP reports.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::rtsp::feed::Feed;
 use crate::rtsp::frame::Frame;
 use crate::rtsp::ring::Place;
 use crate::rtsp::rtp::{self, Report};
+use crate::rtsp::server::conn::Conn;
+use crate::rtsp::sound::Form;
 
 /// A viewer of whom nothing is heard for so long is gone.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
@@ -33,18 +36,37 @@ pub(super) struct Sending {
     pub(super) skip: usize,
 }
 
-/// One viewer.
+/// What a track carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Media {
+    /// Pictures.
+    Video,
+    /// Sound, in this form.
+    Sound(Form),
+}
+
+impl Media {
+    fn payload_type(self) -> u8 {
+        match self {
+            Media::Video => rtp::PAYLOAD_TYPE,
+            Media::Sound(form) => form.payload_type(),
+        }
+    }
+
+    fn rate(self) -> u32 {
+        match self {
+            Media::Video => rtp::VIDEO_RATE,
+            Media::Sound(form) => form.rate(),
+        }
+    }
+}
+
+/// One track on its way to one viewer: its place among the frames, its RTP numbers.
 #[derive(Debug)]
-pub(super) struct Session {
-    pub(super) id: String,
-    /// Which stream, and which of its codecs was told.
-    pub(super) stream: usize,
-    pub(super) epoch: u64,
+pub(super) struct Track {
+    pub(super) media: Media,
     pub(super) carrier: Carrier,
-    /// The connection it came by; a datagram viewer may outlive it.
-    pub(super) conn: Option<u64>,
-    pub(super) peer: IpAddr,
-    /// The address that its track was set up by.
+    /// The address that it was set up by.
     pub(super) url: String,
     pub(super) place: Option<Place>,
     pub(super) sending: Option<Sending>,
@@ -52,23 +74,123 @@ pub(super) struct Session {
     pub(super) blocked: bool,
     /// Datagrams rest until then, so that a key frame does not flood the client's buffers.
     pub(super) paced: Option<Instant>,
-    pub(super) since: Instant,
-    /// When something was last heard of it.
-    pub(super) seen: Instant,
-    /// Nobody listens at its ports.
-    pub(super) refused: bool,
     pub(super) ssrc: u32,
     pub(super) sequence: u16,
     offset: u32,
     report_due: Option<Instant>,
-    /// Microseconds since 1970 at the clock's zero, as they were believed when it began: the wall
-    /// clock may jump, this does not.
-    wall_zero: u64,
     pub(super) packets: u32,
     pub(super) octets: u32,
     pub(super) pictures: u64,
     pub(super) bytes: u64,
     pub(super) lost: u64,
+    /// Nobody listens at its ports.
+    pub(super) refused: bool,
+}
+
+impl Track {
+    /// Numbers are random.
+    pub(super) fn new(media: Media, carrier: Carrier, url: String, numbers: [u8; 12]) -> Track {
+        let (words, _) = numbers.as_chunks::<4>();
+        let word = |index: usize| u32::from_be_bytes(words.get(index).copied().unwrap_or_default());
+        Track {
+            media,
+            carrier,
+            url,
+            place: None,
+            sending: None,
+            blocked: false,
+            paced: None,
+            ssrc: word(0),
+            sequence: word(1) as u16,
+            offset: word(2),
+            report_due: None,
+            packets: 0,
+            octets: 0,
+            pictures: 0,
+            bytes: 0,
+            lost: 0,
+            refused: false,
+        }
+    }
+
+    pub(super) fn is_tcp(&self) -> bool {
+        matches!(self.carrier, Carrier::Tcp { .. })
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        matches!(self.media, Media::Sound(_))
+    }
+
+    pub(super) fn payload_type(&self) -> u8 {
+        self.media.payload_type()
+    }
+
+    /// The RTP timestamp of an instant of the server's clock.
+    pub(super) fn timestamp(&self, micros: u64) -> u32 {
+        rtp::ticks_of(self.media.rate(), micros).wrapping_add(self.offset)
+    }
+
+    /// Takes in what came at a datagram socket: it is from the client's address, for the socket is
+    /// connected to it. What it says is of no interest, that it says something is. True if it did.
+    pub(super) fn hear(&mut self, rtcp_socket: bool) -> bool {
+        let Carrier::Udp { rtp, rtcp } = &self.carrier else { return false };
+        let socket = if rtcp_socket { rtcp } else { rtp };
+        let mut datagram = [0; 2048];
+        let mut heard = false;
+        for _ in 0..8 {
+            match socket.recv(&mut datagram) {
+                Ok(_) => heard = true,
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                    self.refused |= !rtcp_socket;
+                }
+                Err(_) => break,
+            }
+        }
+        heard
+    }
+
+    /// Whether a report is due, and then when the next one is.
+    pub(super) fn takes_report(&mut self, now: Instant) -> bool {
+        let due = self.place.is_some()
+            && self.packets > 0
+            && self.report_due.is_none_or(|due| due <= now);
+        if due {
+            self.report_due = Some(now + REPORTS);
+        }
+        due
+    }
+
+    /// What it says of itself at an instant of the server's clock; `wall_zero` is in microseconds
+    /// since 1970.
+    pub(super) fn report(&self, wall_zero: u64, clock: u64) -> Report {
+        Report {
+            ssrc: self.ssrc,
+            wall_micros: wall_zero.saturating_add(clock),
+            timestamp: self.timestamp(clock),
+            packets: self.packets,
+            octets: self.octets,
+        }
+    }
+}
+
+/// One viewer.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) id: String,
+    /// Which stream, and which of its codecs was told.
+    pub(super) stream: usize,
+    pub(super) epoch: u64,
+    /// Pictures, sound, or both.
+    pub(super) tracks: Vec<Track>,
+    /// The connection it came by; a datagram viewer may outlive it.
+    pub(super) conn: Option<u64>,
+    pub(super) peer: IpAddr,
+    pub(super) since: Instant,
+    /// When something was last heard of it.
+    pub(super) seen: Instant,
+    /// Microseconds since 1970 at the clock's zero, as they were believed when it began: the wall
+    /// clock may jump, this does not. One for all tracks, which keeps them in step.
+    pub(super) wall_zero: u64,
 }
 
 /// What a new viewer is made of.
@@ -77,109 +199,123 @@ pub(super) struct Arrival {
     pub(super) id: String,
     pub(super) stream: usize,
     pub(super) epoch: u64,
-    pub(super) carrier: Carrier,
     pub(super) conn: u64,
     pub(super) peer: IpAddr,
-    pub(super) url: String,
-    /// Random.
-    pub(super) numbers: [u8; 12],
     pub(super) now: Instant,
-    /// The stream's clock, microseconds.
+    /// The server's clock, microseconds.
     pub(super) clock: u64,
 }
 
 impl Session {
     pub(super) fn new(arrival: Arrival) -> Session {
-        let (words, _) = arrival.numbers.as_chunks::<4>();
-        let word = |index: usize| u32::from_be_bytes(words.get(index).copied().unwrap_or_default());
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
         Session {
             id: arrival.id,
             stream: arrival.stream,
             epoch: arrival.epoch,
-            carrier: arrival.carrier,
+            tracks: Vec::with_capacity(2),
             conn: Some(arrival.conn),
             peer: arrival.peer,
-            url: arrival.url,
-            place: None,
-            sending: None,
-            blocked: false,
-            paced: None,
             since: arrival.now,
             seen: arrival.now,
-            refused: false,
-            ssrc: word(0),
-            sequence: word(1) as u16,
-            offset: word(2),
-            report_due: None,
             wall_zero: u64::try_from(wall).unwrap_or(0).saturating_sub(arrival.clock),
-            packets: 0,
-            octets: 0,
-            pictures: 0,
-            bytes: 0,
-            lost: 0,
         }
     }
 
+    /// Whether it lives in its connection.
     pub(super) fn is_tcp(&self) -> bool {
-        matches!(self.carrier, Carrier::Tcp { .. })
+        self.tracks.iter().any(Track::is_tcp)
     }
 
-    /// The RTP timestamp of an instant of the stream's clock.
-    pub(super) fn timestamp(&self, micros: u64) -> u32 {
-        rtp::ticks(micros).wrapping_add(self.offset)
+    pub(super) fn is_playing(&self) -> bool {
+        self.tracks.iter().any(|track| track.place.is_some())
     }
 
-    pub(super) fn report(&self, clock: u64) -> Report {
-        Report {
-            ssrc: self.ssrc,
-            wall_micros: self.wall_zero.saturating_add(clock),
-            timestamp: self.timestamp(clock),
-            packets: self.packets,
-            octets: self.octets,
-        }
-    }
-
-    /// Takes in what came at a datagram socket: it is from the client's address, for the socket is
-    /// connected to it. What it says is of no interest, that it says something is.
-    pub(super) fn hear(&mut self, rtcp_socket: bool, now: Instant) {
-        let Carrier::Udp { rtp, rtcp } = &self.carrier else { return };
-        let socket = if rtcp_socket { rtcp } else { rtp };
-        let mut datagram = [0; 2048];
-        for _ in 0..8 {
-            match socket.recv(&mut datagram) {
-                Ok(_) => self.seen = now,
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-                    self.refused |= !rtcp_socket;
-                }
-                Err(_) => return,
-            }
-        }
-    }
-
-    /// Whether a report is due, and then when the next one is.
-    pub(super) fn takes_report(&mut self, now: Instant) -> bool {
-        let due = self.packets > 0 && self.report_due.is_none_or(|due| due <= now);
-        if due {
-            self.report_due = Some(now + REPORTS);
-        }
-        due
-    }
-
-    /// When it has to be looked at again, whatever its socket says.
+    /// When it has to be looked at again, whatever its sockets say.
     pub(super) fn deadline(&self) -> Instant {
         let patience = if self.conn.is_some() { TIMEOUT } else { ORPHAN };
         let mut until = self.seen + patience;
-        for due in [self.report_due.filter(|_| self.place.is_some()), self.paced] {
-            until = until.min(due.unwrap_or(until));
+        for track in &self.tracks {
+            for due in [track.report_due.filter(|_| track.place.is_some()), track.paced] {
+                until = until.min(due.unwrap_or(until));
+            }
         }
         until
     }
 
     pub(super) fn expired(&self, now: Instant) -> bool {
         let patience = if self.conn.is_some() { TIMEOUT } else { ORPHAN };
-        now.saturating_duration_since(self.seen) >= patience
-            || (self.refused && self.conn.is_none())
+        // Where nobody listens at any port: a client may leave the sound alone.
+        let refused = self.tracks.iter().all(|track| track.refused);
+        now.saturating_duration_since(self.seen) >= patience || (refused && self.conn.is_none())
+    }
+
+    /// Moves what is half out of any track to the connection's own bytes.
+    pub(super) fn settle(&mut self, conn: &mut Conn) {
+        for track in &mut self.tracks {
+            track.settle(conn);
+        }
+    }
+
+    /// Sends an RTCP packet of each track, made by `make`.
+    pub(super) fn send_reports(
+        &mut self,
+        clock: u64,
+        mut conn: Option<&mut Conn>,
+        make: impl Fn(&Report) -> Vec<u8>,
+        due: impl Fn(&mut Track) -> bool,
+    ) {
+        for index in 0..self.tracks.len() {
+            let Some(track) = self.tracks.get_mut(index) else { continue };
+            if !due(track) {
+                continue;
+            }
+            let bytes = make(&track.report(self.wall_zero, clock));
+            match &track.carrier {
+                Carrier::Udp { rtcp, .. } => {
+                    let _ = rtcp.send(&bytes);
+                }
+                Carrier::Tcp { rtcp, .. } => {
+                    let channel = *rtcp;
+                    let Some(conn) = conn.as_deref_mut() else { continue };
+                    // What is half out of any track comes first.
+                    self.settle(conn);
+                    let [high, low] = (bytes.len() as u16).to_be_bytes();
+                    conn.queue(&[b'$', channel, high, low]);
+                    conn.queue(&bytes);
+                }
+            }
+        }
+    }
+
+    /// Sends frames of all tracks into the RTSP connection, as far as they go. A track whose packet
+    /// is half out goes first: nothing may come between its bytes.
+    pub(super) fn pump_tcp(
+        &mut self,
+        conn: &mut Conn,
+        video: &Feed,
+        sound: Option<&Feed>,
+        now: Instant,
+    ) {
+        let half = |track: &Track| track.sending.as_ref().is_some_and(|sending| sending.skip > 0);
+        self.tracks.sort_by_key(|track| (!half(track), track.is_sound()));
+        for track in &mut self.tracks {
+            let Some(feed) = (if track.is_sound() { sound } else { Some(video) }) else { continue };
+            if track.pump_tcp(conn, feed) {
+                self.seen = now;
+            }
+            if track.sending.as_ref().is_some_and(|sending| sending.skip > 0) {
+                break;
+            }
+        }
+    }
+
+    /// Sends frames of all tracks as datagrams, as far as they go.
+    pub(super) fn pump_udp(&mut self, video: &Feed, sound: Option<&Feed>, now: Instant) {
+        for track in &mut self.tracks {
+            let Some(feed) = (if track.is_sound() { sound } else { Some(video) }) else { continue };
+            track.pump_udp(feed, now);
+        }
     }
 }
 

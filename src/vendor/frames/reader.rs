@@ -266,10 +266,10 @@ impl Reader {
             let now = Instant::now();
             for index in ready {
                 self.receive(index, now, &mut |_, _| {});
-                if let Some(slot) = self.slots.get_mut(index) {
-                    if matches!(slot.phase, Phase::Streaming(_)) {
-                        slot.leave(now);
-                    }
+                // The descriptor that was awaited has come.
+                let slot = self.slots.get_mut(index);
+                if let Some(slot) = slot.filter(|s| matches!(s.phase, Phase::Streaming(_))) {
+                    slot.leave(now);
                 }
             }
             for slot in &mut self.slots {

@@ -2,7 +2,6 @@
 
 use crate::camera::onvif::{self, Answered, Call};
 use crate::camera::video;
-use crate::rtsp::client::Form;
 use crate::web::problem::Problem;
 use crate::web::reply::{self, Reply};
 use crate::web::routes::{Answer, Asked};
@@ -38,13 +37,13 @@ pub(in crate::web) fn call(asked: &Asked<'_>) -> Answer {
     Ok(soap(onvif::call(&asked.context.camera, &call_of(asked)?)))
 }
 
-/// The last key frame, as `GET /api/v1/snapshot` has it.
+/// A JPEG file where the firmware makes one, else the last key frame: as `GET /api/v1/snapshot`.
 pub(in crate::web) fn snapshot(asked: &Asked<'_>) -> Answer {
     let camera = &asked.context.camera;
     if let Err(refused) = onvif::may(camera, &call_of(asked)?) {
         return Ok(soap(refused));
     }
     let stream = asked.word("stream").unwrap_or("mainstream");
-    let picture = video::snapshot(camera, stream, Form::Mp4)?;
+    let picture = video::best_snapshot(camera, stream)?;
     Ok(reply::bytes(200, &picture.media_type, picture.body))
 }

@@ -22,15 +22,21 @@ pub(in crate::web) fn show(asked: &Asked<'_>) -> Answer {
 
 pub(in crate::web) fn snapshot(asked: &Asked<'_>) -> Answer {
     let form = match asked.word("form") {
-        None | Some("mp4") => Form::Mp4,
-        Some("annexb") => Form::AnnexB,
+        None => None,
+        Some("jpeg") => Some(Form::Jpeg),
+        Some("mp4") => Some(Form::Mp4),
+        Some("annexb") => Some(Form::AnnexB),
         Some(_) => {
-            let message = "'form' must be mp4 or annexb.";
+            let message = "'form' must be jpeg, mp4 or annexb.";
             return Err(Problem::new(400, "bad-query", message, "Correct the address."));
         }
     };
     let stream = asked.word("stream").unwrap_or(USUAL);
-    let picture = video::snapshot(&asked.context.camera, stream, form)?;
+    let camera = &asked.context.camera;
+    let picture = match form {
+        Some(form) => video::snapshot(camera, stream, form)?,
+        None => video::best_snapshot(camera, stream)?,
+    };
     Ok(reply::bytes(200, &picture.media_type, picture.body))
 }
 

@@ -193,12 +193,12 @@ function heard(target, event, signal) {
   });
 }
 
-/** The last key frame as a JPEG; where the browser cannot read it, as the camera gives it. */
+/** The camera's own JPEG, or the last key frame as one; where the browser cannot read it, as it comes. */
 async function keepPicture(name) {
   const answer = await fetch("api/v1/snapshot?stream=" + encodeURIComponent(name), { cache: "no-store" });
   if (!answer.ok) throw new Refused(answer.status, (await answer.json()).error);
   const film = await answer.blob();
-  const still = await stillOf(film).catch(() => null);
+  const still = film.type.startsWith("image/") ? film : await stillOf(film).catch(() => null);
   const url = URL.createObjectURL(still ?? film);
   const time = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
   h("a", { href: url, download: `${name}-${time}.${still ? "jpg" : "mp4"}` }).click();

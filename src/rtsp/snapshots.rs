@@ -1,0 +1,188 @@
+//! Snapshots from the firmware's own encoder: one request at a time, spaced, and one picture shared
+//! by all who ask within a second. Between the thread that reads the frames and the server's.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::feed::{Wake, firmware_words};
+use crate::vendor::frames::State;
+
+/// How old a picture may be for one who asks now.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long a snapshot is waited for. The firmware takes 0.8 s at best.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: State,
+    /// The newest picture and when it came.
+    last: Option<(Instant, Arc<[u8]>)>,
+    /// Somebody waits for a new one.
+    wanted: bool,
+    /// When the request was sent whose answer has not come.
+    requested: Option<Instant>,
+    failed: Option<Instant>,
+}
+
+/// What one who asks gets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The JPEG file.
+    Picture(Arc<[u8]>),
+    /// It is being made.
+    Later,
+    /// There will be none, and why.
+    None(String),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Snapshots {
+    inner: Mutex<Inner>,
+    /// Wakes the thread that reads the frames, and the server's.
+    pub(super) reader: Arc<Wake>,
+    server: Arc<Wake>,
+}
+
+impl Snapshots {
+    pub(super) fn new(reader: Arc<Wake>, server: Arc<Wake>) -> Snapshots {
+        Snapshots { inner: Mutex::default(), reader, server }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far it is with the firmware's endpoint, in words.
+    pub(super) fn words(&self) -> String {
+        firmware_words(&self.inner().state)
+    }
+
+    /// For one who has been asking since then.
+    pub(super) fn ask(&self, since: Instant, now: Instant) -> Answer {
+        let mut inner = self.inner();
+        if let Some((at, picture)) = &inner.last
+            && *at + FRESH >= since
+        {
+            return Answer::Picture(Arc::clone(picture));
+        }
+        if inner.failed.is_some_and(|at| at >= since) {
+            return Answer::None("the camera's encoder made no snapshot".to_owned());
+        }
+        if !matches!(inner.state, State::Connected | State::Live) {
+            let words = firmware_words(&inner.state);
+            return Answer::None(format!("the firmware's snapshots are {words}"));
+        }
+        if now.saturating_duration_since(since) >= PATIENCE {
+            return Answer::None("the firmware sent no snapshot within 5 s".to_owned());
+        }
+        // One that was asked for is awaited, unless it should be here by now.
+        let pending =
+            inner.requested.is_some_and(|at| now.saturating_duration_since(at) < PATIENCE);
+        if !pending && !inner.wanted {
+            inner.wanted = true;
+            drop(inner);
+            self.reader.wake();
+        }
+        Answer::Later
+    }
+
+    /// Whether one is to be requested.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.inner().wanted
+    }
+
+    /// A request was sent.
+    pub(super) fn requested(&self) {
+        let mut inner = self.inner();
+        inner.wanted = false;
+        inner.requested = Some(Instant::now());
+    }
+
+    /// The endpoint has a new state.
+    pub(super) fn set_state(&self, state: &State) {
+        let mut inner = self.inner();
+        if let State::NotUnderstood(fault) = state {
+            log::warn!("snapshots of the firmware are not understood: {fault}");
+        }
+        // A new connection owes nothing.
+        if !matches!(state, State::Live) {
+            inner.requested = None;
+            inner.wanted = false;
+        }
+        inner.state = state.clone();
+        drop(inner);
+        self.server.wake();
+    }
+
+    /// An answer came; without bytes where the encoder failed. The picture was taken just now, also
+    /// where the request is long ago: the encoder takes one when it gets to it.
+    pub(super) fn came(&self, jpeg: &[u8]) {
+        let mut inner = self.inner();
+        inner.requested = None;
+        if jpeg.is_empty() {
+            inner.failed = Some(Instant::now());
+        } else {
+            inner.last = Some((Instant::now(), jpeg.into()));
+        }
+        drop(inner);
+        self.server.wake();
+    }
+
+    /// Lets a picture go that nobody will be given any more.
+    pub(super) fn tidy(&self) {
+        let mut inner = self.inner();
+        if inner.last.as_ref().is_some_and(|(at, _)| at.elapsed() > 4 * FRESH) {
+            inner.last = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshots() -> Snapshots {
+        Snapshots::new(Arc::new(Wake::new().unwrap()), Arc::new(Wake::new().unwrap()))
+    }
+
+    #[test]
+    fn one_picture_is_shared_and_an_answer_that_never_comes_blocks_nothing() {
+        let shots = snapshots();
+        let start = Instant::now();
+        assert!(matches!(shots.ask(start, start), Answer::None(_)), "no endpoint yet");
+        shots.set_state(&State::Connected);
+        for _ in 0..3 {
+            assert_eq!(shots.ask(start, start), Answer::Later);
+        }
+        assert!(shots.is_wanted());
+        shots.requested();
+        assert_eq!(shots.ask(start, start), Answer::Later);
+        assert!(!shots.is_wanted(), "one request for all");
+        // It does not come: those who asked are told, the next one causes a new request.
+        let later = start + PATIENCE + FRESH;
+        assert!(matches!(shots.ask(start, later), Answer::None(_)));
+        assert_eq!(shots.ask(later, later), Answer::Later);
+        assert!(shots.is_wanted());
+        shots.requested();
+        assert_eq!(shots.ask(later, later), Answer::Later);
+        shots.came(b"\xff\xd8 jpeg");
+        assert_eq!(shots.ask(start, later), Answer::Picture(b"\xff\xd8 jpeg"[..].into()));
+        // Within a second of its coming it is everybody's.
+        let soon = Instant::now() + FRESH / 2;
+        assert!(matches!(shots.ask(soon, soon), Answer::Picture(_)));
+        let late = Instant::now() + 2 * FRESH;
+        assert_eq!(shots.ask(late, late), Answer::Later);
+    }
+
+    #[test]
+    fn an_encoder_that_fails_is_reported_at_once() {
+        let shots = snapshots();
+        shots.set_state(&State::Live);
+        let start = Instant::now();
+        assert_eq!(shots.ask(start, start), Answer::Later);
+        shots.requested();
+        shots.came(b"");
+        assert!(matches!(shots.ask(start, start), Answer::None(_)));
+    }
+}

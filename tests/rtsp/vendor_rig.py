@@ -1,0 +1,108 @@
+"""The vendor's own fetch_av (with its libboardav, libshbf and mortoxd) on a PC, under qemu-arm, in a
+folder that ../shared/vendor/root.sh makes of the firmware. Its hardware is a stand-in
+(vendor/encoder.c): real streams from files, a known sound. Nothing of the firmware is in here."""
+
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import time
+from pathlib import Path
+
+import framegrabber
+from rig import HERE, ROOT, TARGET, stream, wait_for
+
+MAKER = Path(os.environ.get("MI360D_VENDOR", ROOT.parent / "shared" / "vendor")) / "root.sh"
+KEPT = TARGET / "vendor-root"
+LIBRARIES = "/stub:/mnt/data/lib:/lib:/usr/lib"
+
+
+def missing():
+    """Why the vendor's programs cannot run here; None if they can."""
+    if not MAKER.exists():
+        return f"the firmware's files are not here ({MAKER}); MI360D_VENDOR names their folder"
+    if os.geteuid() != 0:
+        return "chroot needs root"
+    return None
+
+
+def root():
+    """The folder, made once: a minute, and packages of Debian's and PyPI's."""
+    if not (KEPT / "made").exists():
+        subprocess.run([MAKER, KEPT], check=True, stdout=subprocess.DEVNULL, timeout=900)
+        (KEPT / "made").touch()
+    subprocess.run(
+        ["arm-linux-gnueabihf-gcc", "-O1", "-fPIC", "-fno-builtin", "-U_FORTIFY_SOURCE",
+         "-fno-stack-protector", "-march=armv7-a", "-mfpu=vfpv3-d16", "-shared", "-nostdlib",
+         "-Wl,--hash-style=sysv", "-o", KEPT / "stub" / "encoder.so", HERE / "vendor" / "encoder.c",
+         KEPT / "lib" / "libuClibc-1.0.31.so", "-lgcc", "-Wl,--allow-shlib-undefined"], check=True)
+    return KEPT
+
+
+class Camera:
+    """mortoxd and fetch_av, playing these streams."""
+
+    def __init__(self, main="fetch.hevc", sub="sub.hevc"):
+        self.root = root()
+        self.names = {"mainstream": main, "substream": sub}
+        for folder in ("run", "tmp"):
+            shutil.rmtree(self.root / folder, ignore_errors=True)
+            (self.root / folder).mkdir(mode=0o755)
+        for file, name in (("main", main), ("sub", sub)):
+            data = stream(name).read_bytes()
+            pictures = framegrabber.pictures(data, framegrabber.codec_of(name))
+            with open(self.root / "stub" / f"{file}.pictures", "wb") as out:
+                for picture, key in pictures:
+                    # fetch_av takes codec and key from the encoder's NAL type, which is H.265's.
+                    out.write(struct.pack("<II", len(picture), key) + picture)
+        self.log = open(self.root / "run" / "log", "w")
+        self.mortoxd = self._start("mortoxd")
+        wait_for(lambda: (self.root / "tmp/mortox.socket").exists(), "mortoxd", 60)
+        self.fetch_av = None
+        self.start()
+
+    def _start(self, name):
+        line = ["chroot", self.root, "/qemu-arm", "-E", f"LD_LIBRARY_PATH={LIBRARIES}", "-E",
+                "LD_PRELOAD=/stub/encoder.so", f"/mnt/data/bin/{name}"]
+        return subprocess.Popen([str(w) for w in line], stdout=self.log, stderr=self.log,
+                                stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def start(self):
+        self.fetch_av = self._start("fetch_av")
+
+    def folder(self, name):
+        return self.root / "run" / name
+
+    def wait(self):
+        """Until all its sockets are there."""
+        for name in ("video_mainstream", "video_substream", "audio_in", "jpeg_snap"):
+            wait_for(lambda: (self.folder(name) / "control").exists(), name)
+
+    def kill(self):
+        """fetch_av, and its sockets stay behind as they would."""
+        self.fetch_av.send_signal(signal.SIGKILL)
+        self.fetch_av.wait()
+
+    def descriptors(self):
+        """Those that it keeps: frames come and go, so the fewest of several looks count."""
+        folder = f"/proc/{self.fetch_av.pid}/fd"
+        looks = []
+        for _ in range(20):
+            looks.append(len(os.listdir(folder)))
+            time.sleep(0.013)
+        return min(looks)
+
+    def alive(self):
+        return self.fetch_av.poll() is None
+
+    def key_requests(self):
+        path = self.root / "run" / "encoder.log"
+        return path.read_text().count("key 1") if path.exists() else 0
+
+    def stop(self):
+        for process in (self.fetch_av, self.mortoxd):
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        self.log.close()
