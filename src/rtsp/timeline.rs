@@ -1,8 +1,11 @@
 //! The encoder's clock and the server's: when a frame is shown, from the time that the encoder gave
 //! it. Pictures and sound go by one timeline, so they stay in step. Pure.
 
-/// So far apart from what was expected, and the encoder's clock was set: microseconds.
+/// So far ahead of what was expected, or behind the frame before, and the encoder's clock was set:
+/// microseconds.
 const JUMP: i64 = 3_000_000;
+/// So late, and it was not the reader that was held up: microseconds.
+const LATEST: i64 = 30_000_000;
 /// Frames arrive so early or late without the clocks being apart: microseconds.
 const USUAL: i64 = 150_000;
 /// The most that is corrected with one frame, so that nobody hears or sees it: microseconds.
@@ -13,6 +16,8 @@ const STEP: i64 = 50;
 pub struct Timeline {
     /// The server's clock is the encoder's and this.
     offset: Option<i64>,
+    /// The encoder's time of the newest frame.
+    newest: i64,
 }
 
 impl Timeline {
@@ -26,7 +31,8 @@ impl Timeline {
         let offset = match self.offset {
             Some(offset) => {
                 let late = fresh.saturating_sub(offset);
-                if late.saturating_abs() > JUMP {
+                let back = self.newest.saturating_sub(encoder);
+                if late < -JUMP || late > LATEST || back > JUMP {
                     fresh
                 } else if late.saturating_abs() > USUAL {
                     offset + late.clamp(-STEP, STEP)
@@ -37,6 +43,7 @@ impl Timeline {
             None => fresh,
         };
         self.offset = Some(offset);
+        self.newest = encoder;
         u64::try_from(encoder.saturating_add(offset)).unwrap_or(0)
     }
 }
@@ -71,6 +78,24 @@ mod tests {
             worst = worst.max(picture.abs_diff(now));
         }
         assert!(worst < 200_000, "{worst}");
+    }
+
+    #[test]
+    fn frames_that_waited_for_a_reader_that_was_held_up_keep_their_distances() {
+        let mut timeline = Timeline::default();
+        let mut last = None;
+        for index in 0..600u64 {
+            let taken = index * 50_000;
+            // For ten seconds nobody reads.
+            let now =
+                if (100..300).contains(&taken.div_euclid(50_000)) { 15_000_000 } else { taken };
+            let time = timeline.at(1_000_000 + taken, now);
+            if let Some(last) = last {
+                let step: u64 = time - last;
+                assert!(step.abs_diff(50_000) <= STEP.unsigned_abs(), "{index}: {step}");
+            }
+            last = Some(time);
+        }
     }
 
     #[test]
