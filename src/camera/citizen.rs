@@ -3,6 +3,7 @@
 //! this is done but ONVIF: the clock and the name are the PC's.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::citizen::mdns::{self, Ourselves};
 const STACK: usize = 192 << 10;
 /// How often the vendor's names are looked up again while they are blocked.
 const LOOK_UP_AGAIN: Duration = Duration::from_secs(600);
+/// Where the vendor's libraries are.
+const LIBRARIES: &str = "/mnt/data/lib";
 /// How often it is looked whether settings changed.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -25,9 +28,11 @@ const LOOK: Duration = Duration::from_secs(5);
 pub struct Network {
     /// The name under which the page opens, without `http://`.
     pub name: Option<String>,
-    /// Addresses of the vendor that are blocked now.
+    /// Addresses of the vendor's that have a null route now.
     pub cloud_blocked: usize,
-    /// Why they are not, where they should be.
+    /// Whether the camera's programs no longer find the vendor's names.
+    pub cloud_names_blocked: bool,
+    /// Why something of the cloud is not blocked, where it should be.
     pub cloud_problem: Option<String>,
     /// Why the vendor's updates are not held, where they should be.
     pub updates_problem: Option<&'static str>,
@@ -107,38 +112,49 @@ fn ourselves(camera: &Camera) -> Option<Ourselves> {
     (!addresses.is_empty()).then_some(Ourselves { host, addresses, port })
 }
 
+/// Blocks the vendor's cloud while the settings say so, and takes all of it back when they do not.
 fn keep_cloud(camera: &Camera) {
-    let mut blocked = Blocked::default();
+    // What an earlier run of the daemon left is taken back too.
+    let mut blocked = true;
+    let mut routes = Blocked::default();
+    let mut literals = None;
     let mut wait = Duration::ZERO;
     loop {
         let wanted = camera.state().settings.config.camera.block_cloud;
         if !wanted {
-            if !blocked.is_empty() {
-                blocked.release();
-                log::info!("the vendor's cloud is no longer blocked");
+            if blocked {
+                cloud::names::release();
+                if !routes.is_empty() {
+                    routes.release();
+                    log::info!("the vendor's cloud is no longer blocked");
+                }
+                let mut state = camera.state();
+                let network = &mut state.network;
+                (network.cloud_blocked, network.cloud_names_blocked) = (0, false);
+                network.cloud_problem = None;
             }
-            wait = Duration::ZERO;
-            let mut state = camera.state();
-            (state.network.cloud_blocked, state.network.cloud_problem) = (0, None);
+            (blocked, wait) = (false, Duration::ZERO);
         } else if wait.is_zero() {
-            wait = LOOK_UP_AGAIN;
-            let result = blocked.block(cloud::look_up);
+            blocked = true;
+            let literals =
+                literals.get_or_insert_with(|| cloud::literals::of_libraries(Path::new(LIBRARIES)));
+            // The names first: nothing that starts meanwhile finds them.
+            let names = cloud::names::block(cloud::hosts());
+            let addresses = routes.block(literals, cloud::look_up);
+            let found = addresses.as_ref().is_ok_and(|count| count.of_names > 0);
+            wait = if found { LOOK_UP_AGAIN } else { LOOK * 6 };
             let mut state = camera.state();
-            match result {
-                Ok(0) => {
-                    state.network.cloud_problem = Some(
-                        "none of the vendor's names was found: is there a name server?".into(),
-                    );
-                    wait = LOOK * 6;
+            let network = &mut state.network;
+            if let Ok(count) = addresses {
+                if count.all != network.cloud_blocked {
+                    log::info!("{} addresses of the vendor's cloud are blocked", count.all);
                 }
-                Ok(count) => {
-                    if count != state.network.cloud_blocked {
-                        log::info!("{count} addresses of the vendor's cloud are blocked");
-                    }
-                    (state.network.cloud_blocked, state.network.cloud_problem) = (count, None);
-                }
-                Err(reason) => state.network.cloud_problem = Some(reason),
+                network.cloud_blocked = count.all;
             }
+            network.cloud_names_blocked = names.is_ok();
+            let unknown = || "no address of the vendor's names is known: is there a name server?";
+            let problem = addresses.err().or(names.err());
+            network.cloud_problem = problem.or_else(|| (!found).then(|| unknown().to_owned()));
         }
         std::thread::sleep(LOOK);
         wait = wait.saturating_sub(LOOK);

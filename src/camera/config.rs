@@ -52,7 +52,7 @@ pub struct OnNetwork {
     pub time_servers: Vec<Server>,
     /// The time zone that hacks are told, as POSIX writes it: `WET0WEST,M3.5.0/1,M10.5.0`.
     pub time_zone: TimeZone,
-    /// Whether the vendor's hosts get null routes: then his app no longer works.
+    /// Whether the vendor's cloud is blocked, by name and by address: then its app no longer works.
     pub block_cloud: bool,
     /// Whether the vendor's updater is kept still: then nothing of his is corrected either.
     pub hold_updates: bool,
