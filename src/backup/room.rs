@@ -11,7 +11,7 @@ use super::set::{self, SetFolder, SetName, SetState, UNFINISHED};
 use super::sums::SHA256SUMS;
 use super::{BackupError, Silent, Verdict, verify};
 use crate::card::CardState;
-use crate::card::{fat, file};
+use crate::card::{claim, fat, file};
 
 /// Room beyond the set itself, in bytes: texts, folders, the log.
 const SPARE_ROOM: u64 = 0x10_0000;
@@ -76,6 +76,9 @@ fn remove(set: &SetFolder) {
 
 /// Takes away what this run began, so that a full card is not left full.
 pub(super) fn abandon(folder: &Path) {
+    if claim::is_claimed() {
+        return; // it is marked, and removed later
+    }
     if let Err(e) = file::remove_set_folder(folder, SHA256SUMS, UNFINISHED) {
         log::warn!("an unfinished backup stays: {e}");
     }

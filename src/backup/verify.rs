@@ -15,8 +15,8 @@ use super::manifest::{self, MANIFEST, Manifest};
 use super::set::{CHIP, SetFolder, SetState, required_files};
 use super::sums::{self, SHA256SUMS, Sums};
 use super::{BackupError, Digest, Progress, Work, hex};
-use crate::card::CardError;
 use crate::card::file::{open_past_cache, read_bounded};
+use crate::card::{CardError, Fault, claim};
 use crate::chip::WINDOW;
 
 /// One thing that is wrong with a set.
@@ -139,7 +139,7 @@ fn contradictions(folder: &Path, manifest: Option<&Manifest>, sums: &Sums) -> Ve
 /// they have; `None` where they cannot be read.
 ///
 /// # Errors
-/// None of its own: what cannot be read is a mismatch.
+/// Where the firmware wants the card. What cannot be read is a mismatch.
 pub fn mismatches(
     folder: &Path,
     sums: &Sums,
@@ -157,6 +157,8 @@ pub fn mismatches(
         match hash_file(&folder.join(name), &mut tick) {
             Ok(now) if now == *digest => {}
             Ok(now) => wrong.push((name.clone(), Some(now))),
+            // That is no damage: what was read so far says nothing.
+            Err(e) if e.fault() == Fault::Claimed => return Err(e.into()),
             Err(e) => {
                 log::warn!("{e}");
                 wrong.push((name.clone(), None));
@@ -180,6 +182,7 @@ pub fn hash_file(path: &Path, tick: &mut dyn FnMut(u64)) -> Result<Digest, CardE
             Ok(count) => {
                 hasher.update(&buf[..count]);
                 tick(count as u64);
+                claim::check(path)?;
             }
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
             Err(e) => return Err(CardError::new("cannot read", path, e)),

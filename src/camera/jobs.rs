@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::Camera;
 use crate::backup::{Progress, Work};
+use crate::card::claim;
 use crate::error::{Exit, Explain, chain};
 use crate::sys::process::yield_to_answers;
 
@@ -177,6 +178,10 @@ impl Jobs {
     /// # Errors
     /// [`Busy`] while another runs.
     pub fn begin(&self, kind: Kind) -> Result<Running<'_>, Busy> {
+        if claim::is_claimed() {
+            let step = "the camera's own app formats or ejects the card".to_owned();
+            return Err(Busy { step });
+        }
         let mut inner = self.inner();
         if let Some(job) = inner.jobs.iter().find(|job| job.state == JobState::Running) {
             return Err(Busy { step: job.step.clone() });

@@ -19,6 +19,7 @@
 //! | `boots` | the count of starts, and the safe mode |
 //! | `citizen` | the camera on its network: clock, name, cloud |
 //! | `mqtt` | the camera as a device of Home Assistant |
+//! | `eject` | the card given back when the vendor's app formats or ejects it |
 //! | `host` | the machine around the chip, as far as it is only asked |
 //! | `machine` | the same for a flash: what is stopped, released, fed, restarted |
 //! | `flash_jobs` | plans and flashes as the page asks for them |
@@ -35,6 +36,7 @@ pub mod citizen;
 pub mod codec;
 pub mod config;
 pub mod downloads;
+pub mod eject;
 pub mod flash_jobs;
 pub mod flash_view;
 pub mod flashing;

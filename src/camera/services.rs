@@ -120,6 +120,20 @@ impl Drop for Held<'_> {
     }
 }
 
+/// Ends all hacks because the firmware wants the card; whether all have ended in time.
+pub fn give_way(camera: &Camera, patience: Duration) -> bool {
+    let Some(services) = camera.services.get() else { return true };
+    services.hold("the camera's own app formats or ejects the card", patience)
+}
+
+/// Starts the hacks again that are on the card, which may be another one.
+pub fn come_back(camera: &Camera) {
+    if let Some(services) = camera.services.get() {
+        services.release();
+        services.reload();
+    }
+}
+
 /// Ends all hacks, and waits for that.
 pub fn stop(camera: &Camera) {
     if let Some(services) = camera.services.get() {

@@ -10,7 +10,7 @@ use super::{Camera, config, flash_jobs, mend, notice, sets, status_txt};
 use crate::backup::retention::{Standing, standings};
 use crate::backup::vault::Kept;
 use crate::backup::{room, set, verify};
-use crate::card::CardState;
+use crate::card::{CardState, claim};
 use crate::sys;
 
 /// What comes before the page: the identity, then the settings and the count of starts. Before
@@ -61,8 +61,8 @@ pub fn beside_serving(camera: &Arc<Camera>) {
 /// Looks whether what was saved is still there: a card can be changed while the
 /// camera runs. If not, everything is saved again.
 pub fn look_again(camera: &Arc<Camera>) {
-    if camera.jobs().running().is_some() {
-        return; // it is at the card, and tells what came of it
+    if claim::is_claimed() || camera.jobs().running().is_some() {
+        return; // whoever is at the card tells what came of it
     }
     let gone = {
         let state = camera.state();
@@ -78,13 +78,25 @@ pub fn look_again(camera: &Arc<Camera>) {
     };
     if gone && matches!(camera.card().state(), CardState::Ready { .. }) {
         log::warn!("what was saved is no longer on the card: saving it again");
-        mend::at_start(camera);
-        camera.secure_identity();
-        camera.state().proofs.clear();
-        beside_serving(camera);
+        save_again(camera);
     } else {
         status_txt::write(camera);
     }
+}
+
+/// The card was ejected or formatted, and there is one again: the identity first, then the login,
+/// which an empty card does not know, then the backup.
+pub fn card_is_back(camera: &Arc<Camera>) {
+    log::info!("there is a card again: {}", camera.card().state().words());
+    save_again(camera);
+}
+
+fn save_again(camera: &Arc<Camera>) {
+    mend::at_start(camera);
+    camera.secure_identity();
+    camera.login().card_changed();
+    camera.state().proofs.clear();
+    beside_serving(camera);
 }
 
 /// The work ended by a mistake of the program: that is said, and the page stays.

@@ -33,6 +33,8 @@ pub enum Fault {
     Lying,
     /// Another program holds it.
     Busy,
+    /// The firmware formats or ejects it: see [`super::claim`].
+    Claimed,
     /// Something else.
     Other,
 }
@@ -72,6 +74,7 @@ impl CardError {
             Some(libc::EROFS | libc::EACCES | libc::EPERM) => Fault::ReadOnly,
             Some(libc::EIO | libc::ENODEV | libc::ENXIO | libc::ENOENT) => Fault::Gone,
             Some(libc::EAGAIN) => Fault::Busy,
+            Some(libc::ECANCELED) => Fault::Claimed,
             _ => Fault::Other,
         }
     }
@@ -85,6 +88,7 @@ impl Explain for CardError {
             Fault::Gone => "card-missing",
             Fault::Lying => "card-lies",
             Fault::Busy => "busy",
+            Fault::Claimed => "card-claimed",
             Fault::Other => "card-error",
         }
     }
@@ -107,6 +111,10 @@ impl Explain for CardError {
                 "The card does not keep what it is given: copy what is on it and \
                 use another."
             }
+            Fault::Claimed => {
+                "The camera's own app formats or ejects the card. It is used again as soon as it \
+                is back."
+            }
             Fault::Busy => "Another backup or flash is running; wait until it ends.",
             Fault::Other => "Check the card on a PC; if it has errors, use another.",
         }
@@ -123,7 +131,7 @@ impl Explain for CardError {
 
     fn exit(&self) -> Exit {
         match self.fault() {
-            Fault::Busy => Exit::Refused,
+            Fault::Busy | Fault::Claimed => Exit::Refused,
             Fault::Lying => Exit::Damaged,
             _ => Exit::Failed,
         }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg, PosixFadviseAdvice, posix_fadvise};
 use nix::libc::{self, off_t};
 
-use super::{CardError, fat};
+use super::{CardError, claim, fat};
 use crate::sys;
 
 /// Makes a folder and those above it, as far as they are missing.
@@ -111,6 +111,7 @@ impl NewFile {
     /// # Errors
     /// [`CardError`], naming the file.
     pub fn write(&self, bytes: &[u8]) -> Result<(), CardError> {
+        claim::check(&self.path)?;
         (&self.file).write_all(bytes).map_err(|e| CardError::new("cannot write", &self.path, e))
     }
 
@@ -151,6 +152,7 @@ impl NewFile {
     /// # Errors
     /// [`CardError`], naming the file.
     pub fn read_back(&self, at: u64, buf: &mut [u8]) -> Result<(), CardError> {
+        claim::check(&self.path)?;
         self.file
             .read_exact_at(buf, at)
             .map_err(|e| CardError::new("cannot read back", &self.path, e))
@@ -208,6 +210,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), CardError> {
 /// # Errors
 /// [`CardError`], naming the file.
 pub fn open_past_cache(path: &Path) -> Result<File, CardError> {
+    claim::check(path)?;
     let file = File::open(path).map_err(|e| CardError::new("cannot read", path, e))?;
     drop_cache(&file);
     Ok(file)

@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::claim;
 use super::file::sync_dir;
 
 /// Lines kept in memory for the page; the oldest go first.
@@ -52,12 +53,15 @@ pub struct Handle {
     recent: Recent,
 }
 
+/// Opened for each line, and closed again: an open file would keep the firmware from ejecting or
+/// formatting the card.
 struct Target {
     path: PathBuf,
     limit: u64,
-    file: Option<File>,
-    written: u64,
-    missed: u32,
+    /// Lines since the file could not be opened or written; `None` while it can.
+    missed: Option<u32>,
+    /// How often a card had come back then.
+    returns: u32,
 }
 
 impl Handle {
@@ -65,8 +69,8 @@ impl Handle {
     /// `limit` bytes becomes `mi360d.1.log`.
     pub fn open(&self, dir: &Path, limit: u64) {
         let path = dir.join("mi360d.log");
-        let mut target = Target { path, limit, file: None, written: 0, missed: 0 };
-        target.open();
+        let mut target = Target { path, limit, missed: None, returns: claim::returns() };
+        target.make_folder();
         for line in self.recent.last(KEPT_LINES) {
             target.append(&line);
         }
@@ -139,44 +143,55 @@ impl LogFile {
 }
 
 impl Target {
-    fn open(&mut self) {
+    fn make_folder(&self) {
         if let Some(dir) = self.path.parent() {
             // A card that cannot be written: the lines in memory are what is left.
             let _ = fs::create_dir_all(dir);
         }
-        self.file = OpenOptions::new().append(true).create(true).open(&self.path).ok();
-        self.written =
-            self.file.as_ref().and_then(|f| f.metadata().ok()).map_or(0, |meta| meta.len());
     }
 
     /// Whether the line went to the card.
     fn append(&mut self, text: &str) -> bool {
-        if self.file.is_none() {
+        if claim::is_claimed() {
+            return false;
+        }
+        if let Some(missed) = &mut self.missed {
             // A card that came back is found again, without a try for every line.
-            self.missed += 1;
-            if self.missed.is_multiple_of(RETRY_LINES) {
-                self.open();
+            *missed += 1;
+            if !missed.is_multiple_of(RETRY_LINES) && self.returns == claim::returns() {
+                return false;
             }
+            self.make_folder();
         }
-        if self.written >= self.limit {
-            self.file = None;
-            let old = self.path.with_file_name("mi360d.1.log");
-            // Held until its name is the other one's: see `fat`, which logs, and so cannot help here.
-            let held = File::open(&old);
-            let _ = fs::rename(&self.path, &old);
-            let _ = self.path.parent().map(sync_dir);
-            let _ = File::open(&old).and_then(|file| file.sync_all());
-            drop(held);
-            self.open();
-        }
-        let Some(file) = &mut self.file else { return false };
-        let done = writeln!(file, "{text}").is_ok();
+        let done = self.write(text).is_ok();
         if done {
-            self.written += text.len() as u64 + 1;
+            self.missed = None;
         } else {
-            self.file = None;
+            self.missed.get_or_insert(0);
         }
+        self.returns = claim::returns();
         done
+    }
+
+    fn write(&self, text: &str) -> io::Result<()> {
+        let open = || OpenOptions::new().append(true).create(true).open(&self.path);
+        let mut file = open()?;
+        if file.metadata()?.len() >= self.limit {
+            drop(file);
+            self.rotate();
+            file = open()?;
+        }
+        writeln!(file, "{text}")
+    }
+
+    fn rotate(&self) {
+        let old = self.path.with_file_name("mi360d.1.log");
+        // Held until its name is the other one's: see `fat`, which logs, and so cannot help here.
+        let held = File::open(&old);
+        let _ = fs::rename(&self.path, &old);
+        let _ = self.path.parent().map(sync_dir);
+        let _ = File::open(&old).and_then(|file| file.sync_all());
+        drop(held);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The SD card: where things lie on it, what state it is in, and writes that
 //! are proven. Knows nothing of chips and images.
 
+pub mod claim;
 pub mod error;
 pub mod fat;
 pub mod file;

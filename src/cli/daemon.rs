@@ -15,7 +15,7 @@ use super::args::{Args, Command};
 use super::lines;
 use crate::camera::boots::Boots;
 use crate::camera::jobs::Kind;
-use crate::camera::{Camera, citizen, mqtt, services, simulate, startup, update};
+use crate::camera::{Camera, Source, citizen, eject, mqtt, services, simulate, startup, update};
 use crate::card::log::{LogFile, Recent};
 use crate::error::{Exit, Explain, chain};
 use crate::web;
@@ -81,6 +81,8 @@ pub fn demo(args: &Args, dir: Option<&Path>, listen: Option<SocketAddr>) -> supe
 pub fn run(args: &Args, config: Option<&Path>, listen: Option<SocketAddr>) -> super::Result {
     let camera = Camera::open(args.sim.as_deref())?;
     let config = config.map_or_else(|| camera.card().config(), Path::to_owned);
+    // The daemon's own folder may change: it does not stay on the card.
+    let config = std::path::absolute(&config).unwrap_or(config);
     let wanted: Vec<SocketAddr> = listen.into_iter().collect();
     serve(args, camera, &config, &wanted, &mut |_, _| {})
 }
@@ -144,6 +146,9 @@ fn serve(
             std::thread::sleep(LOOK_AGAIN);
         }
     });
+    if matches!(camera.source(), Source::Device) {
+        spawn("card", &camera, eject::watch);
+    }
     if page_failure.is_some() {
         spawn("page", &camera, {
             let recent = recent.clone();

@@ -4,5 +4,7 @@
 //! | file | contains |
 //! | --- | --- |
 //! | [`frames`] | pictures, sound and snapshots: the vendor's shbf library on the wire |
+//! | [`mortox`] | settings and events of mortoxd: one key read, or watched |
 
 pub mod frames;
+pub mod mortox;

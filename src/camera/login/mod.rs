@@ -120,6 +120,15 @@ impl Login {
         inner.code = code;
     }
 
+    /// Another card may be in the camera: one without a password gets a setup code, as at a start.
+    /// Until then nobody could set one.
+    pub fn card_changed(&self) {
+        if password::mark(&self.card).is_none() {
+            self.start();
+            self.inner().sessions = Sessions::default();
+        }
+    }
+
     /// Whether a password is set. One set by `mi360d passwd` counts at once.
     pub fn has_password(&self) -> bool {
         self.look();

@@ -30,10 +30,9 @@ const LONGEST: usize = 15;
 pub fn of_libraries(folder: &Path) -> BTreeSet<Ipv4Addr> {
     let mut found = BTreeSet::new();
     for name in LIBRARIES {
-        if let Ok(file) = File::open(folder.join(name)) {
-            if let Err(e) = scan(file.take(LIMIT), &mut found) {
-                log::warn!("{name} cannot be read: {e}");
-            }
+        let Ok(file) = File::open(folder.join(name)) else { continue };
+        if let Err(e) = scan(file.take(LIMIT), &mut found) {
+            log::warn!("{name} cannot be read: {e}");
         }
     }
     found
@@ -75,15 +74,17 @@ fn address(text: &[u8]) -> Option<Ipv4Addr> {
 mod tests {
     use super::*;
 
+    /// One byte at a time: an address may lie across two pieces.
+    struct Slow<'a>(&'a [u8]);
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+            self.0.read(&mut to[..1])
+        }
+    }
+
     fn of(bytes: &[u8]) -> Vec<String> {
         let mut found = BTreeSet::new();
-        // One byte at a time: an address may lie across two pieces.
-        struct Slow<'a>(&'a [u8]);
-        impl Read for Slow<'_> {
-            fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
-                self.0.read(&mut to[..1])
-            }
-        }
         scan(Slow(bytes), &mut found).unwrap();
         found.iter().map(ToString::to_string).collect()
     }
