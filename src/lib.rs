@@ -13,6 +13,7 @@
 //! | [`image`] | what a file is, and what is wrong with it |
 //! | [`backup`] | sets, manifests, proof |
 //! | [`flash`] | what has to change, the writer, and the proof |
+//! | [`facts`] | what a camera's firmware is, for those who help; no secret |
 //! | [`citizen`] | the camera on its network: clock, name, the vendor's cloud |
 //! | [`mqtt`] | Home Assistant by way of a broker |
 //! | [`onvif`] | what recorders ask by ONVIF, and what they are answered; pure |
@@ -35,6 +36,7 @@ pub mod chip;
 pub mod citizen;
 pub mod cli;
 pub mod error;
+pub mod facts;
 pub mod flash;
 pub mod formats;
 pub mod identity;

@@ -58,6 +58,9 @@ fn everything_is_served_and_reading_it_changes_nothing() {
             .contains("proven")
             .then_some(())
     });
+    // Written once, when nothing else is done.
+    let facts = sim.path().join("sdcard/mi360d/logs/facts.txt");
+    wait(|| facts.exists().then_some(()));
     let before = tree(sim.path());
     assert_eq!(daemon.get("/healthz"), (200, "ok".to_owned()));
     assert!(daemon.get("/").1.contains("mi360d.js"));
@@ -75,6 +78,7 @@ fn everything_is_served_and_reading_it_changes_nothing() {
         assert!(file["size"].as_u64().unwrap() > 0, "{name}");
     }
     assert!(!daemon.json("/api/v1/log")["lines"].as_array().unwrap().is_empty());
+    assert_eq!(daemon.get("/api/v1/facts").1, fs::read_to_string(&facts).unwrap());
     for missing in ["/x", "/api/v1/backups/9999-00000000", "/api/v1/downloads/0"] {
         assert_eq!(daemon.get(missing).0, 404, "{missing}");
     }

@@ -20,6 +20,7 @@
 //! | `citizen` | the camera on its network: clock, name, cloud |
 //! | `mqtt` | the camera as a device of Home Assistant |
 //! | `eject` | the card given back when the vendor's app formats or ejects it |
+//! | `facts` | what this camera's firmware is: gathered once, kept on the card |
 //! | `host` | the machine around the chip, as far as it is only asked |
 //! | `machine` | the same for a flash: what is stopped, released, fed, restarted |
 //! | `flash_jobs` | plans and flashes as the page asks for them |
@@ -37,6 +38,7 @@ pub mod codec;
 pub mod config;
 pub mod downloads;
 pub mod eject;
+pub mod facts;
 pub mod flash_jobs;
 pub mod flash_view;
 pub mod flashing;
@@ -97,6 +99,7 @@ pub struct Camera {
     uninstalled: Mutex<bool>,
     onvif: onvif::Door,
     seen: card_view::Seen,
+    facts: facts::Known,
 }
 
 /// Where a camera is.
@@ -164,6 +167,7 @@ impl Camera {
             uninstalled: Mutex::default(),
             onvif: onvif::Door::default(),
             seen: card_view::Seen::default(),
+            facts: facts::Known::default(),
         }
     }
 
@@ -200,6 +204,10 @@ impl Camera {
     /// What is being done.
     pub fn jobs(&self) -> &jobs::Jobs {
         &self.jobs
+    }
+
+    fn facts(&self) -> &facts::Known {
+        &self.facts
     }
 
     fn tickets(&self) -> &downloads::Tickets {

@@ -15,7 +15,9 @@ use super::args::{Args, Command};
 use super::lines;
 use crate::camera::boots::Boots;
 use crate::camera::jobs::Kind;
-use crate::camera::{Camera, Source, citizen, eject, mqtt, services, simulate, startup, update};
+use crate::camera::{
+    Camera, Source, citizen, eject, facts, mqtt, services, simulate, startup, update,
+};
 use crate::card::log::{LogFile, Recent};
 use crate::error::{Exit, Explain, chain};
 use crate::web;
@@ -146,6 +148,7 @@ fn serve(
             std::thread::sleep(LOOK_AGAIN);
         }
     });
+    spawn("facts", &camera, facts::keep);
     if matches!(camera.source(), Source::Device) {
         spawn("card", &camera, eject::watch);
     }

@@ -14,6 +14,7 @@ Usage: mi360d [--sim DIR] [--json] [-v] COMMAND
 On the camera, or with --sim on a simulated one:
   run               the daemon: saves the identity, backs up, serves the page
   map               draws the flash chip: what lies where, and how it is
+  facts             what this camera's firmware is, for those who help; no secret
   backup            one backup now; prints its id
   backups           the backups on the card, and what each is good for
   verify ID|DIR     reads a backup again, all of it
@@ -95,6 +96,21 @@ Reads the whole chip and draws it, one letter for each 64 KiB: the first
 letter of the partition where there is data, a dot where it is erased, a star
 where it differs from the newest backup, an x where it cannot be read.
 Changes nothing.
+",
+    ),
+    (
+        "facts",
+        "\
+mi360d facts
+
+Prints what this camera's firmware is, for those who help you: kernel, memory,
+partitions, mounts, modules, file names in U-Boot, which of the vendor's
+programs and services run, and SHA-256 of its scripts and programs. It contains
+no password, token, key or address, and changes nothing.
+
+The daemon writes the same to mi360d/logs/facts.txt on the card, once for each
+firmware. A simulated camera has only a chip to tell of; MI360D_FIRMWARE=DIR
+adds the firmware's files in DIR.
 ",
     ),
     (

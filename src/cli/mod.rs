@@ -6,6 +6,7 @@ mod backups;
 mod bar;
 mod brick;
 mod daemon;
+mod facts;
 mod flash;
 mod help;
 mod inspect;
@@ -67,6 +68,7 @@ fn dispatch(args: &Args) -> Result {
             sim::create(args, dir, model.as_deref(), from.as_deref())
         }
         Command::Map => map::map(args),
+        Command::Facts => facts::facts(args),
         Command::Backup => backups::backup(args),
         Command::Backups => backups::list(args),
         Command::Verify { set } => verify::verify(args, set),

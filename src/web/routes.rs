@@ -258,6 +258,7 @@ pub(super) const ROUTES: &[Route] = &[
     get("/api/v1/settings-file", Login, ok("SettingsFile"), config::export, "All settings in one file, secrets aside"),
     change("POST", "/api/v1/settings-file", Login, Some("SettingsFile"), ok("Changed"), config::import, "Takes such a file"),
     asks(get("/api/v1/log", Login, ok("Log"), system::log, "The last lines of the log"), &[("lines", "integer"), ("level", "string")]),
+    get("/api/v1/facts", Login, Gives::Bytes("text/plain; charset=utf-8"), system::facts, "What this camera's firmware is, for those who help; no secret"),
     change("POST", "/api/v1/update", Owner, Some("NewUpdate"), ok("Update"), update::update, "What an uploaded release is; with its phrase, installs it"),
     change("POST", "/api/v1/reboot", Login, None, Gives::Json(202, "Empty"), system::reboot, "Restarts the camera"),
     get("/api/v1/uninstall", Login, ok("Uninstall"), system::uninstall_list, "All that mi360d made on this camera and card"),

@@ -102,6 +102,9 @@ mod tests {
     use Deed::{ComeBack, LetGo, Nothing};
     use Seen::{Mount, Silence, Status};
 
+    /// What it is, what is seen in which second, and what is done.
+    type Case = (&'static str, &'static [(u64, Seen)], &'static [Deed]);
+
     /// What happens second by second.
     fn told(story: &[(u64, Seen)]) -> Vec<Deed> {
         let begun = Instant::now();
@@ -116,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_card_is_let_go_when_asked_and_used_again_when_it_is_back() {
-        let cases: [(&str, &[(u64, Seen)], &[Deed]); 9] = [
+        let cases: [Case; 9] = [
             ("nothing", &[(0, Status(0)), (1, Mount(Some(20)))], &[]),
             (
                 "a format",

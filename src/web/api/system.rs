@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::nothing;
-use crate::camera::{power, status, uninstall};
+use crate::camera::{facts, power, status, uninstall};
 use crate::web::problem::Problem;
 use crate::web::reply;
 use crate::web::routes::{Answer, Asked};
@@ -45,6 +45,12 @@ pub(in crate::web) fn log(asked: &Asked<'_>) -> Answer {
 fn level(line: &str) -> usize {
     let word = line.trim_start().trim_start_matches('[').to_ascii_lowercase();
     LEVELS.iter().position(|level| word.starts_with(level)).unwrap_or(0)
+}
+
+pub(in crate::web) fn facts(asked: &Asked<'_>) -> Answer {
+    let text = facts::shown(&asked.context.camera)?.into_bytes();
+    let length = text.len();
+    Ok(reply::download(Box::new(std::io::Cursor::new(text)), length, "mi360d-facts.txt"))
 }
 
 pub(in crate::web) fn reboot(asked: &Asked<'_>) -> Answer {

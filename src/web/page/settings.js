@@ -215,8 +215,14 @@ async function cameraView(main, signal) {
         .map(([key, value]) => [h("dt", null, T[key] ?? key), h("dd", null, value)])),
       h("div.buttons", null, restart, leave[0]), said, leave[1]),
     h("div.two", null, passwordSection(), await tokenSection(signal)),
+    factsSection(),
     updateSection(signal),
     await uninstallSection(signal)]);
+}
+
+function factsSection() {
+  return h("section.sheet", null, h("h2", null, t("facts.title")), h("p.soft", null, t("facts.lead")),
+    h("p", null, h("a", { href: "api/v1/facts", download: "mi360d-facts.txt" }, t("facts.save"))));
 }
 
 function passwordSection() {

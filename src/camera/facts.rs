@@ -1,0 +1,163 @@
+//! The facts of this camera's firmware: gathered once for each firmware, when the start is over,
+//! and kept on the card and for the page. What they are is in [`crate::facts`].
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use super::{Camera, Source};
+use crate::card::file::{make_dir, read_bounded, rename, replace};
+use crate::card::{CardError, CardState, claim};
+use crate::error::{Exit, Explain};
+use crate::facts::machine::Root;
+use crate::facts::{FORMAT, Facts, Moment, flash, scrub, text};
+use crate::sys;
+
+/// The file, in `mi360d/logs/`.
+pub const FILE: &str = "facts.txt";
+/// Where a PC's program finds the firmware's files, instead of at `/`.
+const FIRMWARE: &str = "MI360D_FIRMWARE";
+/// When the machine is looked at while it starts, in seconds.
+const MOMENTS: [u64; 3] = [0, 5, 30];
+/// How often it is looked whether the file is still on the card.
+const LOOK: Duration = Duration::from_secs(20);
+/// How often it is looked whether it can be gathered.
+const SOON: Duration = Duration::from_secs(1);
+/// Bytes of the file that are read.
+const LIMIT: u64 = 0x4_0000;
+
+/// What is known of the facts by now.
+#[derive(Debug, Default)]
+pub struct Known(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    start: Vec<Moment>,
+    text: Option<String>,
+}
+
+impl Known {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The facts are not there.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FactsError {
+    /// The camera has only just started.
+    #[error("the facts of this firmware are not gathered yet")]
+    NotYet,
+}
+
+impl Explain for FactsError {
+    fn code(&self) -> &'static str {
+        "not-yet"
+    }
+
+    fn hint(&self) -> String {
+        "They are gathered after the first backup. Try again in some minutes.".to_owned()
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Refused
+    }
+}
+
+/// Gathers them now. Reads only.
+pub fn gather(camera: &Camera) -> Facts {
+    let root = root(camera);
+    let mut secrets = flash::secrets(camera.chip());
+    if let Some(root) = &root {
+        root.add_secrets(&mut secrets);
+    }
+    let facts = Facts {
+        format: FORMAT,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        firmware: flash::firmware(camera.chip()),
+        model: camera.model(&camera.judge_identity()),
+        simulated: matches!(camera.source(), Source::Simulated { .. }),
+        start: camera.facts().inner().start.clone(),
+        machine: root.as_ref().map(Root::machine),
+        flash: flash::of(camera.chip()),
+    };
+    scrub::clean(&facts, &secrets)
+}
+
+/// The text for the page.
+///
+/// # Errors
+/// [`FactsError::NotYet`].
+pub fn shown(camera: &Camera) -> Result<String, FactsError> {
+    camera.facts().inner().text.clone().ok_or(FactsError::NotYet)
+}
+
+fn root(camera: &Camera) -> Option<Root> {
+    match camera.source() {
+        Source::Device => Some(Root(PathBuf::from("/"))),
+        Source::Simulated { .. } => std::env::var_os(FIRMWARE).map(|dir| Root(dir.into())),
+    }
+}
+
+/// Looks at the start, gathers the facts when it is over and nothing else is done, and keeps the
+/// file on the card. For a thread of its own.
+pub fn keep(camera: &Arc<Camera>) {
+    sys::process::lower_priority();
+    observe(camera);
+    let firmware = flash::firmware(camera.chip());
+    loop {
+        let quiet = camera.jobs().running().is_none() && !claim::is_claimed();
+        let mut pause = SOON;
+        if quiet && matches!(camera.card().state(), CardState::Ready { .. }) {
+            pause = LOOK;
+            if let Err(e) = keep_once(camera, &firmware) {
+                log::warn!("{FILE} is not kept: {e}");
+            }
+        }
+        std::thread::sleep(pause);
+    }
+}
+
+fn keep_once(camera: &Camera, firmware: &str) -> Result<(), CardError> {
+    let folder = camera.card().logs();
+    let path = folder.join(FILE);
+    let there = read_bounded(&path, LIMIT).ok().map(|b| String::from_utf8_lossy(&b).into_owned());
+    let about = there.as_deref().and_then(text::firmware_of).map(str::to_owned);
+    if about.as_deref() == Some(firmware) {
+        // By an earlier start; the page shows that one.
+        let mut known = camera.facts().inner();
+        if known.text.is_none() {
+            known.text = there;
+        }
+        return Ok(());
+    }
+    let gathered = camera.facts().inner().text.clone();
+    let words = gathered.unwrap_or_else(|| text::of(&gather(camera)));
+    camera.facts().inner().text = Some(words.clone());
+    make_dir(&folder)?;
+    if let Some(other) = about {
+        // Of another firmware: that may be the only one of its kind.
+        rename(&path, &kept_name(&folder, &other))?;
+    }
+    replace(&path, words.as_bytes())?;
+    log::debug!("the facts of firmware {firmware} are in logs/{FILE}");
+    Ok(())
+}
+
+fn kept_name(folder: &Path, firmware: &str) -> PathBuf {
+    folder.join(format!("facts-{firmware}.txt"))
+}
+
+/// Looks at the machine while it starts.
+fn observe(camera: &Camera) {
+    let Some(root) = root(camera) else { return };
+    let began = Instant::now();
+    for seconds in MOMENTS {
+        std::thread::sleep(Duration::from_secs(seconds).saturating_sub(began.elapsed()));
+        let moment = root.moment(seconds);
+        camera.facts().inner().start.push(moment);
+    }
+}
