@@ -2,6 +2,7 @@
 //! CRC32s kept, so that a second pass can be compared with it. What cannot be
 //! read is a gap, named to 512 bytes.
 
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::formats::crc32::Hasher;
@@ -9,6 +10,7 @@ use crate::formats::sha256::Sha256;
 use serde::Serialize;
 
 use super::{BackupError, Digest, Progress, Work};
+use crate::card::{MOUNT_POINT, claim};
 use crate::chip::{Chip, ChipError, Partition, Role, WINDOW};
 use crate::image::content::{Content, ContentCheck};
 
@@ -134,6 +136,8 @@ pub fn read_chip(chip: &dyn Chip, progress: &dyn Progress) -> Result<Reading, Ba
                 reader.take(&window, gaps);
                 done += window.len() as u64;
                 progress.at(Work::ReadChip, done, total);
+                // Whoever has this read holds a lock on the card.
+                claim::check(Path::new(MOUNT_POINT))?;
                 // The reader may have ended already.
                 let _ = give_back.try_send(window);
             }

@@ -40,7 +40,10 @@ pub fn returns() -> u32 {
 /// [`CardError`] of kind [`super::Fault::Claimed`].
 pub fn check(path: &Path) -> Result<(), CardError> {
     if is_claimed() {
-        let reason = io::Error::from_raw_os_error(nix::libc::ECANCELED);
+        let reason = io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "the camera's own app formats or ejects the card",
+        );
         return Err(CardError::new("stopped", path, reason));
     }
     Ok(())

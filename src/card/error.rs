@@ -69,12 +69,15 @@ impl CardError {
         if self.source.kind() == io::ErrorKind::InvalidData {
             return Fault::Lying;
         }
+        if self.source.kind() == io::ErrorKind::ResourceBusy && self.source.raw_os_error().is_none()
+        {
+            return Fault::Claimed;
+        }
         match self.source.raw_os_error() {
             Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) => Fault::Full,
             Some(libc::EROFS | libc::EACCES | libc::EPERM) => Fault::ReadOnly,
             Some(libc::EIO | libc::ENODEV | libc::ENXIO | libc::ENOENT) => Fault::Gone,
             Some(libc::EAGAIN) => Fault::Busy,
-            Some(libc::ECANCELED) => Fault::Claimed,
             _ => Fault::Other,
         }
     }
