@@ -2,6 +2,8 @@
 //! that runs from the card, the log. Real mounts, in a mount namespace of their own; what sets
 //! `sdcard_status` and calls umount stands in for `miio_sdcard`, by its own steps and times.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
