@@ -155,12 +155,16 @@ impl Target {
         if claim::is_claimed() {
             return false;
         }
+        let is_back = self.returns != claim::returns();
         if let Some(missed) = &mut self.missed {
             // A card that came back is found again, without a try for every line.
             *missed += 1;
-            if !missed.is_multiple_of(RETRY_LINES) && self.returns == claim::returns() {
+            if !missed.is_multiple_of(RETRY_LINES) && !is_back {
                 return false;
             }
+        }
+        if is_back || self.missed.is_some() {
+            // An empty card has none.
             self.make_folder();
         }
         let done = self.write(text).is_ok();
