@@ -5,7 +5,6 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::sys::reboot::{RebootMode, reboot};
 use thiserror::Error;
 
 use super::boots::Boots;
@@ -71,18 +70,12 @@ pub fn restart(camera: &Arc<Camera>) -> Result<(), PowerError> {
             std::thread::sleep(PAUSE);
             Boots::lasted(camera.card());
             match camera.source() {
-                Source::Device => by_the_system(),
+                Source::Device => camera.machine().restart(),
                 Source::Simulated { .. } => anew(),
             }
         })
         .map(|_| ())
         .map_err(PowerError::Thread)
-}
-
-fn by_the_system() {
-    nix::unistd::sync();
-    let Err(e) = reboot(RebootMode::RB_AUTOBOOT);
-    log::error!("the system does not restart: {e}");
 }
 
 /// The same process, from its beginning; its sockets close by themselves.

@@ -18,6 +18,8 @@ use crate::sys;
 pub fn before_serving(camera: &Camera, config_path: &std::path::Path) {
     mend::at_start(camera);
     camera.secure_identity();
+    // The vendor's start goes on beside this one.
+    camera.keep_renamers_off();
     let settings = config::load(config_path);
     let boots = Boots::count_start(camera.card());
     camera.login().start();
@@ -64,6 +66,7 @@ pub fn look_again(camera: &Arc<Camera>) {
     if claim::is_claimed() || camera.jobs().running().is_some() {
         return; // whoever is at the card tells what came of it
     }
+    camera.look_after_rescue();
     let gone = {
         let state = camera.state();
         let identity = match state.vaulted.as_ref().map(|v| &v.kept) {

@@ -145,6 +145,11 @@ fn known(camera: &Camera) -> Vec<(PathBuf, (&'static str, &'static str), Fate)> 
             .filter(|path| names_us(path))
             .map(|path| (path, ("boot-hook", "boot hook"), Fate::Removed))
             .collect();
+    let mark = hook("update.txt");
+    if names_us(&mark) {
+        let what = ("boot-hook", "keeps a rescue image from being renamed");
+        found.push((mark, what, Fate::Removed));
+    }
     let readme = root.join("README.txt");
     if names_us(&readme) {
         found.push((readme, ("readme", "how to use the card"), Fate::Removed));

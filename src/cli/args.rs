@@ -224,6 +224,7 @@ impl Words {
         Ok(())
     }
 
+    #[allow(clippy::too_many_lines)] // one arm for each command
     fn into_args(self) -> Result<Args, String> {
         let Words { args, name, values, config, listen, model, from, choice, rtsp, .. } = self;
         let Words { own, donor, out, damaged_factory, programmer, chip, .. } = self;

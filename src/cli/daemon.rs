@@ -182,6 +182,7 @@ fn serve(
     if let Some(page) = page {
         page.stop();
     }
+    camera.machine().leave();
     Boots::lasted(camera.card());
     Ok(if update::starts_again() { Exit::Again } else { Exit::Done })
 }

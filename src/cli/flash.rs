@@ -221,6 +221,14 @@ fn describe(plan: &PlanDocument) -> String {
                 let _ = writeln!(text, "\n{held}");
                 let _ = writeln!(text, "{}", plan.heals_words);
                 let _ = writeln!(text, "Writing takes about {:.0} s.", plan.estimate_s.ceil());
+                if let Some(seconds) = plan.away_s {
+                    let _ = writeln!(
+                        text,
+                        "The camera's own programs are ended for DATA: WiFi, video and the page \
+                         are away for\nabout {} minutes, until the camera has restarted.",
+                        seconds.div_ceil(60)
+                    );
+                }
                 let _ = writeln!(text, "\nThe phrase is: {phrase}");
             }
         }

@@ -264,6 +264,8 @@ mod tests {
             before: "0001-01234567".into(),
             heals: Heals::NeedsPc,
             rescue: None,
+            owners_bak: false,
+            owners_mark: false,
             wifi: None,
             protected: Vec::new(),
             partitions: vec![JobPart { name: "DATA".into(), sha256: "11".into(), carried: false }],

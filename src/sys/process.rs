@@ -1,4 +1,6 @@
-//! This process: its end without clean-up, its priority.
+//! This process: its end without clean-up, its priority; the machine's restart with a command.
+
+use std::io;
 
 use nix::libc;
 
@@ -26,4 +28,20 @@ pub fn lower_priority() {
         libc::setpriority(libc::PRIO_PROCESS, 0, 19);
         libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0 as libc::c_long, IOPRIO_IDLE);
     }
+}
+
+/// LINUX_REBOOT_CMD_RESTART2 with an empty command; comes back only where it fails. nix has the
+/// calls without a command only.
+pub fn restart2() -> io::Result<()> {
+    // SAFETY: the command is a text with its NUL that lives as long as the program.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_reboot,
+            libc::LINUX_REBOOT_MAGIC1,
+            libc::LINUX_REBOOT_MAGIC2,
+            libc::LINUX_REBOOT_CMD_RESTART2,
+            c"".as_ptr(),
+        )
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

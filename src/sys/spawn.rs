@@ -69,3 +69,30 @@ pub fn prepare(command: &mut Command, limits: Limits) {
         });
     }
 }
+
+/// Has the program start as one of the vendor's: in a session of its own, with no signal blocked,
+/// the usual priority, and the stack that rcS gives. It outlives this process.
+pub fn detach(command: &mut Command) {
+    const STACK: libc::rlim_t = 256 << 10;
+    // SAFETY: between fork and exec the closure makes only calls that are safe in a signal handler
+    // (setsid, setpriority, getrlimit, setrlimit, sigprocmask, umask), allocates nothing, and
+    // takes no lock.
+    unsafe {
+        command.pre_exec(move || {
+            if libc::setsid() < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            libc::setpriority(libc::PRIO_PROCESS, 0, 0);
+            let mut stack: libc::rlimit = std::mem::zeroed();
+            if libc::getrlimit(libc::RLIMIT_STACK, &raw mut stack) == 0 {
+                stack.rlim_cur = STACK.min(stack.rlim_max);
+                libc::setrlimit(libc::RLIMIT_STACK, &raw const stack);
+            }
+            let mut none: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut none);
+            libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+            libc::umask(0o022);
+            Ok(())
+        });
+    }
+}

@@ -5,6 +5,8 @@
 //! | --- | --- |
 //! | [`frames`] | pictures, sound and snapshots: the vendor's shbf library on the wire |
 //! | [`mortox`] | settings and events of mortoxd: one key read, or watched |
+//! | [`mortox_sync`] | mortoxd, asked to write its settings |
 
 pub mod frames;
 pub mod mortox;
+pub mod mortox_sync;

@@ -10,6 +10,7 @@ mod laws;
 mod order;
 mod process;
 mod protect;
+mod rescue;
 mod restore;
 mod rig;
 #[path = "../synthetic/mod.rs"]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use mi360d::backup::Silent;
 use mi360d::camera::flashing::{FlashingError, PlanRequest, WhatCame};
 use mi360d::error::{Exit, Explain};
+use mi360d::flash::Unwatched;
 use mi360d::formats::flsh;
 
 use crate::rig::{
@@ -294,4 +295,31 @@ fn the_set_that_is_restored_is_not_removed_to_make_room_for_newer_ones() {
     assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
     assert_eq!(bench.bytes()[ROOTFS + 0x30_0000], 1);
     assert!(made[1].join("SHA256SUMS").exists());
+}
+
+#[test]
+fn settings_that_the_vendors_daemon_had_not_written_yet_are_the_ones_that_are_carried() {
+    let settings = |ssid: &[u8]| {
+        let pairs: [(&[u8], &[u8]); 2] = [(b"miio_ssid", ssid), (b"miio_passwd", b"secret")];
+        flsh::build(&pairs, 0x1_0000).unwrap()
+    };
+    let bench = Bench::new();
+    let path = bench.upload("six.img", &six_blocks());
+    let data = bench.path().join("data");
+    fs::create_dir_all(&data).unwrap();
+    fs::write(data.join(".config.nvram"), settings(b"old network")).unwrap();
+    fs::write(data.join(".config.nvram.unwritten"), settings(b"new network")).unwrap();
+    let camera = bench.camera("");
+    let request = only(image(&path), &["DATA"]);
+    let planned = camera.plan(&request, &Silent).unwrap();
+    assert!(data.join(".config.nvram.unwritten").exists(), "a plan asks nobody for anything");
+    // It says beforehand that WiFi and page are away, and for how long.
+    let away = planned.document(&camera).away_s.unwrap();
+    assert!((120..600).contains(&away), "{away}");
+    let done = camera.flash(&request, planned.confirm.as_deref(), &Unwatched, &Silent).unwrap();
+    assert_eq!(done.outcome, WhatCame::Done);
+    assert!(bench.bytes()[CONFIG..FACTORY] == settings(b"new network")[..]);
+    // What has nothing to do with DATA keeps WiFi and page.
+    let kernel = only(image(&path), &["KERNEL"]);
+    assert_eq!(plan(&bench.camera(""), &kernel).document(&camera).away_s, None);
 }

@@ -3,7 +3,7 @@
  * pass. With -k such a call ends the program instead, to find who makes it; with
  * -r the call that reboots does, so that what went before it can be looked at.
  *
- * use: nr386 [-k|-r] PROGRAM [ARGUMENT...]
+ * use: nr386 [-k|-r|-p] PROGRAM [ARGUMENT...]
  */
 #include <errno.h>
 #include <stddef.h>
@@ -25,9 +25,12 @@ int main(int argc, char **argv) {
     } else if (argc > 1 && strcmp(argv[1], "-r") == 0) {
         reboot = SECCOMP_RET_KILL_PROCESS;
         first = 2;
+    } else if (argc > 1 && strcmp(argv[1], "-p") == 0) {
+        reboot = SECCOMP_RET_ERRNO | EPERM;
+        first = 2;
     }
     if (argc <= first) {
-        fprintf(stderr, "use: nr386 [-k|-r] PROGRAM [ARGUMENT...]\n");
+        fprintf(stderr, "use: nr386 [-k|-r|-p] PROGRAM [ARGUMENT...]\n");
         return 2;
     }
     struct sock_filter code[] = {

@@ -33,6 +33,8 @@ pub struct PlanDocument {
     pub held_by: Option<String>,
     /// What the chip takes for writing and proving, in seconds, by the data sheet.
     pub estimate_s: f64,
+    /// How long WiFi, video and the page are away, in seconds; null where they stay.
+    pub away_s: Option<u64>,
     /// What a simulated chip took for making this plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chip_time: Option<Spent>,
@@ -75,6 +77,7 @@ pub struct PlanPart {
 impl Planned {
     /// As it is shown.
     pub fn document(&self, camera: &Camera) -> PlanDocument {
+        let held_by = super::conditions::held_by(camera, self);
         PlanDocument {
             source: SourceNote {
                 kind: match self.request.source {
@@ -105,7 +108,8 @@ impl Planned {
             confirm: self.confirm.clone(),
             heals: self.heals,
             heals_words: self.heals.words(),
-            held_by: super::conditions::held_by(camera, self),
+            away_s: self.away_seconds(camera, held_by.is_some()),
+            held_by,
             estimate_s: self.estimate_seconds(),
             chip_time: camera.chip().spent(),
         }

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{rescue, writing};
+use super::{renamers, rescue, writing};
 use crate::camera::Camera;
 use crate::card::fat;
 use crate::flash::journal::{self, Found};
@@ -27,6 +27,7 @@ pub fn remove(camera: &Camera) {
     let needed = |name: &str| open.as_deref() == Some(name) || camera.needs_for_resume(name);
     let mut left = among(card.images(), |name| writing::is_copy_name(name) && !needed(name));
     if open.is_none() {
+        renamers::let_go(camera);
         left.extend(among(card.state_dir(), journal::is_of_a_job));
         left.extend(among(card.root().to_owned(), rescue::is_half_copied));
     }

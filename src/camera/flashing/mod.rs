@@ -11,6 +11,7 @@
 //! | `run` | doing it |
 //! | `writing` | the part that a flash and its resumption share |
 //! | `rescue` | the image for the boot loader at the card's root |
+//! | `renamers` | the vendor's renamers, kept off that image |
 //! | `resume` | after a power cut |
 //! | `outcome` | what came of it, what is where |
 //! | `error` | why not |
@@ -18,6 +19,7 @@
 use super::Camera;
 use crate::backup::Progress;
 use crate::flash::Watch;
+use crate::flash::journal::{self, Found};
 
 mod conditions;
 mod document;
@@ -26,6 +28,7 @@ mod lawful;
 mod leftovers;
 mod outcome;
 mod planned;
+mod renamers;
 mod request;
 mod rescue;
 mod resume;
@@ -44,6 +47,35 @@ impl Camera {
     /// What was interrupted, if something was; changes nothing.
     pub fn interrupted(&self) -> Option<Interrupted> {
         resume::interrupted(self)
+    }
+
+    /// Keeps the vendor's renamers off the rescue image of an interrupted flash. Cheap: at the
+    /// beginning of a start, before they have their turn.
+    pub fn keep_renamers_off(&self) {
+        if let Found::Open(job, _) = journal::find(self.card())
+            && job.rescue.is_some()
+            && resume::check_camera(self, &job).is_ok()
+        {
+            renamers::keep_off(self, job.owners_mark);
+        }
+    }
+
+    /// Puts the rescue image of an interrupted flash back where it is gone. A flash that runs does
+    /// it by itself.
+    pub fn look_after_rescue(&self) {
+        let has_one = |found| matches!(found, Found::Open(job, _) if job.rescue.is_some());
+        // The lock is for the case that needs it: another program may want it just now.
+        if !has_one(journal::find(self.card())) {
+            return;
+        }
+        let Ok(Some(_writer)) = self.writer_lock() else { return };
+        self.keep_renamers_off();
+        if let Found::Open(job, _) = journal::find(self.card())
+            && resume::check_camera(self, &job).is_ok()
+            && let Some(rescue) = rescue::Rescue::of(self.card(), &job)
+        {
+            rescue.look();
+        }
     }
 
     /// Takes away what flashes that are over have left on the card.

@@ -110,9 +110,13 @@ impl Flashed {
                 ready.reboot();
                 // It did not: the watchdog has to, so it is neither fed nor disarmed.
                 std::mem::forget(ready);
+            } else if self.outcome == WhatCame::Unchanged {
+                // The chip is as it was; the camera goes on as before.
+                if !ready.call_off() {
+                    log::error!("not all that was ended for the flash is back: restart the camera");
+                }
             } else if lives_on {
-                // Also where nothing was written: what was ended for the flash is gone, and a
-                // restart by the watchdog would come unannounced.
+                // A restart by the watchdog would come unannounced.
                 ready.hold();
             }
         }

@@ -2,6 +2,7 @@
 //! may be done. Making one changes nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::request::{Opened, PlanRequest, PlanSource};
 use super::{FlashingError, conditions, lawful, rescue};
@@ -58,11 +59,30 @@ impl Planned {
         self.carried.is_some() && part.role == Role::Config
     }
 
+    /// How long WiFi, and the page with it, will be away, in seconds; `None` where they stay.
+    pub fn away_seconds(&self, camera: &Camera, is_held: bool) -> Option<u64> {
+        let needs = conditions::needs(self);
+        camera.machine().page_goes(needs).then(|| away(self.estimate(), is_held))
+    }
+
     /// What the chip takes for it, in seconds, by the data sheet.
     pub fn estimate_seconds(&self) -> f64 {
-        let micros: u64 = self.parts.iter().map(PartPlan::chip_micros).sum();
-        std::time::Duration::from_micros(micros).as_secs_f64()
+        self.estimate().as_secs_f64()
     }
+
+    fn estimate(&self) -> Duration {
+        Duration::from_micros(self.parts.iter().map(PartPlan::chip_micros).sum())
+    }
+}
+
+/// How long WiFi is away in a flash of DATA whose chip takes this long: DATA is released, what is
+/// overwritten is saved, unless a set holds it already, and the camera starts again at the end.
+fn away(chip: Duration, is_held: bool) -> u64 {
+    const RELEASE: u64 = 60;
+    const SAVE: u64 = 90;
+    const START: u64 = 60;
+    let saved = if is_held { 0 } else { SAVE };
+    RELEASE + saved + chip.as_secs() + START
 }
 
 /// The family of the processor, by the kernel on the chip, else by its U-Boot.
@@ -212,7 +232,7 @@ fn carry(
         return Ok(());
     };
     let Some(config) = camera.chip().map().by_role(Role::Config) else { return Ok(()) };
-    if nvram.len() > config.size as usize || flsh::parse(&nvram).is_err() {
+    if !fits(config, &nvram) {
         planned.warnings.push(lost("they are not in the form that CONFIG takes"));
         return Ok(());
     }
@@ -231,6 +251,37 @@ fn carry(
         )
         .of("CONFIG"),
     );
+    Ok(())
+}
+
+/// Whether settings are in the form that CONFIG takes.
+fn fits(config: &Partition, nvram: &[u8]) -> bool {
+    nvram.len() <= config.size as usize && flsh::parse(nvram).is_ok()
+}
+
+/// The settings as they were when DATA was released take the place of those that were there when
+/// the plan was made: the vendor's daemon writes them late.
+pub(super) fn take_settings(
+    camera: &Camera,
+    planned: &mut Planned,
+    now: Option<Vec<u8>>,
+    progress: &dyn Progress,
+) -> Result<(), FlashingError> {
+    let Some(now) = now.filter(|now| planned.carried.as_ref().is_some_and(|then| then != now))
+    else {
+        return Ok(());
+    };
+    let place = planned.parts.iter().position(|plan| plan.part.role == Role::Config);
+    let Some(place) = place.filter(|place| fits(&planned.parts[*place].part, &now)) else {
+        log::warn!("the settings in DATA are not in the form that CONFIG takes: older ones go");
+        return Ok(());
+    };
+    let part = planned.parts[place].part.clone();
+    let content = Arc::new(Bytes(now.clone()));
+    if let Some(plan) = compare_part(camera, &part, content, &planned.reading, progress)? {
+        planned.parts[place] = plan;
+        planned.carried = Some(now);
+    }
     Ok(())
 }
 

@@ -1,17 +1,18 @@
 //! The vendor's image at the card's root, while all that the boot loader
 //! would write is being written: if the power fails, it writes that, and the
 //! flash goes on. Left behind it would be flashed at every power-up, so that
-//! it is gone is verified.
+//! it is gone is verified. Who renames it meanwhile is in [`super::renamers`].
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::request::Opened;
-use crate::backup::{Digest, Progress, Work, verify};
+use crate::backup::{Digest, Progress, Silent, Work, unhex, verify};
 use crate::card::file::{NewFile, rename, sync_dir};
 use crate::card::{Card, CardError, CardState, fat};
 use crate::chip::{Role, WINDOW};
 use crate::flash::PartPlan;
+use crate::flash::journal::{Job, JobSource};
 use crate::formats::uimage::Family;
 use crate::image::inspect::Kind;
 
@@ -102,34 +103,107 @@ fn copy(from: &Path, to: &Path, tick: &mut dyn FnMut(u64)) -> Result<(), CardErr
     to.parent().map_or(Ok(()), sync_dir)
 }
 
-/// Puts the image there, unless it is there already. Another image of that
-/// name is moved aside, never lost.
-///
-/// # Errors
-/// [`CardError`].
-pub fn place(
-    card: &Card,
-    name: &str,
-    image: &Path,
-    sha256: &Digest,
-    progress: &dyn Progress,
-) -> Result<(), CardError> {
-    let at = card.root().join(name);
-    if at.exists() {
-        if verify::hash_file(&at, &mut |_| {}).is_ok_and(|now| now == *sha256) {
-            return Ok(());
-        }
-        let aside = (1..1000)
-            .map(|n| card.root().join(format!("{name}.other{n}")))
-            .find(|path| !path.exists())
-            .unwrap_or_else(|| card.root().join(format!("{name}.other")));
-        rename(&at, &aside)?;
-        log::warn!("{name} on the card was another image: it is {} now", aside.display());
+/// What a job's rescue image is, and where.
+#[derive(Debug)]
+pub struct Rescue {
+    root: PathBuf,
+    name: String,
+    image: PathBuf,
+    sha256: Digest,
+    owners_bak: bool,
+}
+
+impl Rescue {
+    /// That of a job; `None` where it has none, or does not come from an image.
+    pub fn of(card: &Card, job: &Job) -> Option<Rescue> {
+        let JobSource::Image { path, sha256 } = &job.source else { return None };
+        Some(Rescue {
+            root: card.root().to_owned(),
+            name: job.rescue.clone()?,
+            image: card.root().join(path),
+            sha256: unhex(sha256)?,
+            owners_bak: job.owners_bak,
+        })
     }
-    // A half-copied one never has the name.
-    let fresh = card.root().join(format!("{name}{HALF}"));
-    copy_proven(image, &fresh, sha256, progress)?;
-    rename(&fresh, &at)
+
+    fn place(&self) -> PathBuf {
+        self.root.join(&self.name)
+    }
+
+    fn bak(&self) -> PathBuf {
+        self.root.join(bak_name(&self.name))
+    }
+
+    fn is_it(&self, path: &Path) -> bool {
+        verify::hash_file(path, &mut |_| {}).is_ok_and(|now| now == self.sha256)
+    }
+
+    /// Puts the image there, unless it is there already. Another image of that
+    /// name is moved aside, never lost. One that was renamed meanwhile gets its name back.
+    ///
+    /// # Errors
+    /// [`CardError`].
+    pub fn put(&self, progress: &dyn Progress) -> Result<(), CardError> {
+        let (at, bak) = (self.place(), self.bak());
+        if at.exists() {
+            if self.is_it(&at) {
+                return Ok(());
+            }
+            let aside = (1..1000)
+                .map(|n| self.root.join(format!("{}.other{n}", self.name)))
+                .find(|path| !path.exists())
+                .unwrap_or_else(|| self.root.join(format!("{}.other", self.name)));
+            rename(&at, &aside)?;
+            log::warn!(
+                "{} on the card was another image: it is {} now",
+                self.name,
+                aside.display()
+            );
+        }
+        if !self.owners_bak && bak.exists() && self.is_it(&bak) {
+            log::warn!("{} was renamed to {}: it gets its name back", self.name, bak.display());
+            return rename(&bak, &at);
+        }
+        // A half-copied one never has the name.
+        let fresh = self.root.join(format!("{}{HALF}", self.name));
+        copy_proven(&self.image, &fresh, &self.sha256, progress)?;
+        rename(&fresh, &at)
+    }
+
+    /// Puts it back where it is gone. Cheap where it is there: what it holds was verified when it
+    /// was put there.
+    pub fn look(&self) {
+        if self.place().exists() {
+            return;
+        }
+        log::warn!("the rescue image {} is gone from the card: it is put back", self.name);
+        if let Err(e) = self.put(&Silent) {
+            log::error!("the rescue image cannot be put back: {e}");
+        }
+    }
+
+    /// Removes the one that was renamed, where it is ours.
+    pub fn remove_bak(&self) {
+        let bak = self.bak();
+        if !self.owners_bak
+            && bak.exists()
+            && self.is_it(&bak)
+            && let Err(e) = fat::remove_if_there(&bak)
+        {
+            log::warn!("{e}");
+        }
+    }
+}
+
+/// The name under which the vendor's renamers leave an image.
+fn bak_name(name: &str) -> String {
+    format!("{name}.bak")
+}
+
+/// Whether the owner has an image under the name that the renamers leave. To be asked before the
+/// image is put there.
+pub fn has_bak(card: &Card, name: &str) -> bool {
+    card.root().join(bak_name(name)).exists()
 }
 
 /// Takes it away, and makes sure that it is gone.

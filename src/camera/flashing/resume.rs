@@ -1,7 +1,7 @@
 //! After a power cut: what was interrupted, and going on with it. The chip
 //! itself tells how far it is; the journal only says what it is to become.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::outcome::Flashed;
 use super::planned::family;
 use super::request::{Opened, PlanSource};
-use super::{FlashingError, rescue, writing};
+use super::rescue::Rescue;
+use super::{FlashingError, renamers, rescue, writing};
 use crate::backup::set::{self, SetFolder};
-use crate::backup::{Progress, hex, unhex, verify};
+use crate::backup::{Progress, hex, verify};
 use crate::camera::machine::Needs;
 use crate::camera::{Camera, config, services};
 use crate::card::file::read_bounded;
@@ -123,13 +124,14 @@ pub fn resume(
         ready.beat();
     }
     let parts: Vec<PartPlan> = writing::in_order(parts);
-    if let (Some(name), Some(image)) = (&job.rescue, &source.image)
-        && let JobSource::Image { sha256, .. } = &job.source
-        && let Some(digest) = unhex(sha256)
-        && let Err(e) = rescue::place(camera.card(), name, image, &digest, progress)
+    if source.is_image
+        && let Some(rescue) = Rescue::of(camera.card(), &job)
     {
-        // The half-written camera runs now: going on is the safer way.
-        log::warn!("the rescue image is not at the card's root: {e}");
+        renamers::keep_off(camera, job.owners_mark);
+        if let Err(e) = rescue.put(progress) {
+            // The half-written camera runs now: going on is the safer way.
+            log::warn!("the rescue image is not at the card's root: {e}");
+        }
     }
     let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
     let lifted = Lifted::try_out(camera.chip(), &written, recorded(camera, &job))?;
@@ -257,7 +259,8 @@ fn check_identity(camera: &Camera, job: &Job, source: &FoundSource) -> Result<()
 /// New content for each of a job's partitions, in their order.
 struct FoundSource {
     contents: Vec<Arc<dyn NewContent>>,
-    image: Option<PathBuf>,
+    /// It comes from the image that was agreed to.
+    is_image: bool,
     /// It is what was there before, not what was agreed to.
     is_before: bool,
 }
@@ -332,7 +335,7 @@ fn from_image(
         let slice = slice.ok_or_else(|| format!("{name} does not hold {} as agreed", note.name))?;
         contents.push(opened.content(slice));
     }
-    Ok(FoundSource { contents, image: Some(path.to_owned()), is_before: false })
+    Ok(FoundSource { contents, is_image: true, is_before: false })
 }
 
 /// The partitions out of a set; `same` where they must be what was agreed to.
@@ -360,7 +363,7 @@ fn from_set(camera: &Camera, path: &Path, job: &Job, same: bool) -> Result<Found
             .map_err(|e| e.to_string())?;
         contents.push(Arc::new(content));
     }
-    Ok(FoundSource { contents, image: None, is_before: !same })
+    Ok(FoundSource { contents, is_image: false, is_before: !same })
 }
 
 /// The settings that were being carried over.

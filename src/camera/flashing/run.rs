@@ -1,13 +1,14 @@
 //! Doing a flash: everything is checked and saved before the first erase.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::formats::sha256::Sha256;
 
-use super::outcome::Flashed;
+use super::outcome::{Flashed, WhatCame};
 use super::planned::{self, Planned};
 use super::request::{PlanRequest, PlanSource};
-use super::{FlashingError, conditions, rescue, resume, writing};
+use super::rescue::Rescue;
+use super::{FlashingError, conditions, renamers, rescue, resume, writing};
 use crate::backup::{Digest, Progress, hex, unhex};
 use crate::camera::machine::Prepared;
 use crate::camera::{Camera, Source, services, synthetic};
@@ -56,8 +57,8 @@ fn begin(
 ) -> Result<Flashed, FlashingError> {
     watch.step(Step::Preparing, None);
     let id = random_id();
-    let (source, image) = keep_source(camera, &planned, &id, progress)?;
-    let kept = Kept { id: id.clone(), source, image };
+    let source = keep_source(camera, &planned, &id, progress)?;
+    let kept = Kept { id: id.clone(), source };
     let done = write_agreed(camera, planned, kept, watch, progress);
     if done.is_err() {
         writing::remove_unused_copy(camera, &id);
@@ -76,28 +77,39 @@ fn write_agreed(
     let needs = conditions::needs(&planned);
     let hacks = services::hold(camera);
     let ready = camera.machine().prepare(needs)?;
-    let released = needs.data && ready.restarts();
-    let done = with_machine(camera, &mut planned, kept, ready, watch, progress);
-    match done {
-        Ok(done) => {
-            hacks.for_good(camera);
+    match before_erase(camera, &mut planned, kept, ready.as_ref(), watch, progress) {
+        Ok(Begun { job, parts, journal, lifted }) => {
+            let done = writing::write(camera, &job, &parts, journal, ready, &lifted, watch);
+            if done.outcome != WhatCame::Unchanged {
+                hacks.for_good(camera);
+            }
             Ok(done)
         }
-        Err(e) if released => Err(FlashingError::AfterRelease(Box::new(e))),
-        Err(e) => Err(e),
+        // Called off: the camera goes on as before.
+        Err(e) if ready.call_off() => Err(e),
+        Err(e) => Err(FlashingError::AfterRelease(Box::new(e))),
     }
 }
 
-/// The same, with nothing in the way any more.
-fn with_machine(
+/// All that the first erase waits for.
+struct Begun {
+    job: Job,
+    parts: Vec<PartPlan>,
+    journal: Journal,
+    lifted: Lifted,
+}
+
+/// With nothing in the way any more: the backup, the protection, the journal.
+fn before_erase(
     camera: &Camera,
     planned: &mut Planned,
     kept: Kept,
-    ready: Box<dyn Prepared>,
+    ready: &dyn Prepared,
     watch: &dyn Watch,
     progress: &dyn Progress,
-) -> Result<Flashed, FlashingError> {
+) -> Result<Begun, FlashingError> {
     let needs = conditions::needs(planned);
+    planned::take_settings(camera, planned, ready.nvram(), progress)?;
     watch.step(Step::Saving, None);
     let before = save(camera, planned, needs.data, progress)?;
     watch.step(Step::Preparing, None);
@@ -113,7 +125,7 @@ fn with_machine(
         writing::abandon(camera, &job, journal);
         return Err(e.into());
     }
-    Ok(writing::write(camera, &job, &parts, journal, ready, &lifted, watch))
+    Ok(Begun { job, parts, journal, lifted })
 }
 
 /// What an interrupted flash lifted, whose place this one takes.
@@ -182,10 +194,16 @@ fn open(
 ) -> Result<(Job, Journal), FlashingError> {
     let card = camera.card();
     // A rescue image of a flash that this one replaces is removed at the end of this one.
-    let left = match journal::find(card) {
-        Found::Open(job, _) => job.rescue.clone(),
+    let older = match journal::find(card) {
+        Found::Open(job, _) => Some(job),
         _ => None,
     };
+    let left = older.as_ref().and_then(|job| job.rescue.clone());
+    let rescue = planned.rescue.map(str::to_owned).or(left.clone());
+    if let Some(left) = left.filter(|left| rescue.as_ref() != Some(left)) {
+        // Under another name, of a program that did not ask U-Boot for it.
+        rescue::remove(card, &left)?;
+    }
     if let Some(carried) = &planned.carried {
         make_dir(&card.state_dir())?;
         write_proven(&journal::carried(card, &kept.id), carried)?;
@@ -197,7 +215,12 @@ fn open(
         source: kept.source,
         before,
         heals: planned.heals,
-        rescue: planned.rescue.map(str::to_owned).or(left),
+        owners_bak: match &older {
+            Some(job) => job.owners_bak,
+            None => rescue.as_ref().is_some_and(|name| rescue::has_bak(card, name)),
+        },
+        owners_mark: older.map_or_else(|| renamers::is_owners(camera), |job| job.owners_mark),
+        rescue,
         wifi: camera.machine().wifi_mac().map(|mac| wifi_mark(&mac)),
         protected: lifted
             .ranges()
@@ -218,16 +241,19 @@ fn open(
             .collect(),
     };
     let journal = Journal::open(card, &job)?;
-    if let (Some(name), Some(image), Some(sha256)) =
-        (planned.rescue, kept.image, planned.sha256.as_deref().and_then(unhex))
-        && let Err(e) = rescue::place(card, name, &image, &sha256, progress)
-    {
-        // Nothing was erased yet: the journal closes again, unless it is an older flash's too.
-        if !journal.begun_before {
-            let _ = rescue::remove(card, name);
-            journal.close(card)?;
+    if let Some(rescue) = Rescue::of(card, &job).filter(|_| planned.rescue.is_some()) {
+        renamers::keep_off(camera, job.owners_mark);
+        if let Err(e) = rescue.put(progress) {
+            // Nothing was erased yet: the journal closes again, unless it is an older flash's too.
+            if !journal.begun_before {
+                if let Some(name) = planned.rescue {
+                    let _ = rescue::remove(card, name);
+                }
+                journal.close(card)?;
+                renamers::let_go(camera);
+            }
+            return Err(e.into());
         }
-        return Err(e.into());
     }
     Ok((job, journal))
 }
@@ -241,7 +267,6 @@ pub fn wifi_mark(mac: &str) -> String {
 struct Kept {
     id: String,
     source: JobSource,
-    image: Option<PathBuf>,
 }
 
 /// An image from elsewhere is copied to the card, so that a later start finds
@@ -251,7 +276,7 @@ fn keep_source(
     planned: &Planned,
     id: &str,
     progress: &dyn Progress,
-) -> Result<(JobSource, Option<PathBuf>), FlashingError> {
+) -> Result<JobSource, FlashingError> {
     let card = camera.card();
     // On a PC a set may lie elsewhere: then it is named by its whole path.
     let name = |path: &Path| {
@@ -259,7 +284,7 @@ fn keep_source(
         below_card(camera, path).unwrap_or_else(whole)
     };
     match &planned.request.source {
-        PlanSource::Set(path) => Ok((JobSource::Set { path: name(path) }, None)),
+        PlanSource::Set(path) => Ok(JobSource::Set { path: name(path) }),
         PlanSource::Image(path) => {
             let sha256 = planned.sha256.clone().unwrap_or_default();
             let images = card.home().join("images");
@@ -274,7 +299,7 @@ fn keep_source(
                 rescue::copy_proven(path, &to, &digest, progress)?;
                 to
             };
-            Ok((JobSource::Image { path: name(&place), sha256 }, Some(place)))
+            Ok(JobSource::Image { path: name(&place), sha256 })
         }
     }
 }

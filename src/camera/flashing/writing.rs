@@ -1,10 +1,12 @@
 //! The part that a flash and its resumption share: the partitions in their
 //! order, each written and proven, and what is where when that ends.
 
-use std::time::Instant;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use super::outcome::{Flashed, PartFate, WhatCame};
-use super::rescue;
+use super::renamers;
+use super::rescue::{self, Rescue};
 use crate::camera::Camera;
 use crate::camera::machine::Prepared;
 use crate::card::fat;
@@ -28,15 +30,36 @@ pub fn in_order(mut parts: Vec<PartPlan>) -> Vec<PartPlan> {
     parts
 }
 
-/// A watcher that feeds the watchdog too.
+/// How often it is checked whether the rescue image is still on the card.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// A watcher that feeds the watchdog too, and looks after the rescue image.
 struct Fed<'a> {
     watch: &'a dyn Watch,
     ready: &'a dyn Prepared,
+    rescue: Option<Rescue>,
+    looked: Mutex<Instant>,
+}
+
+impl Fed<'_> {
+    fn look(&self, every: Duration) {
+        // Whoever looks just now does it for all.
+        if let Some(rescue) = &self.rescue
+            && let Ok(mut looked) = self.looked.try_lock()
+            && looked.elapsed() >= every
+        {
+            rescue.look();
+            *looked = Instant::now();
+        }
+    }
 }
 
 impl Watch for Fed<'_> {
     fn step(&self, step: Step, partition: Option<&Partition>) {
         self.ready.beat();
+        if step != Step::Closing {
+            self.look(Duration::ZERO);
+        }
         self.watch.step(step, partition);
     }
 
@@ -50,6 +73,7 @@ impl Watch for Fed<'_> {
 
     fn beat(&self) {
         self.ready.beat();
+        self.look(LOOK);
         self.watch.beat();
     }
 }
@@ -66,7 +90,8 @@ pub fn write(
     watch: &dyn Watch,
 ) -> Flashed {
     let chip = camera.chip();
-    let fed = Fed { watch, ready: ready.as_ref() };
+    let rescue = Rescue::of(camera.card(), job);
+    let fed = Fed { watch, ready: ready.as_ref(), rescue, looked: Mutex::new(Instant::now()) };
     let mut tally = Tally { total: parts.iter().map(PartPlan::writes).sum(), ..Tally::default() };
     show(&fed, parts);
     // What was counted before, of a copy or a backup, is over.
@@ -254,10 +279,14 @@ fn close(
              a PC before the camera restarts, or the boot loader flashes it at every start"
         ));
     }
+    if let Some(rescue) = Rescue::of(card, job) {
+        rescue.remove_bak();
+    }
     if let Err(e) = journal.close(card) {
         warnings.push(format!("the journal could not be closed ({e}): the next start does that"));
         return may_restart;
     }
+    renamers::let_go(camera);
     if outcome == WhatCame::Done {
         remove_copy(camera, job);
     }

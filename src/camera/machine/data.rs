@@ -19,6 +19,12 @@ use crate::chip::mtd::parse_proc_mtd;
 pub const MOUNT_POINT: &str = "/mnt/data";
 /// How long programs may take to end after TERM, and after KILL.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it is tried to unmount DATA: the forks' installer needs up to ten times 5 s.
+pub const UNMOUNT: Duration = Duration::from_secs(60);
+/// How long between two tries.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How often it is checked whether a program has ended.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A running program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,36 +147,67 @@ pub fn obstacle() -> Option<String> {
         .map(|point| format!("{point} is mounted within it"))
 }
 
-/// Ends every program that uses DATA, and unmounts it.
+/// In which turn a holder of DATA is ended: what would start others again first, then the
+/// services, then mortoxd, which writes the others' last settings at its end. It is the order of
+/// the installer that the forks of the original hack use (docs/flashing.md).
+fn turn(name: &str) -> usize {
+    // The kernel cuts names after 15 bytes.
+    const FIRST: [&str; 5] = ["perp", "network_governo", "fsck_check.sh", "crond", "log2"];
+    const LAST: [&str; 1] = ["mortoxd"];
+    let begins_with = |names: &[&str]| names.iter().any(|begin| name.starts_with(begin));
+    if begins_with(&FIRST) {
+        0
+    } else if begins_with(&LAST) {
+        2
+    } else {
+        1
+    }
+}
+
+/// The last of all, for they are the way to the owner: ended only if DATA is busy without them.
+fn is_wifi(name: &str) -> bool {
+    const WIFI: [&str; 5] = ["wpa_supplicant", "wpa_cli", "hostapd", "udhcpc", "udhcpd"];
+    WIFI.contains(&name)
+}
+
+/// Ends the programs that use DATA, and unmounts it. What is in the way is ended by TERM first and
+/// by KILL where that is not enough; `ended` is called for each program before it is. Between the
+/// end of the last program and the unmount `read` is called: for what was written last.
 ///
 /// # Errors
-/// [`MachineError::DataBusy`], naming who holds it.
-pub fn release() -> Result<(), MachineError> {
+/// [`MachineError::DataBusy`], naming who holds it after a minute.
+pub fn release(
+    ended: &mut dyn FnMut(&Process),
+    read: &mut dyn FnMut(),
+) -> Result<(), MachineError> {
     if let Some(reason) = obstacle() {
         return Err(MachineError::DataBusy { reason });
     }
     let Some(device) = mounted() else { return Ok(()) };
-    let users = || {
-        let mut users = who(&|process| process.id != 1 && process.uses(device));
-        // The supervisor first: it would start again what is ended before it.
-        users.sort_by_key(|process| !process.name.starts_with("perp"));
-        users
-    };
     let begun = Instant::now();
+    let users = || who(&|process| process.id != 1 && process.uses(device));
+    end_users(ended);
+    read();
+    let mut wifi_too = false;
     loop {
         if unmount() {
             log::info!("DATA is unmounted");
             return Ok(());
         }
-        let signal = if begun.elapsed() < PATIENCE { Signal::SIGTERM } else { Signal::SIGKILL };
-        for process in users() {
-            log::info!("{signal} to {} ({}): it uses DATA", process.name, process.id);
-            process.signal(signal);
-        }
-        if begun.elapsed() > PATIENCE * 2 {
+        if begun.elapsed() > UNMOUNT {
             break;
         }
-        std::thread::sleep(Duration::from_millis(100));
+        // What was started meanwhile, and what holds it without being seen to.
+        let busy = || {
+            let mut busy = users();
+            if wifi_too {
+                busy.extend(who(&|process| is_wifi(&process.name)));
+            }
+            busy
+        };
+        end_all(&busy, ended);
+        wifi_too = true;
+        std::thread::sleep(AGAIN);
     }
     // One that only reads it does no harm.
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
@@ -187,8 +224,86 @@ pub fn release() -> Result<(), MachineError> {
     Err(MachineError::DataBusy { reason })
 }
 
+/// Ends the vendor's services that use DATA, in their turn; WiFi stays.
+pub fn end_users(ended: &mut dyn FnMut(&Process)) {
+    let Some(device) = mounted() else { return };
+    let users = || who(&|process| process.id != 1 && process.uses(device));
+    for now in 0..3 {
+        end_all(&|| in_turn(users(), now), ended);
+    }
+}
+
+/// Those of `now`'s turn, or of one before: they may have been started again.
+fn in_turn(mut users: Vec<Process>, now: usize) -> Vec<Process> {
+    users.retain(|process| !is_wifi(&process.name) && turn(&process.name) <= now);
+    users
+}
+
+/// Ends all of these, also those that come meanwhile; gives up after a while.
+fn end_all(wanted: &dyn Fn() -> Vec<Process>, ended: &mut dyn FnMut(&Process)) {
+    let begun = Instant::now();
+    let mut told: Vec<(u32, Signal)> = Vec::new();
+    while begun.elapsed() < PATIENCE * 2 {
+        let running = wanted();
+        if running.is_empty() {
+            return;
+        }
+        let signal = if begun.elapsed() < PATIENCE { Signal::SIGTERM } else { Signal::SIGKILL };
+        for process in running {
+            if told.contains(&(process.id, signal)) {
+                continue;
+            }
+            log::info!("{signal} to {} ({}): it uses DATA", process.name, process.id);
+            ended(&process);
+            process.signal(signal);
+            told.push((process.id, signal));
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// How DATA is mounted, as the kernel lists it; `None` where it is not.
+pub fn mount_line() -> Option<Mounted> {
+    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    mounted_by(&mounts)
+}
+
+fn mounted_by(mounts: &str) -> Option<Mounted> {
+    // The last one is the one that is seen.
+    mounts.lines().rev().find_map(|line| {
+        let mut words = line.split(' ');
+        let (source, point, kind) = (words.next()?, words.next()?, words.next()?);
+        (point == MOUNT_POINT).then(|| Mounted { source: source.to_owned(), kind: kind.to_owned() })
+    })
+}
+
+/// A mount of DATA that can be made again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mounted {
+    source: String,
+    kind: String,
+}
+
+impl Mounted {
+    /// Mounts it again, or makes it writable again.
+    pub fn again(&self) -> std::io::Result<()> {
+        let none = None::<&str>;
+        if mounted().is_some() {
+            let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RELATIME;
+            return Ok(mount(none, MOUNT_POINT, none, flags, none)?);
+        }
+        let source = Some(self.source.as_str());
+        Ok(mount(source, MOUNT_POINT, Some(self.kind.as_str()), MsFlags::MS_RELATIME, none)?)
+    }
+}
+
 fn unmount() -> bool {
     umount2(MOUNT_POINT, MntFlags::empty()).is_ok()
+}
+
+/// Whether something is mounted on DATA's place.
+pub fn is_mounted() -> bool {
+    mounted().is_some()
 }
 
 /// Ends every program of this name.
@@ -213,6 +328,67 @@ pub fn end(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_supervisor_ends_first_mortoxd_after_its_clients_and_wifi_only_if_it_must() {
+        let names = [
+            "mortoxd",
+            "wpa_supplicant",
+            "miio_client",
+            "perpd",
+            "hostapd",
+            "fetch_av",
+            "wpa_cli",
+            "network_governo",
+            "perpboot",
+            "imi_watchdog",
+        ];
+        let users = || names.iter().map(|n| Process { id: 1, name: (*n).to_owned() }).collect();
+        let of = |now| -> Vec<String> {
+            in_turn(users(), now).into_iter().map(|process| process.name).collect()
+        };
+        assert_eq!(of(0), ["perpd", "network_governo", "perpboot"]);
+        let services = ["miio_client", "perpd", "fetch_av", "network_governo", "perpboot"];
+        assert_eq!(of(1), [&services[..], &["imi_watchdog"]].concat());
+        assert_eq!(of(2).len(), 7);
+        assert!(of(2).contains(&"mortoxd".to_owned()));
+    }
+
+    #[test]
+    fn a_program_that_ignores_term_is_ended_all_the_same() {
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "trap '' TERM; while :; do sleep 0.05; done"])
+            .spawn()
+            .unwrap();
+        let id = child.id();
+        // Not before it ignores TERM (bit 14).
+        let ignores = || {
+            let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+            u64::from_str_radix(mask.trim(), 16).unwrap() & 1 << 14 != 0
+        };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !ignores() {
+            assert!(Instant::now() < deadline);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mut seen = 0;
+        end_all(
+            // One that has ended and was not waited for has no files any more.
+            &|| who(&|p| p.id == id && fs::read_link(p.folder().join("exe")).is_ok()),
+            &mut |_| seen += 1,
+        );
+        assert!(!child.wait().unwrap().success());
+        assert_eq!(seen, 2, "TERM, then KILL");
+    }
+
+    #[test]
+    fn how_data_was_mounted_is_read_from_the_kernels_list() {
+        let list = "rootfs / squashfs ro 0 0\n/dev/mtdblock3 /mnt/data jffs2 rw,relatime 0 0\n";
+        let found = mounted_by(list).unwrap();
+        assert_eq!((found.source.as_str(), found.kind.as_str()), ("/dev/mtdblock3", "jffs2"));
+        assert_eq!(mounted_by("tmpfs /tmp tmpfs rw 0 0\nbroken"), None);
+    }
 
     #[test]
     fn a_second_place_of_data_is_seen_whatever_it_is_mounted_by() {

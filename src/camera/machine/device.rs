@@ -1,21 +1,23 @@
 //! The camera's own machine, through Linux.
 
 use std::fs;
-use std::io::Write as _;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::signal::{SigSet, Signal};
 
+use super::oom::Spared;
+use super::restore::Ended;
 use super::updates::UPDATER;
 use super::watchdog::{self, Watchdog};
-use super::{Machine, MachineError, Needs, Prepared, data};
+use super::{Machine, MachineError, Needs, Prepared, data, restart};
 use crate::camera::host;
 use crate::image::Finding;
 use crate::sys::memory;
 use crate::sys::mmap::map_locked;
+use crate::vendor::mortox_sync as mortox;
 
 /// The live settings in DATA.
 const NVRAM: &str = "/mnt/data/.config.nvram";
@@ -29,16 +31,89 @@ const PINNED: u64 = 3 << 20;
 
 /// How often the watchdog is fed beside what each block feeds it.
 const FEED: Duration = Duration::from_secs(10);
+/// How often it is said that this program stays for the watchdog's sake.
+const STAY: Duration = Duration::from_secs(60);
+/// How long mortoxd may take to write its settings.
+const SYNC: Duration = Duration::from_secs(10);
 
 /// This camera.
 #[derive(Debug, Default)]
 pub struct Device {
-    /// Held from the first flash on, until the process ends.
-    watchdog: Arc<Mutex<Option<Watchdog>>>,
-    /// The reboot was asked for: the watchdog is the last that can bring it about.
-    let_go: Arc<AtomicBool>,
+    hold: Hold,
     /// What the first program runs from, held in memory.
     pinned: Mutex<Vec<memmap2::Mmap>>,
+}
+
+/// The watchdog, from the moment it is ours until it is given back, or the process ends.
+#[derive(Clone, Debug, Default)]
+struct Hold {
+    watchdog: Arc<Mutex<Option<Watchdog>>>,
+    /// Ends the thread that feeds it.
+    let_go: Arc<Mutex<Arc<AtomicBool>>>,
+}
+
+impl Hold {
+    fn watchdog(&self) -> MutexGuard<'_, Option<Watchdog>> {
+        self.watchdog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn feed(&self) {
+        if let Some(watchdog) = &*self.watchdog() {
+            watchdog.feed();
+        }
+    }
+
+    /// Takes it, and feeds it from now on: a slow card, a long backup or a refusal must not let it
+    /// restart a half-written camera.
+    fn take(&self, ended: &mut Ended) -> Result<(), MachineError> {
+        let mut watchdog = self.watchdog();
+        if watchdog.is_none() {
+            *watchdog = Some(Watchdog::take(&mut |process| ended.note(process))?);
+            self.start_feeder();
+        }
+        Ok(())
+    }
+
+    fn start_feeder(&self) {
+        let stop = Arc::new(AtomicBool::new(false));
+        *self.let_go.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&stop);
+        let hold = self.clone();
+        let feeder = std::thread::Builder::new().name("feeder".to_owned()).stack_size(64 << 10);
+        let started = feeder.spawn(move || {
+            while !stop.load(Ordering::SeqCst) {
+                hold.feed();
+                // Its supervisor may have started it again.
+                for updater in data::who(&|process| process.name == UPDATER) {
+                    log::warn!("{UPDATER} was started during a flash: it is ended");
+                    updater.signal(Signal::SIGKILL);
+                }
+                std::thread::sleep(FEED);
+            }
+        });
+        if let Err(e) = started {
+            log::error!("nobody feeds the watchdog between blocks: {e}");
+        }
+    }
+
+    /// Feeds it no more.
+    fn stop_feeder(&self) {
+        let stop = self.let_go.lock().unwrap_or_else(PoisonError::into_inner);
+        stop.store(true, Ordering::SeqCst);
+    }
+
+    /// Disarms and closes it. False where the driver does not: then it is ours, and fed, until the
+    /// restart.
+    fn give_back(&self) -> bool {
+        let mut watchdog = self.watchdog();
+        let Some(held) = &*watchdog else { return true };
+        if let Err(e) = held.disarm() {
+            log::warn!("the watchdog cannot be disarmed ({e}): it is fed until the restart");
+            return false;
+        }
+        *watchdog = None;
+        self.stop_feeder();
+        true
+    }
 }
 
 impl Device {
@@ -64,32 +139,51 @@ impl Device {
         }
     }
 
-    /// From the moment it is ours: a slow card, a long backup or a refusal must
-    /// not let it restart a half-written camera. It ends with the reboot only.
-    fn feed_from_now_on(&self) {
-        let watchdog = Arc::clone(&self.watchdog);
-        let let_go = Arc::clone(&self.let_go);
-        let feeder = std::thread::Builder::new().name("feeder".to_owned()).stack_size(64 << 10);
-        let started = feeder.spawn(move || {
-            while !let_go.load(Ordering::SeqCst) {
-                if let Some(watchdog) = &*watchdog.lock().unwrap_or_else(PoisonError::into_inner) {
-                    watchdog.feed();
-                }
-                // Its supervisor may have started it again.
-                for updater in data::who(&|process| process.name == UPDATER) {
-                    log::warn!("{UPDATER} was started during a flash: it is ended");
-                    updater.signal(Signal::SIGKILL);
-                }
-                std::thread::sleep(FEED);
-            }
-        });
-        if let Err(e) = started {
-            log::error!("nobody feeds the watchdog between blocks: {e}");
+    /// All that [`Machine::prepare`] does, with what it ends noted; the live settings as they were
+    /// when nobody wrote them any more.
+    fn make_ready(&self, needs: Needs, ended: &mut Ended) -> Result<Option<Vec<u8>>, MachineError> {
+        if !data::end(UPDATER) {
+            return Err(MachineError::OtherWriter { name: UPDATER.to_owned() });
         }
+        // Before DATA, on which its feeder lives: released may mean a minute later.
+        self.hold.take(ended)?;
+        let mut settings = None;
+        if needs.data {
+            // It writes them up to a minute late, and once more at its end.
+            match mortox::sync(Path::new(mortox::SOCKET), SYNC) {
+                Ok(()) => log::info!("mortoxd has written its settings"),
+                Err(e) => log::info!("{e}: the settings are carried as they are in DATA"),
+            }
+            let mut read = || settings = self.nvram();
+            data::release(&mut |process| ended.note(process), &mut read)?;
+        }
+        // Judged now: what was ended has given its memory back.
+        let mut available = host::memory().available_kib;
+        if is_little(available) && !needs.data {
+            log::warn!("only {available} KiB are available: the vendor's services are ended");
+            data::end_users(&mut |process| ended.note(process));
+            available = host::memory().available_kib;
+        }
+        if is_little(available) {
+            return Err(MachineError::LittleMemory { available, needed: MEMORY_KIB });
+        }
+        self.pin_first_program();
+        // A card that fails now must not take the program with it.
+        if let Err(e) = memory::lock_what_runs() {
+            log::warn!("the memory cannot be locked: {e}");
+        }
+        Ok(settings)
     }
+}
 
-    fn watchdog(&self) -> MutexGuard<'_, Option<Watchdog>> {
-        self.watchdog.lock().unwrap_or_else(PoisonError::into_inner)
+/// Whether this is too little memory for a flash; 0 is what a kernel says that does not tell.
+fn is_little(available_kib: u64) -> bool {
+    available_kib > 0 && available_kib < MEMORY_KIB
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -123,16 +217,6 @@ impl Machine for Device {
                 .hint("End that program, or restart the camera, and try again."),
             );
         }
-        let available = host::memory().available_kib;
-        if available > 0 && available < MEMORY_KIB {
-            found.push(
-                Finding::blocker(
-                    "little-memory",
-                    format!("only {available} KiB of memory are available, not {MEMORY_KIB}"),
-                )
-                .hint("Switch hacks off, or restart the camera, and try again."),
-            );
-        }
         found
     }
 
@@ -151,24 +235,36 @@ impl Machine for Device {
         .into_iter()
         .collect();
         let _ = signals.thread_block();
-        if !data::end(UPDATER) {
-            return Err(MachineError::OtherWriter { name: UPDATER.to_owned() });
+        let mut spared = Spared::now();
+        let mut ended = Ended::before();
+        match self.make_ready(needs, &mut ended) {
+            Ok(settings) => {
+                Ok(Box::new(Ready { hold: self.hold.clone(), spared, ended, settings }))
+            }
+            Err(e) => {
+                // What is started inherits the score.
+                spared.restore();
+                let with_feeder = self.hold.give_back();
+                let is_back = ended.bring_back(with_feeder);
+                Err(if is_back { e } else { MachineError::NotBack(Box::new(e)) })
+            }
         }
-        if needs.data {
-            data::release()?;
+    }
+
+    fn page_goes(&self, needs: Needs) -> bool {
+        needs.data && data::is_mounted()
+    }
+
+    fn restart(&self) {
+        self.hold.stop_feeder();
+        restart::restart(Arc::clone(&self.hold.watchdog));
+    }
+
+    fn leave(&self) {
+        while !self.hold.give_back() {
+            log::error!("the watchdog cannot be disarmed: this program stays until the restart");
+            std::thread::sleep(STAY);
         }
-        let mut watchdog = self.watchdog();
-        if watchdog.is_none() {
-            *watchdog = Some(Watchdog::take()?);
-            self.feed_from_now_on();
-        }
-        self.pin_first_program();
-        // A card that fails now must not take the program with it.
-        if let Err(e) = memory::lock_what_runs() {
-            log::warn!("the memory cannot be locked: {e}");
-        }
-        let (watchdog, let_go) = (Arc::clone(&self.watchdog), Arc::clone(&self.let_go));
-        Ok(Box::new(Ready { watchdog, let_go }))
     }
 }
 
@@ -184,41 +280,45 @@ fn mapped_files(maps: &str) -> Vec<&str> {
 }
 
 struct Ready {
-    watchdog: Arc<Mutex<Option<Watchdog>>>,
-    let_go: Arc<AtomicBool>,
+    hold: Hold,
+    spared: Spared,
+    ended: Ended,
+    settings: Option<Vec<u8>>,
 }
 
 impl Prepared for Ready {
     fn beat(&self) {
-        if let Some(watchdog) = &*self.watchdog.lock().unwrap_or_else(PoisonError::into_inner) {
-            watchdog.feed();
-        }
+        self.hold.feed();
+    }
+
+    fn nvram(&self) -> Option<Vec<u8>> {
+        self.settings.clone()
     }
 
     /// By system call: no program of the ROOTFS can be relied on any more.
     fn reboot(&self) {
         log::info!("restarting");
         self.beat();
-        self.let_go.store(true, Ordering::SeqCst);
-        nix::unistd::sync();
-        let Err(e) = reboot(RebootMode::RB_AUTOBOOT);
-        log::error!("the reboot call fails: {e}");
-        let by_sysrq = fs::OpenOptions::new()
-            .write(true)
-            .open("/proc/sysrq-trigger")
-            .and_then(|mut trigger| trigger.write_all(b"b"));
-        if let Err(e) = by_sysrq {
-            // The watchdog is the last resort: it is not fed from here on.
-            log::error!("sysrq fails: {e}; the watchdog will restart the camera");
-        }
+        self.hold.stop_feeder();
+        restart::restart(Arc::clone(&self.hold.watchdog));
     }
 
     fn restarts(&self) -> bool {
         true
     }
 
-    /// The feeder goes on by itself.
-    fn hold(self: Box<Self>) {}
+    /// The feeder goes on by itself; so does the score, for the chip is half written.
+    fn hold(self: Box<Self>) {
+        let Ready { spared, .. } = *self;
+        std::mem::forget(spared);
+    }
+
+    fn call_off(self: Box<Self>) -> bool {
+        let Ready { hold, mut spared, ended, .. } = *self;
+        spared.restore();
+        let with_feeder = hold.give_back();
+        ended.bring_back(with_feeder)
+    }
 }
 
 #[cfg(test)]

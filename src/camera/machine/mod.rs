@@ -6,12 +6,18 @@
 //! | --- | --- |
 //! | `device` | the camera's own, through Linux |
 //! | `data` | who uses DATA, and how it is released |
-//! | `watchdog` | taken over and fed |
+//! | `restore` | what was ended comes back, where a flash is called off |
+//! | `watchdog` | taken over, fed and disarmed |
+//! | `restart` | the restart, and what is left where it does not come |
+//! | `oom` | spared by the out-of-memory killer while it flashes |
 //! | `updates` | the vendor's updater, kept still |
 //! | `simulated` | what plays it in a folder on a PC |
 
 mod data;
 mod device;
+mod oom;
+mod restart;
+mod restore;
 mod simulated;
 mod updates;
 mod watchdog;
@@ -44,13 +50,23 @@ pub trait Machine: Send + Sync {
     /// What would stand in the way; changes nothing.
     fn obstacles(&self, needs: Needs) -> Vec<Finding>;
 
-    /// Stops what would disturb, releases DATA, takes the watchdog over, locks
-    /// the memory, holds signals back.
+    /// Stops what would disturb, takes the watchdog over, has the settings written, releases DATA,
+    /// locks the memory, holds signals back.
     ///
     /// # Errors
-    /// [`MachineError`]; nothing was written, but what was stopped stays so
-    /// until the camera restarts.
+    /// [`MachineError`]; nothing was written, and what was stopped runs again, unless the error is
+    /// [`MachineError::NotBack`].
     fn prepare(&self, needs: Needs) -> Result<Box<dyn Prepared>, MachineError>;
+
+    /// Whether WiFi, and the page with it, are away from [`Machine::prepare`] to the restart.
+    fn page_goes(&self, needs: Needs) -> bool;
+
+    /// Restarts the machine, where it is one. Returns only if it is not, or cannot.
+    fn restart(&self);
+
+    /// Before the program ends: gives the watchdog back. Does not return while it is armed and
+    /// nobody else would feed it.
+    fn leave(&self);
 }
 
 /// A machine that is ready to be flashed.
@@ -64,9 +80,17 @@ pub trait Prepared: Send + Sync {
     /// Whether it is one that restarts after a flash.
     fn restarts(&self) -> bool;
 
+    /// The live settings (`.config.nvram`) as they were when DATA was released, after everybody who
+    /// writes them had ended; `None` where it was not, or there are none.
+    fn nvram(&self) -> Option<Vec<u8>>;
+
     /// Goes on feeding the watchdog from a thread: after a flash that failed,
     /// a restart is the last thing that a camera needs.
     fn hold(self: Box<Self>);
+
+    /// The flash is called off, and nothing was written: what was ended runs again, the watchdog is
+    /// its feeder's. Whether all of it is back.
+    fn call_off(self: Box<Self>) -> bool;
 }
 
 /// Why a machine cannot be made ready.
@@ -91,6 +115,17 @@ pub enum MachineError {
         /// Its name.
         name: String,
     },
+    /// Too little memory, also after the vendor's services were ended.
+    #[error("only {available} KiB of memory are available, not {needed}")]
+    LittleMemory {
+        /// KiB available.
+        available: u64,
+        /// KiB needed.
+        needed: u64,
+    },
+    /// It failed, and what was ended for the flash does not run again.
+    #[error(transparent)]
+    NotBack(Box<MachineError>),
 }
 
 impl Explain for MachineError {
@@ -99,6 +134,8 @@ impl Explain for MachineError {
             MachineError::DataBusy { .. } => "data-busy",
             MachineError::Watchdog { .. } => "watchdog",
             MachineError::OtherWriter { .. } => "other-writer",
+            MachineError::LittleMemory { .. } => "little-memory",
+            MachineError::NotBack(e) => e.code(),
         }
     }
 
@@ -114,6 +151,16 @@ impl Explain for MachineError {
             MachineError::OtherWriter { .. } => {
                 "Nothing was written. Restart the camera and try again before the vendor's update \
                  begins."
+            }
+            MachineError::LittleMemory { .. } => {
+                "Nothing was written. Switch hacks off, or restart the camera, and try again."
+            }
+            MachineError::NotBack(e) => {
+                return format!(
+                    "{} The camera's own programs were ended for the flash: restart it to have \
+                     them back.",
+                    e.hint()
+                );
             }
         }
         .to_owned()

@@ -7,6 +7,11 @@ use super::{Machine, MachineError, Needs, Prepared};
 use crate::chip::sim::SimCamera;
 use crate::image::Finding;
 
+/// The settings in DATA.
+const NVRAM: &str = ".config.nvram";
+/// Settings that the vendor's daemon has not written to it yet.
+const UNWRITTEN: &str = ".config.nvram.unwritten";
+
 /// A simulated camera's machine.
 #[derive(Debug)]
 pub struct Simulated {
@@ -22,7 +27,7 @@ impl Simulated {
 
 impl Machine for Simulated {
     fn nvram(&self) -> Option<Vec<u8>> {
-        std::fs::read(self.dir.join("data/.config.nvram")).ok()
+        std::fs::read(self.dir.join("data").join(NVRAM)).ok()
     }
 
     fn wifi_mac(&self) -> Option<String> {
@@ -34,18 +39,41 @@ impl Machine for Simulated {
         Vec::new()
     }
 
-    fn prepare(&self, _needs: Needs) -> Result<Box<dyn Prepared>, MachineError> {
-        Ok(Box::new(Ready))
+    fn prepare(&self, needs: Needs) -> Result<Box<dyn Prepared>, MachineError> {
+        let data = self.dir.join("data");
+        if needs.data {
+            // What mortoxd has not written yet: it writes it when it is asked to.
+            let _ = std::fs::rename(data.join(UNWRITTEN), data.join(NVRAM));
+        }
+        let settings = needs.data.then(|| self.nvram()).flatten();
+        Ok(Box::new(Ready { settings }))
     }
+
+    /// As on a camera, where `DIR/data` plays DATA; the page of a PC stays all the same.
+    fn page_goes(&self, needs: Needs) -> bool {
+        needs.data && self.dir.join("data").is_dir()
+    }
+
+    fn restart(&self) {}
+
+    fn leave(&self) {}
 }
 
-struct Ready;
+struct Ready {
+    settings: Option<Vec<u8>>,
+}
 
 impl Prepared for Ready {
     fn beat(&self) {}
+    fn nvram(&self) -> Option<Vec<u8>> {
+        self.settings.clone()
+    }
     fn reboot(&self) {}
     fn restarts(&self) -> bool {
         false
     }
     fn hold(self: Box<Self>) {}
+    fn call_off(self: Box<Self>) -> bool {
+        true
+    }
 }

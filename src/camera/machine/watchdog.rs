@@ -1,10 +1,14 @@
 //! The watchdog: it restarts a camera that hangs, and so it would a camera
-//! that is being flashed. The stock feeder lives on the ROOTFS that a flash
+//! that is being flashed. The stock feeder lives on the partitions that a flash
 //! rewrites; so it is ended by signal, which disarms, and the device is taken
 //! over and fed at each block.
+//!
+//! Closing the device disarms it on no camera with 4.9.84, with a `V` or without ("did not
+//! stop!"): only WDIOC_SETOPTIONS does. A driver that refuses that too is fed until the restart.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::os::fd::IntoRawFd as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -17,9 +21,11 @@ use crate::sys;
 /// The device.
 const DEVICE: &str = "/dev/watchdog";
 /// The stock feeder.
-const FEEDER: &str = "imi_watchdog";
+pub const FEEDER: &str = "imi_watchdog";
 /// The time limit that is asked for, in seconds: longer than the slowest erase.
 const LIMIT: i32 = 60;
+/// The time limit where it is to bring about a restart, in seconds.
+const LAST_LIMIT: i32 = 10;
 /// How long the feeder may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -41,15 +47,16 @@ pub struct Watchdog(Option<File>);
 
 impl Watchdog {
     /// Ends the stock feeder and opens the device; where there is no device,
-    /// there is nothing to feed.
+    /// there is nothing to feed. Calls `ended` before a feeder is ended.
     ///
     /// # Errors
     /// [`MachineError::Watchdog`].
-    pub fn take() -> Result<Watchdog, MachineError> {
+    pub fn take(ended: &mut dyn FnMut(&Process)) -> Result<Watchdog, MachineError> {
         if !exists() {
             return Ok(Watchdog(None));
         }
         for process in data::who(&|process| process.name == FEEDER) {
+            ended(&process);
             // TERM lets it disarm; KILL would leave it armed and unfed.
             process.signal(Signal::SIGTERM);
         }
@@ -73,7 +80,7 @@ impl Watchdog {
         }
     }
 
-    /// Begins its time anew.
+    /// Restarts its time.
     pub fn feed(&self) {
         if let Some(mut device) = self.0.as_ref()
             && let Err(e) = sys::watchdog::keep_alive(device)
@@ -84,13 +91,36 @@ impl Watchdog {
             }
         }
     }
+
+    /// Disarms it, so that it may be closed.
+    ///
+    /// # Errors
+    /// Where the driver does not: then it has to be fed until the restart.
+    pub fn disarm(&self) -> io::Result<()> {
+        self.0.as_ref().map_or(Ok(()), sys::watchdog::disable)
+    }
+
+    /// Arms it with a short time limit, for a restart that does not come. Not fed from here on.
+    ///
+    /// # Errors
+    /// Where there is none, or the driver refuses.
+    pub fn arm_to_restart(&self) -> io::Result<()> {
+        let device = self.0.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        // One of 4.9.84 was stopped by the restart that hangs now; one that runs refuses nothing.
+        let armed = sys::watchdog::enable(device);
+        let limited = sys::watchdog::set_timeout(device, LAST_LIMIT);
+        armed.or_else(|e| limited.map(|_| ()).map_err(|_| e))
+    }
 }
 
 impl Drop for Watchdog {
-    /// Disarms it, as far as the driver lets; the stock feeder is gone until the next start.
+    /// Closed only where it is disarmed: an armed one without a feeder restarts the camera.
     fn drop(&mut self) {
-        if let Some(device) = &mut self.0 {
-            let _ = device.write(b"V");
+        if let Err(e) = self.disarm()
+            && let Some(device) = self.0.take()
+        {
+            log::error!("the watchdog cannot be disarmed ({e}): it stays open");
+            let _open_until_the_process_ends = device.into_raw_fd();
         }
     }
 }

@@ -20,6 +20,10 @@ pub struct Job {
     pub heals: Heals,
     /// The name under which a rescue image lies at the card's root.
     pub rescue: Option<String>,
+    /// Whether a `.bak` of that name was on the card before: the owner's, which stays.
+    pub owners_bak: bool,
+    /// Whether `manu_test/update.txt` was on the card before: the owner's, which stays.
+    pub owners_mark: bool,
     /// SHA-256 of the WiFi's address, where that could be told: which camera it is for.
     pub wifi: Option<String>,
     /// What of the chip was write-protected before, to be put back.
@@ -78,6 +82,11 @@ impl Job {
         to.text("before", &self.before);
         to.text("heals", self.heals.word());
         to.maybe("rescue", self.rescue.as_deref());
+        for (name, is) in [("owners_bak", self.owners_bak), ("owners_mark", self.owners_mark)] {
+            if is {
+                to.plain(name, &is);
+            }
+        }
         to.maybe("wifi", self.wifi.as_deref());
         to.table("source");
         match &self.source {
@@ -118,6 +127,8 @@ impl Read for Job {
             before: of.required("before")?,
             heals: of.required("heals")?,
             rescue: of.optional("rescue")?,
+            owners_bak: of.or("owners_bak", false)?,
+            owners_mark: of.or("owners_mark", false)?,
             wifi: of.optional("wifi")?,
             protected: of.or("protected", Vec::new())?,
             partitions: of.required("partition")?,
@@ -183,13 +194,24 @@ mod tests {
             before: "0001-01234567".into(),
             heals: Heals::BootLoader,
             rescue: Some("tf.img".into()),
+            owners_bak: true,
+            owners_mark: true,
             wifi: Some("00".into()),
             protected: vec![JobProtected { name: "BOOT".into(), offset: 0, length: 0x1_0000 }],
             partitions: vec![part("DATA", true), part("KERNEL", false)],
         };
         let source = JobSource::Image { path: "x".into(), sha256: "22".into() };
         let (rescue, wifi, protected) = (None, None, Vec::new());
-        let image = Job { source, rescue, wifi, protected, heals: Heals::Itself, ..set.clone() };
+        let image = Job {
+            source,
+            rescue,
+            owners_bak: false,
+            owners_mark: false,
+            wifi,
+            protected,
+            heals: Heals::Itself,
+            ..set.clone()
+        };
         for job in [set, image] {
             assert_eq!(toml::from_str::<Job>(&job.to_text()), Ok(job));
         }

@@ -172,6 +172,8 @@ async function planStep(steps, source, name, signal) {
     const input = h("input", { type: "text", autocomplete: "off", spellcheck: "false", autocapitalize: "characters" });
     const element = form([
       h("p", null, t("plan.estimate", { time: span(plan.estimate_s ?? 0) })),
+      plan.away_s && h("div.note.warning.away", null, icon("look"),
+        h("div", null, h("p", null, t("plan.away", { minutes: Math.ceil(plan.away_s / 60) })))),
       h("p", null, t("plan.type"), h("br"), h("span.phrase", null, plan.confirm)),
       field(t("plan.phrase"), input),
     ], t("plan.go"), async () => {
