@@ -271,7 +271,7 @@ fn two_readings_that_differ_and_have_one_crc32_close_no_set() {
         mi360d::camera::Source::Simulated { dir: sim.path().into(), model: "ipc009".into() };
     let card = mi360d::card::Card::folder(&sim.path().join("sdcard"));
     let camera = mi360d::camera::Camera::new(Box::new(chip), card, source);
-    let refused = camera.backup(Some(5), &Silent).err().expect("it is noticed");
+    let refused = camera.backup(Some(5), &Silent).expect_err("it is noticed");
     assert!(matches!(refused, BackupError::NotProven { .. }), "{refused}");
     assert_eq!(sim.sets(), Vec::<String>::new(), "and nothing is left that counts");
 }
@@ -492,7 +492,7 @@ fn the_first_and_the_newest_healthy_set_are_protected_and_one_backup_is_made_at_
     assert!(found[0].is_protected() && found[found.len() - 1].is_protected());
     let held = mi360d::card::file::lock_dir(&sim.backups()).unwrap();
     sim.poke(0x4_0000, &[77]);
-    let refused = make(&sim, "").err().expect("another process makes one");
+    let refused = make(&sim, "").expect_err("another process makes one");
     assert_eq!(mi360d::error::Explain::code(&refused), "busy", "{refused}");
     drop(held);
     assert!(make(&sim, "").unwrap().1);

@@ -70,6 +70,9 @@ fn obeys(ops: &[Op], order: &[&str]) {
     }
 }
 
+/// An image, the byte that is wrong, and the partitions that are flashed.
+type Case<'a> = (&'a [u8], usize, Option<&'a [&'a str]>);
+
 #[test]
 fn of_every_partition_the_first_block_is_erased_first_and_written_last() {
     for tf in [six_blocks(), everything()] {
@@ -104,7 +107,7 @@ fn a_block_that_was_erased_and_should_not_have_been_is_noticed_and_put_back() {
     }
     let first_only = crate::rig::tf_of(&first_only);
     let whole = [KERNEL, ROOTFS + 9 * BLOCK, DATA - BLOCK, DATA, CONFIG - BLOCK, ROOTFS - BLOCK];
-    let mut cases: Vec<(&[u8], usize, Option<&[&str]>)> = vec![(&first_only, ROOTFS, None)];
+    let mut cases: Vec<Case<'_>> = vec![(&first_only, ROOTFS, None)];
     cases.extend(whole.iter().map(|at| (&tf[..], *at, None)));
     cases.push((&tf, ROOTFS - BLOCK, Some(&["KERNEL"])));
     cases.push((&tf, CONFIG - BLOCK, Some(&["DATA"])));
