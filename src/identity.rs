@@ -113,6 +113,13 @@ impl Judgement {
         (self.health != Health::Missing).then_some(self.fingerprint.as_str())
     }
 
+    /// Whether all that is wrong with it is the checksum, which the stock
+    /// system does not check: every value is there and plausible.
+    pub fn is_crc_only(&self) -> bool {
+        self.identity.is_some()
+            && matches!(self.health.reasons(), [reason] if reason.starts_with("crc:"))
+    }
+
     /// That of a FACTORY which is not there.
     pub fn missing() -> Self {
         judge(&[])

@@ -29,8 +29,7 @@ fn codes(content: &Content) -> Vec<&'static str> {
 }
 
 fn rootfs(bytes_used: usize, size: usize) -> Vec<u8> {
-    let mut out = squashfs::build(bytes_used as u64, 1).unwrap().to_vec();
-    out.extend(noise(bytes_used - out.len()));
+    let mut out = squashfs::build(bytes_used as u64, 1, &noise(bytes_used)).unwrap();
     out.resize(size, 0xFF);
     out
 }

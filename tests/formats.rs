@@ -146,16 +146,19 @@ proptest! {
     }
 
     #[test]
-    fn squashfs_reads_back_what_was_built(bytes_used in 200u64..u64::MAX / 2, time: u32) {
-        let read = squashfs::parse(&squashfs::build(bytes_used, time).unwrap()).unwrap();
+    fn squashfs_reads_back_what_was_built(bytes_used in 1500u64..400_000, time: u32) {
+        let built = squashfs::build(bytes_used, time, &vec![7; bytes_used as usize]).unwrap();
+        prop_assert_eq!(built.len() as u64, bytes_used);
+        let read = squashfs::parse(&built).unwrap();
         prop_assert_eq!((read.bytes_used, read.mkfs_time), (bytes_used, time));
         prop_assert_eq!((read.compression_name(), read.block_size), ("xz", 0x2_0000));
     }
 
     #[test]
     fn squashfs_tables_beyond_its_end_are_seen(short in 1u64..200) {
-        let mut head = squashfs::build(10_000, 0).unwrap();
-        head[40..48].copy_from_slice(&(10_000 - 24 - short).to_le_bytes());
+        let mut head = squashfs::build(10_000, 0, &[7; 10_000]).unwrap();
+        let last = squashfs::parse(&head).unwrap().id_table;
+        head[40..48].copy_from_slice(&(last + 1 - short).to_le_bytes());
         let seen = matches!(squashfs::parse(&head), Err(squashfs::SquashfsError::Table { .. }));
         prop_assert!(seen);
     }

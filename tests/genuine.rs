@@ -117,8 +117,14 @@ fn a_boot_loader_that_is_gone_proves_nothing() {
 #[test]
 fn what_a_signature_proves_is_no_longer_told_as_unprovable() {
     let map = FlashMap::stock("ipc009").unwrap();
-    let target =
-        Target { map: &map, model: Some("ipc009"), family: None, identity: None, firmware: None };
+    let target = Target {
+        map: &map,
+        model: Some("ipc009"),
+        family: None,
+        identity: None,
+        firmware: None,
+        kernel_load: None,
+    };
     let boot = boot(&key(1));
     let codes = |slices: &Slices| -> Vec<&str> {
         slices.warnings.iter().chain(&slices.notes).map(|f| f.code).collect()

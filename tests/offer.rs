@@ -34,6 +34,7 @@ fn take(sim: &Sim, set: &Path, identity: &Judgement) -> Result<Slices, OfferErro
         family: Some(Family::I3),
         identity: Some(identity),
         firmware: None,
+        kernel_load: None,
     };
     offer::slices(set, &target)
 }

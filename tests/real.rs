@@ -20,6 +20,9 @@ fn dump(dir: &Path) -> Option<Vec<u8>> {
     let noise: Vec<u8> =
         (0..2_000_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     fs::write(root.join("noise"), noise).unwrap();
+    let text: String = (0..100_000u32).map(|i| format!("line {}\n", i.wrapping_mul(i))).collect();
+    fs::write(root.join("text"), text).unwrap();
+    std::os::unix::fs::symlink("bin/busybox", root.join("linuxrc")).unwrap();
     let image = dir.join("root.squashfs");
     let made = Command::new("mksquashfs")
         .args([&root, &image])
@@ -81,6 +84,10 @@ fn inspect_names_every_part_of_a_real_dump_rightly() {
         assert_eq!(part["health"], "healthy", "{part}");
         assert!(part["kind"].as_str().unwrap().contains(kind), "{part}");
     }
+    // The version is in DATA only, inside of packed nodes.
+    assert_eq!(report["firmware"], "3.5.1_0052");
+    let rootfs = &report["partitions"][2];
+    assert!(rootfs["squashfs"]["blocks_verified"].as_u64().unwrap() > 10, "{rootfs}");
     for secret in ["PlantedKey000001", "300000001"] {
         assert!(!ran.out.contains(secret), "{secret} was shown");
     }
@@ -134,4 +141,21 @@ fn the_owner_of_a_brick_learns_first_whether_the_identity_is_still_there() {
     let report = inspect(&file).json();
     assert_eq!(report["identity"]["health"], "blank");
     assert!(report["identity"]["answer"].as_str().unwrap().starts_with("No"), "{report}");
+}
+
+#[test]
+fn one_wrong_bit_in_a_real_loader_or_a_real_squashfs_is_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(chip) = dump(dir.path()) else { return };
+    let file = dir.path().join("flipped.bin");
+    let used = u64::from_le_bytes(chip[0x25_0028..0x25_0030].try_into().unwrap()) as usize;
+    for (at, name) in [(0x400, "BOOT"), (0x1_0800, "BOOT"), (0x25_0000 + used - 60_000, "ROOTFS")] {
+        let mut bytes = chip.clone();
+        bytes[at] ^= 0x10;
+        fs::write(&file, &bytes).unwrap();
+        let ran = inspect(&file);
+        let report = ran.json();
+        let part = report["partitions"].as_array().unwrap().iter().find(|p| p["name"] == name);
+        assert_eq!((ran.status, &part.unwrap()["health"]), (Some(4), &"damaged".into()), "{at:#x}");
+    }
 }

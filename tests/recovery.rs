@@ -39,6 +39,7 @@ fn manifest(model: &str, health: &str) -> Manifest {
                 changed_blocks: Vec::new(),
                 content: String::new(),
                 health: String::new(),
+                blocks_verified: None,
                 gaps: Vec::new(),
             })
             .collect(),

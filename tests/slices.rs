@@ -46,6 +46,7 @@ impl Own {
             family: self.family,
             identity: self.identity.as_ref(),
             firmware: self.firmware,
+            kernel_load: None,
         }
     }
 
@@ -364,10 +365,11 @@ fn what_no_checksum_covers_is_told_as_unprovable() {
     let told: Vec<Option<&str>> = slices
         .warnings
         .iter()
+        .chain(&slices.notes)
         .filter(|f| f.code == "unprovable")
         .map(|f| f.partition.as_deref())
         .collect();
-    assert_eq!(told, [Some("ROOTFS")]);
+    assert_eq!(told, [Some("ROOTFS"), Some("DATA")]);
 }
 
 #[test]

@@ -32,8 +32,7 @@ pub(super) fn manifest(request: &Request<'_>, first: &Reading, second: &Second) 
         partitions: parts
             .into_iter()
             .zip(&second.parts)
-            .zip(&first.parts)
-            .map(|((part, (reading, changed)), judged)| PartNote {
+            .map(|(part, (reading, changed))| PartNote {
                 name: part.name.clone(),
                 role: part.role,
                 file: file_name(part, reading.gaps.is_empty()),
@@ -44,8 +43,9 @@ pub(super) fn manifest(request: &Request<'_>, first: &Reading, second: &Second) 
                 crc32: format!("{:08x}", reading.crc32),
                 equal_reads: 2,
                 changed_blocks: changed.clone(),
-                content: judged.content.kind.clone(),
-                health: judged.content.health.name().to_owned(),
+                content: reading.content.kind.clone(),
+                health: reading.content.health.name().to_owned(),
+                blocks_verified: reading.content.facts.squashfs.and_then(|s| s.blocks_verified),
                 gaps: reading.gaps.clone(),
             })
             .collect(),

@@ -10,12 +10,14 @@ use super::describe::{block_sums, manifest};
 use super::manifest::{MANIFEST, Manifest, owner};
 use super::reading::{Gap, Reading, in_order, is_live, merged, read_chip};
 use super::request::{Outcome, Request};
-use super::second::{Trouble, second_reading};
+use super::second::{Second, Trouble, second_reading};
 use super::set::{self, CHIP, RECOVERY, SetFolder, SetName, UNFINISHED};
 use super::sums::{BLOCKSUMS, SHA256SUMS, Sums};
 use super::{BackupError, Verdict, hex, recovery, room, verify};
 use crate::card::file::{self, write_proven};
 use crate::chip::{Chip, Role};
+use crate::image::Finding;
+use crate::image::content::{Depth, Health};
 
 /// How often the chip is read from the start when two readings contradict each other.
 const TRIES: u32 = 3;
@@ -31,7 +33,7 @@ pub fn backup(request: &Request<'_>) -> Result<Outcome, BackupError> {
     let backups = request.card.backups();
     let mut reading = match &request.first {
         Some(reading) => reading.clone(),
-        None => read_chip(request.chip, request.progress)?,
+        None => read_chip(request.chip, Depth::Quick, request.progress)?,
     };
     let mut proofs = Vec::new();
     if let Some(set) = holder(request, &reading, &mut proofs)? {
@@ -40,6 +42,9 @@ pub fn backup(request: &Request<'_>) -> Result<Outcome, BackupError> {
         {
             room::unmark(&set);
             room::clean_up(request, &proofs);
+        }
+        if let Some(manifest) = set.manifest() {
+            recall(manifest, request.chip, &mut reading);
         }
         return Ok(Outcome { set, made: false, reading, proofs });
     }
@@ -62,7 +67,10 @@ pub fn backup(request: &Request<'_>) -> Result<Outcome, BackupError> {
         // Before this nothing of the folder is ours, and nothing of it is removed.
         file::make_new_dir(&folder)?;
         match fill(request, &folder, &reading, attempt) {
-            Ok(()) => {
+            Ok(second) => {
+                for (before, (now, _)) in reading.parts.iter_mut().zip(second.parts) {
+                    before.content = now.content;
+                }
                 let set = SetFolder::read(&folder)
                     .filter(|set| set.manifest().is_some())
                     .ok_or(BackupError::NotProven { file: SHA256SUMS.into() })?;
@@ -74,7 +82,7 @@ pub fn backup(request: &Request<'_>) -> Result<Outcome, BackupError> {
                 log::warn!("{partition} read differently the second time: starting again");
                 room::abandon(&folder);
                 doubtful.extend(places.into_iter().map(|place| (index, place)));
-                reading = read_chip(request.chip, request.progress)?;
+                reading = read_chip(request.chip, Depth::Quick, request.progress)?;
             }
             Err(Trouble::Failed(e)) => {
                 room::abandon(&folder);
@@ -83,6 +91,34 @@ pub fn backup(request: &Request<'_>) -> Result<Outcome, BackupError> {
         }
     }
     Err(BackupError::Unsettled { partition: "the chip".into() })
+}
+
+/// What was verified when the set was made holds for the same bytes now: that
+/// takes no second look at them.
+fn recall(manifest: &Manifest, chip: &dyn Chip, reading: &mut Reading) {
+    for part in in_order(chip).into_iter().filter(|part| part.role == Role::Rootfs) {
+        let note = manifest.partitions.iter().find(|note| note.name == part.name);
+        let now = reading.parts.iter_mut().find(|read| read.index == part.index);
+        let (Some(note), Some(now)) = (note, now) else { continue };
+        if hex(&now.sha256) != note.sha256 {
+            continue;
+        }
+        if let Some(facts) = &mut now.content.facts.squashfs {
+            facts.blocks_verified = note.blocks_verified;
+        }
+        let was_damaged = note.health == Health::Damaged.name();
+        if was_damaged && now.content.health == Health::Healthy {
+            now.content.health = Health::Damaged;
+            now.content.findings.push(
+                Finding::blocker(
+                    "squashfs-block",
+                    "Blocks of it are damaged: their checksums were wrong when this backup was \
+                     made.",
+                )
+                .hint("`mi360d map` reads it again and names them."),
+            );
+        }
+    }
 }
 
 /// Marks as gaps what no two readings agreed on.
@@ -146,7 +182,7 @@ fn fill(
     folder: &Path,
     first: &Reading,
     attempt: u32,
-) -> Result<(), Trouble> {
+) -> Result<Second, Trouble> {
     write_proven(&folder.join(UNFINISHED), b"")?;
     file::sync_dir(folder)?;
     let second = second_reading(request, folder, first, attempt)?;
@@ -180,5 +216,5 @@ fn fill(
     file::sync_dir(folder)?;
     // The set counts from here on: a mark that cannot be taken away is no failure.
     room::take_mark(folder);
-    Ok(())
+    Ok(second)
 }

@@ -78,6 +78,10 @@ pub struct PartNote {
     pub content: String,
     /// `healthy`, `blank`, `damaged` or `unknown`.
     pub health: String,
+    /// Blocks of a squashfs whose checksums were right; missing where they were
+    /// not verified, as in sets of older programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocks_verified: Option<u32>,
     /// What could not be read.
     #[serde(skip_serializing_if = "Vec::is_empty", rename = "gap")]
     pub gaps: Vec<Gap>,
@@ -100,6 +104,9 @@ impl PartNote {
         to.numbers("changed_blocks", &self.changed_blocks);
         to.text("content", &self.content);
         to.text("health", &self.health);
+        if let Some(blocks) = self.blocks_verified {
+            to.plain("blocks_verified", &blocks);
+        }
         for gap in &self.gaps {
             to.one_more("partition.gap");
             to.plain("offset", &gap.offset);
@@ -153,6 +160,7 @@ impl Read for PartNote {
             changed_blocks: of.required("changed_blocks")?,
             content: of.required("content")?,
             health: of.required("health")?,
+            blocks_verified: of.optional("blocks_verified")?,
             gaps: of.or("gap", Vec::new())?,
         })
     }

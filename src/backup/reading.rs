@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{BackupError, Digest, Progress, Work};
 use crate::card::{MOUNT_POINT, claim};
 use crate::chip::{Chip, ChipError, Partition, Role, WINDOW};
-use crate::image::content::{Content, ContentCheck};
+use crate::image::content::{Content, ContentCheck, Depth};
 
 /// The smallest piece tried where reads fail, in bytes.
 const SECTOR: usize = 512;
@@ -105,11 +105,15 @@ pub fn is_of_chip(chip: &dyn Chip, part: &Partition) -> bool {
     part.offset.is_some() || chip.map().chip_size.is_none()
 }
 
-/// Reads the whole chip.
+/// Reads the whole chip; `depth` says how far the contents are judged.
 ///
 /// # Errors
 /// Only for what is no unreadable place: those become gaps.
-pub fn read_chip(chip: &dyn Chip, progress: &dyn Progress) -> Result<Reading, BackupError> {
+pub fn read_chip(
+    chip: &dyn Chip,
+    depth: Depth,
+    progress: &dyn Progress,
+) -> Result<Reading, BackupError> {
     let parts = in_order(chip);
     let total = parts.iter().map(|p| u64::from(p.size)).sum();
     let mut whole = Sha256::new();
@@ -126,7 +130,7 @@ pub fn read_chip(chip: &dyn Chip, progress: &dyn Progress) -> Result<Reading, Ba
             .spawn_scoped(threads, move || read_ahead(chip, &wanted, &out, &spare))
             .map_err(BackupError::Thread)?;
         for part in &parts {
-            let mut reader = PartReader::new(part);
+            let mut reader = PartReader::new(part, depth);
             for _ in windows(part) {
                 let (window, gaps) =
                     windows_read.recv().map_err(|_| BackupError::Interrupted)??;
@@ -192,8 +196,8 @@ pub struct PartReader {
 
 impl PartReader {
     /// Starts with a partition's first window.
-    pub fn new(part: &Partition) -> PartReader {
-        PartReader::with_check(part, ContentCheck::new(part.role, part.size))
+    pub fn new(part: &Partition, depth: Depth) -> PartReader {
+        PartReader::with_check(part, ContentCheck::with_depth(part.role, part.size, depth))
     }
 
     /// The same without a judgement, for a second reading.

@@ -17,6 +17,7 @@ use super::{BackupError, Digest, Work, hex};
 use crate::card::file::NewFile;
 use crate::chip::{Chip, Partition, Role, WINDOW};
 use crate::formats::crc32;
+use crate::image::ContentCheck;
 
 /// Readings of one window until two in a row must agree.
 const WINDOW_TRIES: u32 = 5;
@@ -119,11 +120,17 @@ fn read_again(
         let mut file = lane
             .file(folder.join(file_name(part, before.gaps.is_empty())), is_of_chip(chip, part))?;
         let mut reader = hashes.then(|| PartReader::hashing_only(part));
+        // What takes long is verified here, where the content is new, and not at every start.
+        let mut check = (part.role == Role::Rootfs && before.gaps.is_empty())
+            .then(|| ContentCheck::new(part.role, part.size));
         let mut changed = Vec::new();
         for offset in windows(part) {
             let window = &mut buf[..window_length(part, offset)];
             let gaps = settle(chip, part, offset, window, before, &mut changed)?;
             file.write(window)?;
+            if let Some(check) = &mut check {
+                check.feed(window);
+            }
             if let Some(reader) = &mut reader {
                 if is_of_chip(chip, part) {
                     whole.update(&*window);
@@ -137,6 +144,7 @@ fn read_again(
         }
         file.finish()?;
         let mut now = reader.map_or_else(|| before.clone(), PartReader::finish);
+        now.content = check.map_or_else(|| before.content.clone(), ContentCheck::finish);
         // DATA may live; but the first time a change in it could also be a bad first reading.
         let may_change = is_live(part) && attempt > 1;
         let cells = changed.iter().map(|cell| gap_of(part, *cell)).collect();

@@ -11,15 +11,17 @@ use std::sync::Arc;
 use serde::Serialize;
 use thiserror::Error;
 
+use super::inputs;
 use crate::backup::hex;
 use crate::backup::offer::{self, OfferError};
 use crate::chip::{Role, WINDOW};
 use crate::error::{Exit, Explain};
 use crate::image::assemble::{AssembleError, Mixture, Own, Side, Taken};
 use crate::image::inspect::inspect;
+use crate::image::recover::{Input, RecoverError, recover};
 use crate::image::redact::{RedactError, Redaction, Summary};
 use crate::image::slices::SharedSource;
-use crate::image::source::{Source, peek};
+use crate::image::source::{OpenFile, Source, peek};
 use crate::image::{Finding, InspectError, Report, Slices, Target};
 
 /// Why nothing was made.
@@ -48,6 +50,9 @@ pub enum BrickError {
         /// The reason.
         source: InspectError,
     },
+    /// No image can be put together.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
     /// The parts do not go together.
     #[error(transparent)]
     Assemble(#[from] AssembleError),
@@ -66,6 +71,7 @@ impl Explain for BrickError {
             BrickError::File { .. } => "file",
             BrickError::Set(e) => e.code(),
             BrickError::Inspect { source, .. } => source.code(),
+            BrickError::Recover(e) => e.code(),
             BrickError::Assemble(e) => e.code(),
             BrickError::Redact(e) => e.code(),
             BrickError::BadOutput(_) => "bad-output",
@@ -80,6 +86,7 @@ impl Explain for BrickError {
             BrickError::File { .. } => "Check the path, its permissions and the disk.".to_owned(),
             BrickError::Set(e) => e.hint(),
             BrickError::Inspect { source, .. } => source.hint(),
+            BrickError::Recover(e) => e.hint(),
             BrickError::Assemble(e) => e.hint(),
             BrickError::Redact(e) => e.hint(),
             BrickError::BadOutput(_) => "Check the disk, and try another one.".to_owned(),
@@ -92,6 +99,7 @@ impl Explain for BrickError {
             BrickError::File { .. } => Exit::Failed,
             BrickError::Set(e) => e.exit(),
             BrickError::Inspect { source, .. } => source.exit(),
+            BrickError::Recover(e) => e.exit(),
             BrickError::Assemble(e) => e.exit(),
             BrickError::Redact(e) => e.exit(),
             BrickError::BadOutput(_) => Exit::Damaged,
@@ -103,7 +111,7 @@ impl Explain for BrickError {
 #[derive(Debug, Serialize)]
 pub struct Assembled {
     /// The file.
-    pub out: PathBuf,
+    pub out: String,
     /// Its bytes.
     pub bytes: u64,
     /// Its SHA-256 in hex.
@@ -111,9 +119,9 @@ pub struct Assembled {
     /// The model that its FACTORY says.
     pub model: Option<String>,
     /// What BOOT, CONFIG and FACTORY are from.
-    pub own: PathBuf,
+    pub own: String,
     /// What KERNEL, ROOTFS and DATA are from.
-    pub donor: PathBuf,
+    pub donor: String,
     /// The parts, in the chip's order, and which is from where.
     pub parts: Vec<Taken>,
     /// What the owner must know.
@@ -122,8 +130,9 @@ pub struct Assembled {
     pub inspected: Report,
 }
 
-/// Makes an image for the programmer. `damaged_factory` lets a FACTORY pass
-/// that is erased or damaged.
+/// Makes an image for the programmer. `factory` is a cut-out FACTORY of this
+/// camera, which takes the place of the own one; `damaged_factory` lets a
+/// FACTORY pass that is erased or damaged.
 ///
 /// # Errors
 /// [`BrickError`]; then there is no new file.
@@ -131,11 +140,19 @@ pub fn assemble(
     own: &Path,
     donor: &Path,
     out: &Path,
+    factory: Option<&Path>,
     damaged_factory: bool,
 ) -> Result<Assembled, BrickError> {
-    let facts = own_facts(own)??;
+    let with_factory = factory.map(|factory| put_in(own, factory)).transpose()?;
+    let facts = match &with_factory {
+        Some(chip) => of_chip(own, chip)??,
+        None => own_facts(own)??,
+    };
     let target = facts.target();
-    let own_slices = open(own, &target)?;
+    let own_slices = match with_factory {
+        Some(chip) => of_source(own, Arc::new(chip), &target)?,
+        None => open(own, &target)?,
+    };
     let mut donor_slices = open(donor, &target)?;
     let boot = own_slices.by_role(Role::Boot).map(|slice| own_slices.source_of(slice));
     donor_slices
@@ -161,12 +178,12 @@ pub fn assemble(
     }
     fresh.keep()?;
     Ok(Assembled {
-        out: out.to_owned(),
+        out: shown(out),
         bytes: report.size,
         sha256: report.sha256.clone(),
         model: report.model.as_ref().filter(|m| m.certain).map(|m| m.id.clone()),
-        own: own.to_owned(),
-        donor: donor.to_owned(),
+        own: shown(own),
+        donor: shown(donor),
         parts: mixture.parts,
         warnings: mixture.warnings,
         inspected: report,
@@ -175,7 +192,7 @@ pub fn assemble(
 
 impl Assembled {
     /// The file that a part is from.
-    pub fn source_of(&self, part: &Taken) -> &Path {
+    pub fn source_of(&self, part: &Taken) -> &str {
         match part.from {
             Side::Own => &self.own,
             Side::Donor => &self.donor,
@@ -187,7 +204,7 @@ impl Assembled {
 #[derive(Debug, Serialize)]
 pub struct Redacted {
     /// The file.
-    pub out: PathBuf,
+    pub out: String,
     /// Its bytes.
     pub bytes: u64,
     /// Its SHA-256 in hex.
@@ -206,10 +223,20 @@ pub struct Redacted {
 /// # Errors
 /// [`BrickError`]; then there is no new file.
 pub fn redact(from: &Path, out: &Path) -> Result<Redacted, BrickError> {
-    let (dump, holds) = if from.is_dir() { offer::chip(from)? } else { (open_file(from)?, true) };
-    let redaction = Redaction::prepare(&dump)?;
+    let unread = |source| BrickError::File { path: from.to_owned(), source };
+    let parts = inputs::chip_of_parts(from).map_err(unread)?;
+    let (dump, holds): (Box<dyn Source>, bool) = match parts {
+        Some(chip) => (Box::new(chip), true),
+        None if from.is_dir() => {
+            let (file, holds) = offer::chip(from)?;
+            (Box::new(file), holds)
+        }
+        None => (Box::new(open_file(from)?), true),
+    };
+    let dump = dump.as_ref();
+    let redaction = Redaction::prepare(dump)?;
     let fresh = Fresh::create(out)?;
-    let summary = fresh.write(|file| redaction.write(&dump, file))?;
+    let summary = fresh.write(|file| redaction.write(dump, file))?;
     let copy = fresh.reopen()?;
     redaction.prove(&copy)?;
     let report = fresh.inspect()?;
@@ -228,12 +255,31 @@ pub fn redact(from: &Path, out: &Path) -> Result<Redacted, BrickError> {
         );
     }
     let (bytes, sha256) = (report.size, report.sha256.clone());
-    Ok(Redacted { out: out.to_owned(), bytes, sha256, summary, findings, inspected: report })
+    Ok(Redacted { out: shown(out), bytes, sha256, summary, findings, inspected: report })
+}
+
+/// The own chip with a cut-out FACTORY in its place.
+fn put_in(own: &Path, factory: &Path) -> Result<Vec<u8>, BrickError> {
+    let unread = |(path, source)| BrickError::File { path, source };
+    let bytes = inputs::read_file(factory).map_err(|e| unread((factory.to_owned(), e)))?;
+    let given = Input { name: inputs::name_of(factory), bytes };
+    Ok(recover(inputs::read(own).map_err(unread)?, Some(&given))?.image)
+}
+
+fn of_chip(path: &Path, chip: &dyn Source) -> Result<Result<Own, AssembleError>, BrickError> {
+    Own::of_dump(chip).map_err(|source| BrickError::File { path: path.to_owned(), source })
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 /// What the camera's own BOOT and FACTORY say.
 fn own_facts(own: &Path) -> Result<Result<Own, AssembleError>, BrickError> {
     let unread = |source| BrickError::File { path: own.to_owned(), source };
+    if let Some(chip) = inputs::chip_of_parts(own).map_err(unread)? {
+        return of_chip(own, &chip);
+    }
     if !own.is_dir() {
         return Own::of_dump(&open_file(own)?).map_err(unread);
     }
@@ -260,32 +306,34 @@ fn own_facts(own: &Path) -> Result<Result<Own, AssembleError>, BrickError> {
 
 /// Takes a file or a set apart for a camera.
 fn open(path: &Path, target: &Target<'_>) -> Result<Slices, BrickError> {
+    let unread = |source| BrickError::File { path: path.to_owned(), source };
+    if let Some(chip) = inputs::chip_of_parts(path).map_err(unread)? {
+        return of_source(path, Arc::new(chip), target);
+    }
     if path.is_dir() {
         return Ok(offer::slices(path, target)?);
     }
-    let file: SharedSource = Arc::new(open_file(path)?);
+    of_source(path, Arc::new(open_file(path)?), target)
+}
+
+fn of_source(path: &Path, file: SharedSource, target: &Target<'_>) -> Result<Slices, BrickError> {
     let inspect_error = |source| BrickError::Inspect { path: path.to_owned(), source };
     Slices::of_file(file, target).map_err(inspect_error)
 }
 
-fn open_file(path: &Path) -> Result<File, BrickError> {
-    let file_error = |source| BrickError::File { path: path.to_owned(), source };
-    let file = File::open(path).map_err(file_error)?;
-    if !file.metadata().map_err(file_error)?.is_file() {
-        return Err(file_error(io::Error::other("it is not a file")));
-    }
-    Ok(file)
+fn open_file(path: &Path) -> Result<OpenFile, BrickError> {
+    OpenFile::open(path).map_err(|source| BrickError::File { path: path.to_owned(), source })
 }
 
 /// A new file under a name beside its own, gone unless it is kept.
-struct Fresh {
+pub(super) struct Fresh {
     path: PathBuf,
     beside: PathBuf,
     kept: std::cell::Cell<bool>,
 }
 
 impl Fresh {
-    fn create(path: &Path) -> Result<Fresh, BrickError> {
+    pub(super) fn create(path: &Path) -> Result<Fresh, BrickError> {
         if path.symlink_metadata().is_ok() {
             return Err(BrickError::Exists(path.to_owned()));
         }
@@ -299,7 +347,7 @@ impl Fresh {
         }
     }
 
-    fn write<T>(
+    pub(super) fn write<T>(
         &self,
         write: impl FnOnce(&mut dyn Write) -> io::Result<T>,
     ) -> Result<T, BrickError> {
@@ -317,13 +365,13 @@ impl Fresh {
             .map_err(|e| BrickError::File { path: self.beside.clone(), source: e.source })
     }
 
-    fn inspect(&self) -> Result<Report, BrickError> {
+    pub(super) fn inspect(&self) -> Result<Report, BrickError> {
         let inspect_error = |source| BrickError::Inspect { path: self.beside.clone(), source };
         inspect(&self.reopen()? as &dyn Source).map_err(inspect_error)
     }
 
     /// Gives it its name.
-    fn keep(&self) -> Result<(), BrickError> {
+    pub(super) fn keep(&self) -> Result<(), BrickError> {
         let file_error = |source| BrickError::File { path: self.path.clone(), source };
         if self.path.symlink_metadata().is_ok() {
             return Err(BrickError::Exists(self.path.clone()));

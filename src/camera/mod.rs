@@ -45,6 +45,7 @@ pub mod flashing;
 pub mod framegrabber;
 pub mod host;
 pub mod images;
+pub mod inputs;
 pub mod jobs;
 pub mod login;
 pub mod machine;
@@ -54,6 +55,7 @@ pub mod notice;
 pub mod onvif;
 pub mod plan;
 pub mod power;
+pub mod recover;
 pub mod services;
 pub mod set_view;
 pub mod sets;
@@ -77,6 +79,7 @@ use crate::card::{Card, CardError, Fault};
 use crate::chip::sim::OnCut;
 use crate::chip::{Chip, ChipError, Faults, MtdChip, Role, SimChip};
 use crate::identity::{self, Judgement};
+use crate::image::Depth;
 
 pub use config::Config;
 use machine::Machine;
@@ -354,11 +357,19 @@ impl Camera {
         }
     }
 
-    /// Reads and judges the whole chip; changes nothing.
+    /// Reads and judges the whole chip, without what takes long; changes nothing.
     ///
     /// # Errors
     /// [`BackupError`] where the chip is gone.
     pub fn read(&self, progress: &dyn Progress) -> Result<Reading, BackupError> {
-        backup::reading::read_chip(self.chip(), progress)
+        backup::reading::read_chip(self.chip(), Depth::Quick, progress)
+    }
+
+    /// The same with every checksum in it verified.
+    ///
+    /// # Errors
+    /// As [`Camera::read`].
+    pub fn read_deep(&self, progress: &dyn Progress) -> Result<Reading, BackupError> {
+        backup::reading::read_chip(self.chip(), Depth::Deep, progress)
     }
 }

@@ -4,7 +4,7 @@
 use std::io;
 
 use crate::chip::{FlashMap, Role};
-use crate::formats::{flsh, jffs2, mxp, squashfs, uboot_env, uimage};
+use crate::formats::{flsh, ipl, jffs2, mxp, squashfs, uboot_env, uimage};
 
 /// Mon, 23 Sep 2019, 12:00 UTC: when everything synthetic was made.
 const MADE: u32 = 1_569_240_000;
@@ -63,10 +63,8 @@ fn is_i3(model: &str) -> bool {
 fn boot(model: &str, map: &FlashMap, noise: &mut Noise) -> Option<Vec<u8>> {
     let mut boot = vec![0xFF; 0x5_0000];
     let mut put = |at: usize, bytes: &[u8]| boot[at..at + bytes.len()].copy_from_slice(bytes);
-    put(0, b"\x02\x00\x00\xeaIPL_");
-    put(8, &noise.bytes(0x5000));
-    put(IPL_CUST, b"\x02\x00\x00\xeaIPLC");
-    put(IPL_CUST + 8, &noise.bytes(0x4000));
+    put(0, &ipl::build(ipl::IPL, &noise.bytes(0x5000)));
+    put(IPL_CUST, &ipl::build(ipl::IPL_CUST, &noise.bytes(0x4000)));
     let mut records = vec![
         record(mxp::Kind::BootPart, "IPL", 0, 0x1_0000),
         record(mxp::Kind::BootPart, "IPL_CUST", 0x1_0000, 0xF000),
@@ -114,10 +112,7 @@ fn kernel(model: &str, noise: &mut Noise) -> Option<Vec<u8>> {
 
 fn rootfs(room: usize, noise: &mut Noise) -> Option<Vec<u8>> {
     let used = room - 0x4_1234;
-    let mut image = noise.bytes(used);
-    let superblock = squashfs::build(used as u64, MADE)?;
-    image[..superblock.len()].copy_from_slice(&superblock);
-    Some(image)
+    squashfs::build(used as u64, MADE, &noise.bytes(used))
 }
 
 /// A small file system of some 1.5 MiB: `.config.nvram` and files of noise.

@@ -4,7 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg, PosixFadviseAdvice, posix_fadvise};
@@ -211,7 +211,16 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), CardError> {
 /// [`CardError`], naming the file.
 pub fn open_past_cache(path: &Path) -> Result<File, CardError> {
     claim::check(path)?;
-    let file = File::open(path).map_err(|e| CardError::new("cannot read", path, e))?;
+    // Without the flag a FIFO would be waited for until somebody writes into it.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits())
+        .open(path)
+        .map_err(|e| CardError::new("cannot read", path, e))?;
+    let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
+    if !is_file {
+        return Err(CardError::new("cannot read", path, io::Error::other("it is not a file")));
+    }
     drop_cache(&file);
     Ok(file)
 }

@@ -29,23 +29,64 @@ pub struct Args {
 pub enum Command {
     Help(Option<String>),
     Version,
-    Run { config: Option<PathBuf>, listen: Option<SocketAddr> },
-    Demo { dir: Option<PathBuf>, listen: Option<SocketAddr> },
-    SimCreate { dir: PathBuf, model: Option<String>, from: Option<PathBuf> },
+    Run {
+        config: Option<PathBuf>,
+        listen: Option<SocketAddr>,
+    },
+    Demo {
+        dir: Option<PathBuf>,
+        listen: Option<SocketAddr>,
+    },
+    SimCreate {
+        dir: PathBuf,
+        model: Option<String>,
+        from: Option<PathBuf>,
+    },
     Map,
     Facts,
     Backup,
     Backups,
-    Verify { set: String },
-    Inspect { file: PathBuf },
+    Verify {
+        set: OsString,
+    },
+    Inspect {
+        file: PathBuf,
+    },
     Rtsp(RtspArgs),
-    Assemble { own: PathBuf, donor: PathBuf, out: PathBuf, damaged_factory: bool },
-    Redact { dump: PathBuf, out: PathBuf },
-    Programmer { action: ProgrammerAction, device: Device },
+    Assemble {
+        own: PathBuf,
+        donor: PathBuf,
+        out: PathBuf,
+        factory: Option<PathBuf>,
+        damaged_factory: bool,
+    },
+    Recover {
+        files: Vec<PathBuf>,
+        out: PathBuf,
+        factory: Option<PathBuf>,
+    },
+    Redact {
+        dump: PathBuf,
+        out: PathBuf,
+    },
+    Programmer {
+        action: ProgrammerAction,
+        device: Device,
+    },
     Passwd,
-    Plan { source: String, only: Option<Vec<String>>, did: Option<String> },
-    Flash { file: PathBuf, choice: Choice },
-    Restore { set: String, choice: Choice },
+    Plan {
+        source: OsString,
+        only: Option<Vec<String>>,
+        did: Option<String>,
+    },
+    Flash {
+        file: PathBuf,
+        choice: Choice,
+    },
+    Restore {
+        set: OsString,
+        choice: Choice,
+    },
     Resume,
 }
 
@@ -145,6 +186,7 @@ struct Words {
     own: Option<PathBuf>,
     donor: Option<PathBuf>,
     out: Option<PathBuf>,
+    factory: Option<PathBuf>,
     damaged_factory: bool,
     programmer: Option<String>,
     chip: Option<String>,
@@ -199,6 +241,7 @@ impl Words {
                 Long("own") => self.own = Some(parser.value()?.into()),
                 Long("donor") => self.donor = Some(parser.value()?.into()),
                 Long("out") => self.out = Some(parser.value()?.into()),
+                Long("factory") => self.factory = Some(parser.value()?.into()),
                 Long("damaged-factory") => self.damaged_factory = true,
                 Long("programmer") => self.programmer = Some(parser.value()?.string()?),
                 Long("chip") => self.chip = Some(parser.value()?.string()?),
@@ -224,32 +267,31 @@ impl Words {
         Ok(())
     }
 
-    #[allow(clippy::too_many_lines)] // one arm for each command
-    fn into_args(self) -> Result<Args, String> {
-        let Words { args, name, values, config, listen, model, from, choice, rtsp, .. } = self;
-        let Words { own, donor, out, damaged_factory, programmer, chip, .. } = self;
-        let name = name.unwrap_or_else(|| "help".to_owned());
-        let allowed: &[(&str, bool)] = &[
+    /// An option that does not go with this command.
+    fn misplaced(&self, name: &str) -> Option<&'static str> {
+        let Words { config, listen, model, from, choice, rtsp, .. } = self;
+        let Words { own, donor, out, factory, damaged_factory, programmer, chip, .. } = self;
+        let allowed: &[(&'static str, bool)] = &[
             ("--config", config.is_some() && name != "run"),
-            ("--listen", listen.is_some() && !matches!(name.as_str(), "run" | "demo" | "rtsp")),
+            ("--listen", listen.is_some() && !matches!(name, "run" | "demo" | "rtsp")),
             ("--model", model.is_some() && name != "sim"),
             ("--from", from.is_some() && name != "sim"),
-            ("--only", choice.only.is_some() && !["plan", "flash", "restore"].contains(&&*name)),
+            ("--only", choice.only.is_some() && !["plan", "flash", "restore"].contains(&name)),
             (
                 "--did",
-                choice.did.is_some()
-                    && !["plan", "flash", "restore", "programmer"].contains(&&*name),
+                choice.did.is_some() && !["plan", "flash", "restore", "programmer"].contains(&name),
             ),
             (
                 "--confirm",
-                choice.confirm.is_some() && !["flash", "restore", "programmer"].contains(&&*name),
+                choice.confirm.is_some() && !["flash", "restore", "programmer"].contains(&name),
             ),
             ("--programmer", programmer.is_some() && name != "programmer"),
             ("--chip", chip.is_some() && name != "programmer"),
             ("--own", own.is_some() && name != "assemble"),
             ("--donor", donor.is_some() && name != "assemble"),
-            ("--damaged-factory", damaged_factory && name != "assemble"),
-            ("--out", out.is_some() && name != "assemble" && name != "redact"),
+            ("--damaged-factory", *damaged_factory && name != "assemble"),
+            ("--factory", factory.is_some() && !["assemble", "recover"].contains(&name)),
+            ("--out", out.is_some() && !["assemble", "recover", "redact"].contains(&name)),
             ("--stream", !rtsp.streams.is_empty() && name != "rtsp"),
             ("--password-file", rtsp.password_file.is_some() && name != "rtsp"),
             ("--basic", rtsp.basic && name != "rtsp"),
@@ -259,7 +301,16 @@ impl Words {
             ("--firmware", rtsp.firmware && name != "rtsp"),
             ("--viewers", rtsp.viewers.is_some() && name != "rtsp"),
         ];
-        if let Some((option, _)) = allowed.iter().find(|(_, wrong)| *wrong) {
+        allowed.iter().find(|(_, wrong)| *wrong).map(|(option, _)| *option)
+    }
+
+    #[allow(clippy::too_many_lines)] // one arm for each command
+    fn into_args(self) -> Result<Args, String> {
+        let misplaced = self.misplaced(self.name.as_deref().unwrap_or("help"));
+        let Words { args, name, values, config, listen, model, from, choice, rtsp, .. } = self;
+        let Words { own, donor, out, factory, damaged_factory, programmer, chip, .. } = self;
+        let name = name.unwrap_or_else(|| "help".to_owned());
+        if let Some(option) = misplaced {
             return Err(format!("{option} does not go with '{name}'"));
         }
         let mut values = values.into_iter();
@@ -287,24 +338,32 @@ impl Words {
             "facts" => Command::Facts,
             "backup" => Command::Backup,
             "backups" => Command::Backups,
-            "verify" => Command::Verify { set: text(need(next(), "a backup's id or folder")?) },
+            "verify" => Command::Verify { set: need(next(), "a backup's id or folder")? },
             "inspect" => Command::Inspect { file: need(next(), "a file")?.into() },
             "plan" => Command::Plan {
-                source: text(need(next(), "a file, or a backup's id or folder")?),
+                source: need(next(), "a file, or a backup's id or folder")?,
                 only: choice.only,
                 did: choice.did,
             },
             "flash" => Command::Flash { file: need(next(), "a file")?.into(), choice },
-            "restore" => {
-                Command::Restore { set: text(need(next(), "a backup's id or folder")?), choice }
-            }
+            "restore" => Command::Restore { set: need(next(), "a backup's id or folder")?, choice },
             "resume" => Command::Resume,
             "passwd" => Command::Passwd,
             "assemble" => Command::Assemble {
                 own: option(own, "--own SET_OR_DUMP")?,
                 donor: option(donor, "--donor FILE_OR_SET")?,
                 out: option(out, "--out FILE")?,
+                factory,
                 damaged_factory,
+            },
+            "recover" => Command::Recover {
+                files: {
+                    let mut files = vec![PathBuf::from(need(next(), "a file or a folder")?)];
+                    files.extend(std::iter::from_fn(&mut next).map(PathBuf::from));
+                    files
+                },
+                out: option(out, "--out FILE")?,
+                factory,
             },
             "redact" => Command::Redact {
                 dump: need(next(), "a dump or a backup's folder")?.into(),
@@ -375,6 +434,9 @@ mod tests {
             ("sim create", "folder"),
             ("assemble --own A --donor B", "--out"),
             ("redact A", "--out"),
+            ("recover A", "--out"),
+            ("recover --out A", "a file"),
+            ("map --factory A", "--factory"),
             ("map --out A", "--out"),
             ("inspect A --damaged-factory", "--damaged-factory"),
             ("rtsp", "--stream"),

@@ -14,9 +14,10 @@ pub fn assemble(
     own: &Path,
     donor: &Path,
     out: &Path,
+    factory: Option<&Path>,
     damaged_factory: bool,
 ) -> super::Result {
-    let made = brick::assemble(own, donor, out, damaged_factory)?;
+    let made = brick::assemble(own, donor, out, factory, damaged_factory)?;
     print(args, &made, || assembled(&made))?;
     Ok(Exit::Done)
 }
@@ -24,14 +25,14 @@ pub fn assemble(
 fn assembled(made: &Assembled) -> String {
     let mut text = String::new();
     let model = made.model.as_deref().unwrap_or("a model that FACTORY does not tell");
-    let _ = writeln!(text, "{}: {} bytes, for {model}.\n", made.out.display(), made.bytes);
+    let _ = writeln!(text, "{}: {} bytes, for {model}.\n", made.out, made.bytes);
     for part in &made.parts {
         let _ = writeln!(
             text,
             "  {:#08x}  {:<8} from {}: {}",
             part.to,
             part.slice.name,
-            made.source_of(part).display(),
+            made.source_of(part),
             part.slice.content.kind
         );
     }
@@ -55,7 +56,7 @@ pub fn redact(args: &Args, dump: &Path, out: &Path) -> super::Result {
 
 fn redacted(made: &Redacted) -> String {
     let mut text = String::new();
-    let _ = writeln!(text, "{}: {} bytes, safe to post.\n", made.out.display(), made.bytes);
+    let _ = writeln!(text, "{}: {} bytes, safe to post.\n", made.out, made.bytes);
     let _ = writeln!(text, "  erased       {}", made.summary.blanked.join(", "));
     if let Some(env) = &made.summary.environment {
         let replaced =

@@ -1,5 +1,6 @@
 //! `plan`, `flash`, `restore`, `resume`.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,7 +26,7 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 
 pub fn plan(
     args: &Args,
-    source: &str,
+    source: &OsStr,
     only: Option<&Vec<String>>,
     did: Option<&String>,
 ) -> super::Result {
@@ -36,7 +37,8 @@ pub fn plan(
     } else {
         PlanSource::Set(find_set(&camera, source).or_else(|e| {
             // A path that is not there is a file that is not there, not an unknown set.
-            if source.contains(['/', '.']) { Ok(path.to_owned()) } else { Err(e) }
+            let is_path = source.to_string_lossy().contains(['/', '.']);
+            if is_path { Ok(path.to_owned()) } else { Err(e) }
         })?)
     };
     let source = match source {
@@ -57,7 +59,7 @@ pub fn flash(args: &Args, file: &Path, choice: &Choice) -> super::Result {
     go(args, &camera, PlanSource::Image(file.to_owned()), choice)
 }
 
-pub fn restore(args: &Args, set: &str, choice: &Choice) -> super::Result {
+pub fn restore(args: &Args, set: &OsStr, choice: &Choice) -> super::Result {
     let camera = open(args)?;
     let path = find_set(&camera, set)?;
     go(args, &camera, PlanSource::Set(path), choice)
@@ -83,8 +85,8 @@ fn open(args: &Args) -> Result<Camera, crate::chip::ChipError> {
 }
 
 /// A set of the card by its id, or a folder that is one.
-fn find_set(camera: &Camera, wanted: &str) -> Result<PathBuf, BackupError> {
-    match set::find(&camera.card().backups(), wanted) {
+fn find_set(camera: &Camera, wanted: &OsStr) -> Result<PathBuf, BackupError> {
+    match set::find(&camera.card().backups(), &wanted.to_string_lossy()) {
         Ok(set) => Ok(set.path),
         Err(_) if Path::new(wanted).is_dir() => Ok(PathBuf::from(wanted)),
         Err(e) => Err(e),

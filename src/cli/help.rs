@@ -29,6 +29,7 @@ On a PC:
   demo [DIR]        a whole simulated camera with its page, in one command
   sim create DIR    makes a simulated camera
   inspect FILE      what a file is, what in it is alive, and what to do next
+  recover FILE...   one image out of parts, several reads or a mangled dump
   assemble          an image for a programmer, out of a brick and a donor
   redact DUMP|DIR   a copy without identity and secrets, safe to post
   programmer        reads and writes a chip clipped to this PC, through flashrom
@@ -204,9 +205,9 @@ place, or the one that was made before the flash. Nothing to do is success.
     (
         "inspect",
         "\
-mi360d inspect FILE
+mi360d inspect FILE|DIR
 
-Says what a file is: a firmware image for the card (tf_recovery.img,
+Says what a file is, or a folder of partition files: a firmware image for the card (tf_recovery.img,
 tf_update.img), a full dump of a chip, one partition, or something else; what
 of it is alive, what is gone, whether a camera's identity is in it, and what to
 do next. Shows no secrets. Exit status 4 if something is damaged.
@@ -227,6 +228,7 @@ mi360d/setup-code.txt on the card.
         "assemble",
         "\
 mi360d assemble --own SET_OR_DUMP --donor FILE_OR_SET --out CHIP.bin
+                [--factory FILE] [--damaged-factory]
 
 Makes the image of a whole chip for a flash programmer. BOOT, CONFIG and
 FACTORY are taken from `own`: a dump of this very camera, dead or alive, or one
@@ -234,12 +236,31 @@ of its backups. KERNEL, ROOTFS and DATA are taken from `donor`: a tf image, a
 dump of a camera of the same model, or a backup. Says what it took from where,
 and inspects what it wrote. Nothing is overwritten.
 
+  --factory FILE     a cut-out FACTORY of this camera, in place of the own one
   --damaged-factory  takes a FACTORY that is erased or damaged as it is: the
                      camera then runs without the vendor's cloud
 
 Refused, exit status 3, are parts that are damaged, for another model, map or
 processor, and firmware 4.0.9 or later on an older BOOT. A donor's FACTORY is
 never taken.
+",
+    ),
+    (
+        "recover",
+        "\
+mi360d recover FILE_OR_DIR... --out CHIP.bin [--factory FILE]
+
+Makes one image of a whole chip out of what you have: partition files, a folder
+or a tar of them; two or more reads of one chip, merged by majority; a dump that
+is swapped, shifted, rotated, doubled, sent as text, or logged by a console.
+Says all that it did, where readings differ, and what is still missing. Nothing
+is overwritten.
+
+  --factory FILE    a cut-out FACTORY of this camera
+
+Exit status 0: the image is whole, as far as checksums reach; 4: it was written,
+and is not whole; 3: refused, because files of two cameras were named, or nothing
+of a camera is in them.
 ",
     ),
     (

@@ -1,6 +1,5 @@
 //! `inspect`.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -8,8 +7,10 @@ use thiserror::Error;
 
 use super::args::Args;
 use super::out::print;
+use crate::camera::inputs;
 use crate::error::{Exit, Explain};
 use crate::image;
+use crate::image::source::OpenFile;
 
 /// A file that cannot be opened.
 #[derive(Debug, Error)]
@@ -31,15 +32,16 @@ impl Explain for OpenError {
 
 pub fn inspect(args: &Args, path: &Path) -> super::Result {
     let open_error = |reason: String| OpenError { path: path.to_owned(), reason };
-    let file = File::open(path).map_err(|e| open_error(e.to_string()))?;
-    let meta = file.metadata().map_err(|e| open_error(e.to_string()))?;
-    if !meta.is_file() {
-        return Err(open_error("it is not a file".to_owned()).into());
-    }
-    let report = image::inspect::inspect(&file)?;
+    let report = if path.is_dir() {
+        let found = inputs::inspect_folder(path)?;
+        found.ok_or_else(|| open_error("no partition files are in this folder".to_owned()))?
+    } else {
+        let file = OpenFile::open(path).map_err(|e| open_error(e.to_string()))?;
+        image::inspect::inspect(&file)?
+    };
     let mut document = json!(report);
     if let Some(fields) = document.as_object_mut() {
-        fields.insert("file".to_owned(), json!(path));
+        fields.insert("file".to_owned(), json!(path.to_string_lossy()));
     }
     print(args, &document, || format!("{}\n\n{}", path.display(), report.to_text()))?;
     Ok(if report.has_damage() { Exit::Damaged } else { Exit::Done })

@@ -19,7 +19,7 @@ pub fn map(args: &Args) -> super::Result {
     let camera = Camera::open(args.sim.as_deref())?;
     let reading = {
         let bar = Bar::new();
-        camera.read(&bar)?
+        camera.read_deep(&bar)?
     };
     let view = flash_view::of(&camera, Some(&reading));
     print(args, &view, || draw(&view))?;

@@ -15,6 +15,7 @@ mod map;
 mod out;
 mod passwd;
 mod programmer;
+mod recover;
 mod rtsp;
 mod sim;
 mod verify;
@@ -80,8 +81,11 @@ fn dispatch(args: &Args) -> Result {
         Command::Restore { set, choice } => flash::restore(args, set, choice),
         Command::Resume => flash::resume(args),
         Command::Passwd => passwd::passwd(args),
-        Command::Assemble { own, donor, out, damaged_factory } => {
-            brick::assemble(args, own, donor, out, *damaged_factory)
+        Command::Assemble { own, donor, out, factory, damaged_factory } => {
+            brick::assemble(args, own, donor, out, factory.as_deref(), *damaged_factory)
+        }
+        Command::Recover { files, out, factory } => {
+            recover::recover(args, files, out, factory.as_deref())
         }
         Command::Redact { dump, out } => brick::redact(args, dump, out),
         Command::Programmer { action, device } => programmer::programmer(args, action, device),

@@ -35,7 +35,7 @@ pub fn print<T: Serialize>(
     document: &T,
     text: impl FnOnce() -> String,
 ) -> Result<(), OutputError> {
-    let text = if args.json { pretty(document) } else { text() };
+    let text = if args.json { pretty(document) } else { visible(&text()) };
     write_out(&text)
 }
 
@@ -57,12 +57,24 @@ pub fn words(text: &str) -> Result<(), OutputError> {
 
 /// Says something on standard error, which may be closed: the work goes on.
 pub fn tell(words: Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "{words}");
+    let _ = writeln!(io::stderr(), "{}", visible(&words.to_string()));
 }
 
 /// Shows an error and its hint on standard error.
 pub fn complain(reason: &dyn Display, hint: &str) {
     tell(format_args!("mi360d: {reason}\n  {hint}"));
+}
+
+/// The text with control characters written out: a file's name must not steer
+/// a terminal.
+fn visible(text: &str) -> String {
+    let is_harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    if text.chars().all(is_harmless) {
+        return text.to_owned();
+    }
+    text.chars()
+        .map(|c| if is_harmless(c) { c.to_string() } else { c.escape_default().to_string() })
+        .collect()
 }
 
 fn pretty<T: Serialize>(document: &T) -> String {

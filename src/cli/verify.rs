@@ -1,5 +1,6 @@
 //! `verify`: a set, read again, and what is said of it.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use crate::backup::{self, BackupError, Damage, Manifest, Verdict};
 use crate::card::file::read_bounded;
 use crate::error::Exit;
 
-pub fn verify(args: &Args, wanted: &str) -> super::Result {
+pub fn verify(args: &Args, wanted: &OsStr) -> super::Result {
     let path = find(args, wanted)?;
     let mut verdict = {
         let bar = Bar::new();
@@ -40,9 +41,10 @@ pub fn verify(args: &Args, wanted: &str) -> super::Result {
 
 /// The folder that is meant: a set of the card by its id, or any folder that
 /// is or was a set.
-fn find(args: &Args, wanted: &str) -> Result<PathBuf, BackupError> {
+fn find(args: &Args, wanted: &OsStr) -> Result<PathBuf, BackupError> {
     let folder = Path::new(wanted);
-    let is_folder = folder.is_dir() && (wanted.contains('/') || args.sim.is_none());
+    let is_folder =
+        folder.is_dir() && (wanted.to_string_lossy().contains('/') || args.sim.is_none());
     let path = if is_folder {
         folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
     } else {
@@ -51,7 +53,7 @@ fn find(args: &Args, wanted: &str) -> Result<PathBuf, BackupError> {
             Some(dir) => crate::card::Card::folder(&dir.join("sdcard")),
             None => crate::card::Card::of_camera(),
         };
-        match set::find(&card.backups(), wanted) {
+        match set::find(&card.backups(), &wanted.to_string_lossy()) {
             // It is listed, so it is named, whatever is left of it.
             Ok(set) => return Ok(set.path),
             Err(_) if folder.is_dir() => folder.to_owned(),
@@ -61,7 +63,7 @@ fn find(args: &Args, wanted: &str) -> Result<PathBuf, BackupError> {
     if was_a_set(&path) {
         return Ok(path);
     }
-    Err(BackupError::NoSuchSet { name: wanted.to_owned() })
+    Err(BackupError::NoSuchSet { name: wanted.to_string_lossy().into_owned() })
 }
 
 /// Whether a file of a set is in a folder: one of those that each has, or,

@@ -8,6 +8,7 @@ pub mod base64;
 pub mod bytes;
 pub mod crc32;
 pub mod flsh;
+pub mod ipl;
 pub mod jffs2;
 pub mod json;
 pub mod mxp;

@@ -23,6 +23,18 @@ impl Version {
     }
 }
 
+/// The builds that a kernel's name tells, and the firmware that each is in
+/// (docs/formats.md, Versions).
+const KERNELS: [(&str, Version); 2] = [
+    ("##I6gd0db123KL", Version { release: [3, 5, 1], build: 52 }),
+    ("##I6g46ec744KL", Version { release: [4, 0, 9], build: 426 }),
+];
+
+/// The firmware that a kernel of this name is in, where that is known.
+pub fn of_kernel(name: &str) -> Option<Version> {
+    KERNELS.iter().find(|(build, _)| name.contains(build)).map(|(_, version)| *version)
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c] = self.release;
@@ -121,6 +133,15 @@ mod tests {
         for not in [&b"3.5_0052 "[..], b"3.5.1_52 ", b"3.5.1_00521 ", b"1.3.5.1_0052 ", b"_0052 "] {
             assert_eq!(found(not), None, "{}", String::from_utf8_lossy(not));
         }
+    }
+
+    #[test]
+    fn a_known_kernel_tells_its_firmware() {
+        let version = of_kernel("MVX2##I6g46ec744KL_LX409####[BR:");
+        assert!(version.is_some_and(Version::is_one_way));
+        let version = of_kernel("MVX2##I6gd0db123KL_LX409####[BR:");
+        assert_eq!(version.map(|v| v.to_string()).as_deref(), Some("3.5.1_0052"));
+        assert_eq!(of_kernel("MVX1##I3g46ec744CM_UBT1501###XVM"), None);
     }
 
     #[test]

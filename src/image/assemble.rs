@@ -122,6 +122,7 @@ impl Own {
             family: self.family,
             identity: Some(&self.identity),
             firmware: None,
+            kernel_load: None,
         }
     }
 }
@@ -196,6 +197,11 @@ impl Mixture {
             let told = slices.warnings_of(&chosen).filter(matters);
             warnings.extend(told.cloned().map(|f| told_of(from, f)));
         }
+        // The stock system does not check it: the owner is told, and decides.
+        let (told, others): (Vec<Finding>, _) =
+            against.into_iter().partition(|f| f.code == "identity-crc");
+        against = others;
+        warnings.extend(told);
         let is_identity = |f: &Finding| f.code.starts_with("identity-");
         if damaged_factory {
             let (known, others) = against.into_iter().partition(is_identity);

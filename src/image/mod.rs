@@ -7,14 +7,17 @@ pub mod content;
 pub mod finding;
 pub mod genuine;
 pub mod inspect;
+pub mod parts;
+pub mod recover;
 pub mod redact;
 pub mod slices;
 pub mod source;
 mod text;
+pub mod transform;
 pub mod uboot;
 pub mod uboot_key;
 
-pub use content::{Content, ContentCheck, Health};
+pub use content::{Content, ContentCheck, Depth, Health};
 pub use finding::{Finding, Severity};
 pub use inspect::{InspectError, Report, inspect};
 pub use slices::{Slice, Slices, Target};

@@ -1,9 +1,10 @@
 //! Where an inspection reads from: a file, a partition of the chip, or bytes in memory. It is read in
 //! windows, never as a whole.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
 
 use crate::chip::{Chip, Partition};
 
@@ -73,6 +74,51 @@ impl Source for OnChip<'_> {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         let offset = u32::try_from(offset).map_err(io::Error::other)?;
         self.chip.read(self.part, offset, buf).map_err(io::Error::other)
+    }
+}
+
+/// The largest file that is looked at, in bytes: no dump of a flash chip is larger.
+const LARGEST: u64 = 1 << 30;
+
+/// A file, as long as it was when it was opened: one that grows meanwhile ends there.
+#[derive(Debug)]
+pub struct OpenFile {
+    file: File,
+    len: u64,
+}
+
+impl OpenFile {
+    /// Opens a file. A FIFO, a device or a folder is refused, and waited for by nobody.
+    ///
+    /// # Errors
+    /// Where it cannot be opened, is no file, or is larger than 1 GiB.
+    pub fn open(path: &Path) -> io::Result<OpenFile> {
+        // Without this a FIFO would be waited for until somebody writes into it.
+        let file = OpenOptions::new().read(true).custom_flags(nonblocking()).open(path)?;
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Err(io::Error::other("it is not a file"));
+        }
+        if meta.len() > LARGEST {
+            let gib = meta.len() >> 30;
+            return Err(io::Error::other(format!("it has {gib} GiB, which is no firmware")));
+        }
+        Ok(OpenFile { file, len: meta.len() })
+    }
+}
+
+/// The flag for opening without waiting.
+pub fn nonblocking() -> i32 {
+    nix::fcntl::OFlag::O_NONBLOCK.bits()
+}
+
+impl Source for OpenFile {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(buf, offset)
     }
 }
 

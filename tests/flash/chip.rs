@@ -14,10 +14,9 @@ const PLACES: [usize; 3] = [ROOTFS, ROOTFS + 50 * BLOCK, DATA - BLOCK];
 /// A chip whose ROOTFS has no erased block, so that each needs an erase.
 fn full_chip() -> Vec<u8> {
     let mut chip = crate::synthetic::chip("ipc009");
-    let superblock = mi360d::formats::squashfs::build(0x75_0000, 3).unwrap();
     let content = crate::synthetic::noise(0x75_0000);
-    chip[ROOTFS..DATA].copy_from_slice(&content);
-    chip[ROOTFS..ROOTFS + superblock.len()].copy_from_slice(&superblock);
+    let image = mi360d::formats::squashfs::build_bare(0x75_0000, 3, &content).unwrap();
+    chip[ROOTFS..DATA].copy_from_slice(&image);
     chip
 }
 

@@ -185,11 +185,13 @@ pub fn six_blocks() -> Vec<u8> {
     payload[70_000] ^= 1;
     let kernel = uimage::build(I3, 1, &payload).unwrap();
     chip[KERNEL..KERNEL + kernel.len()].copy_from_slice(&kernel);
-    for block in [3, 5] {
-        for byte in &mut chip[ROOTFS + block * BLOCK..ROOTFS + (block + 1) * BLOCK] {
-            *byte ^= 0x5A;
-        }
+    // The ends of two blocks of the squashfs, each next to its checksum.
+    let mut content = noise(500_000);
+    for end in [0x4_0000, 0x6_0000] {
+        content[end - 64..end].iter_mut().for_each(|byte| *byte ^= 0x5A);
     }
+    let rootfs = mi360d::formats::squashfs::build(500_000, 1, &content).unwrap();
+    chip[ROOTFS..ROOTFS + rootfs.len()].copy_from_slice(&rootfs);
     for block in [0, 7] {
         data_block(&mut chip[DATA + block * BLOCK..DATA + (block + 1) * BLOCK], block as u32 + 2);
     }
@@ -202,11 +204,9 @@ pub fn everything() -> Vec<u8> {
     let payload: Vec<u8> = noise(0x20_0000).into_iter().map(|b| b ^ 0x33).collect();
     let kernel = uimage::build(I3, 2, &payload).unwrap();
     chip[KERNEL..KERNEL + kernel.len()].copy_from_slice(&kernel);
-    let superblock = mi360d::formats::squashfs::build(0x75_0000, 9).unwrap();
-    for (byte, new) in chip[ROOTFS..DATA].iter_mut().zip(noise(0x75_0000)) {
-        *byte = new ^ 0xA5;
-    }
-    chip[ROOTFS..ROOTFS + superblock.len()].copy_from_slice(&superblock);
+    let content: Vec<u8> = noise(0x75_0000).into_iter().map(|b| b ^ 0xA5).collect();
+    let rootfs = mi360d::formats::squashfs::build(0x75_0000, 9, &content).unwrap();
+    chip[ROOTFS..DATA].copy_from_slice(&rootfs);
     for block in 0..99 {
         data_block(&mut chip[DATA + block * BLOCK..DATA + (block + 1) * BLOCK], block as u32);
     }

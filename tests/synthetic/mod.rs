@@ -6,7 +6,7 @@
 pub mod signed;
 
 use mi360d::chip::{FlashMap, Role};
-use mi360d::formats::{flsh, jffs2, mxp, squashfs, tf, uboot_env, uimage};
+use mi360d::formats::{flsh, ipl, jffs2, mxp, squashfs, tf, uboot_env, uimage};
 
 /// The key in its FACTORY.
 pub const KEY: &str = "Abcdefghijklmnop";
@@ -56,14 +56,13 @@ pub fn chip(model: &str) -> Vec<u8> {
         })
         .collect();
     let at = |role| map.by_role(role).unwrap().offset.unwrap() as usize;
-    put(0, b"\x02\0\0\xEAIPL_");
-    put(0x1_0000, b"\x02\0\0\xEAIPLC");
+    put(0, &ipl::build(ipl::IPL, &noise(0x4000)));
+    put(0x1_0000, &ipl::build(ipl::IPL_CUST, &noise(0x3000)));
     put(0x2_0000, &mxp::build(&records).unwrap());
     put(0x3_0000, &uboot("tf_recovery.img"));
     put(0x4_F000, &uboot_env::build(&[(b"bootdelay", b"0")], 0x1000).unwrap());
     put(at(Role::Kernel), &uimage::build(I3, 1, &noise(100_000)).unwrap());
-    put(at(Role::Rootfs), &squashfs::build(500_000, 1).unwrap());
-    put(at(Role::Rootfs) + 96, &noise(500_000 - 96));
+    put(at(Role::Rootfs), &squashfs::build(500_000, 1, &noise(500_000)).unwrap());
     put(at(Role::Data), &jffs2::CLEANMARKER);
     put(at(Role::Data) + 12, &jffs2::dirent(1, 1, 2, 8, b"app").unwrap());
     put(0xFE_0000, &flsh::build(&[], 0x1_0000).unwrap());

@@ -94,6 +94,12 @@ pub(super) fn family(camera: &Camera, reading: &Reading) -> Option<Family> {
     })
 }
 
+/// Where the kernel on the chip is loaded to, an address in memory.
+pub(super) fn kernel_load(camera: &Camera, reading: &Reading) -> Option<u32> {
+    let part = camera.chip().map().by_role(Role::Kernel)?;
+    Some(reading.of(part)?.content.facts.uimage.as_ref()?.load)
+}
+
 /// Makes a plan; changes nothing.
 ///
 /// # Errors
@@ -123,6 +129,7 @@ pub(super) fn plan_with(
         family: family(camera, &reading),
         identity: Some(&identity),
         firmware: None,
+        kernel_load: kernel_load(camera, &reading),
     };
     let boot = map.by_role(Role::Boot).map(|part| OnChip { chip: camera.chip(), part });
     let boot = boot.as_ref().map(|boot| boot as &dyn Source);

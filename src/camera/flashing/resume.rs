@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::outcome::Flashed;
-use super::planned::family;
+use super::planned::{family, kernel_load};
 use super::request::{Opened, PlanSource};
 use super::rescue::Rescue;
 use super::{FlashingError, renamers, rescue, writing};
@@ -318,6 +318,7 @@ fn from_image(
         family: reading.as_ref().and_then(|reading| family(camera, reading)),
         identity: Some(&identity),
         firmware: None,
+        kernel_load: reading.as_ref().and_then(|reading| kernel_load(camera, reading)),
     };
     let name = path.display();
     let opened = Opened::open(&PlanSource::Image(path.to_owned()), &target, None)

@@ -1,14 +1,16 @@
 //! JFFS2: the file system of DATA. One erase block's nodes are walked here
-//! and counted; what the counts mean is in `verdict`. No file is read, and
-//! nothing is unpacked.
+//! and counted; what the counts mean is in `verdict`. No file is put together;
+//! `unpack` unpacks a single node.
 //!
 //! Facts: docs/formats.md, JFFS2.
 
 mod build;
 mod node;
+mod unpack;
 mod verdict;
 
 pub use build::{CLEANMARKER, Node, dirent, inode};
+pub use unpack::unpack;
 pub use verdict::Verdict;
 
 use serde::Serialize;
@@ -80,6 +82,11 @@ impl WindowStats {
 /// border of an erase block, so windows can be walked one by one; they must
 /// begin at such a border.
 pub fn walk(window: &[u8]) -> WindowStats {
+    walk_with(window, &mut |_| {})
+}
+
+/// The same; `inode` sees every good inode node, for [`unpack`].
+pub fn walk_with(window: &[u8], inode: &mut dyn FnMut(&[u8])) -> WindowStats {
     let mut stats = WindowStats { windows: 1, bytes: window.len() as u64, ..Default::default() };
     let mut at = 0;
     while at < window.len() {
@@ -92,7 +99,7 @@ pub fn walk(window: &[u8]) -> WindowStats {
             erased
         } else {
             match Header::parse(rest) {
-                Some(header) => take_node(&mut stats, &header, rest),
+                Some(header) => take_node(&mut stats, &header, rest, inode),
                 None => take_garbage(&mut stats, rest),
             }
         };
@@ -106,7 +113,12 @@ pub fn walk(window: &[u8]) -> WindowStats {
 }
 
 /// Counts a node with a good header; says how far to go.
-fn take_node(stats: &mut WindowStats, header: &Header, rest: &[u8]) -> usize {
+fn take_node(
+    stats: &mut WindowStats,
+    header: &Header,
+    rest: &[u8],
+    inode: &mut dyn FnMut(&[u8]),
+) -> usize {
     let Some(bytes) = rest.get(..header.length) else {
         stats.overrun += 1;
         // Only the header can be believed; what it says it holds may be nodes.
@@ -116,7 +128,10 @@ fn take_node(stats: &mut WindowStats, header: &Header, rest: &[u8]) -> usize {
         &mut stats.obsolete
     } else if node::is_good(header, bytes) {
         match header.kind {
-            node::INODE => &mut stats.inodes,
+            node::INODE => {
+                inode(bytes);
+                &mut stats.inodes
+            }
             node::DIRENT => &mut stats.dirents,
             node::CLEANMARKER => &mut stats.cleanmarkers,
             _ => &mut stats.others,

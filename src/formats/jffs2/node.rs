@@ -7,6 +7,8 @@ use crate::formats::{array, le16, le32};
 pub(super) const MAGIC: [u8; 2] = [0x85, 0x19];
 /// Bytes of the header that all nodes have.
 pub(super) const HEADER: usize = 12;
+/// Bytes of an inode node before its data.
+pub(super) const INODE_HEADER: usize = 68;
 /// The bit of the type that is cleared when a node is replaced.
 pub(super) const ACCURATE: u16 = 0x2000;
 pub(super) const DIRENT: u16 = 0xE001;

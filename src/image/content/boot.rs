@@ -4,20 +4,22 @@
 use super::{Facts, Judged, UimageFacts, keep, uimage};
 use crate::chip::FlashMap;
 use crate::formats::uimage::{Check, Data};
-use crate::formats::{mxp, uboot_env};
+use crate::formats::{ipl, mxp, uboot_env};
 use crate::image::finding::Finding;
 
+/// Where the second loader begins, and how much room each of the two has.
 const IPL_CUST: u64 = 0x1_0000;
+const IPL_CUST_END: u64 = 0x1_F000;
 const TABLE: u64 = mxp::TABLE_OFFSET as u64;
 const UBOOT: u64 = 0x3_0000;
 const ENV: u64 = uboot_env::OFFSET as u64;
 const NEVER: &str = "Never flash this to BOOT: a camera without a boot loader needs a programmer.";
 
-/// What is kept of BOOT: two heads, the map, the environment; U-Boot streams by.
+/// What is kept of BOOT: the map and the environment; the loaders and U-Boot stream by.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Boot {
-    ipl: Vec<u8>,
-    ipl_cust: Vec<u8>,
+    ipl: ipl::Check,
+    ipl_cust: ipl::Check,
     table: Vec<u8>,
     uboot: Check,
     env: Vec<u8>,
@@ -26,8 +28,8 @@ pub(super) struct Boot {
 impl Boot {
     pub(super) fn feed(&mut self, at: u64, bytes: &[u8]) {
         let range = |from: u64, len: usize| keep::overlap(at, bytes, from..from + len as u64);
-        self.ipl.extend_from_slice(range(0, 8));
-        self.ipl_cust.extend_from_slice(range(IPL_CUST, 8));
+        self.ipl.feed(keep::overlap(at, bytes, 0..IPL_CUST));
+        self.ipl_cust.feed(keep::overlap(at, bytes, IPL_CUST..IPL_CUST_END));
         self.table.extend_from_slice(range(TABLE, mxp::TABLE_SIZE));
         self.uboot.feed(keep::overlap(at, bytes, UBOOT..ENV));
         self.env.extend_from_slice(range(ENV, uboot_env::SIZE));
@@ -35,16 +37,13 @@ impl Boot {
 
     pub(super) fn finish(self) -> Judged {
         let mut findings = Vec::new();
-        for (head, magic, at, name) in
-            [(&self.ipl, b"IPL_", 0, "IPL"), (&self.ipl_cust, b"IPLC", IPL_CUST, "IPL_CUST")]
-        {
-            if head.get(4..8) != Some(magic) {
-                findings.push(
-                    Finding::blocker("no-ipl", format!("The first loader, {name}, is not there."))
-                        .at(at)
-                        .hint(NEVER),
-                );
-            }
+        let loaders = [
+            (&self.ipl, ipl::IPL, 0..IPL_CUST, "IPL"),
+            (&self.ipl_cust, ipl::IPL_CUST, IPL_CUST..IPL_CUST_END, "IPL_CUST"),
+        ];
+        for (check, magic, place, name) in loaders {
+            let verdict = check.finish(magic, (place.end - place.start) as u32);
+            findings.extend(loader(verdict, name, place.start));
         }
         let map = mxp::map_of(&self.table).map(|raw| FlashMap::conclude(&raw));
         if !map.is_some_and(|map| map.is_known()) {
@@ -97,4 +96,24 @@ impl Boot {
             ..Judged::default()
         }
     }
+}
+
+/// What is wrong with a first loader.
+fn loader(verdict: ipl::Verdict, name: &str, at: u64) -> Option<Finding> {
+    let (code, reason) = match verdict {
+        ipl::Verdict::Good => return None,
+        ipl::Verdict::Missing => ("no-ipl", format!("The first loader, {name}, is not there.")),
+        ipl::Verdict::Length(length) => (
+            "ipl-damaged",
+            format!("The first loader, {name}, is damaged: its length says {length} bytes."),
+        ),
+        ipl::Verdict::Sum { stored, computed } => (
+            "ipl-damaged",
+            format!(
+                "The first loader, {name}, is damaged: the sum of its words is {computed:08x}, \
+                 and should be {stored:08x}."
+            ),
+        ),
+    };
+    Some(Finding::blocker(code, reason).at(at).hint(NEVER))
 }

@@ -51,6 +51,21 @@ fn factory(bytes: &[u8]) -> Judged {
                     .hint("Look for an older backup or dump of this very camera."),
             ],
         ),
+        Health::Damaged { .. } if judgement.is_crc_only() => (
+            "FLSH, identity, checksum wrong",
+            true,
+            vec![
+                Finding::blocker(
+                    "identity-crc",
+                    "The identity's checksum is wrong, and all its values are there.",
+                )
+                .at(8)
+                .hint(
+                    "The stock system does not check it, so the camera may run as before. One \
+                     of the values may have a wrong byte: look for an older backup, too.",
+                ),
+            ],
+        ),
         Health::Damaged { reasons } => {
             let kind = if judgement.identity.is_some() {
                 "FLSH, identity, damaged"

@@ -1,19 +1,39 @@
 //! DATA: a JFFS2 (docs/formats.md, JFFS2).
 
-use super::{Facts, Judged, keep};
+use super::{Depth, Facts, Judged, keep};
 use crate::chip::WINDOW;
-use crate::formats::jffs2::{Verdict, WindowStats, walk};
+use crate::formats::jffs2::{Verdict, WindowStats, unpack, walk, walk_with};
+use crate::formats::version::Scan;
 use crate::image::finding::Finding;
 
 /// Nodes never cross a window's border, so windows are walked one by one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Data {
+    /// The versions in its files, which are packed; `None` where they are not looked for.
+    versions: Option<Scan>,
     stats: WindowStats,
     /// A window that has come in part.
     part: Vec<u8>,
 }
 
 impl Data {
+    pub(super) fn new(depth: Depth) -> Data {
+        Data { versions: (depth == Depth::Deep).then(Scan::new), ..Data::default() }
+    }
+
+    fn take(&mut self, window: &[u8]) {
+        let stats = match &mut self.versions {
+            None => walk(window),
+            Some(versions) => walk_with(window, &mut |inode| {
+                if let Some(bytes) = unpack(inode) {
+                    versions.feed(&bytes);
+                    versions.feed(b"\n"); // the next node is another text
+                }
+            }),
+        };
+        self.stats.merge(&stats);
+    }
+
     pub(super) fn feed(&mut self, mut bytes: &[u8]) {
         const SIZE: usize = WINDOW as usize;
         while !bytes.is_empty() {
@@ -21,20 +41,21 @@ impl Data {
             let (now, later) = bytes.split_at(taken);
             bytes = later;
             if now.len() == SIZE {
-                self.stats.merge(&walk(now));
+                self.take(now);
                 continue;
             }
             keep::head(&mut self.part, now, SIZE);
             if self.part.len() == SIZE {
-                self.stats.merge(&walk(&self.part));
-                self.part.clear();
+                let part = std::mem::take(&mut self.part);
+                self.take(&part);
             }
         }
     }
 
     pub(super) fn finish(mut self) -> Judged {
         if !self.part.is_empty() {
-            self.stats.merge(&walk(&self.part));
+            let part = std::mem::take(&mut self.part);
+            self.take(&part);
         }
         let stats = self.stats;
         let at = stats.first_bad_window.map_or(0, |w| w * u64::from(WINDOW));
@@ -87,7 +108,11 @@ impl Data {
             damaged,
             empty: stats.verdict() == Verdict::Empty,
             findings,
-            facts: Facts { jffs2: Some(stats), ..Facts::default() },
+            facts: Facts {
+                jffs2: Some(stats),
+                version: self.versions.and_then(|versions| versions.found()),
+                ..Facts::default()
+            },
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::chip::Role;
 use crate::formats::is_filled;
 use crate::formats::jffs2::WindowStats;
 use crate::formats::uimage::Family;
+use crate::formats::version::Version;
 use crate::identity::Judgement;
 
 /// How a partition's content is.
@@ -58,6 +59,10 @@ pub struct Facts {
     /// The counts of DATA's JFFS2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jffs2: Option<WindowStats>,
+    /// The firmware's version: the highest in DATA's files, which are packed, or
+    /// that of a known kernel.
+    #[serde(serialize_with = "as_text", skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
     /// What FACTORY's bytes amount to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<Judgement>,
@@ -77,6 +82,12 @@ pub struct UimageFacts {
     pub linux: Option<String>,
     /// Bytes of the image, its header included.
     pub bytes: u64,
+    /// Where the boot loader copies it to, an address in memory.
+    pub load: u32,
+    /// Where it starts, an address in memory.
+    pub entry: u32,
+    /// The number of its compression: 0 for none, 3 as the vendor's kernels have it.
+    pub compression: u8,
 }
 
 /// What is known of a squashfs whose superblock can be believed.
@@ -86,6 +97,36 @@ pub struct SquashfsFacts {
     pub bytes_used: u64,
     /// When it was made, in seconds since 1970.
     pub mkfs_time: u32,
+    /// The name of its compression: `xz`.
+    pub compression: &'static str,
+    /// Blocks whose checksum was found right; `None` where they were not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocks_verified: Option<u32>,
+    /// Bytes in blocks that have no checksum, because they are stored as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_without_checksum: Option<u64>,
+    /// Whether `/linuxrc` is in it, which the kernel starts; `None` where that
+    /// was not looked at or cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub linuxrc: Option<bool>,
+}
+
+#[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn as_text<S: serde::Serializer>(version: &Option<Version>, to: S) -> Result<S::Ok, S::Error> {
+    match version {
+        Some(version) => to.collect_str(version),
+        None => to.serialize_none(),
+    }
+}
+
+/// How far a check goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// What takes long is left out: the blocks of ROOTFS are not unpacked, so
+    /// their checksums are not verified.
+    Quick,
+    /// All that can be verified is.
+    Deep,
 }
 
 /// A check of a partition as it streams by. However the stream is cut into
@@ -135,13 +176,19 @@ impl Health {
 }
 
 impl ContentCheck {
-    /// A check of a partition of this role and of `size` bytes.
+    /// A check of a partition of this role and of `size` bytes, of all that can
+    /// be verified.
     pub fn new(role: Role, size: u32) -> ContentCheck {
+        ContentCheck::with_depth(role, size, Depth::Deep)
+    }
+
+    /// The same, as deep as wanted.
+    pub fn with_depth(role: Role, size: u32, depth: Depth) -> ContentCheck {
         let part = match role {
             Role::Boot => Part::Boot(Box::default()),
             Role::Kernel => Part::Kernel(Box::default()),
-            Role::Rootfs => Part::Rootfs(Box::new(rootfs::Rootfs::new(size.into()))),
-            Role::Data => Part::Data(jffs2::Data::default()),
+            Role::Rootfs => Part::Rootfs(Box::new(rootfs::Rootfs::new(size.into(), depth))),
+            Role::Data => Part::Data(jffs2::Data::new(depth)),
             Role::Config => Part::Flsh(flsh::Flsh::config()),
             Role::Factory => Part::Flsh(flsh::Flsh::factory()),
             Role::Other => Part::Other,

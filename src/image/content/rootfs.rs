@@ -1,9 +1,9 @@
-//! ROOTFS: a squashfs without holes (docs/formats.md, squashfs).
+//! ROOTFS: a squashfs without holes, every block of it whole (docs/formats.md, squashfs).
 
-use super::{Facts, Judged, SquashfsFacts, keep};
+use super::{Depth, Facts, Judged, SquashfsFacts, keep};
 use crate::chip::WINDOW;
 use crate::formats::is_filled;
-use crate::formats::squashfs::{self, SUPERBLOCK, Superblock};
+use crate::formats::squashfs::{self, Blocks, SUPERBLOCK, Superblock};
 use crate::image::finding::Finding;
 
 /// The least part of a last window in which a hole is believed, in bytes: a
@@ -18,6 +18,9 @@ pub(super) struct Rootfs {
     head: Vec<u8>,
     /// The superblock, as soon as its bytes have come.
     superblock: Option<Result<Superblock, squashfs::SquashfsError>>,
+    /// Whether blocks are to be verified, and the check once it has begun.
+    depth: Depth,
+    blocks: Option<Box<Blocks>>,
     window: Window,
     holes: Vec<(u64, u8)>,
     hole_count: u64,
@@ -35,9 +38,11 @@ struct Window {
 }
 
 impl Rootfs {
-    pub(super) fn new(size: u64) -> Self {
+    pub(super) fn new(size: u64, depth: Depth) -> Self {
         Rootfs {
             size,
+            depth,
+            blocks: None,
             head: Vec::new(),
             superblock: None,
             window: Window::default(),
@@ -47,9 +52,20 @@ impl Rootfs {
     }
 
     pub(super) fn feed(&mut self, mut at: u64, mut bytes: &[u8]) {
+        let behind_head = bytes.len().min(SUPERBLOCK - self.head.len());
         keep::head(&mut self.head, bytes, SUPERBLOCK);
         if self.superblock.is_none() && self.head.len() == SUPERBLOCK {
-            self.superblock = Some(squashfs::parse(&self.head));
+            let superblock = squashfs::parse(&self.head);
+            if let Ok(superblock) = superblock
+                && self.depth == Depth::Deep
+                && superblock.compression == squashfs::XZ
+            {
+                self.blocks = Some(Box::new(Blocks::new(superblock)));
+            }
+            self.superblock = Some(superblock);
+        }
+        if let Some(blocks) = &mut self.blocks {
+            blocks.feed(&bytes[behind_head..]);
         }
         while !bytes.is_empty() {
             let left = u64::from(WINDOW) - (at - self.window.start);
@@ -113,6 +129,7 @@ impl Rootfs {
                 .hint("The file is cut off, or it is for a model with another map."),
             );
         }
+        let checked = self.blocks.filter(|_| findings.is_empty()).map(|blocks| blocks.finish());
         for (at, value) in self.holes {
             findings.push(
                 Finding::blocker(
@@ -132,17 +149,58 @@ impl Rootfs {
                 format!("{} windows of 64 KiB are lost in all.", self.hole_count),
             ));
         }
+        if let Some(checked) = &checked {
+            findings.extend(damaged_blocks(checked));
+        }
+        let damaged = !findings.is_empty();
+        if checked.as_ref().is_some_and(|c| c.too_large) {
+            findings.push(Finding::warning(
+                "squashfs-unverified",
+                "Its tables are larger than this program follows: not all blocks were verified.",
+            ));
+        }
         Judged {
             kind: format!("squashfs, {}", superblock.compression_name()),
-            damaged: !findings.is_empty(),
+            damaged,
             findings,
             facts: Facts {
-                squashfs: Some(SquashfsFacts { bytes_used: used, mkfs_time: superblock.mkfs_time }),
+                squashfs: Some(SquashfsFacts {
+                    bytes_used: used,
+                    mkfs_time: superblock.mkfs_time,
+                    compression: superblock.compression_name(),
+                    blocks_verified: checked.as_ref().map(|c| c.blocks),
+                    bytes_without_checksum: checked.as_ref().map(|c| c.bare),
+                    linuxrc: checked.as_ref().and_then(|c| c.linuxrc),
+                }),
                 ..Facts::default()
             },
             ..Judged::default()
         }
     }
+}
+
+/// The blocks whose checksum is wrong.
+fn damaged_blocks(checked: &squashfs::Checked) -> Vec<Finding> {
+    let hint = "Read it from the chip again, or take another copy.";
+    let mut findings: Vec<Finding> = checked
+        .damage
+        .iter()
+        .map(|damage| {
+            let what = match damage.length {
+                Some(length) => format!("The block of {length} bytes at {:#x}", damage.at),
+                None => format!("The block of a table at {:#x}", damage.at),
+            };
+            let reason = format!("{what} is damaged: its checksum is wrong.");
+            Finding::blocker("squashfs-block", reason).at(damage.at).hint(hint)
+        })
+        .collect();
+    if checked.damaged as usize > findings.len() {
+        findings.push(Finding::blocker(
+            "squashfs-block",
+            format!("{} blocks are damaged in all.", checked.damaged),
+        ));
+    }
+    findings
 }
 
 impl Window {

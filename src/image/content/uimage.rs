@@ -2,6 +2,7 @@
 
 use super::{Facts, Judged, UimageFacts};
 use crate::formats::uimage::{Check, Data, Family, HEADER, Header, OS_UBOOT, UimageError};
+use crate::formats::version;
 use crate::image::finding::Finding;
 
 impl UimageFacts {
@@ -11,6 +12,9 @@ impl UimageFacts {
             family: header.family(),
             linux: header.linux(),
             bytes: HEADER as u64 + u64::from(header.size),
+            load: header.load,
+            entry: header.entry,
+            compression: header.compression,
         }
     }
 
@@ -98,11 +102,12 @@ impl Kernel {
         } else if header.os == OS_UBOOT {
             kind.push_str(", U-Boot");
         }
+        let version = version::of_kernel(&header.name);
         Judged {
             kind,
             damaged,
             findings,
-            facts: Facts { uimage: Some(facts), ..Facts::default() },
+            facts: Facts { uimage: Some(facts), version, ..Facts::default() },
             ..Judged::default()
         }
     }

@@ -15,14 +15,22 @@ use crate::image::genuine;
 
 /// Draws the conclusions.
 pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
-    let Sniffed { mut kind, mut what, map_source, pieces, mut findings } = sniffed;
+    let Sniffed { mut kind, mut what, map_source, pieces, mut findings, .. } = sniffed;
     if passed.erased {
         kind = Kind::Erased;
         "Nothing but 0xFF: erased flash, or a chip that did not answer".clone_into(&mut what);
-        findings = vec![Finding::blocker("erased", "There is nothing in this file.").at(0).hint(
-            "Read the chip again: a bad contact reads as 0xFF. If it is erased indeed, look \
-                 for an older dump.",
-        )];
+        findings = vec![
+            Finding::blocker(
+                "erased",
+                "There is nothing but 0xFF in this file. That says nothing about the chip: a bad \
+                 contact reads as 0xFF, too.",
+            )
+            .at(0)
+            .hint(
+                "Check the clip and the chip's power, and read it again. If it is erased indeed, \
+                 look for an older dump.",
+            ),
+        ];
     } else if passed.zeros && kind == Kind::Unknown {
         "Nothing but zeros".clone_into(&mut what);
     }
@@ -73,10 +81,12 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
     }
     let identity = identity_report(kind, expected, judgement, elsewhere);
     let known = genuine::known(&passed.digest);
-    let firmware = known.map(|k| k.version).or(passed.version);
+    let in_data = partitions.iter().filter_map(|p| p.facts.version).max();
+    let firmware = known.map(|k| k.version).or(passed.version.max(in_data));
     let mut report = Report {
         kind,
         what,
+        mangled: Vec::new(),
         identity,
         size,
         sha256: passed.sha256,
@@ -103,7 +113,14 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
 
 /// Whether a file of this kind comes from a whole chip.
 pub(super) fn is_dump(kind: Kind) -> bool {
-    matches!(kind, Kind::FullDump | Kind::TruncatedDump | Kind::OversizedDump | Kind::ShiftedDump)
+    matches!(
+        kind,
+        Kind::FullDump
+            | Kind::TruncatedDump
+            | Kind::OversizedDump
+            | Kind::ShiftedDump
+            | Kind::JumbledDump
+    )
 }
 
 fn identity_report(
@@ -125,6 +142,13 @@ fn identity_report(
             "Yes, but not where it belongs: a whole identity lies at {:#x} of this file.",
             e.offset
         ),
+        (identity::Health::Damaged { .. }, _)
+            if judgement.as_ref().is_some_and(identity::Judgement::is_crc_only) =>
+        {
+            "In part. All values of the identity are there, and its checksum is wrong: one of \
+             them may have a wrong byte. The camera's own system does not check that."
+                .to_owned()
+        }
         (identity::Health::Damaged { reasons }, _)
             if judgement.as_ref().is_some_and(|j| j.identity.is_some()) =>
         {
@@ -135,6 +159,10 @@ fn identity_report(
                 "In part. A damaged identity ({}) lies at {:#x} of this file.",
                 e.health, e.offset
             )
+        }
+        (identity::Health::Blank, _) if erased => {
+            "It cannot be told: the whole file is 0xFF, as a chip reads that does not answer."
+                .to_owned()
         }
         (identity::Health::Blank, _) => "No. FACTORY is erased: the identity is gone.".to_owned(),
         (identity::Health::Damaged { .. }, _) => {
@@ -190,11 +218,15 @@ fn model(report: &Report) -> Option<Model> {
     match family(report, Role::Boot).or(family(report, Role::Kernel)) {
         Some(Family::I3) => guess("ipc009", "a guess by the family I3; ipc016 looks the same"),
         Some(Family::I6) => guess("ipc019", "a guess by the family I6; its siblings look the same"),
-        _ => match report.by_role(Role::Kernel).filter(|_| report.map_source.is_some())?.size {
-            0x21_0000 => guess("ipc009", "a guess by the map; ipc016 has the same"),
-            0x20_0000 => guess("ipc019", "a guess by the map; its siblings have the same"),
-            _ => None,
-        },
+        // A map that is a guess itself tells nothing.
+        _ if report.map_source.as_deref() == Some("its own MXP table") => {
+            match report.by_role(Role::Kernel)?.size {
+                0x21_0000 => guess("ipc009", "a guess by the map; ipc016 has the same"),
+                0x20_0000 => guess("ipc019", "a guess by the map; its siblings have the same"),
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
 

@@ -1,6 +1,9 @@
 //! Files that are not from a flash chip, told by how they begin: what owners
 //! hand in by mistake, and what to do instead.
 
+/// A text that is nothing else.
+pub(super) const TEXT: &str = "a text";
+
 /// What it is, and what to do.
 pub(super) struct Foreign {
     pub(super) what: &'static str,
@@ -9,18 +12,29 @@ pub(super) struct Foreign {
 
 const UNPACK: &str = "Unpack it first, and inspect what was in it.";
 
-const MAGICS: [(&[u8], &str, &str); 11] = [
+const LOOK: &str = "It is not firmware: look for the image itself.";
+const RAW: &str = "The download went wrong: on GitHub, choose \"Download raw file\".";
+
+const MAGICS: [(&[u8], &str, &str); 15] = [
     (b"PK\x03\x04", "a zip archive", UNPACK),
+    (b"PK\x05\x06", "an empty zip archive", "Nothing is in it: make or download it again."),
+    (b"PK\x07\x08", "a part of a zip archive", "Get all parts of the archive, and unpack it."),
+    (
+        b"\x00\x05\x16\x07",
+        "a file that macOS made next to the real one (its name begins with ._)",
+        "Take the file of the same name without ._ before it.",
+    ),
+    (b"\x04\x22\x4D\x18", "an lz4 archive", UNPACK),
+    (b"\x5D\x00\x00", "an lzma archive", UNPACK),
     (b"\x1F\x8B", "a gzip archive", UNPACK),
     (b"\xFD7zXZ\0", "an xz archive", UNPACK),
     (b"7z\xBC\xAF\x27\x1C", "a 7z archive", UNPACK),
     (b"Rar!\x1A\x07", "a rar archive", UNPACK),
     (b"BZh", "a bzip2 archive", UNPACK),
     (b"\x28\xB5\x2F\xFD", "a zstd archive", UNPACK),
-    (b"\x7FELF", "a program for Linux", "It is not firmware: look for the image itself."),
-    (b"MZ", "a program for Windows", "It is not firmware: look for the image itself."),
-    (b"%PDF", "a PDF", "It is not firmware: look for the image itself."),
-    (b":10", "an Intel hex file", "Let the programmer save the chip as a raw binary."),
+    (b"\x7FELF", "a program for Linux", LOOK),
+    (b"MZ", "a program for Windows", LOOK),
+    (b"%PDF", "a PDF", LOOK),
 ];
 
 /// What a file is that begins like this; `None` where it may be firmware.
@@ -31,7 +45,8 @@ pub(super) fn foreign(head: &[u8]) -> Option<Foreign> {
     if head.get(257..262) == Some(b"ustar") {
         return Some(Foreign { what: "a tar archive", hint: UNPACK });
     }
-    let is_text = |b: u8| matches!(b, b'\t' | b'\n' | b'\r' | 0x20..=0x7E | 0x80..=0xF4);
+    let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
+    let is_text = |b: u8| matches!(b, b'\t' | b'\n' | b'\r' | 0x1B | 0x20..=0x7E | 0x80..=0xF4);
     if head.is_empty()
         || !head.iter().all(|&b| is_text(b))
         || std::str::from_utf8(cut(head)).is_err()
@@ -39,19 +54,18 @@ pub(super) fn foreign(head: &[u8]) -> Option<Foreign> {
         return None;
     }
     let start = head.trim_ascii_start().to_ascii_lowercase();
-    if start.starts_with(b"<!doctype") || start.starts_with(b"<html") {
-        return Some(Foreign {
-            what: "a web page",
-            hint: "The download went wrong: on GitHub, choose \"Download raw file\".",
-        });
-    }
-    if start.starts_with(b"version https://git-lfs") {
-        return Some(Foreign {
-            what: "a pointer to a file in Git LFS",
-            hint: "The download went wrong: on GitHub, choose \"Download raw file\".",
-        });
-    }
-    Some(Foreign { what: "a text", hint: "It is not firmware: look for the image itself." })
+    let starts = |words: &[&[u8]]| words.iter().any(|word| start.starts_with(word));
+    Some(if starts(&[b"<!doctype html", b"<html", b"<head", b"<body"]) {
+        Foreign { what: "a web page", hint: RAW }
+    } else if starts(&[b"version https://git-lfs"]) {
+        Foreign { what: "a pointer to a file in Git LFS", hint: RAW }
+    } else if starts(&[b"<?xml", b"<error", b"<!doctype"]) {
+        Foreign { what: "an XML text, as servers send it for an error", hint: RAW }
+    } else if starts(&[b"{", b"["]) {
+        Foreign { what: "a JSON text, as servers send it for an error", hint: RAW }
+    } else {
+        Foreign { what: TEXT, hint: LOOK }
+    })
 }
 
 /// Without a last character that the end of `head` may have cut.
@@ -71,6 +85,13 @@ mod tests {
         let what = |head: &[u8]| foreign(head).map(|f| f.what);
         assert_eq!(what(b"PK\x03\x04rest"), Some("a zip archive"));
         assert_eq!(what(b"\n<!DOCTYPE html><html>"), Some("a web page"));
+        assert_eq!(what(b"\xEF\xBB\xBF<html>"), Some("a web page"));
+        assert_eq!(what(b"PK\x05\x06\0\0"), Some("an empty zip archive"));
+        assert!(what(b"\x00\x05\x16\x07\0\x02").is_some_and(|w| w.contains("macOS")));
+        assert!(what(b"<?xml version=\"1.0\"?><Error>").is_some_and(|w| w.contains("XML")));
+        assert!(what(b"{\"message\": \"Not Found\"}").is_some_and(|w| w.contains("JSON")));
+        assert_eq!(what(b"\x5D\0\0\x80\0\xFF"), Some("an lzma archive"));
+        assert_eq!(what(b"\x04\x22\x4D\x18\x60"), Some("an lz4 archive"));
         assert_eq!(what("Gr\u{fc}\u{df}e".as_bytes()), Some("a text"));
         assert_eq!(what(&"Gr\u{fc}".as_bytes()[..3]), Some("a text"));
         assert_eq!(what(b"hsqs\x01\0\0\0"), None);

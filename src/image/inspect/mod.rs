@@ -1,12 +1,17 @@
 //! What a file is, what is in it, and all that is wrong with it. This file
 //! holds the report and the way to it: `sniff` says what the file is and
-//! where its partitions lie, `pass` reads it once, `elsewhere` finds
-//! identities in it, `conclude` draws the conclusions. How a report looks on a terminal is in the text module.
+//! where its partitions lie (`moved` where they are not in place, `other` knows other systems, `foreign` what is
+//! no firmware), `pass` reads it once, `elsewhere` finds identities in it,
+//! `conclude` draws the conclusions, `mangled` those about a file whose bytes
+//! were mangled. How a report looks on a terminal is in the text module.
 
 mod conclude;
 mod elsewhere;
 mod foreign;
+mod mangled;
+mod moved;
 mod next;
+mod other;
 mod pass;
 pub(in crate::image) mod sniff;
 
@@ -16,7 +21,9 @@ use serde::Serialize;
 
 use super::content::{Facts, Health};
 use super::finding::Finding;
-use super::source::Source;
+use super::parts::{self, Member};
+use super::source::{Source, peek};
+use super::transform::{self, Note};
 use crate::chip::Role;
 use crate::error::Explain;
 use crate::identity::{self, Identity, Masked};
@@ -39,6 +46,8 @@ pub enum Kind {
     OversizedDump,
     /// A chip whose parts do not lie where they belong.
     ShiftedDump,
+    /// The parts of a chip, one after the other, in another order than on the chip.
+    JumbledDump,
     /// One partition.
     Partition,
     /// A bare uImage.
@@ -49,6 +58,12 @@ pub enum Kind {
     Jffs2,
     /// A bare FLSH.
     Flsh,
+    /// A whole chip of another camera, or with another system on it.
+    OtherDump,
+    /// Something of a camera whose bytes were mangled: swapped, turned, written as text.
+    Mangled,
+    /// Partition files that together are one camera: a tar or a folder.
+    Parts,
     /// Nothing but 0xFF.
     Erased,
     /// Something that is not from a flash chip: an archive, a program, a text.
@@ -138,6 +153,10 @@ pub struct Report {
     pub kind: Kind,
     /// The same in words.
     pub what: String,
+    /// What happened to its bytes, the last first; places are counted in the
+    /// bytes before that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mangled: Vec<Note>,
     /// Whether the identity is in it: the first thing an owner asks.
     pub identity: IdentityReport,
     /// Bytes of the file.
@@ -171,11 +190,15 @@ impl Report {
             | Kind::TruncatedDump
             | Kind::OversizedTfImage
             | Kind::ShiftedDump
+            | Kind::JumbledDump
+            | Kind::Mangled
             | Kind::Erased => true,
+            Kind::OtherDump => self.findings.iter().any(|f| f.code == "uboot-alone"),
             Kind::Unknown => self.findings.iter().any(|f| f.code == "nothing-alive"),
             _ => false,
         };
-        by_kind || self.partitions.iter().any(PartitionReport::is_lost)
+        let is_ambiguous = self.findings.iter().any(|f| f.code == "two-maps");
+        by_kind || is_ambiguous || self.partitions.iter().any(PartitionReport::is_lost)
     }
 
     /// The partition of this role, if the file has it.
@@ -219,10 +242,49 @@ impl Explain for InspectError {
     }
 }
 
-/// Inspects a file: reads it once from end to end, in windows of 64 KiB.
+/// Inspects a file: reads it from end to end, in windows of 64 KiB; more than
+/// once where its bytes may have been mangled.
 pub fn inspect(source: &dyn Source) -> Result<Report, InspectError> {
+    inspect_within(source, 0)
+}
+
+/// The most things that can have happened to a file one after the other.
+const DEPTH: usize = 3;
+
+fn inspect_within(source: &dyn Source, depth: usize) -> Result<Report, InspectError> {
     let unread = |source| InspectError::Read { offset: 0, source };
-    let sniffed = sniff::sniff(source).map_err(unread)?;
+    let mut sniffed = sniff::sniff(source).map_err(unread)?;
+    if depth < DEPTH && peek(source, 257, 5).map_err(unread)? == b"ustar" {
+        let members = parts::tar_members(source).map_err(unread)?;
+        if let Some(report) = inspect_parts(&members, source)? {
+            return Ok(report);
+        }
+    }
+    if depth < DEPTH && sniffed.may_be_mangled {
+        if let Some(transform) = transform::detect(source).map_err(unread)? {
+            let undone = transform::undo(source, &transform).map_err(unread)?;
+            let inner = inspect_within(undone.as_ref(), depth + 1)?;
+            let outer = pass::pass(source, &[])?;
+            return Ok(mangled::report(inner, &transform, source.len(), outer.sha256));
+        }
+        sniffed.findings.extend(mangled::beyond_repair(source).map_err(unread)?);
+    }
     let passed = pass::pass(source, &sniffed.pieces)?;
     Ok(conclude::conclude(source.len(), sniffed, passed))
+}
+
+/// Inspects partition files as the one camera that they are; `None` where they
+/// are none. `file` is what they are in, for its hash.
+///
+/// # Errors
+/// [`InspectError`] where one cannot be read.
+pub fn inspect_parts(
+    members: &[Member<'_>],
+    file: &dyn Source,
+) -> Result<Option<Report>, InspectError> {
+    let unread = |source| InspectError::Read { offset: 0, source };
+    let Some(chip) = parts::compose(members).map_err(unread)? else { return Ok(None) };
+    let inner = inspect_within(&chip, DEPTH)?;
+    let outer = pass::pass(file, &[])?;
+    Ok(Some(mangled::parts(inner, &chip.placed, file.len(), outer.sha256)))
 }

@@ -1,30 +1,37 @@
-//! What the owner should do next, in order and in words.
+//! What the owner should do next, in order and in words. A command that is
+//! named must take the very file: a test runs each one on it.
 
 use super::conclude::is_dump;
 use super::{Kind, Report};
 use crate::chip::Role;
+use crate::image::content::Health;
+
+const RECOVER: &str = "`mi360d recover FILE --out chip.bin`";
 
 /// The steps for what a report says.
 pub(super) fn next(report: &Report) -> Vec<String> {
     let mut steps = match report.kind {
         kind if is_dump(kind) => dump(report),
+        Kind::Parts => together(report),
+        Kind::Mangled => mangled(report),
         Kind::TfImage => image(report, "tf image"),
         Kind::TruncatedTfImage | Kind::OversizedTfImage => {
             vec!["Copy or download the image again, and inspect it once more.".to_owned()]
         }
-        Kind::Partition if report.by_role(Role::Factory).is_some() => factory(report),
+        Kind::Partition | Kind::Flsh if report.by_role(Role::Factory).is_some() => factory(report),
         Kind::Partition | Kind::Uimage | Kind::Squashfs | Kind::Jffs2 | Kind::Flsh => {
             image(report, "file")
         }
         _ => report.findings.iter().map(|f| f.hint.clone()).filter(|h| !h.is_empty()).collect(),
     };
-    if report.identity.identity.is_some() || !report.identity.elsewhere.is_empty() {
-        steps.push(
-            "Never post this file: it holds the cloud key, and may hold your WiFi password. \
-             `mi360d redact` makes a copy that is safe to post."
-                .to_owned(),
-        );
+    let is_single = matches!(report.kind, Kind::Partition | Kind::Unknown);
+    if is_single && !report.identity.elsewhere.is_empty() {
+        steps.push(format!("{RECOVER} cuts the identity out and puts it where it belongs."));
     }
+    if holds_identity(report) && !is_dump(report.kind) && keeps_nothing(&steps) {
+        steps.insert(0, "Keep this file in two places: the identity in it is unique.".to_owned());
+    }
+    steps.extend(never_post(report));
     if steps.is_empty() {
         steps.push("This program can do nothing with it. Ask for the right file.".to_owned());
     }
@@ -32,23 +39,84 @@ pub(super) fn next(report: &Report) -> Vec<String> {
     steps
 }
 
+fn keeps_nothing(steps: &[String]) -> bool {
+    !steps.iter().any(|step| step.contains("Keep"))
+}
+
+fn holds_identity(report: &Report) -> bool {
+    report.identity.identity.is_some() || !report.identity.elsewhere.is_empty()
+}
+
+/// What must not be posted, and why.
+fn never_post(report: &Report) -> Option<String> {
+    let is_vendors =
+        matches!(report.kind, Kind::TfImage | Kind::TruncatedTfImage | Kind::OversizedTfImage);
+    let settings = report.by_role(Role::Data).is_some_and(|p| p.health != Health::Blank);
+    let config = report.by_role(Role::Config).is_some_and(|p| p.kind.contains("setting"));
+    let what = if holds_identity(report) {
+        "it holds the cloud key, and may hold your WiFi password"
+    } else if (settings || config) && !is_vendors {
+        "it may hold your WiFi password and the camera's token"
+    } else {
+        return None;
+    };
+    let redact = if report.kind == Kind::FullDump {
+        " `mi360d redact FILE --out safe.bin` makes a copy that is safe to post."
+    } else {
+        ""
+    };
+    Some(format!("Never post this file: {what}.{redact}"))
+}
+
 fn lost(report: &Report, role: Role) -> bool {
     report.by_role(role).is_none_or(super::PartitionReport::is_lost)
 }
 
+/// What `recover` can put together is worth it.
+fn has_parts(report: &Report) -> bool {
+    holds_identity(report) || report.partitions.iter().any(|p| p.health != Health::Blank)
+}
+
+fn mangled(report: &Report) -> Vec<String> {
+    let mut steps = Vec::new();
+    if has_parts(report) {
+        steps
+            .push(format!("{RECOVER} makes an image of the chip of it, and says what is missing."));
+    }
+    steps.push("Read or copy it again in another way, if you can, and compare.".to_owned());
+    steps
+}
+
+fn together(report: &Report) -> Vec<String> {
+    let mut steps = vec![format!(
+        "{RECOVER} makes one image of the chip out of these files, and says what is missing."
+    )];
+    if !report.identity.health.is_healthy() && report.identity.elsewhere.is_empty() {
+        steps.push(LOOK.to_owned());
+    }
+    steps
+}
+
+const LOOK: &str = "Write nothing to this chip yet. Look for an older dump of this very camera, \
+                    and on its card for the folders mi360d/identity and mi360d/backups. Never \
+                    write another camera's FACTORY: it would take over that camera's cloud account.";
+
 fn dump(report: &Report) -> Vec<String> {
     let mut steps = Vec::new();
     if report.kind != Kind::FullDump {
+        if has_parts(report) {
+            steps.push(format!("{RECOVER} puts what is in it where it belongs."));
+        }
         steps.push(
             "Read the chip again, all of it, and twice: both files must be the same.".to_owned(),
         );
     }
-    if let Some(e) = report.identity.elsewhere.iter().find(|e| e.health.is_healthy())
-        && !report.identity.health.is_healthy()
-    {
+    let elsewhere = report.identity.elsewhere.iter().find(|e| e.health.is_healthy());
+    if let Some(e) = elsewhere.filter(|_| !report.identity.health.is_healthy()) {
         steps.push(format!(
             "Cut the identity out and keep it as FACTORY.bin: `tail -c +{} FILE | head -c 65536 > \
-             FACTORY.bin`.",
+             FACTORY.bin`. `mi360d recover FILE --factory FACTORY.bin --out chip.bin` puts it back \
+             into its place.",
             e.offset + 1
         ));
     } else if report.identity.health.is_healthy() {
@@ -59,14 +127,11 @@ fn dump(report: &Report) -> Vec<String> {
                 "Keep this file in two places: what is left of the identity is in it.".into(),
             );
         }
-        steps.push(
-            "Write nothing to this chip yet. Look for an older dump of this very camera, and on \
-             its card for the folders mi360d/identity and mi360d/backups. Never write another \
-             camera's FACTORY: it would take over that camera's cloud account."
-                .to_owned(),
-        );
+        steps.push(LOOK.to_owned());
     }
-    let model = report.model.as_ref().map_or("the same model", |m| m.id.as_str());
+    // A guess is no ground for a donor.
+    let certain = report.model.as_ref().filter(|m| m.certain).map(|m| m.id.as_str());
+    let model = certain.unwrap_or("the very model that is printed on the camera");
     if lost(report, Role::Boot) {
         steps.push(format!(
             "BOOT is lost here: take it from an older dump of this camera, or ask an owner of \
@@ -79,33 +144,49 @@ fn dump(report: &Report) -> Vec<String> {
         .map(Role::name)
         .collect();
     let mixed = report.findings.iter().any(|f| f.code == "wrong-processor");
+    let assembles = report.kind == Kind::FullDump
+        && !lost(report, Role::Boot)
+        && report.map_source.as_deref() == Some("its own MXP table");
     if !donor.is_empty() || mixed {
         let what = if mixed { "KERNEL, ROOTFS and DATA".to_owned() } else { donor.join(" and ") };
-        steps.push(format!(
-            "{what} must come from a donor: a tf image or a dump of {model}. Make the image for \
-             the programmer with `mi360d assemble --own FILE --donor DONOR --out chip.bin`."
-        ));
+        steps.push(format!("{what} must come from a donor: a tf image or a dump of {model}."));
+        if assembles {
+            let dead = if report.identity.health.is_healthy() { "" } else { " --damaged-factory" };
+            steps.push(format!(
+                "Make the image for the programmer with `mi360d assemble --own FILE --donor DONOR \
+                 --out chip.bin{dead}`."
+            ));
+        }
         steps.push(
             "With the programmer: unprotect, erase, write, verify, and protect again. Without the \
              last step a camera may die at its second start."
                 .to_owned(),
         );
     } else if !report.has_damage() {
-        steps.push("All parts are whole: it can be written back to this camera as it is.".into());
+        steps.push(
+            "All parts are whole, as far as checksums reach. Read the chip twice and compare: \
+             then it can be written back to this camera as it is."
+                .into(),
+        );
     }
     steps
 }
 
 fn image(report: &Report, name: &str) -> Vec<String> {
     if report.has_damage() {
-        return vec![format!("Do not flash this {name}: copy or download it again.")];
+        // It may be the only copy: what else there is, is for its owner to know.
+        return vec![format!(
+            "Do not flash this {name}. Keep it, and look for another copy or read it again."
+        )];
     }
     let mut steps = Vec::new();
-    if let Some(model) = &report.model {
+    if let Some(model) = report.model.as_ref().filter(|m| m.certain) {
         steps.push(format!(
             "Make sure that your camera is of this model: {} ({}).",
             model.id, model.how
         ));
+    } else {
+        steps.push("Make sure that it is for the very model of your camera.".to_owned());
     }
     steps.push(
         "`mi360d plan FILE`, on the camera or on its page, says what flashing it would change."
@@ -115,13 +196,23 @@ fn image(report: &Report, name: &str) -> Vec<String> {
 }
 
 fn factory(report: &Report) -> Vec<String> {
+    let mut steps = Vec::new();
     if report.identity.health.is_healthy() {
-        vec!["Keep this file in two places: it cannot be made again.".to_owned()]
+        steps.push("Keep this file in two places: it cannot be made again.".to_owned());
     } else {
-        vec![
+        steps.push(
             "Keep this file all the same, and look for an older dump of this very camera: on its \
              card in the folders mi360d/identity and mi360d/backups."
                 .to_owned(),
-        ]
+        );
     }
+    if report.identity.identity.is_some() {
+        steps.push(
+            "`mi360d recover DUMP --factory FILE --out chip.bin` puts it into an image of this \
+             camera's chip; `mi360d assemble --own DUMP --donor DONOR --factory FILE --out \
+             chip.bin` does so with a donor's firmware."
+                .to_owned(),
+        );
+    }
+    steps
 }

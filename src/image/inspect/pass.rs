@@ -5,7 +5,7 @@ use crate::formats::sha256::Sha256;
 use super::elsewhere::Found;
 use super::sniff::Piece;
 use super::{InspectError, Source};
-use crate::chip::WINDOW;
+use crate::chip::{Role, WINDOW};
 use crate::formats::{flsh, is_filled, version};
 use crate::image::content::{Content, ContentCheck, Facts, Health};
 use crate::image::finding::Finding;
@@ -108,7 +108,34 @@ impl Check<'_> {
             return (content, None);
         }
         let whole = self.fed == u64::from(self.piece.size);
+        if let Some(content) = self.filled_up() {
+            return (content, whole.then(|| hex(self.hash)));
+        }
         (self.content.finish(), whole.then(|| hex(self.hash)))
+    }
+
+    /// A FLSH whose end is cut off, filled up with 0xFF: where its checksum is
+    /// right then, nothing else was lost.
+    fn filled_up(&self) -> Option<Content> {
+        let is_flsh = matches!(self.piece.role, Role::Config | Role::Factory);
+        if !is_flsh || self.fed == 0 || self.fed >= u64::from(WINDOW) {
+            return None;
+        }
+        let mut content = self.content.clone();
+        content.feed(&vec![0xFF; (u64::from(WINDOW) - self.fed) as usize]);
+        let mut content = content.finish();
+        if content.health != Health::Healthy {
+            return None;
+        }
+        let lost = u64::from(WINDOW) - self.fed;
+        content.findings.push(
+            Finding::note(
+                "end-cut-off",
+                format!("Its erased end is cut off, {lost} bytes of 0xFF: nothing else is lost."),
+            )
+            .at(self.fed),
+        );
+        Some(content)
     }
 }
 

@@ -3,20 +3,21 @@
 
 use std::io;
 
-use super::foreign::foreign;
+use super::foreign::{self, foreign};
 use super::{Kind, Source};
+use super::{moved, other};
 use crate::chip::{FlashMap, Role, WINDOW};
-use crate::formats::{flsh, mxp, tf, uimage};
+use crate::formats::{flsh, is_filled, mxp, tf, uimage};
 use crate::identity;
 use crate::image::finding::Finding;
 use crate::image::source::peek;
 
 /// The size of every chip seen in these cameras, in bytes.
-pub(super) const CHIP: u64 = 0x100_0000;
+pub(in crate::image) const CHIP: u64 = 0x100_0000;
 /// The sizes of BOOT, DATA and FACTORY in every known map, in bytes.
-const BOOT: u64 = 0x5_0000;
-const DATA: u64 = 0x63_0000;
-const FACTORY: u64 = 0x1_0000;
+pub(super) const BOOT: u64 = 0x5_0000;
+pub(super) const DATA: u64 = 0x63_0000;
+pub(super) const FACTORY: u64 = 0x1_0000;
 /// One model of each known map; the first is the likelier.
 pub(in crate::image) const MODELS: [&str; 2] = ["ipc009", "ipc019"];
 
@@ -37,17 +38,25 @@ pub(in crate::image) struct Sniffed {
     pub(in crate::image) map_source: Option<String>,
     pub(in crate::image) pieces: Vec<Piece>,
     pub(in crate::image) findings: Vec<Finding>,
+    /// Whether this may be something else whose bytes were mangled.
+    pub(in crate::image) may_be_mangled: bool,
 }
 
 impl Sniffed {
-    fn new(kind: Kind, what: impl Into<String>) -> Sniffed {
+    pub(super) fn new(kind: Kind, what: impl Into<String>) -> Sniffed {
         Sniffed {
             kind,
             what: what.into(),
             map_source: None,
             pieces: Vec::new(),
             findings: Vec::new(),
+            may_be_mangled: false,
         }
+    }
+
+    /// The same of a file that may be something else, mangled.
+    pub(super) fn doubtful(self) -> Sniffed {
+        Sniffed { may_be_mangled: true, ..self }
     }
 
     /// One piece: all of the file.
@@ -57,7 +66,7 @@ impl Sniffed {
         Sniffed { pieces: vec![piece], ..Sniffed::new(kind, what) }
     }
 
-    fn with(mut self, finding: Finding) -> Sniffed {
+    pub(super) fn with(mut self, finding: Finding) -> Sniffed {
         self.findings.push(finding);
         self
     }
@@ -79,16 +88,20 @@ pub(in crate::image) fn sniff(source: &dyn Source) -> io::Result<Sniffed> {
     if let Some(sniffed) = dump(source, len)? {
         return Ok(sniffed);
     }
+    if let Some(sniffed) = moved::jumbled(source, len)? {
+        return Ok(sniffed);
+    }
     if let Some(sniffed) = part(source, len, &head)? {
         return Ok(sniffed);
     }
     if let Some(found) = foreign(&head) {
         let what = format!("Not firmware: {}", found.what);
         let reason = format!("This is {}.", found.what);
-        return Ok(Sniffed::new(Kind::Foreign, what)
-            .with(Finding::blocker("foreign", reason).at(0).hint(found.hint)));
+        let sniffed = Sniffed::new(Kind::Foreign, what)
+            .with(Finding::blocker("foreign", reason).at(0).hint(found.hint));
+        return Ok(Sniffed { may_be_mangled: found.what == foreign::TEXT, ..sniffed });
     }
-    if let Some(sniffed) = shifted(source, len)? {
+    if let Some(sniffed) = moved::shifted(source, len)? {
         return Ok(sniffed);
     }
     Ok(unknown(len))
@@ -96,7 +109,7 @@ pub(in crate::image) fn sniff(source: &dyn Source) -> io::Result<Sniffed> {
 
 /// Nothing was recognised. That all of it is erased is seen in the pass.
 fn unknown(len: u64) -> Sniffed {
-    let sniffed = Sniffed::new(Kind::Unknown, "Not known to this program");
+    let sniffed = Sniffed::new(Kind::Unknown, "Not known to this program").doubtful();
     if len != CHIP && len != tf::SIZE {
         return sniffed;
     }
@@ -136,14 +149,52 @@ pub(in crate::image) fn begins_like(role: Role, head: &[u8]) -> bool {
     }
 }
 
-/// The stock map with the most hits; the first of equals.
-fn best_map(source: &dyn Source, base: u32) -> io::Result<Option<(&'static str, FlashMap, u32)>> {
-    let mut best: Option<(&str, FlashMap, u32)> = None;
+/// A stock map that fits, and how well.
+struct Fit {
+    model: &'static str,
+    map: FlashMap,
+    hits: u32,
+    /// Whether the other map fits as well.
+    is_tie: bool,
+}
+
+impl Fit {
+    /// How the map was got, in words.
+    fn source(&self, how: &str) -> String {
+        if self.is_tie {
+            "two maps fit: KERNEL and ROOTFS cannot be told apart".to_owned()
+        } else {
+            format!("{how} {}", self.model)
+        }
+    }
+
+    /// Which partitions are where: those that both maps have, where both fit.
+    fn knows(&self, role: Role) -> bool {
+        !self.is_tie || !matches!(role, Role::Kernel | Role::Rootfs)
+    }
+
+    fn finding(&self) -> Option<Finding> {
+        self.is_tie.then(|| {
+            Finding::warning(
+                "two-maps",
+                "Two flash maps fit, and nothing in the file tells which is right: KERNEL and \
+                 ROOTFS were not looked at.",
+            )
+            .hint("Neither of them can be used from this file.")
+        })
+    }
+}
+
+/// The stock map with the most hits.
+fn best_map(source: &dyn Source, base: u32) -> io::Result<Option<Fit>> {
+    let mut best: Option<Fit> = None;
     for model in MODELS {
         let Some(map) = FlashMap::stock(model) else { continue };
-        let n = hits(source, &map, base)?;
-        if best.as_ref().is_none_or(|(.., most)| n > *most) {
-            best = Some((model, map, n));
+        let hits = hits(source, &map, base)?;
+        match &mut best {
+            Some(best) if best.hits == hits => best.is_tie = true,
+            Some(best) if best.hits > hits => {}
+            _ => best = Some(Fit { model, map, hits, is_tie: false }),
         }
     }
     Ok(best)
@@ -151,25 +202,31 @@ fn best_map(source: &dyn Source, base: u32) -> io::Result<Option<(&'static str, 
 
 /// A tf image: by its size and one part in place, or by two parts in place.
 fn tf_image(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
-    let Some((model, map, hits)) = best_map(source, tf::FLASH_START)? else { return Ok(None) };
-    let Some(slices) = tf::slices(&map) else { return Ok(None) };
-    let enough = if len == tf::SIZE { 1 } else { 2 };
+    let Some(fit) = best_map(source, tf::FLASH_START)? else { return Ok(None) };
+    let Some(slices) = tf::slices(&fit.map) else { return Ok(None) };
+    let is_full = len == tf::SIZE || len == tf::BODY;
+    let enough = if is_full { 1 } else { 2 };
     let starts = begins_like(Role::Kernel, &peek(source, 0, 8)?);
-    if hits < enough || (len != tf::SIZE && !starts) {
+    if fit.hits < enough || (len != tf::SIZE && !starts) {
         return Ok(None);
     }
+    let is_padded = len > tf::SIZE && is_padding(source, tf::SIZE)?;
     let (kind, what) = match len {
+        tf::BODY => (Kind::TfImage, "A tf image without its signature"),
+        _ if is_padded => (Kind::TfImage, "A tf image with padding behind it"),
         tf::SIZE => (Kind::TfImage, "A tf image: tf_recovery.img or tf_update.img"),
         _ if len < tf::SIZE => (Kind::TruncatedTfImage, "A tf image that is cut off"),
         _ => (Kind::OversizedTfImage, "A tf image with something behind it"),
     };
     let mut sniffed = Sniffed::new(kind, what);
-    sniffed.map_source = Some(format!("the places of its parts, which are those of {model}"));
+    sniffed.map_source = Some(fit.source("the places of its parts, which are those of"));
+    sniffed.findings.extend(fit.finding());
     sniffed.pieces = slices
         .into_iter()
+        .filter(|s| fit.knows(s.role))
         .map(|s| Piece { name: s.name, role: s.role, start: s.offset.cast_signed(), size: s.size })
         .collect();
-    if len != tf::SIZE {
+    if kind != Kind::TfImage {
         let code = if len < tf::SIZE { "truncated" } else { "oversized" };
         sniffed.findings.push(
             Finding::blocker(
@@ -179,7 +236,14 @@ fn tf_image(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
             .at(len.min(tf::SIZE))
             .hint("Copy or download it again. The boot loader would refuse this one."),
         );
-        return Ok(Some(sniffed));
+        return Ok(Some(sniffed.doubtful()));
+    }
+    if is_padded {
+        sniffed.findings.push(
+            Finding::note("padded", "Padding is behind the image; it does not matter.")
+                .at(tf::SIZE)
+                .hint(format!("`head -c {} FILE > tf.img` cuts it off.", tf::SIZE)),
+        );
     }
     let trailer = tf::Trailer::parse(&peek(source, tf::BODY, tf::TRAILER)?);
     if !trailer.is_some_and(|t| t.is_plausible()) {
@@ -192,6 +256,20 @@ fn tf_image(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
     Ok(Some(sniffed))
 }
 
+/// Whether nothing but padding is in a file from here on.
+fn is_padding(source: &dyn Source, from: u64) -> io::Result<bool> {
+    let mut at = from;
+    let first = peek(source, at, 1)?.first().copied().unwrap_or(0xFF);
+    while at < source.len() {
+        let bytes = peek(source, at, WINDOW as usize)?;
+        if !matches!(first, 0 | 0xFF) || !is_filled(&bytes, first) {
+            return Ok(false);
+        }
+        at += bytes.len() as u64;
+    }
+    Ok(true)
+}
+
 /// A dump of the chip: by its own map, or by its parts in place.
 fn dump(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
     if len <= BOOT {
@@ -199,22 +277,34 @@ fn dump(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
     }
     let table = peek(source, mxp::TABLE_OFFSET as u64, mxp::TABLE_SIZE)?;
     let own = mxp::map_of(&table).map(|raw| FlashMap::conclude(&raw)).filter(FlashMap::is_known);
-    let (map, map_source) = if let Some(map) = own {
-        (map, "its own MXP table".to_owned())
-    } else {
-        let Some((model, map, hits)) = best_map(source, 0)? else { return Ok(None) };
-        // One part in place may be chance, unless the size fits as well.
-        let enough = if len == CHIP { 1 } else { 2 };
-        if hits < enough {
-            return Ok(None);
-        }
-        (map, format!("a guess: its parts lie where those of {model} do"))
-    };
-    let chip = u64::from(map.chip_size.unwrap_or(CHIP as u32));
-    Ok(Some(dump_of(&map, map_source, len, chip, 0)))
+    if let Some(map) = own {
+        let chip = u64::from(map.chip_size.unwrap_or(CHIP as u32));
+        return Ok(Some(dump_of(&map, "its own MXP table".to_owned(), len, chip, 0)));
+    }
+    if let Some(sniffed) = other::other_chip(source, len)? {
+        return Ok(Some(sniffed));
+    }
+    let Some(fit) = best_map(source, 0)? else { return Ok(None) };
+    // One part in place may be chance, unless the size fits as well.
+    let enough = if len == CHIP { 1 } else { 2 };
+    if fit.hits < enough {
+        return Ok(None);
+    }
+    let chip = u64::from(fit.map.chip_size.unwrap_or(CHIP as u32));
+    let how = fit.source("a guess: its parts lie where they do on");
+    let mut sniffed = dump_of(&fit.map, how, len, chip, 0);
+    sniffed.pieces.retain(|piece| fit.knows(piece.role));
+    sniffed.findings.extend(fit.finding());
+    Ok(Some(sniffed.doubtful()))
 }
 
-fn dump_of(map: &FlashMap, map_source: String, len: u64, chip: u64, shift: i64) -> Sniffed {
+pub(super) fn dump_of(
+    map: &FlashMap,
+    map_source: String,
+    len: u64,
+    chip: u64,
+    shift: i64,
+) -> Sniffed {
     let (kind, what) = match len {
         _ if shift != 0 => (Kind::ShiftedDump, "A dump of the chip whose parts are shifted"),
         _ if len < chip => (Kind::TruncatedDump, "A dump of the chip that is cut off"),
@@ -222,6 +312,7 @@ fn dump_of(map: &FlashMap, map_source: String, len: u64, chip: u64, shift: i64) 
         _ => (Kind::FullDump, "A dump of the whole chip"),
     };
     let mut sniffed = Sniffed::new(kind, what);
+    sniffed.may_be_mangled = kind != Kind::FullDump;
     sniffed.map_source = Some(map_source);
     sniffed.pieces = map
         .covering()
@@ -291,6 +382,7 @@ fn part(source: &dyn Source, len: u64, head: &[u8]) -> io::Result<Option<Sniffed
     };
     let whole = |kind, what: &str, role| Some(Sniffed::whole(kind, what, role, len));
     Ok(match role {
+        Role::Kernel if peek(source, 64, 4)? == b"hsqs" => Some(other::wrapped()),
         Role::Kernel if stock(role) => whole(Kind::Partition, "The partition KERNEL", role),
         Role::Kernel => whole(Kind::Uimage, "A uImage", role),
         Role::Rootfs if stock(role) => whole(Kind::Partition, "The partition ROOTFS", role),
@@ -302,14 +394,16 @@ fn part(source: &dyn Source, len: u64, head: &[u8]) -> io::Result<Option<Sniffed
             Some(if len == BOOT {
                 piece
             } else {
-                piece.with(
-                    Finding::blocker(
-                        "truncated",
-                        format!("BOOT has {BOOT} bytes, and this file has {len}."),
+                piece
+                    .with(
+                        Finding::blocker(
+                            "truncated",
+                            format!("BOOT has {BOOT} bytes, and this file has {len}."),
+                        )
+                        .at(len.min(BOOT))
+                        .hint("Read the chip again, all of it."),
                     )
-                    .at(len.min(BOOT))
-                    .hint("Read the chip again, all of it."),
-                )
+                    .doubtful()
             })
         }
         _ => Some(flsh_part(&peek(source, 0, WINDOW as usize)?, len)),
@@ -317,7 +411,7 @@ fn part(source: &dyn Source, len: u64, head: &[u8]) -> io::Result<Option<Sniffed
 }
 
 /// Whether the bytes of a partition are one camera's FACTORY, damaged or not.
-fn holds_identity(bytes: &[u8]) -> bool {
+pub(in crate::image) fn holds_identity(bytes: &[u8]) -> bool {
     identity::judge(bytes).identity.is_some_and(|i| i.is_personal())
 }
 
@@ -333,34 +427,4 @@ fn flsh_part(bytes: &[u8], len: u64) -> Sniffed {
     } else {
         Sniffed::whole(Kind::Flsh, "A FLSH, as FACTORY and CONFIG have it", role, len)
     }
-}
-
-/// A dump whose map lies elsewhere than it should.
-fn shifted(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
-    const KEEP: usize = mxp::TABLE_SIZE;
-    const TABLE: u32 = mxp::TABLE_OFFSET as u32;
-    if len <= BOOT {
-        return Ok(None);
-    }
-    let mut at = 0;
-    while at < len {
-        // One table more than a window, so that none is lost on a border.
-        let bytes = peek(source, at, WINDOW as usize + KEEP)?;
-        let found = bytes
-            .windows(5)
-            .take(WINDOW as usize)
-            .position(|w| w == b"MXPT\x01")
-            .and_then(|i| Some((i, mxp::map_of(&bytes[i..])?)));
-        if let Some((i, raw)) = found {
-            let map = FlashMap::conclude(&raw);
-            if map.is_known() {
-                let shift = (at + i as u64).cast_signed() - i64::from(TABLE);
-                let chip = u64::from(map.chip_size.unwrap_or(CHIP as u32));
-                let source = "its own MXP table, which is not where it belongs".to_owned();
-                return Ok(Some(dump_of(&map, source, len, chip, shift)));
-            }
-        }
-        at += u64::from(WINDOW);
-    }
-    Ok(None)
 }

@@ -19,6 +19,11 @@ pub(super) fn conclude(out: &mut Slices, target: &Target<'_>) {
     let mut found = Vec::new();
     for slice in &out.slices {
         found.extend(family(slice, target));
+        // A set is what a camera like this one had.
+        if out.kind != Kind::Set {
+            found.extend(load_address(slice, target));
+            found.extend(bootable(slice));
+        }
         found.extend(one_way(slice, out.version, target));
         found.extend(unprovable(slice, out.kind));
     }
@@ -75,6 +80,57 @@ fn family(slice: &Slice, target: &Target<'_>) -> Option<Finding> {
     })
 }
 
+/// Where the kernels of both known models are loaded to (docs/formats.md, uImage).
+const KERNEL_LOAD: u32 = 0x2000_8000;
+
+/// A kernel that is loaded to another address is for another processor,
+/// whatever its name says.
+fn load_address(slice: &Slice, target: &Target<'_>) -> Option<Finding> {
+    let uimage = slice.content.facts.uimage.as_ref().filter(|_| slice.role == Role::Kernel)?;
+    let own = target.kernel_load.unwrap_or(KERNEL_LOAD);
+    (uimage.load != own).then(|| {
+        Finding::blocker(
+            "wrong-load-address",
+            format!(
+                "The kernel is loaded to {:#010x}, and this camera's to {own:#010x}: it is for \
+                 another processor.",
+                uimage.load
+            ),
+        )
+        .of(&slice.name)
+        .at(slice.offset + 16)
+        .hint("It would not start here. Look for the image of this camera's model.")
+    })
+}
+
+/// What this camera's kernel can mount and start.
+fn bootable(slice: &Slice) -> Option<Finding> {
+    let squashfs = slice.content.facts.squashfs.filter(|_| slice.role == Role::Rootfs)?;
+    if squashfs.compression != "xz" {
+        return Some(
+            Finding::blocker(
+                "wrong-compression",
+                format!(
+                    "The root file system is packed with {}, and this camera's kernel reads xz \
+                     alone.",
+                    squashfs.compression
+                ),
+            )
+            .of(&slice.name)
+            .at(slice.offset + 20)
+            .hint("The camera would not start with it. Pack it with xz: mksquashfs -comp xz."),
+        );
+    }
+    (squashfs.linuxrc == Some(false)).then(|| {
+        Finding::blocker("no-linuxrc", "The root file system has no /linuxrc.")
+            .of(&slice.name)
+            .hint(
+                "U-Boot starts the kernel with init=/linuxrc, so the camera would not start. It \
+                 is not the root file system of this camera.",
+            )
+    })
+}
+
 /// The door that closes behind 4.0.9.
 fn one_way(slice: &Slice, of_file: Option<Version>, target: &Target<'_>) -> Option<Finding> {
     let version = slice.version.max(of_file).filter(|v| v.is_one_way())?;
@@ -101,11 +157,20 @@ fn unprovable(slice: &Slice, kind: Kind) -> Option<Finding> {
         return None;
     }
     let finding = match slice.role {
-        Role::Rootfs => Finding::warning(
-            UNPROVABLE,
-            "No checksum covers the root file system: a wrong byte in it cannot be seen.",
-        )
-        .hint("Compare the file's SHA-256 with one that you trust."),
+        Role::Rootfs => {
+            let squashfs = slice.content.facts.squashfs?;
+            let bare = squashfs.bytes_without_checksum.unwrap_or(squashfs.bytes_used);
+            let reason = format!(
+                "No checksum covers the superblock, the lists of tables and {bare} more bytes of \
+                 the root file system: a wrong byte there cannot be seen."
+            );
+            let hint = "Compare the file's SHA-256 with one that you trust.";
+            // Owners and groups are a few bytes that are stored as they are.
+            let is_small = bare < squashfs.bytes_used / 100;
+            let finding: fn(&'static str, String) -> Finding =
+                if is_small { Finding::note } else { Finding::warning };
+            finding(UNPROVABLE, reason).hint(hint)
+        }
         Role::Data => {
             let reason = "Replaced nodes and padding of the JFFS2 are covered by no checksum: a \
                           wrong byte there cannot be seen, and does no harm.";
@@ -118,8 +183,9 @@ fn unprovable(slice: &Slice, kind: Kind) -> Option<Finding> {
         }
         Role::Boot => Finding::warning(
             UNPROVABLE,
-            "No checksum covers the first loaders: a wrong byte in them cannot be seen, and would \
-             kill the camera.",
+            "A sum of words covers the first loaders, and no checksum the keys between them and \
+             U-Boot: two wrong bytes that cancel each other cannot be seen, and would kill the \
+             camera.",
         )
         .hint("Leave BOOT as it is."),
         _ => return None,

@@ -167,6 +167,10 @@ fn contents(out: &mut Slices) {
                 _ if was_so && finding.severity == Severity::Blocker => {
                     finding.severity = Severity::Warning;
                 }
+                // The camera ran with it, or one of its kind: its own past can be restored.
+                "squashfs-block" | "ipl-damaged" if out.kind == Kind::Set => {
+                    finding.severity = Severity::Warning;
+                }
                 // What a power cut leaves on a chip has no place in a made image.
                 "jffs2-torn" if out.kind == Kind::TfImage => {
                     finding.severity = Severity::Blocker;

@@ -105,7 +105,7 @@ fn is_own_dump(source: &dyn Source, map: &FlashMap, sniffed: &Sniffed) -> io::Re
     if sniffed.kind == Kind::FullDump {
         return Ok(true);
     }
-    if matches!(sniffed.kind, Kind::ShiftedDump) {
+    if matches!(sniffed.kind, Kind::ShiftedDump | Kind::TfImage | Kind::OtherDump) {
         return Ok(false);
     }
     for part in map.covering() {

@@ -47,6 +47,9 @@ pub struct Target<'a> {
     pub identity: Option<&'a Judgement>,
     /// The version of its firmware, as far as it is known.
     pub firmware: Option<Version>,
+    /// Where its own kernel is loaded to, an address in memory, by the header
+    /// on its chip; `None` where that cannot be read.
+    pub kernel_load: Option<u32>,
 }
 
 /// What one partition would hold: `length` bytes of a file, then 0xFF.

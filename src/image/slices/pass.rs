@@ -108,11 +108,12 @@ impl<'a> Check<'a> {
             missing -= piece.len() as u64;
         }
         self.versions.feed(b"\n"); // a version at the very end has an end, too
+        let content = self.content.finish();
         Seen {
-            content: self.content.finish(),
             sha256: self.hash.finalize(),
             file_sha256,
-            version: self.versions.found(),
+            version: self.versions.found().max(content.facts.version),
+            content,
             behind: self.tail.behind,
         }
     }

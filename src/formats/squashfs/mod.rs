@@ -1,8 +1,15 @@
-//! squashfs: the superblock of ROOTFS. Only the superblock is read here: the
-//! blocks behind it are compressed and have no checksum that could be
-//! followed without unpacking them.
+//! squashfs: the file system of ROOTFS. The superblock is read here; `blocks`
+//! verifies the checksum of every block as they stream by, `tables` follows
+//! the tables that say what should be there, `build` makes a small one.
 //!
 //! Facts: docs/formats.md, squashfs.
+
+mod blocks;
+mod build;
+mod tables;
+
+pub use blocks::{Blocks, Checked, Damage, NAMED};
+pub use build::{build, build_bare, build_named};
 
 use super::{le16, le32, le64};
 
@@ -10,6 +17,8 @@ use super::{le16, le32, le64};
 pub const SUPERBLOCK: usize = 96;
 /// What it begins with.
 pub const MAGIC: &[u8; 4] = b"hsqs";
+/// The number of the compression xz.
+pub const XZ: u16 = 4;
 /// A table that the file system does not have.
 const ABSENT: u64 = u64::MAX;
 
@@ -69,6 +78,24 @@ pub struct Superblock {
     pub compression: u16,
     /// Bytes of the whole file system.
     pub bytes_used: u64,
+    /// How many fragments it has: blocks with the ends of several files.
+    pub fragments: u32,
+    /// How many owners and groups it knows.
+    pub ids: u16,
+    /// Where the root folder's inode is: its block in the table, and the place there.
+    pub root_inode: u64,
+    /// Where the owners' table is, in bytes; of each table from the start of the file system.
+    pub id_table: u64,
+    /// Where the extended attributes are; `u64::MAX` where there are none.
+    pub xattr_table: u64,
+    /// Where the inodes begin: data ends there.
+    pub inode_table: u64,
+    /// Where the folders begin.
+    pub directory_table: u64,
+    /// Where the fragments' table is; `u64::MAX` where there is none.
+    pub fragment_table: u64,
+    /// Where the table for NFS is; `u64::MAX` where there is none.
+    pub export_table: u64,
 }
 
 impl Superblock {
@@ -137,31 +164,14 @@ pub fn parse(bytes: &[u8]) -> Result<Superblock, SquashfsError> {
         block_size: size,
         compression,
         bytes_used,
+        fragments: word(16)?,
+        ids: half(26)?,
+        root_inode: long(32)?,
+        id_table: long(48)?,
+        xattr_table: long(56)?,
+        inode_table: inode,
+        directory_table: directory,
+        fragment_table: long(80)?,
+        export_table: long(88)?,
     })
-}
-
-/// A superblock for xz and blocks of 128 KiB: plausible, not mountable.
-/// `None` where `bytes_used` has no room for the tables.
-pub fn build(bytes_used: u64, mkfs_time: u32) -> Option<[u8; SUPERBLOCK]> {
-    let tables = bytes_used.checked_sub(64).filter(|&at| at > SUPERBLOCK as u64)?;
-    let mut out = [0; SUPERBLOCK];
-    let mut put = |at: usize, bytes: &[u8]| out[at..at + bytes.len()].copy_from_slice(bytes);
-    put(0, MAGIC);
-    put(4, &100u32.to_le_bytes());
-    put(8, &mkfs_time.to_le_bytes());
-    put(12, &0x2_0000u32.to_le_bytes());
-    put(16, &1u32.to_le_bytes());
-    put(20, &4u16.to_le_bytes());
-    put(22, &17u16.to_le_bytes());
-    put(24, &0x00C0u16.to_le_bytes());
-    put(26, &1u16.to_le_bytes());
-    put(28, &4u16.to_le_bytes());
-    put(40, &bytes_used.to_le_bytes());
-    put(48, &(tables + 40).to_le_bytes());
-    put(56, &ABSENT.to_le_bytes());
-    put(64, &tables.to_le_bytes());
-    put(72, &(tables + 16).to_le_bytes());
-    put(80, &(tables + 24).to_le_bytes());
-    put(88, &(tables + 32).to_le_bytes());
-    Some(out)
 }

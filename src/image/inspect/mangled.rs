@@ -1,0 +1,93 @@
+//! The report about a file whose bytes were mangled on their way, or that is
+//! several files in one: what the bytes were before is inspected, and here it
+//! is said what became of them.
+
+use std::io;
+
+use super::{Kind, Report, Source, next};
+use crate::chip::Role;
+use crate::image::finding::Finding;
+use crate::image::parts::Placed;
+use crate::image::transform::{Transform, lost_bytes, lost_returns};
+
+/// The report about the file, from that about what it was before.
+pub(super) fn report(inner: Report, transform: &Transform, size: u64, sha256: String) -> Report {
+    let note = transform.note();
+    let mut report = Report { size, sha256, ..inner };
+    report.what = format!("{}, {}", report.what, note.words);
+    if report.kind == Kind::Foreign {
+        return report; // a web page is none of a camera's files, however it was written
+    }
+    let is_something = report.kind != Kind::Unknown
+        || report.identity.identity.is_some()
+        || !report.identity.elsewhere.is_empty();
+    if !is_something && report.mangled.is_empty() {
+        report.findings.retain(|f| f.code != "nothing-alive");
+    }
+    report.kind = Kind::Mangled;
+    let reason = format!("The file is {}.", note.words);
+    let hint = match transform {
+        Transform::Repeated { equal: false, .. } => {
+            "The readings differ: `mi360d recover` compares them and says where."
+        }
+        _ => "`mi360d recover` undoes it. Places in this report are those before it happened.",
+    };
+    report.findings.insert(0, Finding::blocker(note.code, reason).hint(hint));
+    if let Some(rest) = report.identity.answer.strip_prefix("Yes.") {
+        let rest = rest.trim_start().to_owned();
+        report.identity.answer =
+            format!("Yes, but not as it is: the file is {}. {rest}", note.words);
+    }
+    report.mangled.insert(0, note);
+    report.next = next::next(&report);
+    report
+}
+
+/// The report about partition files, from that about the chip they make.
+pub(super) fn parts(inner: Report, placed: &[Placed], size: u64, sha256: String) -> Report {
+    let names: Vec<&str> = placed.iter().map(|p| p.role.name()).collect();
+    let mut report = Report { size, sha256, ..inner };
+    report.kind = Kind::Parts;
+    report.what = format!("Partition files of one camera: {}", names.join(", "));
+    let missing: Vec<&str> = Role::ALL
+        .into_iter()
+        .filter(|role| !placed.iter().any(|p| p.role == *role))
+        .map(Role::name)
+        .collect();
+    if !missing.is_empty() {
+        report.findings.insert(
+            0,
+            Finding::warning("parts-missing", format!("No file is {}.", missing.join(" or ")))
+                .hint("Add its file, if you have it."),
+        );
+    }
+    report.next = next::next(&report);
+    report
+}
+
+/// What happened to a file and cannot be undone.
+pub(super) fn beyond_repair(source: &dyn Source) -> io::Result<Option<Finding>> {
+    if lost_bytes(source)? {
+        return Ok(Some(
+            Finding::blocker(
+                "lost-bytes",
+                "One byte of each 256 is missing: the reader stopped before the end of each page.",
+            )
+            .hint("Nothing brings them back. Read the chip again, with another program."),
+        ));
+    }
+    if lost_returns(source)? {
+        return Ok(Some(
+            Finding::blocker(
+                "text-mode",
+                "No CR comes before an LF in all of it: it was sent in text mode, as FTP does, \
+                 and bytes were lost.",
+            )
+            .hint(
+                "Keep this file until you have a better one: what is left of the identity may be \
+                 whole. Send it again in binary mode, or read the chip again.",
+            ),
+        ));
+    }
+    Ok(None)
+}

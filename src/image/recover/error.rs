@@ -1,0 +1,66 @@
+//! Why no image can be made.
+
+use crate::error::{Exit, Explain};
+
+/// Why nothing can be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecoverError {
+    /// No part of a camera is in any file.
+    #[error("no part of a camera was found in {0}")]
+    Nothing(String),
+    /// Nothing tells which flash map is right.
+    #[error("two flash maps fit, and nothing tells which is right")]
+    TwoMaps,
+    /// Two cameras' identities.
+    #[error("{0} and {1} hold the identities of two cameras")]
+    TwoIdentities(String, String),
+    /// The readings have little in common.
+    #[error("{0} and {1} are not readings of one chip: most of their pages differ")]
+    TwoChips(String, String),
+    /// `--factory` is no identity.
+    #[error("{0} holds no identity")]
+    NoFactory(String),
+    /// A part is too long for its place.
+    #[error("{name} has {has} bytes, and its place has {room}")]
+    TooLong {
+        /// The partition.
+        name: String,
+        /// Bytes found.
+        has: usize,
+        /// Bytes of the partition.
+        room: u32,
+    },
+}
+
+impl Explain for RecoverError {
+    fn code(&self) -> &'static str {
+        match self {
+            RecoverError::Nothing(_) => "nothing-found",
+            RecoverError::TwoMaps => "two-maps",
+            RecoverError::TwoIdentities(..) => "two-identities",
+            RecoverError::TwoChips(..) => "two-chips",
+            RecoverError::NoFactory(_) => "no-identity",
+            RecoverError::TooLong { .. } => "too-long",
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            RecoverError::Nothing(_) => "`mi360d inspect FILE` says what a file is.",
+            RecoverError::TwoMaps => {
+                "Add a file that tells the model: BOOT, KERNEL, or a FACTORY of this camera."
+            }
+            RecoverError::TwoIdentities(..) | RecoverError::TwoChips(..) => {
+                "Name only files of one camera. Its identity belongs to it alone."
+            }
+            RecoverError::NoFactory(_) => "`mi360d inspect FILE` says what the file is.",
+            RecoverError::TooLong { .. } => "It is for a model with another flash map.",
+        }
+        .to_owned()
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Refused
+    }
+}

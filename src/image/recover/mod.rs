@@ -1,0 +1,438 @@
+//! One image of a whole chip out of what somebody has: partition files,
+//! several readings, a mangled dump, a cut-out FACTORY. Which bytes are taken
+//! is decided here; files are opened and written in [`crate::camera::recover`].
+//! `merge` merges readings, `find` finds parts.
+
+mod error;
+mod find;
+pub mod merge;
+
+use serde::Serialize;
+
+use super::content::Health;
+use super::inspect::Kind;
+use super::inspect::sniff::{CHIP, MODELS, sniff};
+use super::parts::{self, judge};
+use super::source::Source;
+use super::transform::{self, Transform};
+use crate::chip::{FlashMap, Role, WINDOW};
+use crate::formats::mxp;
+use crate::formats::uimage::Family;
+use crate::identity::{self, Identity};
+pub use error::RecoverError;
+use find::Found;
+use merge::Merged;
+
+/// The most transforms that are undone, one after the other.
+const DEPTH: usize = 3;
+/// Readings that agree in fewer of their pages than one in this many are of two chips.
+const ALIKE: usize = 2;
+/// The most cells that are tried one by one where two readings differ.
+const TRIED: usize = 12;
+
+/// A file that was brought.
+pub struct Input {
+    /// Its name.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Where a part of the image is from.
+#[derive(Clone, Debug, Serialize)]
+pub struct Part {
+    /// The partition.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// Where it is in the image, in bytes.
+    pub to: u32,
+    /// The file that it is from; `None` where no file has it.
+    pub from: Option<String>,
+    /// Where it begins in that file, once what happened to it was undone.
+    pub offset: u64,
+    /// Bytes that were taken; what is missing to its size is 0xFF.
+    pub length: u64,
+    /// How it is.
+    pub health: Health,
+    /// What it is, in a few words.
+    pub kind: String,
+}
+
+/// Where readings differ.
+#[derive(Clone, Debug, Serialize)]
+pub struct Differences {
+    /// How many readings there were.
+    pub readings: usize,
+    /// How many bytes differ.
+    pub bytes: u64,
+    /// One letter for each 64 KiB: `.` equal, `m` settled by majority, `c` by a
+    /// checksum, `?` not settled.
+    pub cells: String,
+    /// The first differing bytes.
+    pub places: Vec<merge::Place>,
+}
+
+/// An image of a whole chip.
+pub struct Recovered {
+    /// Its bytes.
+    pub image: Vec<u8>,
+    /// All that was done, one sentence each.
+    pub did: Vec<String>,
+    /// What is still missing or damaged, one sentence each.
+    pub missing: Vec<String>,
+    /// The parts, in the chip's order.
+    pub parts: Vec<Part>,
+    /// Where several readings differ.
+    pub differences: Option<Differences>,
+}
+
+/// Makes an image of a whole chip.
+///
+/// # Errors
+/// [`RecoverError`].
+pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered, RecoverError> {
+    let mut did = Vec::new();
+    let all_names = inputs.iter().map(|i| i.name.clone()).collect::<Vec<_>>().join(", ");
+    let mut inputs: Vec<Input> =
+        inputs.into_iter().flat_map(|input| undone(input, &mut did)).collect();
+    let mut merged = merge_readings(&mut inputs, &mut did)?;
+    let mut found: Vec<Found> = Vec::new();
+    for (i, input) in inputs.iter().enumerate() {
+        found.extend(find::find(i, &input.bytes, parts::role_by_name(&input.name)));
+    }
+    if found.iter().all(|f| f.rank() == 0) && factory.is_none() {
+        return Err(RecoverError::Nothing(all_names));
+    }
+    one_identity(&inputs, &found)?;
+    // Stable: of equal ones the first that was named.
+    found.sort_by_key(|f| std::cmp::Reverse(f.rank()));
+    let given = factory.map(|f| given_factory(f, &inputs, &found)).transpose()?;
+    let map = map_of(&inputs, &found)?;
+    let mut image = vec![0xFF; map.chip_size.map_or(CHIP as usize, |s| s as usize)];
+    let mut parts = Vec::new();
+    let mut missing = Vec::new();
+    for part in map.covering() {
+        let start = part.offset.unwrap_or(0) as usize;
+        let place = start..start + part.size as usize;
+        let (bytes, from, offset) = match &given {
+            Some((bytes, name)) if part.role == Role::Factory => {
+                (bytes.clone(), Some(name.clone()), 0)
+            }
+            _ => match found.iter().find(|f| f.role == part.role && f.rank() > 0) {
+                Some(f) => (
+                    taken(f, &inputs[f.input].bytes, part.size, &part.name)?,
+                    Some(inputs[f.input].name.clone()),
+                    f.range.start as u64,
+                ),
+                None => (Vec::new(), None, 0),
+            },
+        };
+        let length = bytes.len() as u64;
+        image[place.start..place.start + bytes.len()].copy_from_slice(&bytes);
+        if let Some(merged) = &mut merged {
+            settle(merged, part.role, place.clone(), &mut image, &inputs);
+        }
+        let content = judge(part.role, &image[place.clone()], part.size);
+        let unsettled =
+            merged.as_ref().is_some_and(|m| !m.merged.is_settled(place.start, place.end));
+        let lost = match content.health {
+            Health::Damaged => true,
+            Health::Blank => part.role != Role::Config,
+            _ => false,
+        };
+        if lost {
+            missing.push(format!("{}, {}: {}.", part.name, part.role.meaning(), content.kind));
+        } else if unsettled {
+            missing.push(format!(
+                "{}: the readings differ in it, and nothing says which is right.",
+                part.name
+            ));
+        }
+        parts.push(Part {
+            name: part.name.clone(),
+            role: part.role,
+            to: part.offset.unwrap_or(0),
+            from: from.filter(|_| length > 0),
+            offset,
+            length,
+            health: content.health,
+            kind: content.kind,
+        });
+    }
+    for part in &parts {
+        if let Some(from) = &part.from {
+            did.push(format!("Took {} from {from}, {:#x}.", part.name, part.offset));
+        }
+    }
+    let differences = merged.map(|m| Differences {
+        readings: m.readings.len(),
+        bytes: m.merged.differing,
+        cells: m.merged.row(),
+        places: m.merged.places,
+    });
+    Ok(Recovered { image, did, missing, parts, differences })
+}
+
+/// Undoes what happened to a file, and takes a tar apart.
+fn undone(mut input: Input, did: &mut Vec<String>) -> Vec<Input> {
+    for _ in 0..DEPTH {
+        let members = parts::tar_members(&input.bytes).unwrap_or_default();
+        if !members.is_empty() {
+            did.push(format!("Took apart {}, a tar with {} files.", input.name, members.len()));
+            let read = |m: &parts::Member<'_>| {
+                let from = usize::try_from(m.from).ok()?;
+                let bytes = input.bytes.get(from..from + usize::try_from(m.length).ok()?)?.to_vec();
+                Some(Input { name: m.name.clone(), bytes })
+            };
+            let inputs: Vec<Input> = members.iter().filter_map(read).collect();
+            return inputs.into_iter().flat_map(|member| undone(member, did)).collect();
+        }
+        let is_plain = sniff(&input.bytes).is_ok_and(|s| !s.may_be_mangled);
+        if is_plain {
+            break;
+        }
+        let Ok(Some(transform)) = transform::detect(&input.bytes) else { break };
+        did.push(format!("{} is {}: undone.", input.name, transform.note().words));
+        if let Transform::Repeated { copies, .. } = transform {
+            let size = input.bytes.len() / copies as usize;
+            let name = |i: usize| format!("{} (part {})", input.name, i + 1);
+            return input
+                .bytes
+                .chunks_exact(size)
+                .enumerate()
+                .map(|(i, bytes)| Input { name: name(i), bytes: bytes.to_vec() })
+                .collect();
+        }
+        let Some(bytes) = read_all(&input.bytes, &transform) else { break };
+        input.bytes = bytes;
+    }
+    vec![input]
+}
+
+fn read_all(bytes: &dyn Source, transform: &Transform) -> Option<Vec<u8>> {
+    let source = transform::undo(bytes, transform).ok()?;
+    let mut out = vec![0; usize::try_from(source.len()).ok()?];
+    source.read_at(0, &mut out).ok()?;
+    Some(out)
+}
+
+/// The readings that were merged into the first input.
+struct Readings {
+    merged: Merged,
+    readings: Vec<Vec<u8>>,
+}
+
+/// Merges whole dumps of one chip: the first takes their place among the inputs.
+fn merge_readings(
+    inputs: &mut Vec<Input>,
+    did: &mut Vec<String>,
+) -> Result<Option<Readings>, RecoverError> {
+    let is_reading = |input: &Input| {
+        let long = input.bytes.len() as u64 >= CHIP / 16;
+        long && sniff(&input.bytes)
+            .is_ok_and(|s| matches!(s.kind, Kind::FullDump | Kind::TruncatedDump | Kind::Unknown))
+    };
+    let size = inputs.iter().filter(|i| is_reading(i)).map(|i| i.bytes.len()).max().unwrap_or(0);
+    let chosen: Vec<usize> = (0..inputs.len())
+        .filter(|&i| inputs[i].bytes.len() == size && is_reading(&inputs[i]))
+        .collect();
+    let Some((&first, others)) = chosen.split_first() else { return Ok(None) };
+    if others.is_empty() {
+        return Ok(None);
+    }
+    for &other in others {
+        if !alike(&inputs[first].bytes, &inputs[other].bytes) {
+            let names = (inputs[first].name.clone(), inputs[other].name.clone());
+            return Err(RecoverError::TwoChips(names.0, names.1));
+        }
+    }
+    let names: Vec<String> = chosen.iter().map(|&i| inputs[i].name.clone()).collect();
+    let readings: Vec<Vec<u8>> =
+        chosen.iter().map(|&i| std::mem::take(&mut inputs[i].bytes)).collect();
+    let views: Vec<&[u8]> = readings.iter().map(Vec::as_slice).collect();
+    let merged = merge::merge(&views);
+    did.push(format!(
+        "Compared {} readings: {} differ in {} bytes.",
+        readings.len(),
+        names.join(", "),
+        merged.differing
+    ));
+    inputs[first].bytes.clone_from(&merged.bytes);
+    let mut i = 0;
+    inputs.retain(|_| {
+        i += 1;
+        !others.contains(&(i - 1))
+    });
+    Ok(Some(Readings { merged, readings }))
+}
+
+/// Whether two readings may be of one chip: most pages that hold something are equal.
+fn alike(one: &[u8], other: &[u8]) -> bool {
+    let (mut equal, mut all) = (0, 0);
+    for (a, b) in one.chunks(256).zip(other.chunks(256)) {
+        if a.iter().chain(b).any(|&byte| byte != 0xFF) {
+            all += 1;
+            equal += usize::from(a == b);
+        }
+    }
+    all == 0 || equal * ALIKE >= all
+}
+
+/// Two readings can differ without a majority: then the one that makes a part
+/// whole is right, as its checksums say.
+fn settle(
+    readings: &mut Readings,
+    role: Role,
+    place: std::ops::Range<usize>,
+    image: &mut [u8],
+    inputs: &[Input],
+) {
+    let (from, end) = (place.start, place.end);
+    let in_place =
+        inputs.first().is_some_and(|i| i.bytes.get(place.clone()) == Some(&image[place.clone()]));
+    if readings.merged.is_settled(from, end) || !in_place || matches!(role, Role::Other) {
+        return;
+    }
+    let size = (end - from) as u32;
+    let faults = |bytes: &[u8]| {
+        let content = judge(role, bytes, size);
+        let count = content.findings.len();
+        if content.health == Health::Damaged { count.max(1) } else { 0 }
+    };
+    for reading in &readings.readings {
+        let Some(bytes) = reading.get(place.clone()) else { continue };
+        if faults(bytes) == 0 && judge(role, bytes, size).health == Health::Healthy {
+            readings.merged.settle(from, bytes);
+            image[place].copy_from_slice(bytes);
+            return;
+        }
+    }
+    // Each reading has faults of its own: cell by cell, whatever makes them fewer.
+    let mut best = image[place.clone()].to_vec();
+    let mut least = faults(&best);
+    let cells: Vec<usize> = (from / merge::CELL..end.div_ceil(merge::CELL))
+        .filter(|c| !readings.merged.is_settled(c * merge::CELL, (c + 1) * merge::CELL))
+        .take(TRIED)
+        .collect();
+    for cell in cells {
+        let start = (cell * merge::CELL).max(from);
+        let stop = ((cell + 1) * merge::CELL).min(end);
+        for reading in &readings.readings {
+            let Some(bytes) = reading.get(start..stop) else { continue };
+            let mut tried = best.clone();
+            tried[start - from..stop - from].copy_from_slice(bytes);
+            let now = faults(&tried);
+            if now < least {
+                (best, least) = (tried, now);
+            }
+        }
+    }
+    image[place].copy_from_slice(&best);
+    if least == 0 {
+        readings.merged.settle(from, &best);
+    }
+}
+
+/// Two cameras' files are never mixed.
+fn one_identity(inputs: &[Input], found: &[Found]) -> Result<(), RecoverError> {
+    let identities: Vec<(&Found, &Identity)> = found
+        .iter()
+        .filter(|f| f.content.health == Health::Healthy)
+        .filter_map(|f| Some((f, f.content.facts.identity.as_ref()?.identity.as_ref()?)))
+        .collect();
+    let Some(((first, one), others)) = identities.split_first() else { return Ok(()) };
+    match others.iter().find(|(_, other)| !one.same_as(other)) {
+        Some((second, _)) => Err(RecoverError::TwoIdentities(
+            inputs[first.input].name.clone(),
+            inputs[second.input].name.clone(),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The bytes of `--factory`, filled up to a whole partition.
+fn given_factory(
+    given: &Input,
+    inputs: &[Input],
+    found: &[Found],
+) -> Result<(Vec<u8>, String), RecoverError> {
+    let none = || RecoverError::NoFactory(given.name.clone());
+    let mut log = Vec::new();
+    let undone = undone(Input { name: given.name.clone(), bytes: given.bytes.clone() }, &mut log);
+    let mut best: Option<(u8, Vec<u8>, Identity)> = None;
+    for (i, input) in undone.iter().enumerate() {
+        for f in find::find(i, &input.bytes, Some(Role::Factory)) {
+            let identity = f.content.facts.identity.as_ref().and_then(|j| j.identity.clone());
+            let Some(identity) = identity.filter(Identity::is_personal) else { continue };
+            if best.as_ref().is_none_or(|(rank, ..)| *rank < f.rank()) {
+                let mut bytes = input.bytes[f.range.clone()].to_vec();
+                bytes.resize(WINDOW as usize, 0xFF);
+                best = Some((f.rank(), bytes, identity));
+            }
+        }
+    }
+    let (_, bytes, identity) = best.ok_or_else(none)?;
+    let owns = found.iter().filter(|f| f.role == Role::Factory);
+    for own in owns {
+        let known = own.content.facts.identity.as_ref().and_then(|j| j.identity.as_ref());
+        let healthy = own.content.health == Health::Healthy;
+        if healthy && known.is_some_and(|known| !known.same_as(&identity)) {
+            return Err(RecoverError::TwoIdentities(
+                inputs[own.input].name.clone(),
+                given.name.clone(),
+            ));
+        }
+    }
+    Ok((bytes, given.name.clone()))
+}
+
+/// The bytes of a part, as long as they are.
+fn taken(found: &Found, bytes: &[u8], room: u32, name: &str) -> Result<Vec<u8>, RecoverError> {
+    let mut bytes = bytes[found.range.clone()].to_vec();
+    let limit = room as usize;
+    if bytes.len() > limit {
+        let rest = &bytes[limit..];
+        if !rest.iter().all(|b| *b == 0xFF || *b == 0) {
+            return Err(RecoverError::TooLong { name: name.to_owned(), has: bytes.len(), room });
+        }
+        bytes.truncate(limit);
+    }
+    Ok(bytes)
+}
+
+/// The map: that of BOOT's own table, else the one that the kernel or the
+/// identity tells; where neither matters, any.
+fn map_of(inputs: &[Input], found: &[Found]) -> Result<FlashMap, RecoverError> {
+    let of = |role: Role| found.iter().filter(move |f| f.role == role && f.rank() > 0);
+    for boot in of(Role::Boot) {
+        let bytes = &inputs[boot.input].bytes[boot.range.clone()];
+        let own = mxp::flash_map(bytes).map(|raw| FlashMap::conclude(&raw));
+        if let Some(map) = own.filter(FlashMap::is_known) {
+            return Ok(map);
+        }
+    }
+    let stock = |i: usize| FlashMap::stock(MODELS[i]).ok_or(RecoverError::TwoMaps);
+    for role in [Role::Kernel, Role::Boot] {
+        for f in of(role) {
+            match f.content.facts.uimage.as_ref().map(|u| u.family) {
+                Some(Family::I3) => return stock(0),
+                Some(Family::I6) => return stock(1),
+                _ => {}
+            }
+        }
+    }
+    for f in of(Role::Factory) {
+        let bytes = &inputs[f.input].bytes[f.range.clone()];
+        let mut whole = bytes.to_vec();
+        whole.resize(WINDOW as usize, 0xFF);
+        let model = identity::judge(&whole).identity.and_then(|i| i.model());
+        if let Some(map) = model.as_deref().and_then(FlashMap::stock) {
+            return Ok(map);
+        }
+    }
+    if of(Role::Kernel).next().is_some() || of(Role::Rootfs).next().is_some() {
+        return Err(RecoverError::TwoMaps);
+    }
+    stock(0)
+}

@@ -1,0 +1,235 @@
+//! Which of the things that happen to files happened to this one. What a
+//! guess gives is looked at before it is believed: a flash map must be where
+//! it belongs, or a part of a camera must begin the file.
+
+use std::io;
+
+use super::lines;
+use super::log;
+use super::view::{Page, Utf16};
+use super::{Transform, undo};
+use crate::chip::{FlashMap, Role, WINDOW};
+use crate::formats::{jffs2, mxp};
+use crate::image::inspect::sniff::{CHIP, begins_like};
+use crate::image::source::{Source, peek};
+
+/// Bytes at the beginning that texts are told by.
+const HEAD: usize = 0x4000;
+/// Where the flash map belongs.
+const TABLE: u64 = mxp::TABLE_OFFSET as u64;
+/// The distances at which readers were seen to insert bytes.
+const EVERY: [u64; 10] = [256, 512, 1024, 2048, 4096, 0x2000, 0x4000, 0x8000, 0x1_0000, 0x2_0000];
+/// The most bytes that are inserted at one place.
+const MOST_INSERTED: u64 = 4096;
+/// Line ends that tell how a file was sent: by chance one in 256 line feeds has
+/// a carriage return before it.
+const ENOUGH: u64 = 64;
+
+/// Says what happened to a file; `None` where nothing is seen.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn detect(source: &dyn Source) -> io::Result<Option<Transform>> {
+    let head = peek(source, 0, HEAD)?;
+    if let Some(form) = utf16(&head) {
+        return Ok(Some(Transform::Utf16(form)));
+    }
+    if let Some(form) = log::form(&head) {
+        return Ok(Some(Transform::Log(form)));
+    }
+    let len = source.len();
+    for copies in [4, 2] {
+        if len == copies * CHIP && has_map(source, 0)? && has_map(source, len / copies)? {
+            let equal = equal_parts(source, copies)?;
+            return Ok(Some(Transform::Repeated { copies, equal }));
+        }
+    }
+    if head.iter().all(|&b| b == 0xFF || b == 0) && !has_anything(source)? {
+        return Ok(None);
+    }
+    for guess in [Transform::SwappedPairs, Transform::SwappedWords] {
+        let seen = undo(source, &guess)?;
+        if is_known(seen.as_ref())? {
+            return Ok(Some(guess));
+        }
+    }
+    let ends = lines::count(source)?;
+    if ends.feeds >= ENOUGH && ends.feeds == ends.pairs {
+        return Ok(Some(Transform::LineEnds));
+    }
+    if let Some(at) = map_at(source)?.filter(|at| *at != TABLE) {
+        return moved(source, at);
+    }
+    Ok(None)
+}
+
+/// Whether a file lost its carriage returns, which nothing brings back: all of
+/// them, or those before line feeds.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn lost_returns(source: &dyn Source) -> io::Result<bool> {
+    // By chance one in 256 of each has the other next to it.
+    let ends = lines::count(source)?;
+    let many = 20 * 256;
+    Ok(ends.feeds >= many && ends.pairs == 0)
+}
+
+/// Whether one byte of each 256 is missing: the map and U-Boot are that much nearer.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn lost_bytes(source: &dyn Source) -> io::Result<bool> {
+    let near = |at: u64, what: &[u8]| -> io::Result<bool> {
+        let bytes = peek(source, (at - at / 256).saturating_sub(8), 64)?;
+        Ok(bytes.windows(what.len()).any(|w| w == what))
+    };
+    let uboot = [near(0x3_0000, b"\x27\x05\x19")?, near(0x3_0000, b"\x05\x19\x56")?];
+    Ok(near(TABLE, b"MXP")? && uboot.contains(&true))
+}
+
+fn utf16(head: &[u8]) -> Option<Utf16> {
+    let (little, mark) = match head {
+        [0xFF, 0xFE, a, b, ..] if (*a, *b) != (0xFF, 0xFF) => (true, 2),
+        [0xFE, 0xFF, a, b, ..] if (*a, *b) != (0xFF, 0xFF) => (false, 2),
+        _ => {
+            let zeros = |odd: usize| head.iter().skip(odd).step_by(2).filter(|b| **b == 0).count();
+            let (first, second) = (zeros(0), zeros(1));
+            let most = head.len() / 2 * 95 / 100;
+            let varied = head.len() >= 64;
+            match (first, second) {
+                _ if !varied => return None,
+                (a, b) if b > most && a < head.len() / 8 => (true, 0),
+                (a, b) if a > most && b < head.len() / 8 => (false, 0),
+                _ => return None,
+            }
+        }
+    };
+    let units = head[mark..].chunks_exact(2).map(|pair| {
+        if little {
+            u16::from_le_bytes([pair[0], pair[1]])
+        } else {
+            u16::from_be_bytes([pair[0], pair[1]])
+        }
+    });
+    Some(Utf16 { little, mark: mark as u64, page: Page::of(units) })
+}
+
+fn has_anything(source: &dyn Source) -> io::Result<bool> {
+    let mut at = 0;
+    while at < source.len() {
+        let bytes = peek(source, at, WINDOW as usize)?;
+        if bytes.iter().any(|&b| b != 0xFF && b != 0) {
+            return Ok(true);
+        }
+        at += bytes.len() as u64;
+    }
+    Ok(false)
+}
+
+/// Whether a chip begins at `start`: its first loader, or its map.
+fn has_map(source: &dyn Source, start: u64) -> io::Result<bool> {
+    let boot = begins_like(Role::Boot, &peek(source, start, 16)?);
+    Ok(boot || is_map(&peek(source, start + TABLE, mxp::TABLE_SIZE)?))
+}
+
+fn is_map(table: &[u8]) -> bool {
+    mxp::map_of(table).is_some_and(|raw| FlashMap::conclude(&raw).is_known())
+}
+
+fn equal_parts(source: &dyn Source, copies: u64) -> io::Result<bool> {
+    let len = source.len() / copies;
+    let mut at = 0;
+    while at < len {
+        let first = peek(source, at, WINDOW as usize)?;
+        for copy in 1..copies {
+            if peek(source, copy * len + at, WINDOW as usize)? != first {
+                return Ok(false);
+            }
+        }
+        at += first.len() as u64;
+    }
+    Ok(true)
+}
+
+/// Whether a file is something of a camera: a part begins it, or is where one
+/// belongs on a chip.
+fn is_known(source: &dyn Source) -> io::Result<bool> {
+    for at in [0, 0x5_0000, 0xFF_0000] {
+        let head = peek(source, at, WINDOW as usize)?;
+        let mut roles = [Role::Boot, Role::Kernel, Role::Rootfs, Role::Factory].into_iter();
+        if roles.any(|role| begins_like(role, &head)) {
+            return Ok(true);
+        }
+        // Two bytes may be chance.
+        if begins_like(Role::Data, &head) && jffs2::walk(&head).nodes() > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(is_map(&peek(source, TABLE, mxp::TABLE_SIZE)?))
+}
+
+/// Where a known flash map is, the first one.
+pub(in crate::image) fn map_at(source: &dyn Source) -> io::Result<Option<u64>> {
+    let mut at = 0;
+    while at < source.len() {
+        // One table more than a window, so that none is lost on a border.
+        let bytes = peek(source, at, WINDOW as usize + mxp::TABLE_SIZE)?;
+        let now = bytes.len().min(WINDOW as usize);
+        let mut from = 0;
+        while let Some(i) = bytes[from..now].iter().position(|&b| b == b'M') {
+            let place = from + i;
+            if bytes[place..].starts_with(b"MXPT\x01") && is_map(&bytes[place..]) {
+                return Ok(Some(at + place as u64));
+            }
+            from = place + 1;
+        }
+        at += now as u64;
+    }
+    Ok(None)
+}
+
+/// What moved a map to `at`.
+fn moved(source: &dyn Source, at: u64) -> io::Result<Option<Transform>> {
+    let len = source.len();
+    if at > TABLE {
+        let by = at - TABLE;
+        // Something before the chip is longest, and what is inserted is regular.
+        for every in EVERY.into_iter().filter(|every| TABLE.is_multiple_of(*every)) {
+            let places = TABLE / every;
+            let count = by / places;
+            let regular = by.is_multiple_of(places) && (1..=MOST_INSERTED).contains(&count);
+            if regular && are_zeros(source, every, count)? {
+                return Ok(Some(Transform::Inserted { every, count }));
+            }
+        }
+    }
+    let by = (at + len - TABLE) % len.max(1);
+    if len == CHIP {
+        // Rotated, what belongs at the chip's end is before its beginning.
+        let rotated = Transform::Rotated { by };
+        let view = undo(source, &rotated)?;
+        let at_end = |at: u64| -> io::Result<bool> {
+            Ok(begins_like(Role::Config, &peek(view.as_ref(), at, 32)?))
+        };
+        let wraps = by >= 0x1_0000 && (at_end(0xFF_0000)? || at_end(0xFE_0000)?);
+        if wraps {
+            return Ok(Some(rotated));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether zeros are at all places where they would have been inserted, and
+/// the map behind them can be read.
+fn are_zeros(source: &dyn Source, every: u64, count: u64) -> io::Result<bool> {
+    let places = (source.len() / (every + count)).min(0x8000);
+    for i in 0..places {
+        let bytes = peek(source, i * (every + count) + every, count as usize)?;
+        if bytes.iter().any(|b| *b != 0) {
+            return Ok(false);
+        }
+    }
+    let view = undo(source, &Transform::Inserted { every, count })?;
+    Ok(places > 1 && is_map(&peek(view.as_ref(), TABLE, mxp::TABLE_SIZE)?))
+}

@@ -1,0 +1,182 @@
+//! Mangled bytes whose place before can be calculated: nothing is kept.
+
+use std::io;
+
+use super::Transform;
+use crate::image::source::Source;
+
+/// How the bytes became characters of UTF-16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Utf16 {
+    /// Whether the first byte of a character is its lower one.
+    pub little: bool,
+    /// Bytes of a mark before the first character.
+    pub mark: u64,
+    /// Which characters stand for the bytes from 0x80 on.
+    pub page: Page,
+}
+
+/// A code page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// Character 0x80 is byte 0x80, and so on.
+    Latin1,
+    /// That of Western Windows.
+    Windows1252,
+    /// That of a PC's console.
+    Cp437,
+}
+
+/// What code page 437 has for the bytes from 0x80 on.
+const CP437: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
+/// What Windows-1252 has for the bytes from 0x80 to 0x9F, and 0 where it has none.
+const WINDOWS_1252: &str = "€\0‚ƒ„…†‡ˆ‰Š‹Œ\0Ž\0\0‘’“”•–—˜™š›œ\0žŸ";
+
+impl Page {
+    /// The byte that a character stands for; `?` where there is none.
+    pub(super) fn byte(self, unit: u16) -> u8 {
+        let found = |table: &str| {
+            let place = table.chars().position(|c| u32::from(c) == u32::from(unit));
+            place.map(|i| 0x80 + i as u8)
+        };
+        match (self, u8::try_from(unit)) {
+            (_, Ok(byte @ 0..0x80)) | (Page::Latin1 | Page::Windows1252, Ok(byte)) => byte,
+            (Page::Cp437, _) => found(CP437).unwrap_or(b'?'),
+            (_, Err(_)) => found(WINDOWS_1252).unwrap_or(b'?'),
+        }
+    }
+
+    /// The page that has these characters.
+    pub(super) fn of(units: impl Iterator<Item = u16>) -> Page {
+        let mut page = Page::Latin1;
+        for unit in units {
+            match unit {
+                0x2190..=0x25FF => return Page::Cp437,
+                0x0100..=0x218F => page = Page::Windows1252,
+                _ => {}
+            }
+        }
+        page
+    }
+}
+
+/// A view of a file.
+pub(super) struct View<'a> {
+    source: &'a dyn Source,
+    transform: Transform,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(source: &'a dyn Source, transform: Transform) -> View<'a> {
+        View { source, transform }
+    }
+
+    /// Groups of `size` bytes, each turned around.
+    fn turned(&self, size: u64, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let start = offset / size * size;
+        let end = (offset + buf.len() as u64).next_multiple_of(size);
+        let mut bytes = vec![0; (end - start) as usize];
+        self.source.read_at(start, &mut bytes)?;
+        bytes.chunks_mut(size as usize).for_each(<[u8]>::reverse);
+        let from = (offset - start) as usize;
+        buf.copy_from_slice(&bytes[from..from + buf.len()]);
+        Ok(())
+    }
+}
+
+impl Source for View<'_> {
+    fn len(&self) -> u64 {
+        let len = self.source.len();
+        match &self.transform {
+            Transform::SwappedPairs => len / 2 * 2,
+            Transform::SwappedWords => len / 4 * 4,
+            Transform::Inserted { every, count } => {
+                len / (every + count) * every + (len % (every + count)).min(*every)
+            }
+            Transform::Repeated { copies, .. } => len / copies,
+            Transform::Utf16(form) => len.saturating_sub(form.mark) / 2,
+            _ => len,
+        }
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        if offset.checked_add(buf.len() as u64).is_none_or(|end| end > self.len()) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        match &self.transform {
+            Transform::SwappedPairs => self.turned(2, offset, buf),
+            Transform::SwappedWords => self.turned(4, offset, buf),
+            Transform::Rotated { by } => {
+                let len = self.source.len();
+                let start = (offset + by) % len;
+                let first = (len - start).min(buf.len() as u64) as usize;
+                let (now, wrapped) = buf.split_at_mut(first);
+                self.source.read_at(start, now)?;
+                if wrapped.is_empty() { Ok(()) } else { self.source.read_at(0, wrapped) }
+            }
+            Transform::Inserted { every, count } => {
+                let mut done = 0;
+                while done < buf.len() {
+                    let at = offset + done as u64;
+                    let piece = (every - at % every).min((buf.len() - done) as u64) as usize;
+                    let place = at / every * (every + count) + at % every;
+                    self.source.read_at(place, &mut buf[done..done + piece])?;
+                    done += piece;
+                }
+                Ok(())
+            }
+            Transform::Utf16(form) => {
+                let mut bytes = vec![0; buf.len() * 2];
+                self.source.read_at(form.mark + offset * 2, &mut bytes)?;
+                for (byte, unit) in buf.iter_mut().zip(bytes.chunks_exact(2)) {
+                    let pair = [unit[0], unit[1]];
+                    let unit = if form.little {
+                        u16::from_le_bytes(pair)
+                    } else {
+                        u16::from_be_bytes(pair)
+                    };
+                    *byte = form.page.byte(unit);
+                }
+                Ok(())
+            }
+            _ => self.source.read_at(offset, buf),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_comes_back_from_its_character() {
+        assert_eq!(CP437.chars().count(), 128);
+        assert_eq!(WINDOWS_1252.chars().count(), 32);
+        for (i, c) in CP437.chars().enumerate() {
+            assert_eq!(Page::Cp437.byte(u32::from(c) as u16), 0x80 + i as u8);
+        }
+        assert_eq!(Page::Latin1.byte(0xE9), 0xE9);
+        assert_eq!(Page::Windows1252.byte(0x20AC), 0x80);
+    }
+
+    #[test]
+    fn a_view_reads_the_same_in_any_pieces() {
+        let bytes: Vec<u8> = (0..240u32).map(|i| i as u8).collect();
+        for transform in [
+            Transform::SwappedPairs,
+            Transform::SwappedWords,
+            Transform::Rotated { by: 100 },
+            Transform::Inserted { every: 16, count: 3 },
+        ] {
+            let view = View::new(&bytes, transform.clone());
+            let mut all = vec![0; view.len() as usize];
+            view.read_at(0, &mut all).unwrap();
+            for start in 0..all.len() {
+                let mut piece = vec![0; (all.len() - start).min(37)];
+                view.read_at(start as u64, &mut piece).unwrap();
+                assert_eq!(piece, all[start..start + piece.len()], "{transform:?} at {start}");
+            }
+            assert!(view.read_at(view.len(), &mut [0]).is_err());
+        }
+    }
+}
