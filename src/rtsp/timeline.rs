@@ -32,7 +32,7 @@ impl Timeline {
             Some(offset) => {
                 let late = fresh.saturating_sub(offset);
                 let back = self.newest.saturating_sub(encoder);
-                if late < -JUMP || late > LATEST || back > JUMP {
+                if !(-JUMP..=LATEST).contains(&late) || back > JUMP {
                     fresh
                 } else if late.saturating_abs() > USUAL {
                     offset + late.clamp(-STEP, STEP)
