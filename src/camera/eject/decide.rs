@@ -57,7 +57,13 @@ impl Watch {
     /// Takes in what was seen.
     pub fn saw(&mut self, seen: Seen, now: Instant) -> Deed {
         match seen {
-            Seen::Mount(mount) => self.mount = mount,
+            Seen::Mount(mount) => {
+                self.mount = mount;
+                if mount.is_none() {
+                    // The kernel gives the next mount the same number again.
+                    self.used = None;
+                }
+            }
             Seen::Status(status) => self.status = Some(status),
             Seen::Silence => self.status = None,
         }
@@ -119,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_card_is_let_go_when_asked_and_used_again_when_it_is_back() {
-        let cases: [Case; 9] = [
+        let cases: [Case; 10] = [
             ("nothing", &[(0, Status(0)), (1, Mount(Some(20)))], &[]),
             (
                 "a format",
@@ -160,6 +166,11 @@ mod tests {
             (
                 "a card pulled out and put in, without mortoxd",
                 &[(0, Mount(None)), (30, Mount(Some(31))), (32, Mount(Some(31)))],
+                &[ComeBack],
+            ),
+            (
+                "an eject that is over before it is heard of, and the same number again",
+                &[(0, Mount(None)), (0, Status(7)), (0, Status(5)), (9, Mount(Some(20)))],
                 &[ComeBack],
             ),
             ("a wish while there is no card", &[(0, Mount(None)), (1, Status(4))], &[]),
