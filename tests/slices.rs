@@ -263,7 +263,8 @@ fn a_processor_that_nobody_knows_is_a_warning() {
 #[test]
 fn versions_from_4_0_9_on_are_refused_on_an_older_camera() {
     let mut own = Own::of("ipc009");
-    for (at, name) in [(0x1000, "KERNEL"), (0x22_0000, "ROOTFS")] {
+    // In ROOTFS behind the file system, where no checksum speaks first.
+    for (at, name) in [(0x1000, "KERNEL"), (0x2A_0000, "ROOTFS")] {
         let mut bytes = tf_image("ipc009");
         bytes[at..at + 12].copy_from_slice(b" 4.0.9_0409 ");
         if name == "KERNEL" {
@@ -284,7 +285,7 @@ fn versions_from_4_0_9_on_are_refused_on_an_older_camera() {
     // The door is closed already.
     own.firmware = Some(Version { release: [4, 0, 9], build: 409 });
     let mut bytes = tf_image("ipc009");
-    bytes[0x22_0000..0x22_000C].copy_from_slice(b" 4.0.9_0409 ");
+    bytes[0x2A_0000..0x2A_000C].copy_from_slice(b" 4.0.9_0409 ");
     assert!(own.take(bytes).blockers.is_empty());
 }
 
@@ -308,6 +309,14 @@ fn an_image_that_is_cut_off_anywhere_is_refused() {
         if cut == 0x21_0000 {
             // Byte for byte the partition KERNEL, and whole: nobody can tell.
             assert_eq!((slices.kind, names(&slices)), (Kind::Partition, vec!["KERNEL"]));
+            continue;
+        }
+        if cut as u64 == tf::BODY {
+            // Only the signature is missing, and it is cut off before it is flashed.
+            assert_eq!(
+                (slices.kind, warnings(&slices).contains(&"unsigned")),
+                (Kind::TfImage, true)
+            );
             continue;
         }
         assert_refused(&slices, &format!("cut at {cut:#x}"));

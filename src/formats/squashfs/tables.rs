@@ -55,6 +55,9 @@ impl<'a> Tables<'a> {
         let bytes = rest.get(2..2 + size)?;
         let next = at + 2 + size as u64;
         if head & BARE_TABLE != 0 {
+            if bytes.starts_with(xz::MAGIC) {
+                return None; // one wrong bit says so: it is packed
+            }
             return (size <= BLOCK).then(|| (bytes.to_vec(), next, false));
         }
         Some((xz::unpack_stream(bytes, BLOCK)?, next, true))

@@ -23,7 +23,7 @@ pub(super) fn jumbled(source: &dyn Source, len: u64) -> io::Result<Option<Sniffe
         let head = peek(source, at, WINDOW as usize)?;
         let roles = [Role::Boot, Role::Kernel, Role::Rootfs, Role::Data, Role::Config];
         let mut role = roles.into_iter().find(|role| begins_like(*role, &head));
-        // U-Boot in BOOT is a uImage, too.
+        // Not every uImage is a kernel.
         if role == Some(Role::Kernel) && !uimage::parse(&head).is_ok_and(|h| h.is_arm_linux()) {
             role = None;
         }
@@ -32,6 +32,10 @@ pub(super) fn jumbled(source: &dyn Source, len: u64) -> io::Result<Option<Sniffe
         }
         if let Some(role) = role.filter(|role| !starts.iter().any(|(_, known)| known == role)) {
             starts.push((at, role));
+            if role == Role::Boot {
+                at += BOOT; // U-Boot in it is a uImage, too
+                continue;
+            }
         }
         at += u64::from(WINDOW);
     }

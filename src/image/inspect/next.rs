@@ -179,6 +179,13 @@ fn image(report: &Report, name: &str) -> Vec<String> {
             "Do not flash this {name}. Keep it, and look for another copy or read it again."
         )];
     }
+    if report.partitions.iter().any(|p| p.role.is_protected()) {
+        return vec![
+            "Keep it: it is one camera's own, and is written to that camera alone, from its own \
+             backups. Together with its other partition files it makes an image of the chip."
+                .to_owned(),
+        ];
+    }
     let mut steps = Vec::new();
     if let Some(model) = report.model.as_ref().filter(|m| m.certain) {
         steps.push(format!(

@@ -210,7 +210,7 @@ fn tf_image(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
     if fit.hits < enough || (len != tf::SIZE && !starts) {
         return Ok(None);
     }
-    let is_padded = len > tf::SIZE && is_padding(source, tf::SIZE)?;
+    let is_padded = len == CHIP && is_padding(source, tf::SIZE)?;
     let (kind, what) = match len {
         tf::BODY => (Kind::TfImage, "A tf image without its signature"),
         _ if is_padded => (Kind::TfImage, "A tf image with padding behind it"),

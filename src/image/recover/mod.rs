@@ -247,6 +247,15 @@ fn merge_readings(
             return Err(RecoverError::TwoChips(names.0, names.1));
         }
     }
+    // A majority must never decide whose identity counts.
+    let owners: Vec<(usize, Identity)> =
+        chosen.iter().filter_map(|&i| Some((i, identity_of(&inputs[i].bytes)?))).collect();
+    if let Some((one, mine)) = owners.first()
+        && let Some((other, _)) = owners.iter().find(|(_, theirs)| !mine.same_as(theirs))
+    {
+        let names = (inputs[*one].name.clone(), inputs[*other].name.clone());
+        return Err(RecoverError::TwoIdentities(names.0, names.1));
+    }
     let names: Vec<String> = chosen.iter().map(|&i| inputs[i].name.clone()).collect();
     let readings: Vec<Vec<u8>> =
         chosen.iter().map(|&i| std::mem::take(&mut inputs[i].bytes)).collect();
@@ -265,6 +274,19 @@ fn merge_readings(
         !others.contains(&(i - 1))
     });
     Ok(Some(Readings { merged, readings }))
+}
+
+/// The identity in a reading, where it is whole.
+fn identity_of(bytes: &[u8]) -> Option<Identity> {
+    let sniffed = sniff(&bytes).ok()?;
+    let piece = sniffed.pieces.iter().find(|piece| piece.role == Role::Factory);
+    let start = match piece {
+        Some(piece) => usize::try_from(piece.start).ok()?,
+        None => bytes.len().checked_sub(WINDOW as usize)?,
+    };
+    let judged = identity::judge(bytes.get(start..start.checked_add(WINDOW as usize)?)?);
+    let is_healthy = judged.health.is_healthy();
+    judged.identity.filter(|_| is_healthy)
 }
 
 /// Whether two readings may be of one chip: most pages that hold something are equal.

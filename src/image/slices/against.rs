@@ -251,8 +251,13 @@ fn foreign(out: &Slices, theirs: Option<&Identity>, target: &Target<'_>) -> Vec<
 
 /// What is to be said about the vendor's signature.
 fn signature(out: &Slices) -> Option<Finding> {
-    let note = out.trailer?;
-    Some(if note.is_signed {
+    let is_signed = match out.trailer {
+        Some(note) => note.is_signed,
+        // The file ends where its signature should be.
+        None if out.kind == Kind::TfImage && !out.slices.is_empty() => false,
+        None => return None,
+    };
+    Some(if is_signed {
         Finding::warning(
             UNCHECKED,
             "It carries a signature, which is cut off, and it was not checked against a key.",

@@ -57,10 +57,15 @@ pub fn detect(source: &dyn Source) -> io::Result<Option<Transform>> {
     if ends.feeds >= ENOUGH && ends.feeds == ends.pairs {
         return Ok(Some(Transform::LineEnds));
     }
-    if let Some(at) = map_at(source)?.filter(|at| *at != TABLE) {
-        return moved(source, at);
+    // Bytes inserted within the table leave its first record alone.
+    let at = match find_map(source, true)? {
+        Some(at) => Some(at),
+        None => find_map(source, false)?,
+    };
+    match at {
+        Some(at) if at != TABLE => moved(source, at),
+        _ => Ok(None),
     }
-    Ok(None)
 }
 
 /// Whether a file lost its carriage returns, which nothing brings back: all of
@@ -169,8 +174,8 @@ fn is_known(source: &dyn Source) -> io::Result<bool> {
     Ok(is_map(&peek(source, TABLE, mxp::TABLE_SIZE)?))
 }
 
-/// Where a known flash map is, the first one.
-pub(in crate::image) fn map_at(source: &dyn Source) -> io::Result<Option<u64>> {
+/// Where the first flash map begins; where it must be `whole`, a known one.
+fn find_map(source: &dyn Source, whole: bool) -> io::Result<Option<u64>> {
     let mut at = 0;
     while at < source.len() {
         // One table more than a window, so that none is lost on a border.
@@ -179,7 +184,8 @@ pub(in crate::image) fn map_at(source: &dyn Source) -> io::Result<Option<u64>> {
         let mut from = 0;
         while let Some(i) = bytes[from..now].iter().position(|&b| b == b'M') {
             let place = from + i;
-            if bytes[place..].starts_with(b"MXPT\x01") && is_map(&bytes[place..]) {
+            let rest = &bytes[place..];
+            if rest.starts_with(b"MXPT\x01") && (!whole || is_map(rest)) {
                 return Ok(Some(at + place as u64));
             }
             from = place + 1;
