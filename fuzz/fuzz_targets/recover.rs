@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use mi360d::image::recover::{Input, recover};
-use mi360d::image::{Source, transform};
+use mi360d::image::transform;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(Some(found)) = transform::detect(&bytes)

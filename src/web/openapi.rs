@@ -51,6 +51,10 @@ fn operation(route: &Route) -> Value {
             (status, json!({ "application/json": { "schema": schema(name) } }))
         }
         Gives::Bytes(kind) => (200, json!({ kind: {} })),
+        Gives::Any(kinds) => {
+            let each = kinds.iter().map(|kind| ((*kind).to_owned(), json!({})));
+            (200, Value::Object(each.collect()))
+        }
     };
     let mut operation = json!({
         "summary": route.summary,

@@ -150,6 +150,8 @@ pub(super) enum Gives {
     Json(u16, &'static str),
     /// Bytes of this kind.
     Bytes(&'static str),
+    /// Bytes of one of these kinds.
+    Any(&'static [&'static str]),
 }
 
 /// One route.
@@ -199,6 +201,7 @@ const fn ok(schema: &'static str) -> Gives {
 
 const HTML: Gives = Gives::Bytes("text/html; charset=utf-8");
 const BYTES: Gives = Gives::Bytes("application/octet-stream");
+const PICTURE: Gives = Gives::Any(&["image/jpeg", "video/mp4", "application/octet-stream"]);
 const SOAP: Gives = Gives::Bytes("application/soap+xml");
 const JOB: Gives = Gives::Json(202, "Job");
 
@@ -248,10 +251,10 @@ pub(super) const ROUTES: &[Route] = &[
     change("PUT", "/api/v1/ssh/keys", Owner, Some("PutSshKeys"), ok("SshKeys"), services::put_ssh_keys, "Says who may log in by SSH"),
     get("/api/v1/video", Login, ok("Video"), video::show, "The streams, and who watches them"),
     change("POST", "/api/v1/video/login", Owner, Some("Password"), ok("StreamLogin"), video::login, "The streams' user and password"),
-    asks(get("/api/v1/snapshot", Login, Gives::Bytes("video/mp4"), video::snapshot, "The last key frame of a stream"), &[("stream", "string"), ("form", "string")]),
+    asks(get("/api/v1/snapshot", Login, PICTURE, video::snapshot, "A picture: JPEG where the firmware makes one, else the last key frame"), &[("stream", "string"), ("form", "string")]),
     asks(get("/api/v1/live", Login, Gives::Bytes("video/mp4"), video::live, "A stream as it comes, as fragmented MP4"), &[("stream", "string")]),
     change("POST", "/onvif/{service}", Streams, Some("Soap"), SOAP, onvif::call, "ONVIF, for recorders"),
-    asks(get("/onvif/snapshot", Streams, Gives::Bytes("video/mp4"), onvif::snapshot, "The last key frame, by the streams' login"), &[("stream", "string")]),
+    asks(get("/onvif/snapshot", Streams, PICTURE, onvif::snapshot, "The same, by the streams' login"), &[("stream", "string")]),
     get("/api/v1/config", Login, ok("Config"), config::show, "The settings"),
     change("PUT", "/api/v1/config", Login, Some("Config"), ok("Changed"), config::change, "Changes the settings that are named"),
     get("/api/v1/config/fields", Login, ok("Fields"), config::fields, "What each setting takes"),

@@ -58,7 +58,8 @@ class Endless(Demo):
         return sizes
 
     def nobody_watches(self, seconds):
-        wait_for(lambda: not self.stats()["viewers"], "those who are gone to be noticed", seconds)
+        wait_for(lambda: (told := self.stats()) and not told["viewers"],
+                 "those who are gone to be noticed", seconds)
 
     def test_http_1_0_gets_the_stream_until_it_closes(self):
         one = self.asker()

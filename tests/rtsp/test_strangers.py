@@ -6,6 +6,7 @@ import socket
 import time
 
 from rig import LONG, RATE, Case, run, wait_for, BINARY
+from test_viewers import MEMORY
 from viewer import Broken, Refused, Rtsp, Viewer
 
 PASSWORD = 'über "geheim": $x\\'
@@ -132,7 +133,7 @@ class Hostile(Case):
             seen = viewer.stop()
             self.assertEqual(viewer.gaps, 0)
             self.assert_consecutive(seen, of)
-        self.assertLess(self.here.status("VmHWM"), 8 * 1024)
+        self.assertLess(self.here.status("VmHWM"), MEMORY)
 
     def test_garbage_kills_nothing(self):
         port = self.here.port
