@@ -244,11 +244,11 @@ class VirtualCamera:
             after = len(self._said)
         self._type(command)
         self._send(f"!{name}\n")
-        # Who watches the memory (vendor.py) writes its lines to the same console, at any time.
+        # Who watches the memory (vendor.py, watcher.c) writes its lines to the same console, at any time.
         found = self.wait_console(
-            rf"^@@BEGIN {name}\n((?:@@HWM \d+\n|[A-Za-z0-9+/=]*\n)*)^@@END {name} (\d+)\n",
+            rf"^@@BEGIN {name}\n((?:@@(?:HWM|LEAST|OOM) \d+\n|[A-Za-z0-9+/=]*\n)*)^@@END {name} (\d+)\n",
             seconds, after)
-        output = Output(int(found[2]), base64.b64decode(re.sub(rb"@@HWM \d+\n", b"", found[1])))
+        output = Output(int(found[2]), base64.b64decode(re.sub(rb"@@(?:HWM|LEAST|OOM) \d+\n", b"", found[1])))
         if check and output.status != 0:
             raise Failed(f"{command}: {output.status}\n{output.text}")
         return output
