@@ -4,6 +4,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | [`base`] | hex, random bytes, clock and memory of this machine |
 //! | [`sys`] | every system call that needs `unsafe`, one thin wrapper each |
 //! | [`formats`] | what bytes mean: FLSH, MXP, uImage, squashfs, JFFS2, tf image; pure |
 //! | [`identity`] | the camera's identity: judged and masked, compared without being shown; pure |
@@ -14,12 +15,15 @@
 //! | [`backup`] | sets, manifests, proof |
 //! | [`flash`] | what has to change, the writer, and the proof |
 //! | [`facts`] | what a camera's firmware is, for those who help; no secret |
-//! | [`citizen`] | the camera on its network: clock, name, the vendor's cloud |
+//! | [`network`] | the camera on its network: clock, name, the vendor's cloud |
 //! | [`mqtt`] | Home Assistant by way of a broker |
 //! | [`onvif`] | what recorders ask by ONVIF, and what they are answered; pure |
 //! | [`programmer`] | the chip clipped to a PC, by way of flashrom |
 //! | [`update`] | a newer mi360d: whole, by whom, switched, taken back |
 //! | [`services`] | the hacks: found, supervised, configured, shown |
+//! | [`settings`] | `config.toml`: its fields, defaults and checks |
+//! | [`machine`] | processes, watchdog, memory and restart around a flash |
+//! | [`repair`] | dumps on a PC: assemble, redact, recover |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
 //! | [`vendor`] | the stock firmware's own services, as we speak to them |
 //! | [`rtsp`] | the RTSP server, a process of its own |
@@ -30,10 +34,10 @@
 
 pub mod access;
 pub mod backup;
+pub mod base;
 pub mod camera;
 pub mod card;
 pub mod chip;
-pub mod citizen;
 pub mod cli;
 pub mod error;
 pub mod facts;
@@ -41,11 +45,15 @@ pub mod flash;
 pub mod formats;
 pub mod identity;
 pub mod image;
+pub mod machine;
 pub mod mqtt;
+pub mod network;
 pub mod onvif;
 pub mod programmer;
+pub mod repair;
 pub mod rtsp;
 pub mod services;
+pub mod settings;
 pub mod sys;
 pub mod update;
 pub mod vendor;

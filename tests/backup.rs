@@ -299,7 +299,7 @@ fn a_manifest_that_says_something_else_than_the_files_is_damage_although_its_sum
 
 fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest as _;
-    mi360d::backup::hex(&sha2::Sha256::digest(bytes))
+    mi360d::base::hex(&sha2::Sha256::digest(bytes))
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn a_brick_and_a_tf_image_make_a_whole_camera() {
     assert!(made[0x5_0000..0xFE_0000] == tf[..0xF9_0000]);
     assert!(made[0xFE_0000..] == own_bytes[0xFE_0000..]);
     let said = ran.json();
-    assert_eq!(said["sha256"], mi360d::backup::hex(&Sha256::digest(&made)));
+    assert_eq!(said["sha256"], mi360d::base::hex(&Sha256::digest(&made)));
     let from: Vec<&str> =
         said["parts"].as_array().unwrap().iter().map(|p| p["from"].as_str().unwrap()).collect();
     assert_eq!(from, ["own", "donor", "donor", "donor", "own", "own"]);

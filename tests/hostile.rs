@@ -284,7 +284,7 @@ fn a_hostile_set_costs_neither_memory_nor_time() {
     .unwrap();
     // Its checksums are right for the manifest only, so the rest is looked into.
     let sums = fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
-    let digest = mi360d::backup::hex(&sha2::Sha256::digest(&hostile));
+    let digest = mi360d::base::hex(&sha2::Sha256::digest(&hostile));
     let sums: String = sums
         .lines()
         .map(|l| {
@@ -314,7 +314,7 @@ fn a_count_of_starts_that_nobody_counted_is_not_believed() {
     fs::create_dir_all(sim.home().join("state")).unwrap();
     fs::write(sim.home().join("state/starts.a"), text).unwrap();
     let card = Card::folder(&sim.path().join("sdcard"));
-    assert_eq!(mi360d::camera::boots::Boots::count_start(&card).count, 1);
+    assert_eq!(mi360d::machine::boots::Boots::count_start(&card).count, 1);
 }
 
 #[test]

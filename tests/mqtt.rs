@@ -300,13 +300,13 @@ fn a_broker_is_found_by_its_local_name_at_any_of_its_addresses_and_by_ipv6() {
     }
     let dir = tempfile::tempdir().unwrap();
     let host = format!("mi360d-test-{}", std::process::id());
-    let known = mi360d::citizen::mdns::Ourselves {
+    let known = mi360d::network::mdns::Ourselves {
         host: host.clone(),
         // Nobody listens at the first one.
         addresses: vec![[127, 0, 0, 2].into(), [127, 0, 0, 1].into()],
         port: 1,
     };
-    std::thread::spawn(move || mi360d::citizen::mdns::answer(|| Some(known.clone())));
+    std::thread::spawn(move || mi360d::network::mdns::answer(|| Some(known.clone())));
     for (listens, set) in [("127.0.0.1", format!("{host}.local")), ("::1", "[::1]".to_owned())] {
         let port = free_port();
         let _broker = broker_at(dir.path(), listens, port);

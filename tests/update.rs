@@ -122,7 +122,7 @@ impl Bench {
     }
 }
 
-fn hash(bytes: &[u8]) -> mi360d::backup::Digest {
+fn hash(bytes: &[u8]) -> mi360d::base::Digest {
     Sha256::digest(bytes).into()
 }
 

@@ -8,10 +8,19 @@
 //! | file | contents |
 //! | --- | --- |
 //! | [`throttle`] | what a wrong try costs its source, and all sources together; pure |
+//! | [`login`] | the page's password, its sessions and tokens |
 //! | [`line`] | tries that take the processor long: few at once, each source in turn |
 
 pub mod line;
+pub mod login;
 pub mod throttle;
+
+mod error;
+mod password;
+mod refused;
+mod sessions;
+mod setup;
+mod tokens;
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -1,13 +1,13 @@
 //! What a set says of itself: `manifest.toml`, `BLOCKSUMS`, and the names of
 //! its files; from what was read.
 
-use super::hex;
 use super::manifest::{FORMAT, IdentityNote, MANIFEST, Manifest, PartNote};
 use super::reading::{Reading, cell_size, in_order};
 use super::request::Request;
 use super::second::Second;
 use super::set::{RECOVERY, file_name};
 use super::sums::{BlockSums, Pieces};
+use crate::base::hex;
 use crate::chip::Chip;
 
 /// The manifest of a set.

@@ -113,28 +113,3 @@ pub struct Silent;
 impl Progress for Silent {
     fn at(&self, _work: Work, _done: u64, _total: u64) {}
 }
-
-/// A SHA-256 digest.
-pub type Digest = [u8; 32];
-
-/// A digest as 64 lowercase hex digits.
-pub fn hex(digest: &[u8]) -> String {
-    use std::fmt::Write as _;
-    digest.iter().fold(String::with_capacity(digest.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// The digest that 64 lowercase hex digits stand for; nothing else does, so that
-/// a flipped bit in a checksum file is always seen.
-pub fn unhex(text: &str) -> Option<Digest> {
-    let mut digest = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    (hex(&digest) == text).then_some(digest)
-}

@@ -12,7 +12,8 @@ use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
 use crate::formats::bytes::alike;
 use crate::formats::sha256::Sha256;
 
-use super::{BackupError, Digest};
+use super::BackupError;
+use crate::base::Digest;
 use crate::card::CardError;
 use crate::card::file::NewFile;
 use crate::chip::WINDOW;

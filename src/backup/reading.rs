@@ -9,7 +9,8 @@ use crate::formats::crc32::Hasher;
 use crate::formats::sha256::Sha256;
 use serde::Serialize;
 
-use super::{BackupError, Digest, Progress, Work};
+use super::{BackupError, Progress, Work};
+use crate::base::Digest;
 use crate::card::{MOUNT_POINT, claim};
 use crate::chip::{Chip, ChipError, Partition, Role, WINDOW};
 use crate::image::content::{Content, ContentCheck, Depth};

@@ -13,7 +13,9 @@ use super::reading::{
 };
 use super::request::Request;
 use super::set::{CHIP, file_name};
-use super::{BackupError, Digest, Work, hex};
+use super::{BackupError, Work};
+use crate::base::Digest;
+use crate::base::hex;
 use crate::card::file::NewFile;
 use crate::chip::{Chip, Partition, Role, WINDOW};
 use crate::formats::crc32;

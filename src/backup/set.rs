@@ -4,9 +4,11 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::BackupError;
 use super::manifest::{self, MANIFEST, Manifest};
 use super::sums::{self, BLOCKSUMS, SHA256SUMS, Sums};
-use super::{BackupError, Digest, hex};
+use crate::base::Digest;
+use crate::base::hex;
 use crate::card::CardError;
 use crate::card::file::read_bounded;
 use crate::chip::{Partition, Role};

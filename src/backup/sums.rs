@@ -5,7 +5,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Digest, hex, unhex};
+use crate::base::Digest;
+use crate::base::hex;
+use crate::base::unhex;
 use crate::formats::crc32;
 
 /// The file that closes a set.

@@ -9,7 +9,8 @@ use crate::formats::sha256::Sha256;
 use super::reading::{read_settled, read_window};
 use super::set::{self, SetState};
 use super::sums::{self, SHA256SUMS, Sums};
-use super::{BackupError, Digest, room};
+use super::{BackupError, room};
+use crate::base::Digest;
 use crate::card::file::{
     lock_dir, make_dir, make_private_dir, read_bounded, replace, sync_dir, wait_lock_dir,
     write_proven,

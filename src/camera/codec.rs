@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use nix::sys::statvfs::{FsFlags, statvfs};
 
 use super::{Camera, framegrabber};
-use crate::backup::hex;
+use crate::base::hex;
 use crate::card::file::{make_dir, read_bounded, rename, replace, write_proven};
 use crate::formats::sha256::Sha256;
 use crate::services::{ServiceError, elf};

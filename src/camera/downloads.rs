@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::{Camera, card_view};
+use crate::backup::BackupError;
 use crate::backup::set::{self, CHIP, SetFolder};
 use crate::backup::sums::is_plain_name;
-use crate::backup::{BackupError, hex};
+use crate::base::hex;
 use crate::card::Card;
 use crate::card::file::{make_dir, open_past_cache, read_bounded, replace};
 use crate::error::{Exit, Explain, Kind};

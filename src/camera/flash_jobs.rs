@@ -13,7 +13,8 @@ use super::flashing::{
 };
 use super::jobs::{self, Busy, CELL, Job, JobError, JobOutcome, JobState, Kind, Running};
 use super::{Camera, Source, power, status_txt};
-use crate::backup::{Progress, Silent, Work, hex};
+use crate::backup::{Progress, Silent, Work};
+use crate::base::hex;
 use crate::chip::Partition;
 use crate::error::{self, Exit, Explain};
 use crate::flash::{BlockState, Step, Watch};
@@ -108,7 +109,7 @@ pub fn plan(
     let planned = camera.plan(&request, &Silent)?;
     let document = planned.document(camera);
     let mut bytes = [0; 8];
-    let _ = super::synthetic::random(&mut bytes);
+    let _ = crate::base::fill_random(&mut bytes);
     let id = hex(&bytes);
     let known = KnownPlan {
         id: id.clone(),
@@ -240,7 +241,7 @@ fn end(
     let restarts = flashed.restarts();
     if restarts {
         log::info!("flashed and proven: the camera restarts");
-        super::boots::Boots::lasted(camera.card());
+        crate::machine::boots::Boots::lasted(camera.card());
         std::thread::sleep(LAST_NEWS);
     }
     flashed.conclude(true);

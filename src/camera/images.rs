@@ -10,7 +10,8 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::{Camera, jobs};
-use crate::backup::{hex, verify};
+use crate::backup::verify;
+use crate::base::hex;
 use crate::card::file::{NewFile, make_dir, read_bounded, rename, replace};
 use crate::card::{Card, CardError, CardState, fat};
 use crate::error::{Exit, Explain, Kind};

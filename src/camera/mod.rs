@@ -8,34 +8,24 @@
 //! | `notice` | what the owner must be told, from what is known |
 //! | `status`, `flash_view`, `set_view` | the documents of page, API and command line |
 //! | `status_txt` | `STATUS.txt`, for who cannot reach the page |
-//! | `config`, `settings` | `config.toml`, checked; and changed from outside |
-//! | `login` | who may come in |
+//! | `settings` | `config.toml`, changed from outside |
 //! | `jobs` | what is being done, for whoever watches |
 //! | `images`, `downloads` | what comes to the card, and what leaves it |
 //! | `sets` | backups made, read again and deleted by their owner |
 //! | `power`, `uninstall` | the restart, and the way back to stock |
 //! | `update` | a newer mi360d: agreed to, confirmed or taken back |
 //! | `plan` | the restart that its owner has planned |
-//! | `boots` | the count of starts, and the safe mode |
-//! | `citizen` | the camera on its network: clock, name, cloud |
+//! | `network` | the camera on its network: clock, name, cloud |
 //! | `mqtt` | the camera as a device of Home Assistant |
 //! | `eject` | the card given back when the vendor's app formats or ejects it |
 //! | `facts` | what this camera's firmware is: gathered once, kept on the card |
-//! | `host` | the machine around the chip, as far as it is only asked |
-//! | `machine` | the same for a flash: what is stopped, released, fed, restarted |
 //! | `flash_jobs` | plans and flashes as the page asks for them |
 //! | `flashing` | a flash from its plan to its proof, and after a power cut |
-//! | `brick` | for a camera in pieces, on a PC: assemble and redact |
 //! | `framegrabber`, `codec` | the original's framegrabber, and the codec of its pictures |
 //! | `services` | the hacks: started, ended, and their documents |
-//! | `simulate`, `synthetic` | making a simulated camera |
 
-pub mod boots;
-pub mod brick;
 mod card_view;
-pub mod citizen;
 pub mod codec;
-pub mod config;
 pub mod downloads;
 pub mod eject;
 pub mod facts;
@@ -43,29 +33,23 @@ pub mod flash_jobs;
 pub mod flash_view;
 pub mod flashing;
 pub mod framegrabber;
-pub mod host;
 pub mod images;
-pub mod inputs;
 pub mod jobs;
-pub mod login;
-pub mod machine;
 mod mend;
 pub mod mqtt;
+pub mod network;
 pub mod notice;
 pub mod onvif;
 pub mod plan;
 pub mod power;
-pub mod recover;
 pub mod services;
 pub mod set_view;
 pub mod sets;
 pub mod settings;
-pub mod simulate;
 pub mod startup;
 pub mod state;
 pub mod status;
 pub mod status_txt;
-pub mod synthetic;
 pub mod uninstall;
 pub mod update;
 pub mod video;
@@ -73,6 +57,7 @@ pub mod video;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::access::login;
 use crate::backup::{self, BackupError, Facts, Outcome, Progress, Reading, Request, vault};
 use crate::card::file::{self, Lock};
 use crate::card::{Card, CardError, Fault};
@@ -80,9 +65,9 @@ use crate::chip::sim::OnCut;
 use crate::chip::{Chip, ChipError, Faults, MtdChip, Role, SimChip};
 use crate::identity::{self, Judgement};
 use crate::image::Depth;
+use crate::machine::{self, Machine};
+pub use crate::settings::config::Config;
 
-pub use config::Config;
-use machine::Machine;
 pub use state::State;
 
 /// One camera, real or simulated.
@@ -290,9 +275,9 @@ impl Camera {
         let judgement = known.unwrap_or_else(|| self.judge_identity());
         let facts = Facts {
             model: self.model(&judgement),
-            kernel: host::kernel_release(),
-            boot_count: boots::Boots::current(&self.card).count,
-            clock: host::clock(),
+            kernel: crate::base::host::kernel_release(),
+            boot_count: crate::machine::boots::Boots::current(&self.card).count,
+            clock: crate::base::host::clock(),
         };
         backup::make::backup(&Request {
             chip: self.chip(),

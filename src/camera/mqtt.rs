@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Camera, citizen, host, power, services, status, video};
+use super::{Camera, network, power, services, status, video};
+use crate::base::host;
 use crate::card::CardState;
 use crate::mqtt::client::{self, Broker, Home};
 use crate::mqtt::discovery::{Category, Device, Entity, Kind, cut, key};
@@ -112,7 +113,7 @@ impl Home for OnCamera {
         }
         Device {
             id: format!("mi360_{}", key(&own)),
-            name: citizen::host_name(&self.0),
+            name: network::host_name(&self.0),
             model: status.model,
             version: status.program.to_owned(),
             url: self.url(),

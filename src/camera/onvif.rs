@@ -8,10 +8,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::{Camera, citizen, host, services, video};
+use super::{Camera, network, services, video};
+use crate::base::host;
 use crate::card::file::read_bounded;
-use crate::citizen::mdns::{only_v4, open};
 use crate::error::Explain;
+use crate::network::mdns::{only_v4, open};
 use crate::onvif::discovery::{self, Ourselves};
 use crate::onvif::login::{Memory, Token};
 use crate::onvif::{self, Facts, Fault, Moved, Stream, xml};
@@ -156,7 +157,7 @@ fn now() -> Option<u64> {
 }
 
 fn secret(camera: &Camera) -> [u8; 32] {
-    let made = || super::login::random().unwrap_or_default();
+    let made = || crate::base::random().unwrap_or_default();
     *camera.onvif.secret.get_or_init(made)
 }
 
@@ -202,7 +203,7 @@ fn facts(camera: &Camera, call: &Call<'_>) -> Facts {
     Facts {
         base: format!("http://{host}"),
         rtsp: format!("rtsp://{bare}:{}", video.port),
-        name: citizen::host_name(camera),
+        name: network::host_name(camera),
         model: judgement.map_or_else(|| "unknown".to_owned(), |j| camera.model(&j)),
         mac: host::wifi_mac().unwrap_or_default(),
         address: host::addresses().first().map(ToString::to_string).unwrap_or_default(),
@@ -265,7 +266,7 @@ fn ourselves(camera: &Camera) -> Option<Ourselves> {
     };
     is_on(camera).then_some(())?;
     let addresses = only_v4(&host::addresses());
-    let name = citizen::host_name(camera);
+    let name = network::host_name(camera);
     let judgement = camera.state().vaulted.as_ref().map(|v| v.judgement.clone());
     (!addresses.is_empty()).then(|| Ourselves {
         unique: format!("mi360d {} {port}", host::wifi_mac().unwrap_or_else(|| name.clone())),

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::boots::Boots;
 use super::{Camera, Source};
 use crate::error::{Exit, Explain};
+use crate::machine::boots::Boots;
 
 /// The answer should reach the owner first.
 const PAUSE: Duration = Duration::from_millis(700);

@@ -1,8 +1,6 @@
 //! Settings changed from outside: fields of `config.toml`, named and typed; changed one by one
 //! with the owner's comments kept; saved to one file and restored from one.
 
-mod fields;
-
 use std::path::Path;
 
 use serde::Serialize;
@@ -10,9 +8,9 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 use toml_edit::{Array, DocumentMut, Item, Table, TableLike, value};
 
-use super::config::{self, Config};
 use super::{Camera, services};
-pub use fields::{FIELDS, Field, FieldKind};
+use crate::settings::config::{self, Config};
+pub use crate::settings::fields::{FIELDS, Field, FieldKind};
 
 use crate::card::CardError;
 use crate::card::file::{read_bounded, replace};

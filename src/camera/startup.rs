@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
-use super::boots::Boots;
 use super::jobs::Kind;
 use super::state::BackupState;
-use super::{Camera, config, flash_jobs, mend, notice, sets, status_txt};
+use super::{Camera, flash_jobs, mend, notice, sets, status_txt};
 use crate::backup::retention::{Standing, standings};
 use crate::backup::vault::Kept;
 use crate::backup::{room, set, verify};
 use crate::card::{CardState, claim};
+use crate::machine::boots::Boots;
+use crate::settings::config;
 use crate::sys;
 
 /// What comes before the page: the identity, then the settings and the count of starts. Before

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::config::Loaded;
 use crate::backup::vault::Vaulted;
 use crate::backup::{Outcome, Reading, SetName, Verdict};
 use crate::error::{Explain, chain};
+use crate::settings::config::Loaded;
 
 /// Everything known.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub struct State {
     /// Why `STATUS.txt` could not be written the last time.
     pub status_txt_failure: Option<String>,
     /// What was done on the network.
-    pub network: super::citizen::Network,
+    pub network: super::network::Network,
     /// Why there is no page.
     pub page_problem: Option<String>,
     /// Why a newer program did not stay.

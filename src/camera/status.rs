@@ -6,8 +6,9 @@ use super::flashing::Interrupted;
 use super::jobs::Job;
 use super::notice::{self, Notice};
 use super::state::BackupState;
-use super::{Camera, card_view, host, set_view};
+use super::{Camera, card_view, set_view};
 use crate::backup::vault::Kept;
+use crate::base::host;
 use crate::card::CardState;
 use crate::identity::{Identity, Masked};
 
@@ -37,7 +38,7 @@ pub struct Status {
     /// The newest set that counts.
     pub newest_backup: Option<set_view::SetView>,
     /// The camera on its network.
-    pub network: super::citizen::Network,
+    pub network: super::network::Network,
     /// The job that runs, else the newest one.
     pub job: Option<Job>,
     /// A flash that was cut short; null where none was.

@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 
 use super::notice::Severity;
 use super::state::BackupState;
-use super::{Camera, card_view, host, status};
+use super::{Camera, card_view, status};
+use crate::base::host;
 use crate::card::file::{read_bounded, replace};
 
 /// The file's name at the card's root.

@@ -2,6 +2,7 @@
 //! are proven. Knows nothing of chips and images.
 
 pub mod claim;
+pub mod eject;
 pub mod error;
 pub mod fat;
 pub mod file;

@@ -6,6 +6,8 @@ pub mod faults;
 pub mod map;
 pub mod mtd;
 pub mod sim;
+pub mod simulate;
+pub mod synthetic;
 pub mod time;
 
 pub use error::ChipError;

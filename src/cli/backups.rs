@@ -8,8 +8,9 @@ use super::args::Args;
 use super::bar::Bar;
 use super::out::{print, tell};
 use crate::camera::set_view::{self, SetView};
-use crate::camera::{Camera, config, notice};
+use crate::camera::{Camera, notice};
 use crate::error::Exit;
+use crate::settings::config;
 
 pub fn backup(args: &Args) -> super::Result {
     let camera = Camera::open(args.sim.as_deref())?;

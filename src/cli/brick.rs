@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::args::Args;
 use super::out::print;
-use crate::camera::brick::{self, Assembled, Redacted};
 use crate::error::Exit;
 use crate::image::Finding;
+use crate::repair::brick::{self, Assembled, Redacted};
 
 pub fn assemble(
     args: &Args,

@@ -13,13 +13,12 @@ use thiserror::Error;
 
 use super::args::{Args, Command};
 use super::lines;
-use crate::camera::boots::Boots;
 use crate::camera::jobs::Kind;
-use crate::camera::{
-    Camera, Source, citizen, eject, facts, mqtt, services, simulate, startup, update,
-};
+use crate::camera::{Camera, Source, eject, facts, mqtt, network, services, startup, update};
 use crate::card::log::{LogFile, Recent};
+use crate::chip::simulate;
 use crate::error::{Exit, Explain, chain};
+use crate::machine::boots::Boots;
 use crate::web;
 
 /// A start that lasts this long is a good one.
@@ -133,7 +132,7 @@ fn serve(
         log::warn!("no hack is started before the interrupted flash has ended");
     } else {
         services::start(&camera, config);
-        citizen::start(&camera);
+        network::start(&camera);
         mqtt::start(&camera);
     }
     if on_trial {

@@ -12,14 +12,15 @@ use super::bar::Bar;
 use super::lines;
 use super::out::{self, complain, document, print};
 use crate::backup::{BackupError, set};
+use crate::camera::Camera;
 use crate::camera::flashing::{
     Flashed, FlashingError, PlanDocument, PlanRequest, PlanSource, Planned, WhatCame,
 };
-use crate::camera::{Camera, config};
 use crate::chip::WINDOW;
 use crate::error::{Exit, Explain};
 use crate::formats::json;
 use crate::image::Finding;
+use crate::settings::config;
 
 /// How long the answer may take before the camera restarts all the same.
 const LAST_WORDS: Duration = Duration::from_secs(3);

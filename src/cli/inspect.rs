@@ -7,10 +7,10 @@ use thiserror::Error;
 
 use super::args::Args;
 use super::out::print;
-use crate::camera::inputs;
 use crate::error::{Exit, Explain};
 use crate::image;
 use crate::image::source::OpenFile;
+use crate::repair::inputs;
 
 /// A file that cannot be opened.
 #[derive(Debug, Error)]

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::args::Args;
 use super::out::print;
-use crate::camera::login;
+use crate::access::login;
 use crate::card::Card;
 use crate::error::{Exit, Explain};
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::args::Args;
 use super::out::print;
-use crate::camera::recover::{self, Made};
 use crate::error::Exit;
 use crate::image::Health;
 use crate::image::recover::Differences;
+use crate::repair::recover::{self, Made};
 
 /// Letters in a row of the map: 2 MiB.
 const ROW: usize = 32;

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::args::Args;
 use super::out::print;
-use crate::camera::{Camera, simulate};
+use crate::camera::Camera;
+use crate::chip::simulate;
 use crate::error::Exit;
 
 pub fn create(args: &Args, dir: &Path, model: Option<&str>, from: Option<&Path>) -> super::Result {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Flash, Part};
-use crate::backup::hex;
+use crate::base::hex;
 use crate::chip::{Chip, Partition, Role};
 use crate::formats::{sha256::Sha256, uboot_env, uimage};
 use crate::image::redact::secrets::Secrets;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Answer, FileFact, Machine, Moment, Program, words};
-use crate::backup::hex;
+use crate::base::hex;
 use crate::card::file::drop_cache;
 use crate::formats::sha256::Sha256;
 use crate::image::redact::secrets::Secrets;

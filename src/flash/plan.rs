@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::content::NewContent;
 use super::error::FlashError;
 use crate::backup::reading::{PartReading, window_length, windows};
-use crate::backup::{Digest, Progress, Work};
+use crate::backup::{Progress, Work};
+use crate::base::Digest;
 use crate::chip::{Chip, ChipError, Partition, WINDOW, time};
 
 /// How often a failing read of the chip is tried.

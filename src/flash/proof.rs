@@ -13,7 +13,7 @@ use crate::formats::sha256::Sha256;
 use super::block::Verified;
 use super::error::FlashError;
 use super::plan::{PartPlan, read_chip};
-use crate::backup::Digest;
+use crate::base::Digest;
 use crate::chip::{Chip, Partition};
 use crate::formats::crc32;
 

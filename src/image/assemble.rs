@@ -1,6 +1,6 @@
 //! An image for the programmer out of two: BOOT, CONFIG and FACTORY of the
 //! camera itself, KERNEL, ROOTFS and DATA of a donor. Which parts go together
-//! is decided here; opening and writing files is in [`crate::camera::brick`].
+//! is decided here; opening and writing files is in [`crate::repair::brick`].
 
 use std::io::{self, Write};
 

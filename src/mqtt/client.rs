@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::announce::{Announced, subscriptions};
 use super::discovery::Device;
 use super::packet::{self, Heard, Hello};
-use crate::citizen::lookup;
 use crate::formats::json;
+use crate::network::lookup;
 
 /// Where a broker listens, if no port is set.
 const PORT: u16 = 1883;

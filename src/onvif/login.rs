@@ -136,7 +136,7 @@ fn utc(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::camera::host::utc as written;
+    use crate::base::host::utc as written;
     use crate::onvif::xml::parse;
 
     fn token(password: &str, nonce: u32, created: &str) -> Token {

@@ -23,7 +23,7 @@ use sha1::{Digest as _, Sha1};
 
 /// A UUID that the same words give again.
 pub fn uuid(words: &str) -> String {
-    let hash = crate::backup::hex(&Sha1::digest(words.as_bytes()));
+    let hash = crate::base::hex(&Sha1::digest(words.as_bytes()));
     let part = |from: usize, to: usize| hash.get(from..to).unwrap_or_default().to_owned();
     // Version 5, as hashes make them.
     format!("{}-{}-5{}-a{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))

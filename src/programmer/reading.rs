@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::ProgrammerError;
 use super::flashrom::Flashrom;
-use crate::backup::{Progress, Work, hex};
+use crate::backup::{Progress, Work};
+use crate::base::hex;
 use crate::formats::sha256::Sha256;
 
 /// How often one call reads the chip at most.

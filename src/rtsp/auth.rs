@@ -7,6 +7,7 @@
 //! find SHA-256 before it. All carry one nonce, and which hash an answer uses is told by its
 //! length: a client that mixes the two up gets in all the same.
 
+use crate::base::{hex, same};
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
@@ -45,20 +46,6 @@ impl std::fmt::Debug for Login {
     }
 }
 
-/// In letters, two for a byte.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn equal(a: &[u8], b: &[u8]) -> bool {
-    // Every byte is looked at, so that the time does not tell how many were right.
-    a.len() == b.len() && a.iter().zip(b).fold(0, |all, (x, y)| all | (x ^ y)) == 0
-}
-
 impl Login {
     /// With the owner's password, 32 random bytes, and whether Basic is offered too.
     pub fn new(password: String, secret: [u8; 32], basic: bool) -> Login {
@@ -67,7 +54,7 @@ impl Login {
 
     /// Whether this is the same password.
     pub fn has_password(&self, password: &str) -> bool {
-        equal(self.password.as_bytes(), password.as_bytes())
+        same(self.password.as_bytes(), password.as_bytes())
     }
 
     /// A nonce: its time, and the proof that it is ours.
@@ -84,7 +71,7 @@ impl Login {
         };
         seconds <= now
             && now - seconds <= NONCE_LIFE
-            && equal(self.nonce(seconds).as_bytes(), nonce.as_bytes())
+            && same(self.nonce(seconds).as_bytes(), nonce.as_bytes())
     }
 
     /// The values of `WWW-Authenticate`, in order; `now` is in seconds.
@@ -110,7 +97,7 @@ impl Login {
         if scheme.eq_ignore_ascii_case("Basic") && self.basic {
             let wanted = format!("{USER}:{}", self.password);
             let given = unbase64(rest.trim()).unwrap_or_default();
-            return if equal(&given, wanted.as_bytes()) { Verdict::Good } else { Verdict::Wrong };
+            return if same(&given, wanted.as_bytes()) { Verdict::Good } else { Verdict::Wrong };
         }
         if !scheme.eq_ignore_ascii_case("Digest") {
             return Verdict::Wrong;
@@ -124,7 +111,7 @@ impl Login {
             64 => given.expected::<Sha256>(&self.password, method),
             _ => return Verdict::Wrong,
         };
-        if !equal(right.as_bytes(), given.answer.to_ascii_lowercase().as_bytes()) {
+        if !same(right.as_bytes(), given.answer.to_ascii_lowercase().as_bytes()) {
             return Verdict::Wrong;
         }
         if self.is_fresh(&given.nonce, now) { Verdict::Good } else { Verdict::Stale }

@@ -10,7 +10,7 @@ use crate::formats::sha256::Sha256;
 
 use super::release::{self, LISTING, Release, SIGNATURE};
 use super::{UpdateError, signature};
-use crate::backup::hex;
+use crate::base::hex;
 use crate::card::file::open_past_cache;
 use crate::formats::zip::{self, Entry};
 

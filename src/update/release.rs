@@ -9,7 +9,7 @@
 //! The lines behind the first are those of `sha256sum`, paths from the card's root.
 
 use super::UpdateError;
-use crate::backup::{Digest, unhex};
+use crate::base::{Digest, unhex};
 
 /// Where the list lies on the card, and in the zip.
 pub const LISTING: &str = "mi360d/release.txt";

@@ -10,7 +10,8 @@ use crate::formats::sha256::Sha256;
 
 use super::release::{LISTING, PROGRAM, SIGNATURE};
 use super::{Package, UpdateError};
-use crate::backup::{Digest, hex, verify};
+use crate::backup::verify;
+use crate::base::{Digest, hex};
 use crate::card::file::{NewFile, make_dir, read_bounded, rename, replace, sync_dir};
 use crate::card::{Card, CardError, CardState, fat};
 

@@ -1,10 +1,10 @@
 //! Who may ask for what: the one check that every request passes, uploads at the gate included.
-//! Host is the gate's matter; passwords and sessions are [`crate::camera::login`]'s.
+//! Host is the gate's matter; passwords and sessions are [`crate::access::login`]'s.
 
 use std::net::IpAddr;
 
 use super::problem::Problem;
-use crate::camera::login::{Caller, Login};
+use crate::access::login::{Caller, Login};
 
 /// The session's cookie.
 pub(super) const COOKIE: &str = "mi360d_session";

@@ -39,7 +39,7 @@ use self::clients::Clients;
 use self::gate::host::Names;
 use self::gate::{Gate, GateConfig, GateError, GateHandle, Hosts, Limits};
 use self::upload::Uploads;
-use crate::camera::{Camera, citizen};
+use crate::camera::{Camera, network};
 use crate::card::log::Recent;
 use crate::error::Explain;
 
@@ -113,7 +113,7 @@ impl Context {
 
 fn host_names(camera: &Camera) -> Names {
     let set = camera.state().settings.config.web.host_names.iter().map(|h| h.0.clone()).collect();
-    Names { set, announced: citizen::names(camera) }
+    Names { set, announced: network::names(camera) }
 }
 
 /// Serves the page of a camera.

@@ -6,7 +6,7 @@ use super::gate::ForeignHost;
 use super::packed::{ENGLISH, PORTUGUESE, Packed, SCRIPT, STYLE};
 use super::reply;
 use super::routes::{Answer, Asked};
-use crate::camera::config::Language;
+use crate::settings::config::Language;
 
 pub(super) const CSS: &str = "text/css; charset=utf-8";
 pub(super) const JS: &str = "text/javascript; charset=utf-8";

@@ -104,7 +104,7 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::camera::login::LoginError;
+    use crate::access::login::LoginError;
     use crate::card::CardError;
 
     #[test]

@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::reply::{self, Reply};
 use super::{Context, backend, openapi, page};
 use crate::access::Source;
-use crate::camera::login::Caller;
+use crate::access::login::Caller;
 use crate::formats::crc32::hash;
 use crate::formats::json::{self, Wrong};
 use crate::formats::toml::{Fault, Kind, Node, Read};

@@ -184,7 +184,7 @@ fn library(codec: u8) -> (Vec<u8>, String) {
     let mut bytes: Vec<u8> = (0..48_000u32).map(|i| (i * 7 % 251) as u8).collect();
     bytes[..20].copy_from_slice(b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x28\0");
     bytes[CODEC_AT] = 0;
-    let hash = mi360d::backup::hex(&Sha256::digest(&bytes));
+    let hash = mi360d::base::hex(&Sha256::digest(&bytes));
     bytes[CODEC_AT] = codec;
     (bytes, hash)
 }

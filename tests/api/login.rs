@@ -111,7 +111,7 @@ fn wrong_guesses_cost_time_and_lock_nobody_out() {
 #[test]
 fn guesses_at_the_page_s_password_are_bounded_and_delay_the_right_one_by_seconds_only() {
     use mi360d::access::Source;
-    use mi360d::camera::login::{Login, LoginError, set_password};
+    use mi360d::access::login::{Login, LoginError, set_password};
     use std::time::{Duration, Instant};
 
     let dir = tempfile::tempdir().unwrap();
@@ -181,7 +181,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
     #[test]
     fn whatever_is_typed_is_the_password_and_nothing_else_is(password in "\\PC{1,40}", other in "\\PC{1,40}") {
-        use mi360d::camera::login::{Login, set_password};
+        use mi360d::access::login::{Login, set_password};
         let dir = tempfile::tempdir().unwrap();
         let card = mi360d::card::Card::folder(dir.path());
         set_password(&card, &password).unwrap();
@@ -195,7 +195,7 @@ proptest! {
 
 #[test]
 fn a_password_that_another_process_sets_counts_at_once_and_ends_all_sessions() {
-    use mi360d::camera::login::{Caller, Login, set_password};
+    use mi360d::access::login::{Caller, Login, set_password};
     let dir = tempfile::tempdir().unwrap();
     let card = mi360d::card::Card::folder(dir.path());
     let login = Login::new(card.clone());

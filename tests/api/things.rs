@@ -39,7 +39,7 @@ fn an_upload_is_hashed_on_the_way_and_twice_is_once() {
     let view = answer.json();
     assert_eq!(view["name"], "<img src=x>.img", "a text, and no path");
     assert_eq!(view["size"], 200_000);
-    let sha256 = mi360d::backup::hex(&{
+    let sha256 = mi360d::base::hex(&{
         use sha2::Digest as _;
         sha2::Sha256::digest(&image)
     });

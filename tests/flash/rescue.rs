@@ -7,9 +7,9 @@ use std::sync::Mutex;
 
 use mi360d::backup::Silent;
 use mi360d::camera::flashing::{Flashed, WhatCame};
-use mi360d::camera::machine::Prepared;
 use mi360d::chip::Partition;
 use mi360d::flash::{BlockState, Step, Watch};
+use mi360d::machine::Prepared;
 
 use crate::rig::{Bench, flash, image, resume, six_blocks};
 

@@ -69,7 +69,7 @@ impl Sim {
     pub fn whole() -> Sim {
         let dir = tempfile::tempdir().unwrap();
         let sim = Sim { dir };
-        mi360d::camera::simulate::create(&sim.dir.path().join("c"), None, None).unwrap();
+        mi360d::chip::simulate::create(&sim.dir.path().join("c"), None, None).unwrap();
         for name in ["flash.bin", "camera.toml", "sdcard"] {
             std::fs::rename(sim.dir.path().join("c").join(name), sim.dir.path().join(name))
                 .unwrap();

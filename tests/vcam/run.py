@@ -19,7 +19,7 @@ sys.dont_write_bytecode = True
 
 # The long ones first: the short ones then fill what is left at the end.
 TESTS = ["test_vendor", "test_update", "test_flash_cuts.TwiceTest", "test_flash.WholeTest", "test_page",
-         "test_backup", "test_frames", "test_ssh", "test_rtsp", "test_citizen", "test_card", "test_assemble", "test_boot",
+         "test_backup", "test_frames", "test_ssh", "test_rtsp", "test_network", "test_card", "test_assemble", "test_boot",
          "test_gate", "test_crowd.CrowdTest"]
 # Too long for every run: `tests/vcam/run.py more`, which tests/soak begins with.
 MORE = ["test_flash.WatchdogTest", "test_flash.ProtectionTest", "test_flash_cuts.CutTest", "test_flash_speed", "test_crowd.LongCrowdTest", "test_format", "test_cloud"]

@@ -7,10 +7,11 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::{Damage, mismatches};
+use crate::backup::Progress;
 use crate::backup::manifest::{MANIFEST, Manifest};
 use crate::backup::set::{CHIP, RECOVERY, required_files};
 use crate::backup::sums::{self, BLOCKSUMS, BlockSums, Pieces, SHA256SUMS, Sums};
-use crate::backup::{Digest, Progress};
+use crate::base::Digest;
 use crate::card::file::read_bounded;
 use crate::formats::crc32;
 

@@ -5,12 +5,12 @@
 use super::{PlanSource, Planned, resume, run};
 use crate::backup::{Reading, make, set};
 use crate::camera::Camera;
-use crate::camera::machine::Needs;
 use crate::card::CardState;
 use crate::chip::{Partition, Role};
 use crate::flash::journal::{self, Found};
 use crate::flash::protection;
 use crate::image::Finding;
+use crate::machine::Needs;
 
 /// Room beyond what is counted, in bytes: texts, folders, the log.
 const SPARE: u64 = 0x10_0000;

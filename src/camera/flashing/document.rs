@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{PlanSource, Planned};
-use crate::backup::hex;
+use crate::base::hex;
 use crate::camera::Camera;
 use crate::chip::Spent;
 use crate::flash::{Counts, Heals};

@@ -6,12 +6,12 @@ use thiserror::Error;
 
 use super::Planned;
 use crate::backup::BackupError;
-use crate::camera::machine::MachineError;
 use crate::card::{CardError, Fault};
 use crate::error::{Exit, Explain, Kind};
 use crate::flash::FlashError;
 use crate::image::inspect::InspectError;
 use crate::image::slices::ChoiceError;
+use crate::machine::MachineError;
 
 /// Why nothing was written.
 #[derive(Debug, Error)]

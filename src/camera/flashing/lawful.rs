@@ -5,13 +5,14 @@ use std::fs;
 
 use super::Planned;
 use super::request::Opened;
-use crate::camera::{Camera, config};
+use crate::camera::Camera;
 use crate::card::file::read_bounded;
 use crate::chip::Role;
 use crate::flash::rules::{self, Ground, Live};
 use crate::identity::{self, Identity, Judgement};
 use crate::image::Finding;
 use crate::image::slices::Slice;
+use crate::settings::config;
 
 /// Identities looked at on a card.
 const MOST_IDENTITIES: usize = 256;

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::camera::machine::Prepared;
 use crate::chip::Spent;
 use crate::error::{Exit, Explain, chain};
 use crate::flash::FlashError;
+use crate::machine::Prepared;
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

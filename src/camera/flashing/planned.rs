@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::request::{Opened, PlanRequest, PlanSource};
 use super::{FlashingError, conditions, lawful, rescue};
-use crate::backup::{Progress, Reading, hex};
+use crate::backup::{Progress, Reading};
+use crate::base::hex;
 use crate::camera::Camera;
 use crate::chip::{Partition, Role};
 use crate::flash::plan::compare;
@@ -216,7 +217,7 @@ fn carry(
     if !data_changes || config_chosen || ownership.is_own_set {
         return Ok(());
     }
-    let wanted = crate::camera::config::load(&camera.card().config()).config.flash.carry_wifi;
+    let wanted = crate::settings::config::load(&camera.card().config()).config.flash.carry_wifi;
     let lost = |why: &str| {
         Finding::warning(
             "wifi-not-carried",

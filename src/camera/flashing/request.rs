@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backup::set::SetFolder;
-use crate::backup::unhex;
+use crate::base::unhex;
 use crate::card::CardError;
 use crate::card::file::open_past_cache;
 use crate::flash::NewContent;

@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::request::Opened;
-use crate::backup::{Digest, Progress, Silent, Work, unhex, verify};
+use crate::backup::{Progress, Silent, Work, verify};
+use crate::base::{Digest, unhex};
 use crate::card::file::{NewFile, rename, sync_dir};
 use crate::card::{Card, CardError, CardState, fat};
 use crate::chip::{Role, WINDOW};

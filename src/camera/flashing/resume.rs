@@ -12,9 +12,9 @@ use super::request::{Opened, PlanSource};
 use super::rescue::Rescue;
 use super::{FlashingError, renamers, rescue, writing};
 use crate::backup::set::{self, SetFolder};
-use crate::backup::{Progress, hex, verify};
-use crate::camera::machine::Needs;
-use crate::camera::{Camera, config, services};
+use crate::backup::{Progress, verify};
+use crate::base::hex;
+use crate::camera::{Camera, services};
 use crate::card::file::read_bounded;
 use crate::chip::Role;
 use crate::flash::journal::{self, Found, Job, JobPart, JobProtected, JobSource, Journal, Stage};
@@ -23,6 +23,8 @@ use crate::flash::protection::{Lifted, Protected};
 use crate::flash::{Bytes, FlashError, Heals, NewContent, PartPlan, Step, Watch};
 use crate::identity::{self, Health};
 use crate::image::slices::Target;
+use crate::machine::Needs;
+use crate::settings::config;
 
 /// How often a start goes on by itself before it waits for the owner.
 pub const BY_ITSELF: u8 = 3;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::base::fill_random;
 use crate::formats::sha256::Sha256;
 
 use super::outcome::{Flashed, WhatCame};
@@ -9,14 +10,15 @@ use super::planned::{self, Planned};
 use super::request::{PlanRequest, PlanSource};
 use super::rescue::Rescue;
 use super::{FlashingError, conditions, renamers, rescue, resume, writing};
-use crate::backup::{Digest, Progress, hex, unhex};
-use crate::camera::machine::Prepared;
-use crate::camera::{Camera, Source, services, synthetic};
+use crate::backup::Progress;
+use crate::base::{Digest, hex, unhex};
+use crate::camera::{Camera, Source, services};
 use crate::card::CardError;
 use crate::card::file::{make_dir, write_proven};
 use crate::flash::journal::{self, Found, Job, JobPart, JobProtected, JobSource, Journal};
 use crate::flash::protection::{Lifted, Protected};
 use crate::flash::{FlashError, PartPlan, Step, Watch};
+use crate::machine::Prepared;
 
 /// The version of `flash.toml` that is written.
 const FORMAT: u32 = 1;
@@ -313,8 +315,8 @@ pub(super) fn below_card(camera: &Camera, path: &Path) -> Option<String> {
 /// A number that no other job on this card has.
 fn random_id() -> String {
     let mut bytes = [0; 8];
-    if synthetic::random(&mut bytes).is_err() {
-        bytes = crate::camera::host::uptime_seconds().to_le_bytes();
+    if fill_random(&mut bytes).is_err() {
+        bytes = crate::base::host::uptime_seconds().to_le_bytes();
     }
     hex(&bytes)
 }

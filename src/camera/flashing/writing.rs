@@ -8,7 +8,6 @@ use super::outcome::{Flashed, PartFate, WhatCame};
 use super::renamers;
 use super::rescue::{self, Rescue};
 use crate::camera::Camera;
-use crate::camera::machine::Prepared;
 use crate::card::fat;
 use crate::chip::{Chip, ChipError, Partition, Role};
 use crate::error::chain;
@@ -18,6 +17,7 @@ use crate::flash::proof::Proven;
 use crate::flash::protection::Lifted;
 use crate::flash::writer::{self, Tally};
 use crate::flash::{BlockState, FlashError, PartPlan, Step, Watch};
+use crate::machine::Prepared;
 
 /// The order of writing: what Linux starts without comes first, so that a
 /// power cut costs as little as it can for as long as it can.

@@ -1,6 +1,6 @@
 //! One image of a whole chip out of what somebody has: partition files,
 //! several readings, a mangled dump, a cut-out FACTORY. Which bytes are taken
-//! is decided here; files are opened and written in [`crate::camera::recover`].
+//! is decided here; files are opened and written in [`crate::repair::recover`].
 //! `merge` merges readings, `find` finds parts.
 
 mod error;

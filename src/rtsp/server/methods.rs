@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use crate::access::Source;
-use crate::rtsp::auth::{Verdict, hex};
+use crate::base::hex;
+use crate::rtsp::auth::Verdict;
 use crate::rtsp::message::{Answer, Request, Status};
 use crate::rtsp::sdp;
 use crate::rtsp::server::conn::{Conn, Wait};

@@ -187,7 +187,7 @@ fn half(bytes: &[u8], at: usize) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::hex;
+    use crate::base::hex;
 
     /// A packet of the daemon's; `parameters` as they stand on the wire.
     fn packet(id: u32, command: u16, count: u32, parameters: &[u8]) -> Vec<u8> {

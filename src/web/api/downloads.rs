@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use crate::access::login::{Caller, LoginError};
 use crate::camera::Camera;
 use crate::camera::downloads::{self, REDACTED, Wanted, ZIP};
-use crate::camera::login::{Caller, LoginError};
 use crate::card::file::open_past_cache;
 use crate::web::problem::Problem;
 use crate::web::reply;

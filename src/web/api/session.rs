@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::nothing;
-use crate::camera::login::{Caller, LIFETIME, Opened};
+use crate::access::login::{Caller, LIFETIME, Opened};
 use crate::web::guard::COOKIE;
 use crate::web::problem::Problem;
 use crate::web::reply::{self, Reply};

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read};
 use std::time::{Duration, Instant};
 
-use crate::camera::login::Caller;
+use crate::access::login::Caller;
 use crate::camera::video;
 use crate::rtsp::client::Form;
 use crate::web::clients::{Client, Presence};

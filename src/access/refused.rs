@@ -21,7 +21,7 @@ pub(super) struct Refused {
 impl Refused {
     fn mark(&mut self, password: &str) -> Option<[u8; 32]> {
         if self.key.is_none() {
-            self.key = super::random().ok();
+            self.key = crate::base::random().ok();
         }
         // The key has a fixed length: nobody without it can make another text of the same hash.
         let mut hash = Sha256::new_with_prefix(self.key?);

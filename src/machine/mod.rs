@@ -4,6 +4,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
+//! | [`boots`] | the count of starts, and the safe mode |
 //! | `device` | the camera's own, through Linux |
 //! | `data` | who uses DATA, and how it is released |
 //! | `restore` | what was ended comes back, where a flash is called off |
@@ -12,6 +13,8 @@
 //! | `oom` | spared by the out-of-memory killer while it flashes |
 //! | `updates` | the vendor's updater, kept still |
 //! | `simulated` | what plays it in a folder on a PC |
+
+pub mod boots;
 
 mod data;
 mod device;

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use crate::formats::sha256::Sha256;
 
-use super::{random, same};
-use crate::backup::{hex, unhex};
+use crate::base::random;
+use crate::base::same;
+use crate::base::{hex, unhex};
 use crate::card::file::{make_dir, read_bounded, replace};
 use crate::card::{Card, CardError};
 

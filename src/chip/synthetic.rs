@@ -24,7 +24,7 @@ pub fn chip(model: &str) -> io::Result<Vec<u8>> {
     let map = FlashMap::stock(model)
         .ok_or_else(|| io::Error::other(format!("no flash map of '{model}' is known")))?;
     let mut seed = [0; 32];
-    random(&mut seed)?;
+    crate::base::fill_random(&mut seed)?;
     let mut noise = Noise::new(&seed);
     let size = map.chip_size.unwrap_or(0x100_0000);
     let mut chip = vec![0xFF; size as usize];
@@ -46,14 +46,6 @@ pub fn chip(model: &str) -> io::Result<Vec<u8>> {
         chip[start..start + content.len()].copy_from_slice(&content);
     }
     Ok(chip)
-}
-
-/// Bytes from the system that nobody can guess.
-///
-/// # Errors
-/// Where `/dev/urandom` cannot be read.
-pub fn random(bytes: &mut [u8]) -> io::Result<()> {
-    io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, bytes)
 }
 
 fn is_i3(model: &str) -> bool {

@@ -3,7 +3,8 @@
 
 use std::path::PathBuf;
 
-use super::{LoginError, random};
+use crate::access::error::LoginError;
+use crate::base::random;
 use crate::card::file::{read_bounded, replace};
 use crate::card::{Card, fat};
 

@@ -6,12 +6,7 @@
 //! the key is watched, and within that time nothing of ours is open on the card: hacks end, a
 //! backup or a verification stops, the log closes. A flash is never stopped for it: the app's wish
 //! then fails, as it should. Where there is no mortoxd the mounts tell, once it is done.
-//!
-//! | file | contains |
-//! | --- | --- |
-//! | `decide` | what is done about what was seen; pure |
-
-mod decide;
+//! What is done about what was seen is decided in [`crate::card::eject`].
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -28,7 +23,7 @@ use crate::card::{CardState, MOUNT_POINT, claim};
 use crate::vendor::mortox::connection::{Mortox, SOCKET};
 use crate::vendor::mortox::{Ask, MEM, Said};
 
-use decide::{Deed, Seen, Watch};
+use crate::card::eject::{self as decide, Deed, Seen, Watch};
 
 /// The key that `miio_sdcard` sets.
 const KEY: &str = "sdcard_status";

@@ -2,16 +2,14 @@
 //! him the page: defaults stand in, the fault is named with its line, and
 //! nothing is deleted on the strength of a default.
 
-mod read;
-
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::plan::Plan;
+use super::restart::Plan;
 use crate::card::file::read_bounded;
-use crate::citizen::lookup;
 use crate::formats::toml::{self, line_at};
+use crate::network::lookup;
 
 /// The longest file read, in bytes.
 const LIMIT: u64 = 0x1_0000;

@@ -13,7 +13,7 @@ use super::restore::Ended;
 use super::updates::UPDATER;
 use super::watchdog::{self, Watchdog};
 use super::{Machine, MachineError, Needs, Prepared, data, restart};
-use crate::camera::host;
+use crate::base::host;
 use crate::image::Finding;
 use crate::sys::memory;
 use crate::sys::mmap::map_locked;

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{LoginError, random};
-use crate::backup::hex;
-use crate::camera::host;
+use crate::access::error::LoginError;
+use crate::base::hex;
+use crate::base::host;
+use crate::base::random;
 use crate::card::file::{make_dir, read_bounded, replace};
 use crate::card::{Card, CardError};
 use crate::formats::json;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::brick::{BrickError, Fresh};
 use super::inputs;
-use crate::backup::hex;
+use crate::base::hex;
 use crate::formats::sha256::Sha256;
 use crate::image::Report;
 use crate::image::recover::{self, Differences, Part};

@@ -1,24 +1,6 @@
 //! Who may come in: the first password, sessions, tokens. What each route wants is in
 //! [`crate::web`]; what a wrong try costs is in [`crate::access`].
-//!
-//! | file | holds |
-//! | --- | --- |
-//! | `error` | why somebody does not come in |
-//! | `password` | PBKDF2, and the one file with its result |
-//! | `setup` | the code on the card, for the first password |
-//! | `sessions` | browsers, in memory |
-//! | `tokens` | scripts, by hash on the card |
-//! | `refused` | wrong passwords that were judged already |
 
-mod error;
-mod password;
-mod refused;
-mod sessions;
-mod setup;
-mod tokens;
-
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,15 +10,17 @@ use crate::access::line::{Line, Tried};
 use crate::access::throttle::{CHOSEN, CODE, STREAMS, Throttle};
 use crate::card::Card;
 
-pub use error::LoginError;
-pub use sessions::{LIFETIME, Opened};
-pub use setup::{RESET, SETUP_CODE};
-pub use tokens::{Made, TokenView};
+pub use super::error::LoginError;
+pub use super::sessions::{LIFETIME, Opened};
+pub use super::setup::{RESET, SETUP_CODE};
+pub use super::tokens::{Made, TokenView};
 
-use password::Stored;
-use refused::Refused;
-use sessions::Sessions;
-use tokens::Tokens;
+use super::password::Stored;
+use super::refused::Refused;
+use super::sessions::Sessions;
+use super::tokens::Tokens;
+use super::{password, setup};
+use crate::base::same;
 
 /// The longest password in bytes: nobody types more, and every byte is hashed.
 const LONGEST: usize = 1024;
@@ -354,16 +338,4 @@ fn check_new(new: &str) -> Result<(), LoginError> {
         1..=LONGEST => Ok(()),
         _ => Err(LoginError::LongPassword),
     }
-}
-
-/// Compares in a time that tells only the length.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |bits, (x, y)| bits | (x ^ y)) == 0
-}
-
-/// Bytes that nobody can guess.
-pub(super) fn random<const N: usize>() -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes)
 }

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Camera, Source, host, onvif, plan};
-use crate::citizen::clock;
-use crate::citizen::cloud::{self, Blocked};
-use crate::citizen::mdns::{self, Ourselves};
+use super::{Camera, Source, onvif, plan};
+use crate::base::host;
+use crate::network::clock;
+use crate::network::cloud::{self, Blocked};
+use crate::network::mdns::{self, Ourselves};
 
 /// Stack of each thread; looking names up takes some.
 const STACK: usize = 192 << 10;

@@ -1,11 +1,11 @@
 //! How the settings read themselves from `config.toml`: every field by its name, and defaults
 //! where one is missing.
 
-use super::{
+use super::config::{
     Backup, Config, Flash, Hacks, HostName, Keep, Label, Language, Level, LimitKib, Log, Mqtt,
     OnNetwork, Password, Prefix, Server, TimeZone, Unlocked, Web,
 };
-use crate::camera::plan::Plan;
+use super::restart::Plan;
 use crate::formats::toml::{Fault, Fields, Node, Read};
 
 impl Read for Config {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::formats::sha256::Sha256;
 
-use super::random;
-use crate::backup::{Digest, hex};
+use crate::base::random;
+use crate::base::{Digest, hex};
 
 /// How long a session lasts.
 pub const LIFETIME: Duration = Duration::from_secs(24 * 3600);

@@ -12,8 +12,8 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::inputs;
-use crate::backup::hex;
 use crate::backup::offer::{self, OfferError};
+use crate::base::hex;
 use crate::chip::{Role, WINDOW};
 use crate::error::{Exit, Explain};
 use crate::image::assemble::{AssembleError, Mixture, Own, Side, Taken};

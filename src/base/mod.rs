@@ -1,0 +1,15 @@
+//! Base: small things that every room may use, and that know none of them.
+//!
+//! | file | contents |
+//! | --- | --- |
+//! | [`hex`] | bytes as hex digits, and SHA-256 digests from them |
+//! | [`random`] | unpredictable bytes, and a comparison in constant time |
+//! | [`host`] | memory, addresses, kernel and clock of this machine |
+
+pub mod host;
+
+mod hex;
+mod random;
+
+pub use hex::{Digest, hex, unhex};
+pub use random::{fill_random, random, same};
