@@ -206,7 +206,7 @@ impl Args {
         let json = words.iter().any(|word| word == "--json");
         let mut found = Words::default();
         let result = found.read(&mut lexopt::Parser::from_iter(words));
-        let command = found.name.clone().filter(|name| super::help::has(name));
+        let command = found.name.clone().filter(|name| super::topics::has(name));
         let error = |reason: String| UsageError { reason, command: command.clone(), json };
         result.map_err(|e| error(e.to_string()))?;
         if found.version {

@@ -12,7 +12,7 @@ use crate::camera::{Camera, notice};
 use crate::error::Exit;
 use crate::settings::config;
 
-pub fn backup(args: &Args) -> super::Result {
+pub fn backup(args: &Args) -> super::failure::Result {
     let camera = Camera::open(args.sim.as_deref())?;
     camera.secure_identity();
     let settings = config::load(&camera.card().config());
@@ -49,7 +49,7 @@ pub fn backup(args: &Args) -> super::Result {
     Ok(if complete { Exit::Done } else { Exit::Damaged })
 }
 
-pub fn list(args: &Args) -> super::Result {
+pub fn list(args: &Args) -> super::failure::Result {
     let camera = Camera::open(args.sim.as_deref())?;
     camera.state().settings = config::load(&camera.card().config());
     let sets = set_view::all(&camera);

@@ -16,7 +16,7 @@ pub fn assemble(
     out: &Path,
     factory: Option<&Path>,
     damaged_factory: bool,
-) -> super::Result {
+) -> super::failure::Result {
     let made = brick::assemble(own, donor, out, factory, damaged_factory)?;
     print(args, &made, || assembled(&made))?;
     Ok(Exit::Done)
@@ -48,7 +48,7 @@ fn assembled(made: &Assembled) -> String {
     text
 }
 
-pub fn redact(args: &Args, dump: &Path, out: &Path) -> super::Result {
+pub fn redact(args: &Args, dump: &Path, out: &Path) -> super::failure::Result {
     let made = brick::redact(dump, out)?;
     print(args, &made, || redacted(&made))?;
     Ok(Exit::Done)

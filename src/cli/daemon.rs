@@ -61,7 +61,7 @@ fn tell(words: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stdout(), "{words}");
 }
 
-pub fn demo(args: &Args, dir: Option<&Path>, listen: Option<SocketAddr>) -> super::Result {
+pub fn demo(args: &Args, dir: Option<&Path>, listen: Option<SocketAddr>) -> super::failure::Result {
     let dir = dir.map_or_else(|| std::env::temp_dir().join("mi360d-demo"), PathBuf::from);
     if !dir.join("camera.toml").exists() {
         simulate::create(&dir, None, None)?;
@@ -79,7 +79,11 @@ pub fn demo(args: &Args, dir: Option<&Path>, listen: Option<SocketAddr>) -> supe
     })
 }
 
-pub fn run(args: &Args, config: Option<&Path>, listen: Option<SocketAddr>) -> super::Result {
+pub fn run(
+    args: &Args,
+    config: Option<&Path>,
+    listen: Option<SocketAddr>,
+) -> super::failure::Result {
     let camera = Camera::open(args.sim.as_deref())?;
     let config = config.map_or_else(|| camera.card().config(), Path::to_owned);
     // The daemon's own folder may change: it does not stay on the card.
@@ -94,7 +98,7 @@ fn serve(
     config: &Path,
     wanted: &[SocketAddr],
     ready: &mut dyn FnMut(&Camera, u16),
-) -> super::Result {
+) -> super::failure::Result {
     let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
     // Blocked before the first thread starts, so that none of them is ended by one.
     let _ = signals.thread_block();
@@ -192,8 +196,8 @@ fn serve_page(
     wanted: &[SocketAddr],
     set: Option<SocketAddr>,
     recent: &Recent,
-) -> std::result::Result<web::Page, super::Failure> {
-    let served = listen(wanted, set).map_err(super::Failure::from).and_then(|listener| {
+) -> std::result::Result<web::Page, super::failure::Failure> {
+    let served = listen(wanted, set).map_err(super::failure::Failure::from).and_then(|listener| {
         let address = listener.local_addr().ok();
         camera.state().listen = address;
         let page = web::start(listener, camera, recent.clone())?;
@@ -201,7 +205,7 @@ fn serve_page(
         Ok(page)
     });
     let mut state = camera.state();
-    state.page_problem = served.as_ref().err().map(|super::Failure(e)| chain(e.as_ref()));
+    state.page_problem = served.as_ref().err().map(|super::failure::Failure(e)| chain(e.as_ref()));
     if let Some(problem) = state.page_problem.clone() {
         state.listen = None;
         log::error!("the page cannot be served: {problem}");

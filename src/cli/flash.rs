@@ -30,7 +30,7 @@ pub fn plan(
     source: &OsStr,
     only: Option<&Vec<String>>,
     did: Option<&String>,
-) -> super::Result {
+) -> super::failure::Result {
     let camera = open(args)?;
     let path = Path::new(source);
     let source = if path.is_file() {
@@ -55,18 +55,18 @@ pub fn plan(
     Ok(if planned.blockers.is_empty() { Exit::Done } else { Exit::Refused })
 }
 
-pub fn flash(args: &Args, file: &Path, choice: &Choice) -> super::Result {
+pub fn flash(args: &Args, file: &Path, choice: &Choice) -> super::failure::Result {
     let camera = open(args)?;
     go(args, &camera, PlanSource::Image(file.to_owned()), choice)
 }
 
-pub fn restore(args: &Args, set: &OsStr, choice: &Choice) -> super::Result {
+pub fn restore(args: &Args, set: &OsStr, choice: &Choice) -> super::failure::Result {
     let camera = open(args)?;
     let path = find_set(&camera, set)?;
     go(args, &camera, PlanSource::Set(path), choice)
 }
 
-pub fn resume(args: &Args) -> super::Result {
+pub fn resume(args: &Args) -> super::failure::Result {
     let camera = open(args)?;
     let flashed = {
         let bar = Bar::new();
@@ -94,7 +94,7 @@ fn find_set(camera: &Camera, wanted: &OsStr) -> Result<PathBuf, BackupError> {
     }
 }
 
-fn go(args: &Args, camera: &Camera, source: PlanSource, choice: &Choice) -> super::Result {
+fn go(args: &Args, camera: &Camera, source: PlanSource, choice: &Choice) -> super::failure::Result {
     let request = PlanRequest { source, only: choice.only.clone(), did: choice.did.clone() };
     let result = {
         let bar = Bar::new();

@@ -30,7 +30,7 @@ impl Explain for OpenError {
     }
 }
 
-pub fn inspect(args: &Args, path: &Path) -> super::Result {
+pub fn inspect(args: &Args, path: &Path) -> super::failure::Result {
     let open_error = |reason: String| OpenError { path: path.to_owned(), reason };
     let report = if path.is_dir() {
         let found = inputs::inspect_folder(path)?;

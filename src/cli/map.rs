@@ -15,7 +15,7 @@ const CELL: u32 = 0x1_0000;
 /// Letters in a row: 2 MiB.
 const ROW: usize = 32;
 
-pub fn map(args: &Args) -> super::Result {
+pub fn map(args: &Args) -> super::failure::Result {
     let camera = Camera::open(args.sim.as_deref())?;
     let reading = {
         let bar = Bar::new();

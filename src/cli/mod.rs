@@ -7,6 +7,7 @@ mod bar;
 mod brick;
 mod daemon;
 mod facts;
+mod failure;
 mod flash;
 mod help;
 mod inspect;
@@ -18,6 +19,7 @@ mod programmer;
 mod recover;
 mod rtsp;
 mod sim;
+mod topics;
 mod verify;
 
 use std::process::ExitCode;
@@ -27,17 +29,7 @@ use serde_json::json;
 use crate::error::{Exit, Explain, chain};
 
 use args::{Args, Command};
-
-/// An error of any module, on its way to the terminal.
-pub struct Failure(Box<dyn Explain>);
-
-impl<E: Explain + 'static> From<E> for Failure {
-    fn from(error: E) -> Failure {
-        Failure(Box::new(error))
-    }
-}
-
-type Result = std::result::Result<Exit, Failure>;
+use failure::{Failure, Result};
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {

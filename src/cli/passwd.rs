@@ -37,7 +37,7 @@ impl Explain for InputError {
     }
 }
 
-pub fn passwd(args: &Args) -> super::Result {
+pub fn passwd(args: &Args) -> super::failure::Result {
     let mut bytes = Vec::new();
     io::stdin().take(LIMIT).read_to_end(&mut bytes).map_err(InputError::Read)?;
     let text = String::from_utf8(bytes).map_err(|_| InputError::NotText)?;

@@ -10,7 +10,11 @@ use crate::programmer::{self, Device, Outcome, Protection, ReadDone, Status, Wis
 
 const UNKNOWN_PROTECTION: &str = "this flashrom cannot tell for this chip";
 
-pub fn programmer(args: &Args, action: &ProgrammerAction, device: &Device) -> super::Result {
+pub fn programmer(
+    args: &Args,
+    action: &ProgrammerAction,
+    device: &Device,
+) -> super::failure::Result {
     match action {
         ProgrammerAction::Status => {
             let status = programmer::status(device)?;
@@ -29,7 +33,12 @@ pub fn programmer(args: &Args, action: &ProgrammerAction, device: &Device) -> su
     }
 }
 
-fn write(args: &Args, device: &Device, image: &std::path::Path, choice: &Choice) -> super::Result {
+fn write(
+    args: &Args,
+    device: &Device,
+    image: &std::path::Path,
+    choice: &Choice,
+) -> super::failure::Result {
     let wish = Wish { image, confirm: choice.confirm.as_deref(), did: choice.did.as_deref() };
     let written = {
         let bar = Bar::new();

@@ -20,7 +20,7 @@ pub fn recover(
     files: &[PathBuf],
     out: &Path,
     factory: Option<&Path>,
-) -> super::Result {
+) -> super::failure::Result {
     let made = recover::recover(files, out, factory)?;
     print(args, &made, || text_of(&made))?;
     Ok(if made.whole { Exit::Done } else { Exit::Damaged })

@@ -33,7 +33,7 @@ fn of(root: &Path, name: &str, source: Source) -> Source {
     }
 }
 
-pub fn rtsp(args: &Args, words: &RtspArgs) -> super::Result {
+pub fn rtsp(args: &Args, words: &RtspArgs) -> super::failure::Result {
     let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT].into_iter().collect();
     // Blocked before the first thread starts, so that none of them is ended by one.
     let _ = signals.thread_block();

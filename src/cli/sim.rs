@@ -10,7 +10,12 @@ use crate::camera::Camera;
 use crate::chip::simulate;
 use crate::error::Exit;
 
-pub fn create(args: &Args, dir: &Path, model: Option<&str>, from: Option<&Path>) -> super::Result {
+pub fn create(
+    args: &Args,
+    dir: &Path,
+    model: Option<&str>,
+    from: Option<&Path>,
+) -> super::failure::Result {
     simulate::create(dir, model, from)?;
     let camera = Camera::open(Some(dir))?;
     let identity = camera.judge_identity();

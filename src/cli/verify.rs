@@ -17,7 +17,7 @@ use crate::backup::{self, BackupError, Damage, Manifest, Verdict};
 use crate::card::file::read_bounded;
 use crate::error::Exit;
 
-pub fn verify(args: &Args, wanted: &OsStr) -> super::Result {
+pub fn verify(args: &Args, wanted: &OsStr) -> super::failure::Result {
     let path = find(args, wanted)?;
     let mut verdict = {
         let bar = Bar::new();

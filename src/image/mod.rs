@@ -7,6 +7,7 @@ pub mod content;
 pub mod finding;
 pub mod genuine;
 pub mod inspect;
+mod marks;
 pub mod parts;
 pub mod recover;
 pub mod redact;

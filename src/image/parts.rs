@@ -5,12 +5,12 @@
 use std::io;
 
 use super::content::ContentCheck;
-use super::inspect::sniff::{CHIP, MODELS, begins_like, holds_identity};
 use super::source::{Source, peek};
 use crate::chip::{FlashMap, Role, WINDOW};
 use crate::formats::uimage::{self, Family};
 use crate::formats::{flsh, mxp};
 use crate::identity;
+use crate::image::marks::{CHIP, MODELS, begins_like, holds_identity};
 
 /// The most members of a tar that are looked at.
 const MOST: usize = 256;

@@ -2,7 +2,7 @@
 //! the chip is.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -215,4 +215,8 @@ impl Explain for ProgrammerError {
             _ => Exit::Failed,
         }
     }
+}
+
+pub fn file_error(path: &Path, source: io::Error) -> ProgrammerError {
+    ProgrammerError::File { path: path.to_owned(), source }
 }

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::ProgrammerError;
+use super::error::file_error;
 use super::output::Protection;
-use super::reading::{self, file_error};
+use super::reading;
 use crate::backup::sums::SHA256SUMS;
 use crate::backup::{self, Facts, Progress, Request};
 use crate::card::Card;

@@ -14,6 +14,7 @@
 //! flashrom is a kept program of this trade. It is found on the PATH and never built in.
 
 mod decide;
+mod device;
 mod error;
 mod flashrom;
 mod kept;
@@ -28,26 +29,12 @@ use serde::Serialize;
 use crate::backup::Progress;
 
 pub use decide::{PartPlan, Plan};
+pub use device::{CHIP_SIZE, DEFAULT_PROGRAMMER, Device};
 pub use error::ProgrammerError;
 pub use flashrom::Flashrom;
 pub use output::{ChipFound, Protection};
 pub use reading::Reading;
 pub use writing::{Outcome, Wish, Written, write};
-
-/// Bytes of the chips of these cameras; nothing else is written.
-pub const CHIP_SIZE: u64 = 0x100_0000;
-
-/// Where flashrom finds the chip.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Device {
-    /// What follows `-p`: `ch341a_spi`, or any name and parameters that flashrom takes.
-    pub programmer: String,
-    /// What follows `-c`, where flashrom cannot tell the chip alone.
-    pub chip: Option<String>,
-}
-
-/// The programmer that most owners have.
-pub const DEFAULT_PROGRAMMER: &str = "ch341a_spi";
 
 /// What `programmer status` reports.
 #[derive(Debug, Serialize)]

@@ -2,12 +2,13 @@
 //! without any error.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::ProgrammerError;
+use super::error::file_error;
 use super::flashrom::Flashrom;
 use crate::backup::{Progress, Work};
 use crate::base::hex;
@@ -135,10 +136,6 @@ fn differences(one: &[u8], other: &[u8]) -> String {
     }
     let more = if cells > NAMED { ", ..." } else { "" };
     format!("{bits} bits in {cells} blocks of 64 KiB, first at {}{more}", named.join(", "))
-}
-
-pub fn file_error(path: &Path, source: io::Error) -> ProgrammerError {
-    ProgrammerError::File { path: path.to_owned(), source }
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::decide::{self, Plan};
+use super::error::file_error;
 use super::kept::{self, Journal, Step};
 use super::output::{self, ChipFound, Protection};
-use super::reading::{self, digest, file_error};
+use super::reading::{self, digest};
 use super::{CHIP_SIZE, Device, Flashrom, ProgrammerError};
 use crate::backup::sums::SHA256SUMS;
 use crate::backup::{Progress, Work};

@@ -3,8 +3,11 @@
 //! The server itself is Debian's dropbear (docs/ssh.md).
 
 pub mod crypt;
+mod files;
 pub mod host_key;
 pub mod keys;
+
+pub use files::folder;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,18 +19,13 @@ use nix::mount::{MsFlags, mount};
 use super::World;
 use super::launch::write_private;
 use super::setting::{Value, Values};
-use crate::card::file::{make_private_dir, read_bounded};
+use crate::card::file::make_private_dir;
 
 /// Shells that root may have, the first that is there.
 const SHELLS: [&str; 2] = ["/bin/sh", "/bin/ash"];
 /// What a login shell reads first.
 const PROFILE: &str = "export PATH=/usr/sbin:/usr/bin:/sbin:/bin:/mnt/data/bin\n\
                        PS1='\\u@\\h:\\w# '\n[ ! -d /mnt/sdcard ] || cd /mnt/sdcard\n";
-
-/// The folder on the card that holds the keys.
-pub fn folder(card: &Path) -> PathBuf {
-    card.join("mi360d/ssh")
-}
 
 /// The folder in memory that the server works in. Its path is built into the
 /// server for `sftp-server`.
@@ -119,17 +117,5 @@ fn terminals() {
     });
     if let Err(e) = mounted {
         log::warn!("SSH has no terminals, commands only: /dev/pts: {e}");
-    }
-}
-
-/// Reads a small file of the card; one that is missing is `None`.
-fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
-    match read_bounded(path, limit + 1) {
-        Ok(bytes) if bytes.len() as u64 > limit => {
-            Err(format!("{} is longer than {limit} bytes", path.display()))
-        }
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(e.to_string()),
     }
 }

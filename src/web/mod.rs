@@ -5,8 +5,10 @@
 //! | --- | --- |
 //! | `gate` | what strangers can reach: limits, deadlines, Host |
 //! | `backend` | tiny_http behind it |
+//! | `context` | what every request can use |
 //! | `clients` | which requests still have a client |
 //! | `routes` | the one table of what can be asked for, and by whom |
+//! | `asked` | a request as its handler gets it |
 //! | `guard` | the check of login, origin and CSRF, for every request |
 //! | `api` | the JSON documents, one file for each kind of thing |
 //! | `openapi` | the table as a document |
@@ -15,8 +17,10 @@
 //! | `reply`, `problem`, `zip` | answers, errors and archives on their way out |
 
 mod api;
+mod asked;
 pub mod backend;
 pub mod clients;
+mod context;
 pub mod gate;
 mod guard;
 mod openapi;
@@ -35,11 +39,10 @@ use nix::sys::socket::{Backlog, listen};
 use thiserror::Error;
 
 use self::backend::{BackendConfig, BackendError, BackendHandle, Door};
-use self::clients::Clients;
-use self::gate::host::Names;
-use self::gate::{Gate, GateConfig, GateError, GateHandle, Hosts, Limits};
+use self::context::{Context, host_names};
+use self::gate::{Gate, GateConfig, GateError, GateHandle, Limits};
 use self::upload::Uploads;
-use crate::camera::{Camera, network};
+use crate::camera::Camera;
 use crate::card::log::Recent;
 use crate::error::Explain;
 
@@ -91,29 +94,6 @@ impl Page {
         self.gate.stop();
         self.backend.stop();
     }
-}
-
-/// What a handler has at hand.
-pub(crate) struct Context {
-    camera: Arc<Camera>,
-    recent: Recent,
-    clients: Clients,
-    /// The gate's names, once there is a gate.
-    hosts: Arc<OnceLock<Hosts>>,
-}
-
-impl Context {
-    /// What the gate must know of new settings.
-    fn settings_changed(&self) {
-        if let Some(hosts) = self.hosts.get() {
-            hosts.set(host_names(&self.camera));
-        }
-    }
-}
-
-fn host_names(camera: &Camera) -> Names {
-    let set = camera.state().settings.config.web.host_names.iter().map(|h| h.0.clone()).collect();
-    Names { set, announced: network::names(camera) }
 }
 
 /// Serves the page of a camera.

@@ -3,10 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::asked::{Answer, Asked};
 use super::guard::Access;
 use super::packed::SCHEMAS;
 use super::reply;
-use super::routes::{Answer, Asked, Gives, ROUTES, Route};
+use super::routes::{Gives, ROUTES, Route};
 use crate::camera::settings::{FIELDS, FieldKind};
 
 pub(super) fn document(_: &Asked<'_>) -> Answer {

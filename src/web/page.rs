@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
+use super::asked::{Answer, Asked};
 use super::gate::ForeignHost;
 use super::packed::{ENGLISH, PORTUGUESE, Packed, SCRIPT, STYLE};
 use super::reply;
-use super::routes::{Answer, Asked};
 use crate::settings::config::Language;
 
 pub(super) const CSS: &str = "text/css; charset=utf-8";

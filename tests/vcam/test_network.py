@@ -48,7 +48,7 @@ class TimeServer:
         self._socket.close()
 
 
-class CitizenTest(CameraTest):
+class NetworkTest(CameraTest):
     def test_the_clock_is_set_from_1970_and_backups_stay_in_order(self):
         server = TimeServer()
         self.addCleanup(server.close)

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::{Damage, mismatches};
+use super::damage::{Damage, mismatches};
 use crate::backup::Progress;
 use crate::backup::manifest::{MANIFEST, Manifest};
 use crate::backup::set::{CHIP, RECOVERY, required_files};

@@ -109,7 +109,7 @@ fn table(out: &mut Vec<u8>, bytes: &[u8]) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Blocks, blocks::Checked, parse};
+    use super::super::{Blocks, Checked, parse};
     use super::*;
 
     fn check(bytes: &[u8], step: usize) -> Checked {

@@ -6,10 +6,12 @@
 
 mod blocks;
 mod build;
+mod checked;
 mod tables;
 
-pub use blocks::{Blocks, Checked, Damage, NAMED};
+pub use blocks::Blocks;
 pub use build::{build, build_bare, build_named};
+pub use checked::{Checked, Damage, NAMED};
 
 use super::{le16, le32, le64};
 

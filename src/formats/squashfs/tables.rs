@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::blocks::Checked;
+use super::checked::Checked;
 use super::{ABSENT, Superblock};
 use crate::formats::{le16, le32, le64, xz};
 

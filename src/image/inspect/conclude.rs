@@ -3,7 +3,7 @@
 //! to do next is in [`super::next`].
 
 use super::pass::Passed;
-use super::sniff::{CHIP, Sniffed};
+use super::sniff::Sniffed;
 use super::{Elsewhere, IdentityReport, Kind, Model, PartitionReport, Report, next};
 use crate::chip::Role;
 use crate::formats::uimage::Family;
@@ -12,6 +12,7 @@ use crate::identity::{self, Judgement};
 use crate::image::content::Health;
 use crate::image::finding::Finding;
 use crate::image::genuine;
+use crate::image::marks::CHIP;
 
 /// Draws the conclusions.
 pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {

@@ -3,13 +3,12 @@
 
 use std::io;
 
-use super::sniff::{
-    BOOT, CHIP, DATA, FACTORY, Piece, Sniffed, begins_like, dump_of, holds_identity,
-};
+use super::sniff::{BOOT, DATA, FACTORY, Piece, Sniffed, dump_of};
 use super::{Kind, Source};
 use crate::chip::{FlashMap, Role, WINDOW};
 use crate::formats::{mxp, uimage};
 use crate::image::finding::Finding;
+use crate::image::marks::{CHIP, begins_like, holds_identity};
 use crate::image::source::peek;
 
 /// Parts one after the other in another order: each begins at a whole block.

@@ -3,11 +3,12 @@
 
 use std::io;
 
-use super::sniff::{CHIP, Piece, Sniffed};
+use super::sniff::{Piece, Sniffed};
 use super::{Kind, Source};
 use crate::chip::{FlashMap, Role, WINDOW};
 use crate::formats::{mxp, uimage};
 use crate::image::finding::Finding;
+use crate::image::marks::CHIP;
 use crate::image::source::peek;
 
 const NOT_OURS: &str = "It is no firmware of this camera: do not flash it.";

@@ -7,19 +7,15 @@ use super::foreign::{self, foreign};
 use super::{Kind, Source};
 use super::{moved, other};
 use crate::chip::{FlashMap, Role, WINDOW};
-use crate::formats::{flsh, is_filled, mxp, tf, uimage};
-use crate::identity;
+use crate::formats::{flsh, is_filled, mxp, tf};
 use crate::image::finding::Finding;
+use crate::image::marks::{CHIP, MODELS, begins_like, holds_identity};
 use crate::image::source::peek;
 
-/// The size of every chip seen in these cameras, in bytes.
-pub(in crate::image) const CHIP: u64 = 0x100_0000;
 /// The sizes of BOOT, DATA and FACTORY in every known map, in bytes.
 pub(super) const BOOT: u64 = 0x5_0000;
 pub(super) const DATA: u64 = 0x63_0000;
 pub(super) const FACTORY: u64 = 0x1_0000;
-/// One model of each known map; the first is the likelier.
-pub(in crate::image) const MODELS: [&str; 2] = ["ipc009", "ipc019"];
 
 /// A partition's place in the file.
 #[derive(Clone, Debug)]
@@ -135,18 +131,6 @@ fn hits(source: &dyn Source, map: &FlashMap, base: u32) -> io::Result<u32> {
         hits += u32::from(begins_like(p.role, &head));
     }
     Ok(hits)
-}
-
-/// Whether a partition of this role begins like this.
-pub(in crate::image) fn begins_like(role: Role, head: &[u8]) -> bool {
-    match role {
-        Role::Boot => head.get(4..8) == Some(b"IPL_"),
-        Role::Kernel => head.starts_with(&uimage::MAGIC.to_be_bytes()),
-        Role::Rootfs => head.starts_with(b"hsqs"),
-        Role::Data => head.starts_with(&[0x85, 0x19]),
-        Role::Config | Role::Factory => head.starts_with(flsh::MAGIC) || flsh::is_header(head),
-        Role::Other => false,
-    }
 }
 
 /// A stock map that fits, and how well.
@@ -408,11 +392,6 @@ fn part(source: &dyn Source, len: u64, head: &[u8]) -> io::Result<Option<Sniffed
         }
         _ => Some(flsh_part(&peek(source, 0, WINDOW as usize)?, len)),
     })
-}
-
-/// Whether the bytes of a partition are one camera's FACTORY, damaged or not.
-pub(in crate::image) fn holds_identity(bytes: &[u8]) -> bool {
-    identity::judge(bytes).identity.is_some_and(|i| i.is_personal())
 }
 
 /// FACTORY or CONFIG, told by the keys in it.

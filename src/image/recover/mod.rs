@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::content::Health;
 use super::inspect::Kind;
-use super::inspect::sniff::{CHIP, MODELS, sniff};
+use super::inspect::sniff::sniff;
 use super::parts::{self, judge};
 use super::source::Source;
 use super::transform::{self, Transform};
@@ -19,6 +19,7 @@ use crate::chip::{FlashMap, Role, WINDOW};
 use crate::formats::mxp;
 use crate::formats::uimage::Family;
 use crate::identity::{self, Identity};
+use crate::image::marks::{CHIP, MODELS};
 pub use error::RecoverError;
 use find::Found;
 use merge::Merged;

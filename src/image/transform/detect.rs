@@ -6,11 +6,11 @@ use std::io;
 
 use super::lines;
 use super::log;
-use super::view::{Page, Utf16};
+use super::utf16::{Page, Utf16};
 use super::{Transform, undo};
 use crate::chip::{FlashMap, Role, WINDOW};
 use crate::formats::{jffs2, mxp};
-use crate::image::inspect::sniff::{CHIP, begins_like};
+use crate::image::marks::{CHIP, begins_like};
 use crate::image::source::{Source, peek};
 
 /// Bytes at the beginning that texts are told by.

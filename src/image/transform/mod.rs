@@ -5,95 +5,21 @@
 //! numbers, `lines` undoes line ends.
 
 mod detect;
+mod kind;
 mod lines;
 mod log;
+mod utf16;
 mod view;
 
 use std::io;
 
-use serde::Serialize;
-
 use super::source::Source;
 
 pub use detect::{detect, lost_bytes, lost_returns};
+pub use kind::{Note, Transform};
 
 /// The most bytes that a text of numbers may stand for.
 const MOST: usize = 64 << 20;
-
-/// What happened to a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Transform {
-    /// In each two bytes the second is first.
-    SwappedPairs,
-    /// In each four bytes the last is first.
-    SwappedWords,
-    /// The chip's first byte is at `by`, and its end is before that.
-    Rotated {
-        /// Bytes.
-        by: u64,
-    },
-    /// `count` zeros were put behind each `every` bytes.
-    Inserted {
-        /// Bytes of the chip between them.
-        every: u64,
-        /// How many zeros.
-        count: u64,
-    },
-    /// The chip's bytes are in it several times.
-    Repeated {
-        /// How often.
-        copies: u64,
-        /// Whether all of them are the same.
-        equal: bool,
-    },
-    /// Each byte is a character of UTF-16.
-    Utf16(view::Utf16),
-    /// A carriage return was put before each line feed: a transfer as text.
-    LineEnds,
-    /// Numbers as text.
-    Log(log::Form),
-}
-
-/// What happened, for people and for scripts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Note {
-    /// A stable name in kebab-case.
-    pub code: &'static str,
-    /// The same in words that follow "the file is".
-    pub words: String,
-}
-
-impl Transform {
-    /// For people and for scripts.
-    pub fn note(&self) -> Note {
-        let (code, words) = match self {
-            Transform::SwappedPairs => ("swapped-pairs", "with each two bytes swapped".to_owned()),
-            Transform::SwappedWords => {
-                ("swapped-words", "with each four bytes reversed".to_owned())
-            }
-            Transform::Rotated { by } => (
-                "rotated",
-                format!("rotated: the chip's first byte is at {by:#x}, its end before that"),
-            ),
-            Transform::Inserted { every, count } => {
-                ("inserted", format!("with {count} zeros inserted after each {every} bytes"))
-            }
-            Transform::Repeated { copies, equal } => {
-                let compare = if *equal { "and all are equal" } else { "and they are not equal" };
-                ("doubled", format!("the chip {copies} times in one file, {compare}"))
-            }
-            Transform::Utf16(_) => {
-                ("utf-16", "written as UTF-16 text, as > of PowerShell does".to_owned())
-            }
-            Transform::LineEnds => (
-                "text-mode",
-                "sent in text mode, as FTP does: a CR was added before each LF".to_owned(),
-            ),
-            Transform::Log(form) => ("log", format!("written as text: {}", form.name())),
-        };
-        Note { code, words }
-    }
-}
 
 /// The bytes as they were before, to be read as a file is.
 ///

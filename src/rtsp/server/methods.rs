@@ -10,6 +10,7 @@ use crate::rtsp::auth::Verdict;
 use crate::rtsp::message::{Answer, Request, Status};
 use crate::rtsp::sdp;
 use crate::rtsp::server::conn::{Conn, Wait};
+use crate::rtsp::server::outcome::Outcome;
 use crate::rtsp::server::poll_loop::PollLoop;
 use crate::rtsp::server::session::{self, Arrival, Carrier, Media, Session, TIMEOUT, Track};
 use crate::rtsp::transport::{self, Transport};
@@ -25,15 +26,6 @@ const METHODS: &str =
 /// connect anew because the codec changed has its picture at once. Older pictures would only keep
 /// it behind for as long as it watches.
 const FRESH: u64 = 500_000;
-
-/// What becomes of a request.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    /// It is answered.
-    Answer(Answer),
-    /// It is looked at again when this is over.
-    Wait(Wait, Instant),
-}
 
 fn answer(request: &Request<'_>, status: Status) -> Answer {
     Answer::new(status, request.sequence())

@@ -14,6 +14,7 @@
 mod conn;
 mod local;
 mod methods;
+mod outcome;
 mod password;
 mod poll_loop;
 mod send;

@@ -21,7 +21,7 @@ use crate::rtsp::ring::Place;
 use crate::rtsp::rtp;
 use crate::rtsp::server::conn::{Conn, Wait, is_later};
 use crate::rtsp::server::local::Asker;
-use crate::rtsp::server::methods::Outcome;
+use crate::rtsp::server::outcome::Outcome;
 use crate::rtsp::server::password::Password;
 use crate::rtsp::server::session::{Carrier, Session, Track};
 use crate::rtsp::snapshots::Snapshots;

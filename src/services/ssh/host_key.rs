@@ -20,12 +20,12 @@ const KIND: &[u8] = b"ssh-ed25519";
 pub fn ensure(folder: &Path, program: &Path, memory: &Path) -> Result<PathBuf, String> {
     let path = folder.join("host_key");
     let in_memory = memory.join("host_key");
-    let kept = super::read_small(&path, LIMIT)?;
+    let kept = super::files::read_small(&path, LIMIT)?;
     if let Some(key) = kept.filter(|key| public(key).is_some()) {
         write_private(&in_memory, &key, 0o600)?;
         return Ok(in_memory);
     }
-    let left = super::read_small(&in_memory, LIMIT).ok().flatten();
+    let left = super::files::read_small(&in_memory, LIMIT).ok().flatten();
     if let Some(key) = left.filter(|key| public(key).is_some()) {
         keep(&path, &key);
         return Ok(in_memory);
@@ -37,7 +37,7 @@ pub fn ensure(folder: &Path, program: &Path, memory: &Path) -> Result<PathBuf, S
         .stdin(Stdio::null())
         .output()
         .map_err(|e| format!("{} does not start: {e}", program.display()))?;
-    let key = super::read_small(&in_memory, LIMIT)?.unwrap_or_default();
+    let key = super::files::read_small(&in_memory, LIMIT)?.unwrap_or_default();
     if !made.status.success() || public(&key).is_none() {
         let said = String::from_utf8_lossy(&made.stderr);
         return Err(format!("no host key was made: {}", said.lines().last().unwrap_or_default()));
@@ -56,7 +56,7 @@ fn keep(path: &Path, key: &[u8]) {
 
 /// The fingerprint of the key on the card, if there is one.
 pub fn shown(folder: &Path) -> Option<String> {
-    let key = super::read_small(&folder.join("host_key"), LIMIT).ok()??;
+    let key = super::files::read_small(&folder.join("host_key"), LIMIT).ok()??;
     public(&key).map(|blob| fingerprint(&blob))
 }
 

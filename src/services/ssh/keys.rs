@@ -34,8 +34,8 @@ pub struct Key {
 /// # Errors
 /// Why it cannot be read, in words.
 pub fn read(card: &Path) -> Result<String, String> {
-    let path = super::folder(card).join("authorized_keys");
-    let bytes = super::read_small(&path, LIMIT as u64)?.unwrap_or_default();
+    let path = super::files::folder(card).join("authorized_keys");
+    let bytes = super::files::read_small(&path, LIMIT as u64)?.unwrap_or_default();
     let text = String::from_utf8(bytes).map_err(|_| "authorized_keys is not UTF-8".to_owned())?;
     // A line that is wrong, put there by hand, must not let anybody in.
     Ok(text
@@ -75,8 +75,8 @@ pub fn store(card: &Path, text: &str) -> Result<Vec<Key>, ServiceError> {
     let keys = parse(text)?;
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let text = lines.fold(String::new(), |all, line| all + line + "\n");
-    make_dir(&super::folder(card))?;
-    replace(&super::folder(card).join("authorized_keys"), text.as_bytes())?;
+    make_dir(&super::files::folder(card))?;
+    replace(&super::files::folder(card).join("authorized_keys"), text.as_bytes())?;
     Ok(keys)
 }
 
@@ -208,7 +208,7 @@ mod tests {
     fn a_wrong_line_put_on_the_card_by_hand_lets_nobody_in() {
         let card = tempfile::tempdir().unwrap();
         store(card.path(), GOOD).unwrap();
-        let path = super::super::folder(card.path()).join("authorized_keys");
+        let path = super::super::files::folder(card.path()).join("authorized_keys");
         std::fs::write(&path, format!("ssh-ed25519 AAAA x\n{GOOD}\nhello\n")).unwrap();
         assert_eq!(read(card.path()).unwrap(), format!("{GOOD}\n"));
     }

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::nothing;
 use crate::camera::{set_view, sets};
+use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
-use crate::web::routes::{Answer, Asked};
 
 pub(in crate::web) fn list(asked: &Asked<'_>) -> Answer {
     let mut sets = set_view::all(&asked.context.camera);

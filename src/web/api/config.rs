@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::camera::settings::{self, FIELDS, SettingsError};
+use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
-use crate::web::routes::{Answer, Asked};
 
 pub(in crate::web) fn show(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&settings::shown(&asked.context.camera)))

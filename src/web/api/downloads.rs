@@ -10,9 +10,9 @@ use crate::access::login::{Caller, LoginError};
 use crate::camera::Camera;
 use crate::camera::downloads::{self, REDACTED, Wanted, ZIP};
 use crate::card::file::open_past_cache;
+use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
-use crate::web::routes::{Answer, Asked};
 use crate::web::zip::Zip;
 
 pub(in crate::web) fn ticket(asked: &Asked<'_>) -> Answer {

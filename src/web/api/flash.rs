@@ -9,9 +9,9 @@ use super::on_a_thread;
 use crate::backup::set;
 use crate::camera::flashing::{PlanDocument, PlanRequest, PlanSource};
 use crate::camera::{flash_jobs, flash_view, images};
+use crate::web::asked::{Answer, Asked, not_these, texts};
 use crate::web::problem::Problem;
 use crate::web::reply;
-use crate::web::routes::{Answer, Asked, not_these, texts};
 
 #[derive(Serialize)]
 struct Plan {

@@ -1,8 +1,8 @@
 //! The original's framegrabber: what is missing, its program out of a zip, its codec.
 
 use crate::camera::{codec, framegrabber, images};
+use crate::web::asked::{Answer, Asked};
 use crate::web::reply;
-use crate::web::routes::{Answer, Asked};
 
 pub(in crate::web) fn show(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&framegrabber::shown(&asked.context.camera)))

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::web::asked::{Answer, Asked};
 use crate::web::clients::Presence;
 use crate::web::problem::Problem;
 use crate::web::reply;
-use crate::web::routes::{Answer, Asked};
 
 pub(in crate::web) fn list(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&json!({ "jobs": asked.context.camera.jobs().all() })))

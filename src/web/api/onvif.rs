@@ -2,9 +2,9 @@
 
 use crate::camera::onvif::{self, Answered, Call};
 use crate::camera::video;
+use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply::{self, Reply};
-use crate::web::routes::{Answer, Asked};
 
 fn call_of<'a>(asked: &'a Asked<'_>) -> Result<Call<'a>, Problem> {
     // Where it is off, only who is logged in gets here.

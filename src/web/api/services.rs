@@ -2,9 +2,9 @@
 
 use crate::camera::services::{self, Put};
 use crate::services::ServiceError;
+use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
-use crate::web::routes::{Answer, Asked};
 
 pub(in crate::web) fn list(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&services::list(&asked.context.camera)))

@@ -4,10 +4,10 @@ use serde_json::json;
 
 use super::nothing;
 use crate::access::login::{Caller, LIFETIME, Opened};
+use crate::web::asked::{Answer, Asked};
 use crate::web::guard::COOKIE;
 use crate::web::problem::Problem;
 use crate::web::reply::{self, Reply};
-use crate::web::routes::{Answer, Asked};
 
 pub(in crate::web) fn setup(asked: &Asked<'_>) -> Answer {
     let (code, password) = asked.pair("code", "password")?;

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::nothing;
 use crate::camera::{facts, power, status, uninstall};
+use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
-use crate::web::routes::{Answer, Asked};
 
 /// Lines of the log where nobody says how many.
 const LOG_LINES: u64 = 200;

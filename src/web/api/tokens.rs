@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::nothing;
+use crate::web::asked::{Answer, Asked};
 use crate::web::reply;
-use crate::web::routes::{Answer, Asked};
 
 pub(in crate::web) fn list(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&json!({ "tokens": asked.context.camera.login().tokens() })))

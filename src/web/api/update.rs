@@ -1,9 +1,9 @@
 //! A newer mi360d. What a release is: [`crate::update`].
 
 use crate::camera::update;
+use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
-use crate::web::routes::{Answer, Asked};
 
 pub(in crate::web) fn update(asked: &Asked<'_>) -> Answer {
     let (image, confirm) = asked.pair("image", "?confirm")?;

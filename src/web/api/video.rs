@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use crate::access::login::Caller;
 use crate::camera::video;
 use crate::rtsp::client::Form;
+use crate::web::asked::{Answer, Asked};
 use crate::web::clients::{Client, Presence};
 use crate::web::problem::Problem;
 use crate::web::reply;
-use crate::web::routes::{Answer, Asked};
 
 /// The stream that is shown where none is named.
 const USUAL: &str = "mainstream";

@@ -9,10 +9,12 @@ use crate::web::clients::{Clients, Ticket};
 use crate::web::gate::answer::{self, Refusal};
 use crate::web::gate::forward::Added;
 use crate::web::gate::head::{self, Head, HeadBuffer, Header, Version};
+use crate::web::gate::limits::Limits;
 use crate::web::gate::relay::{Relay, Step, is_later};
+use crate::web::gate::shared::{ForeignHost, Shared, count};
 use crate::web::gate::spool::Verdict;
 use crate::web::gate::table::{Seat, Stage};
-use crate::web::gate::{ForeignHost, Limits, Shared, count, forward, host};
+use crate::web::gate::{forward, host};
 
 /// Who leaves has this many times `leave_time` in all, however much it still sends.
 const LEAVE_TIMES: u32 = 5;

@@ -19,9 +19,10 @@ use nix::sys::socket::{setsockopt, sockopt};
 use crate::web::backend::Door;
 use crate::web::gate::answer::Refusal;
 use crate::web::gate::conn::{Around, Conn, Phase};
+use crate::web::gate::limits::Limits;
 use crate::web::gate::relay::{Relay, is_later};
+use crate::web::gate::shared::{Shared, count};
 use crate::web::gate::table::{self, Stage};
-use crate::web::gate::{Limits, Shared, count};
 
 /// What one read takes at most, for all connections in turn.
 const SCRATCH: usize = 16 * 1024;

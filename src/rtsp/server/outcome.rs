@@ -1,0 +1,15 @@
+//! What a request leads to.
+
+use std::time::Instant;
+
+use crate::rtsp::message::Answer;
+use crate::rtsp::server::conn::Wait;
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It is answered.
+    Answer(Answer),
+    /// It is looked at again when this is over.
+    Wait(Wait, Instant),
+}
