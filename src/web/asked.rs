@@ -27,6 +27,7 @@ pub(super) struct Asked<'a> {
     /// Of the browser: the language it prefers, and what it has.
     pub language: Option<&'a str>,
     pub etag: Option<&'a str>,
+    pub encoding: Option<&'a str>,
 }
 
 impl Asked<'_> {

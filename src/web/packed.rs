@@ -1,65 +1,115 @@
-//! The long texts in the program, as `build.rs` packed them.
+//! The long texts in the program, as `build.rs` packed them: the page's assets as gzip, sent as
+//! they are to every browser that takes them so, and the rest as LZMA2.
 
-use crate::formats::crc32::hash;
+use miniz_oxide::inflate::decompress_to_vec_with_limit;
 
-use crate::formats::xz;
+use crate::formats::{le32, xz};
 
-/// The most that one of them holds, in bytes.
+/// The largest of them, unpacked, in bytes.
 const MOST: usize = 0x4_0000;
+/// Bytes before and after the data of a gzip file without names (RFC 1952).
+const HEAD: usize = 10;
+const TRAILER: usize = 8;
 
-/// A text that is packed.
+/// An asset of the page: one gzip member.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Packed(pub(super) &'static [u8]);
+pub(super) struct Asset(&'static [u8]);
 
-/// One of those that `build.rs` made.
-macro_rules! packed {
+/// A packed text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Packed(&'static [u8]);
+
+/// One that `build.rs` made.
+macro_rules! asset {
     ($name:literal) => {
-        Packed(include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".lzma2")))
+        Asset(include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".gz")))
     };
 }
 
-pub(super) const STYLE: Packed = packed!("page.css");
-pub(super) const SCRIPT: Packed = packed!("page.js");
-pub(super) const ENGLISH: Packed = packed!("en.json");
-pub(super) const PORTUGUESE: Packed = packed!("pt.json");
-pub(super) const SCHEMAS: Packed = packed!("schemas.json");
+pub(super) const STYLE: Asset = asset!("page.css");
+/// The modules of the first view.
+pub(super) const SCRIPT: Asset = asset!("mi360d.js");
+/// The modules of the other views.
+pub(super) const MORE: Asset = asset!("more.js");
+pub(super) const ENGLISH: Asset = asset!("en.json");
+pub(super) const PORTUGUESE: Asset = asset!("pt.json");
+pub(super) const SCHEMAS: Packed =
+    Packed(include_bytes!(concat!(env!("OUT_DIR"), "/schemas.json.lzma2")));
 
-impl Packed {
+impl Asset {
+    /// As it is in the program, for whoever takes gzip.
+    pub(super) fn gzip(self) -> &'static [u8] {
+        self.0
+    }
+
     /// The text itself. A test unpacks all of them, so none can fail here.
     pub(super) fn text(self) -> String {
-        let bytes = xz::unpack_lzma2(self.0, MOST).unwrap_or_default();
+        let end = self.0.len().saturating_sub(TRAILER);
+        let data = self.0.get(HEAD..end).unwrap_or_default();
+        let bytes = decompress_to_vec_with_limit(data, MOST).unwrap_or_default();
         String::from_utf8(bytes).unwrap_or_default()
     }
 
-    /// Another one for every other text.
+    /// The CRC32 of the text, in hex: another text has another one.
     pub(super) fn tag(self) -> String {
-        format!("{:08x}", hash(self.0))
+        let at = self.0.len().saturating_sub(TRAILER);
+        format!("{:08x}", le32(self.0, at).unwrap_or_default())
+    }
+}
+
+impl Packed {
+    /// The text itself. A test unpacks it, so it cannot fail here.
+    pub(super) fn text(self) -> String {
+        let bytes = xz::unpack_lzma2(self.0, MOST).unwrap_or_default();
+        String::from_utf8(bytes).unwrap_or_default()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::crc32::hash;
 
     #[test]
-    fn every_text_comes_out_as_it_stands_in_the_sources() {
-        for (packed, text) in [
+    fn every_text_is_unpacked_as_it_is_in_the_sources() {
+        for (asset, text) in [
             (STYLE, include_str!("page/page.css")),
             (ENGLISH, include_str!("page/texts/en.json")),
             (PORTUGUESE, include_str!("page/texts/pt.json")),
-            (SCHEMAS, include_str!("schemas.json")),
         ] {
-            assert!(packed.text() == text, "{}", &text[..40]);
+            assert!(asset.text() == text, "{}", &text[..40]);
         }
-        let script = SCRIPT.text();
-        assert!(script.starts_with("\"use strict\";\n"));
+        assert!(SCHEMAS.text() == include_str!("schemas.json"));
+    }
+
+    #[test]
+    fn each_module_is_sent_once_with_its_own_scope() {
+        let sent = [SCRIPT.text(), MORE.text()];
         for part in std::fs::read_dir("src/web/page").unwrap() {
             let path = part.unwrap().path();
-            if path.extension().is_some_and(|kind| kind == "js") {
-                let text = std::fs::read_to_string(&path).unwrap();
-                assert!(script.contains(&text), "{}", path.display());
+            if path.extension().is_none_or(|kind| kind != "js") {
+                continue;
+            }
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            let scope = format!("const m_{name} = (() => {{\n");
+            let found: Vec<_> = sent.iter().flat_map(|all| all.match_indices(&scope)).collect();
+            assert_eq!(found.len(), 1, "{name}");
+            let whole = sent.iter().find(|all| all.contains(&scope)).unwrap();
+            for line in std::fs::read_to_string(&path).unwrap().lines() {
+                let line = line.strip_prefix("export ").unwrap_or(line);
+                let is_import = line.contains("import ") || line.contains(" from \"./");
+                assert!(is_import || line.contains("import(") || whole.contains(line), "{line}");
             }
         }
-        assert_ne!(STYLE.tag(), SCRIPT.tag());
+    }
+
+    #[test]
+    fn a_gzip_trailer_is_that_of_its_text() {
+        for asset in [STYLE, SCRIPT, MORE, ENGLISH, PORTUGUESE] {
+            let text = asset.text();
+            assert!(!text.is_empty());
+            assert_eq!(asset.tag(), format!("{:08x}", hash(text.as_bytes())));
+            assert_eq!(le32(asset.gzip(), asset.gzip().len() - 4), Some(text.len() as u32));
+        }
     }
 }

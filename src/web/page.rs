@@ -4,12 +4,17 @@ use serde_json::{Map, Value};
 
 use super::asked::{Answer, Asked};
 use super::gate::ForeignHost;
-use super::packed::{ENGLISH, PORTUGUESE, Packed, SCRIPT, STYLE};
+use super::packed::{Asset, ENGLISH, MORE, PORTUGUESE, SCRIPT, STYLE};
 use super::reply;
+use crate::access::login::Login;
 use crate::settings::config::Language;
 
 pub(super) const CSS: &str = "text/css; charset=utf-8";
 pub(super) const JS: &str = "text/javascript; charset=utf-8";
+pub(super) const TEXTS: &str = "application/json";
+
+/// The page's own cookie while this browser is logged in: no secret, and trusted by nothing.
+const IS_IN: &str = "mi360d_in=1";
 
 const SHELL: &str = include_str!("page/index.html");
 
@@ -21,29 +26,82 @@ pub(super) fn script(asked: &Asked<'_>) -> Answer {
     Ok(asset(JS, SCRIPT, asked))
 }
 
-fn asset(kind: &str, packed: Packed, asked: &Asked<'_>) -> reply::Reply {
-    reply::asset(kind, &|| packed.text().into_bytes(), &packed.tag(), asked.etag)
+pub(super) fn more(asked: &Asked<'_>) -> Answer {
+    Ok(asset(JS, MORE, asked))
 }
 
-/// The shell with the texts as data in it: one request less, and no script of its own.
+pub(super) fn english(asked: &Asked<'_>) -> Answer {
+    Ok(asset(TEXTS, ENGLISH, asked))
+}
+
+pub(super) fn portuguese(asked: &Asked<'_>) -> Answer {
+    Ok(asset(TEXTS, PORTUGUESE, asked))
+}
+
+fn asset(kind: &str, asset: Asset, asked: &Asked<'_>) -> reply::Reply {
+    reply::asset(kind, asset, asked.encoding, asked.etag)
+}
+
+/// The shell with the door in it, or the wait for the house: on a slow network there is something
+/// to read and to type before the script has come.
 pub(super) fn page(asked: &Asked<'_>) -> Answer {
-    let wanted = asked.context.camera.state().settings.config.web.language;
-    let (code, texts) = match language(wanted, asked.language.unwrap_or_default()) {
+    let camera = &asked.context.camera;
+    let wanted = camera.state().settings.config.web.language;
+    let (code, texts) = texts(language(wanted, asked.language.unwrap_or_default()));
+    let (state, inside) = inside(camera.login(), asked.asking.cookie.unwrap_or_default());
+    let fill = |html: &str, inside: &str| {
+        filled(html, |name| match name {
+            "language" => code.to_owned(),
+            "state" => state.to_owned(),
+            "inside" => inside.to_owned(),
+            key => escaped(texts.get(key).and_then(Value::as_str).unwrap_or(key)),
+        })
+    };
+    let html = fill(SHELL, &fill(inside, ""));
+    let answer = reply::bytes(200, "text/html; charset=utf-8", html.into_bytes());
+    Ok(reply::with(answer, "Vary", "Accept-Language, Cookie"))
+}
+
+/// What is shown until the script has come. The session's cookie belongs to the API's folder and
+/// does not come with this request, so the page leaves a note that this browser is logged in.
+fn inside(login: &Login, cookies: &str) -> (&'static str, &'static str) {
+    if login.has_password() {
+        let is_in = cookies.split(';').any(|cookie| cookie.trim() == IS_IN);
+        return if is_in {
+            ("house", include_str!("page/house.html"))
+        } else {
+            ("login", include_str!("page/login.html"))
+        };
+    }
+    match login.setup_code() {
+        Some(_) => ("setup", include_str!("page/setup.html")),
+        None => ("closed", include_str!("page/closed.html")),
+    }
+}
+
+fn texts(language: Language) -> (&'static str, Map<String, Value>) {
+    let (code, texts) = match language {
         Language::Pt => ("pt", PORTUGUESE),
         _ => ("en", ENGLISH),
     };
-    let html = SHELL.replacen("{language}", code, 1).replacen("{texts}", &texts.text(), 1);
-    let answer = reply::bytes(200, "text/html; charset=utf-8", html.into_bytes());
-    Ok(reply::with(answer, "Vary", "Accept-Language"))
+    (code, serde_json::from_str(&texts.text()).unwrap_or_default())
+}
+
+/// A template with each `{name}` in it replaced.
+fn filled(template: &str, value: impl Fn(&str) -> String) -> String {
+    let mut parts = template.split('{');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once('}').unwrap_or(("", part));
+        out += &value(name);
+        out += rest;
+    }
+    out
 }
 
 /// The page for a person who came by a name that is none of ours: why, and what to set.
 pub(super) fn foreign_host(asked: &ForeignHost<'_>) -> String {
-    let (code, texts) = match language(Language::Auto, asked.languages) {
-        Language::Pt => ("pt", PORTUGUESE),
-        _ => ("en", ENGLISH),
-    };
-    let texts: Map<String, Value> = serde_json::from_str(&texts.text()).unwrap_or_default();
+    let (code, texts) = texts(language(Language::Auto, asked.languages));
     let text = |key: &str| {
         let text = texts.get(key).and_then(Value::as_str).unwrap_or(key);
         escaped(text).replace("{name}", &escaped(bare(asked.name)))
@@ -150,15 +208,19 @@ mod tests {
         for key in portuguese.keys().filter(|key| !english.contains_key(*key)) {
             assert!(key.starts_with("say."), "{key} is nowhere in English");
         }
-        let script = SCRIPT.text();
+        let script = SCRIPT.text() + &MORE.text();
         for (at, _) in script.match_indices(" t(\"").chain(script.match_indices("(t(\"")) {
             let key = script[at + 4..].split('"').next().unwrap();
             let is_beginning = key.ends_with('.');
             assert!(is_beginning || english.contains_key(key), "{key} has no text");
         }
-        // Data in a page ends at the first end of a script.
-        for text in [ENGLISH.text(), PORTUGUESE.text()] {
-            assert!(!text.contains("</") && !text.contains("<!--"));
+        for html in ["login", "setup", "closed", "house", "index"] {
+            let html = std::fs::read_to_string(format!("src/web/page/{html}.html")).unwrap();
+            filled(&html, |name| {
+                let given = ["language", "state", "inside"].contains(&name);
+                assert!(given || english.contains_key(name), "{name} has no text");
+                String::new()
+            });
         }
     }
 }

@@ -5,6 +5,8 @@ use std::io::{self, Cursor, Read, Write as _};
 use serde::Serialize;
 use tiny_http::{HTTPVersion, Header, Request, Response, StatusCode};
 
+use super::packed::Asset;
+
 /// An answer of any kind.
 pub type Reply = Response<Box<dyn Read + Send>>;
 
@@ -53,14 +55,46 @@ pub fn bytes(status: u16, kind: &str, body: Vec<u8>) -> Reply {
     with(stream(status, kind, Box::new(Cursor::new(body)), length), "Cache-Control", "no-store")
 }
 
-/// A part of the program itself: kept by browsers as long as its tag is the same.
-pub fn asset(kind: &str, body: &dyn Fn() -> Vec<u8>, tag: &str, known: Option<&str>) -> Reply {
-    let quoted = format!("\"{tag}\"");
-    let is_known = known == Some(quoted.as_str());
-    let (status, body) = if is_known { (304, Vec::new()) } else { (200, body()) };
+/// A part of the program itself, as gzip where the browser takes it: kept by browsers as long as
+/// its tag is the same.
+pub fn asset(kind: &str, asset: Asset, accepted: Option<&str>, known: Option<&str>) -> Reply {
+    let packed = takes_gzip(accepted.unwrap_or_default());
+    let quoted = format!("\"{}{}\"", asset.tag(), if packed { "-gzip" } else { "" });
+    let is_known = known.is_some_and(|tags| tags.split(',').any(|tag| is_tag(tag, &quoted)));
+    let body = match (is_known, packed) {
+        (true, _) => Vec::new(),
+        (false, true) => asset.gzip().to_vec(),
+        (false, false) => asset.text().into_bytes(),
+    };
     let length = body.len();
-    let answer = stream(status, kind, Box::new(Cursor::new(body)), length);
-    with(with(answer, "Cache-Control", "no-cache"), "ETag", &quoted)
+    let status = if is_known { 304 } else { 200 };
+    let mut answer = stream(status, kind, Box::new(Cursor::new(body)), length);
+    if packed && !is_known {
+        answer = with(answer, "Content-Encoding", "gzip");
+    }
+    let answer = with(with(answer, "Cache-Control", "no-cache"), "Vary", "Accept-Encoding");
+    with(answer, "ETag", &quoted)
+}
+
+/// Whether a tag of `If-None-Match` is ours; a proxy may have made it a weak one.
+fn is_tag(tag: &str, ours: &str) -> bool {
+    let tag = tag.trim();
+    tag.strip_prefix("W/").unwrap_or(tag) == ours
+}
+
+/// Whether an `Accept-Encoding` takes gzip (RFC 9110, section 12.5.3).
+fn takes_gzip(accepted: &str) -> bool {
+    let weight = |wanted: &str| {
+        accepted.split(',').find_map(|one| {
+            let mut parts = one.split(';').map(str::trim);
+            if !parts.next()?.eq_ignore_ascii_case(wanted) {
+                return None;
+            }
+            let q = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+            Some(q.is_none_or(|q| q.bytes().any(|b| (b'1'..=b'9').contains(&b))))
+        })
+    };
+    weight("gzip").or_else(|| weight("*")).unwrap_or(false)
 }
 
 /// A body that goes on until one side ends it; sent by [`send`] only.
@@ -140,4 +174,34 @@ pub fn download(body: Box<dyn Read + Send>, length: usize, name: &str) -> Reply 
     };
     let answer = with(stream(200, kind, body, length), "Cache-Control", "no-store");
     with(answer, "Content-Disposition", &format!("attachment; filename=\"{name}\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_sent_to_who_accepts_it() {
+        for (accepted, takes) in [
+            ("", false),
+            ("gzip", true),
+            ("gzip, deflate, br, zstd", true),
+            ("br;q=1.0, GZIP;q=0.8, *;q=0.1", true),
+            ("gzip;q=0", false),
+            ("gzip; q=0.000, *", false),
+            ("*", true),
+            ("identity", false),
+            ("*;q=0", false),
+            ("xgzip", false),
+            (";;,=", false),
+        ] {
+            assert_eq!(takes_gzip(accepted), takes, "{accepted}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_known_also_when_a_proxy_weakened_it() {
+        assert!(is_tag(" W/\"1-gzip\"", "\"1-gzip\"") && is_tag("\"1\"", "\"1\""));
+        assert!(!is_tag("\"1-gzip\"", "\"1\"") && !is_tag("*", "\"1\""));
+    }
 }

@@ -92,7 +92,10 @@ const JOB: Gives = Gives::Json(202, "Job");
 pub(super) const ROUTES: &[Route] = &[
     get("/", Open, HTML, page::page, "The page"),
     get("/mi360d.css", Open, Gives::Bytes(page::CSS), page::style, "Its looks"),
-    get("/mi360d.js", Open, Gives::Bytes(page::JS), page::script, "Its program"),
+    get("/mi360d.js", Open, Gives::Bytes(page::JS), page::script, "Its program: the modules of the first view"),
+    get("/more.js", Open, Gives::Bytes(page::JS), page::more, "The modules of the other views"),
+    get("/en.json", Open, Gives::Bytes(page::TEXTS), page::english, "Its texts in English"),
+    get("/pt.json", Open, Gives::Bytes(page::TEXTS), page::portuguese, "Its texts in Portuguese"),
     get("/healthz", Open, Gives::Bytes("text/plain; charset=utf-8"), system::health, "That the server lives"),
     change("POST", "/api/v1/setup", Open, Some("Setup"), ok("Session"), session::setup, "The first password, with the code from the card"),
     change("POST", "/api/v1/login", Open, Some("Login"), ok("Session"), session::login, "A session, by the password"),
@@ -203,6 +206,7 @@ fn reply_to(context: &Context, request: &Request, body: &[u8]) -> Answer {
         caller: &caller,
         language: header("Accept-Language"),
         etag: header("If-None-Match"),
+        encoding: header("Accept-Encoding"),
     })?;
     // After a reload the page needs it again, and has no request to spare. Other sites read none.
     Ok(match &caller {
@@ -264,8 +268,17 @@ mod tests {
     #[test]
     fn only_the_page_the_health_and_the_way_in_are_open() {
         let open: Vec<&str> = ROUTES.iter().filter(|r| r.access == Open).map(|r| r.path).collect();
-        let wanted =
-            ["/", "/mi360d.css", "/mi360d.js", "/healthz", "/api/v1/setup", "/api/v1/login"];
+        let wanted = [
+            "/",
+            "/mi360d.css",
+            "/mi360d.js",
+            "/more.js",
+            "/en.json",
+            "/pt.json",
+            "/healthz",
+            "/api/v1/setup",
+            "/api/v1/login",
+        ];
         assert_eq!(open, wanted);
     }
 

@@ -8,8 +8,17 @@ use crate::rig::Sim;
 use crate::rig::daemon::Daemon;
 
 /// What anybody may ask for.
-const OPEN: [&str; 6] =
-    ["/", "/mi360d.css", "/mi360d.js", "/healthz", "/api/v1/setup", "/api/v1/login"];
+const OPEN: [&str; 9] = [
+    "/",
+    "/mi360d.css",
+    "/mi360d.js",
+    "/more.js",
+    "/en.json",
+    "/pt.json",
+    "/healthz",
+    "/api/v1/setup",
+    "/api/v1/login",
+];
 
 /// Method and path of every route, with something in place of each `{...}`.
 fn routes(daemon: &Daemon) -> Vec<(String, String)> {

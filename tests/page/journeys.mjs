@@ -84,7 +84,7 @@ export const journeys = {
     await page.getByRole("alert").filter({ hasText: "not the code" }).waitFor();
     await page.locator("input[name=code]").fill(demo.code.toLowerCase());
     await page.getByRole("button", { name: "Set password" }).click();
-    await page.locator(".answers").waitFor();
+    await page.locator(".house main h1").waitFor();
     await page.getByRole("button", { name: "Log out" }).click();
     await page.getByRole("heading", { name: "Log in" }).waitFor();
     await page.locator("form input[type=password]").fill("wrong");
@@ -92,9 +92,9 @@ export const journeys = {
     await page.getByRole("alert").filter({ hasText: "not the password" }).waitFor();
     await page.locator("form input[type=password]").fill(PASSWORD);
     await page.keyboard.press("Enter");
-    await page.locator(".answers").waitFor();
+    await page.locator(".house main h1").waitFor();
     await page.reload();
-    await page.locator(".answers").waitFor();
+    await page.locator(".house main h1").waitFor();
     assert.equal((await demo.call("GET", "/api/v1/status")).status, 401, "a stranger stays outside");
     await close(page);
     await demo.stop();
@@ -270,7 +270,7 @@ export const journeys = {
     await page.getByRole("heading", { name: "Log in" }).waitFor();
     await page.locator("form input[type=password]").fill(PASSWORD);
     await page.keyboard.press("Enter");
-    await page.locator(".answers").waitFor();
+    await page.locator(".house main h1").waitFor();
     await page.context().close();
     await demo.stop();
   },
@@ -351,7 +351,7 @@ export const journeys = {
     await page.getByRole("status").filter({ hasText: "Saved" }).last().waitFor();
     await page.goto("/");
     await page.reload();
-    await page.getByRole("heading", { name: "Início" }).waitFor();
+    await page.getByRole("heading", { name: "Ao vivo" }).waitFor();
     assert.equal(await page.locator("html").getAttribute("lang"), "pt");
     await close(page);
     await demo.stop();

@@ -163,13 +163,16 @@ export async function open(chrome, demo, options = {}) {
   return page;
 }
 
-/** Comes in through the door: the first password, or the password. */
+/** Comes in through the door, by the first password or the password, and to Home. */
 export async function enter(page, demo) {
   await page.goto("/");
-  await page.locator("form input[type=password]").waitFor();
+  // The button with the eye: the script has come.
+  await page.locator("form .eye").waitFor();
   const code = page.locator("input[name=code]");
   if (await code.count()) await code.fill(demo.code);
   await page.locator("form input[type=password]").fill(PASSWORD);
   await page.locator("form button[type=submit]").click();
+  await page.locator(".house main h1").waitFor();
+  await page.goto("/#/home");
   await page.locator(".answers").waitFor();
 }

@@ -1,7 +1,14 @@
 // Backups: each set with its proof and what it is good for; made, read again, downloaded, written
 // back, deleted.
 
-async function backupsView(main, signal) {
+import { bytes, moment, t } from "./text.js";
+import { fill, h, icon } from "./dom.js";
+import { api, follow, Refused } from "./api.js";
+import { bar, closer, dialog, doing, form, noteOf, trouble } from "./parts.js";
+import { heading } from "./house.js";
+import { downloadDialog } from "./download.js";
+
+export async function backupsView(main, signal) {
   const place = h("div.stack");
   const running = h("div.place");
   const [make, said] = doing(t("backups.make"), async () => {
@@ -64,33 +71,6 @@ function setCard(set, watch, refresh) {
       usable && h("a.button", { href: `#/flash?backup=${set.id}` }, t("restore")),
       !set.protected && h("button", { type: "button", onclick: () => deleteDialog(set, refresh) }, t("delete"))),
     said);
-}
-
-/** Files of a set leave only after a warning and the password; the redacted one needs neither. */
-function downloadDialog(set, wanted) {
-  const files = set.files.map((file) => file.name).filter((name) => name.endsWith(".bin"));
-  const names = ["set.zip", ...(set.state === "complete" ? ["redacted.bin"] : []), ...files];
-  const select = h("select", null, names.map((name) => h("option", { value: name },
-    T["file." + name] ? `${name}: ${t("file." + name)}` : name)));
-  select.value = wanted;
-  const [row, input] = secretField(t("password"), "password", "current-password", t("download.again"));
-  const warning = noteOf({ severity: "warning", code: "", message: t("download.warning"), hint: t("download.warning.hint") });
-  const change = () => {
-    const free = select.value === "redacted.bin";
-    row.hidden = warning.hidden = free;
-    input.required = !free;
-  };
-  select.addEventListener("change", change);
-  const element = dialog(t("download.title", { id: set.id }),
-    form([field(t("download.what"), select), warning, row], t("download"), async () => {
-      const name = select.value;
-      const password = name === "redacted.bin" ? undefined : input.value;
-      const { ticket } = await api("POST", `/backups/${set.id}/download`, { name, password }, { quiet: true });
-      h("a", { href: "api/v1/downloads/" + ticket, download: "" }).click();
-      element.close();
-      say(t("download.begun"));
-    }, { more: closer(t("cancel")) }));
-  change();
 }
 
 function deleteDialog(set, refresh) {

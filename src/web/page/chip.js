@@ -1,6 +1,13 @@
 // The chip: its map, what each partition is, and what is lost without it.
 
-async function chipView(main, signal) {
+import { bytes, T, t } from "./text.js";
+import { h, icon } from "./dom.js";
+import { api } from "./api.js";
+import { noteOf } from "./parts.js";
+import { heading } from "./house.js";
+import { cellsOf, ChipMap, chipNow, inWords, legend, partClass } from "./map.js";
+
+export async function chipView(main, signal) {
   const place = h("div.stack");
   main.append(heading(t("chip.title"), t("chip.lead")), place);
   const view = await api("GET", "/flash", undefined, { signal });

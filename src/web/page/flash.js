@@ -1,7 +1,16 @@
 // Flash: choose a file, see what it is, choose partitions, see the plan on the map, type the
 // phrase, watch, and end in one of three honest states.
 
-async function flashView(main, signal, query) {
+import { bytes, sentence, span, t } from "./text.js";
+import { fill, h, icon, put, say } from "./dom.js";
+import { api, follow, Refused } from "./api.js";
+import { doing, field, form, noteOf, stepName, trouble } from "./parts.js";
+import { again, heading } from "./house.js";
+import { comeBack, endOf, resumeThing, willRestart } from "./restart.js";
+import { CELL, ChipMap, chipNow, inWords, JOB_STATES, legend, planCells } from "./map.js";
+import { upload } from "./upload.js";
+
+export async function flashView(main, signal, query) {
   const steps = h("div.steps");
   main.append(heading(t("flash.title"), t("flash.lead")), steps);
   const status = await api("GET", "/status", undefined, { signal });
@@ -76,26 +85,6 @@ async function chooseStep(steps, signal) {
   const known = h("section.sheet", { hidden: true }, h("h2", null, t("flash.known")), list);
   steps.append(drop, known);
   await refresh();
-}
-
-/** Sends a file; `part` hears how far it is. */
-function upload(file, part, signal) {
-  return new Promise((done, failed) => {
-    const request = new XMLHttpRequest();
-    request.open("POST", "api/v1/images");
-    request.setRequestHeader("X-CSRF-Token", csrf);
-    request.setRequestHeader("X-Filename", encodeURIComponent(file.name));
-    request.setRequestHeader("Content-Type", "application/octet-stream");
-    request.responseType = "json";
-    request.upload.onprogress = (event) => event.lengthComputable && part(event.loaded / event.total);
-    request.onload = () => request.status === 201 ? done(request.response)
-      : failed(new Refused(request.status, request.response?.error
-        ?? { code: "internal", message: t("failed"), hint: "" }));
-    request.onerror = () => failed(new Refused(0,
-      { code: "upload-broke-off", message: t("flash.brokeoff"), hint: t("offline.hint") }));
-    signal.addEventListener("abort", () => request.abort());
-    request.send(file);
-  });
 }
 
 /** What a file is, in plain words, and the way on. */
@@ -210,19 +199,6 @@ function healsNote(plan) {
       h("p", null, t(`heals.${plan.heals}.why`))));
 }
 
-function resumeThing(interrupted) {
-  const [go, said] = doing(t("resume"), async () => {
-    await api("POST", "/resume");
-    if (location.hash.startsWith("#/flash")) await route();
-    else location.hash = "#/flash";
-  });
-  return h("section.next", null,
-    h("div", null, h("h2", null, t("resume.title")),
-      h("p", null, interrupted.damage ? sentence(interrupted.damage)
-        : t("resume.why", { names: interrupted.partitions.join(", "), before: interrupted.before }))),
-    !interrupted.damage && go, said);
-}
-
 /** A flash that runs, drawn live; also after a reload, and from a second browser. */
 async function watchFlash(steps, job, signal) {
   const view = await api("GET", "/flash", undefined, { signal });
@@ -255,18 +231,6 @@ async function watchFlash(steps, job, signal) {
   if (restarts) await comeBack(before, sheet.querySelector(".count"), job);
 }
 
-/** Whether the camera restarts after this. */
-function willRestart(job) {
-  return job.outcome === "done" && job.state === "done" && job.what_is_where.length > 0;
-}
-
-/** How it ended: the mark, and which words. */
-function endOf(job) {
-  if (job.state === "interrupted") return { mark: "bad", key: "partly" };
-  const key = job.outcome ?? (job.state === "done" ? "done" : "unchanged");
-  return { mark: { done: "good", unchanged: "look", partly: "bad" }[key], key };
-}
-
 /** The three honest ends. */
 function ending(job, restarts) {
   const { mark, key } = endOf(job);
@@ -277,37 +241,7 @@ function ending(job, restarts) {
     restarts && h("p", null, t("end.restarts")),
     key === "partly" && h("div.buttons", null, ...doing(t("resume"), async () => {
       await api("POST", "/resume");
-      await route();
+      again();
     }, { class: "main" }))),
   restarts && h("p.count", { "aria-hidden": "true" }));
-}
-
-/** Restarts the camera, and comes back with it. */
-async function reboot() {
-  const before = await api("GET", "/status");
-  await api("POST", "/reboot");
-  const left = h("p.count", { "aria-hidden": "true" });
-  const waiting = dialog(t("reboot.title"), left, h("p", null, t("reboot.waiting")));
-  waiting.addEventListener("cancel", (event) => event.preventDefault());
-  await comeBack(before, left);
-}
-
-/** Waits until the camera has restarted, and keeps what ran before for the comparison. */
-async function comeBack(before, left, job) {
-  const { program, model, kernel, firmware, boot_count } = before;
-  sessionStorage.setItem("before", JSON.stringify({ program, model, kernel, firmware, boot_count,
-    outcome: job ? endOf(job).key : null }));
-  const began = Date.now();
-  for (;;) {
-    await pause(1000);
-    const seconds = Math.round((Date.now() - began) / 1000);
-    left.textContent = String(Math.max(0, 90 - seconds));
-    // This session lives in the memory of the camera that goes: when it is unknown, the new one is there.
-    const status = await fetch("api/v1/status", { cache: "no-store", signal: AbortSignal.timeout(3000) })
-      .then((answer) => answer.status, () => 0);
-    if (status === 401) break;
-    if (seconds === 90) left.replaceWith(h("p", { role: "status" }, t("reboot.long")));
-  }
-  location.hash = "#/home";
-  location.reload();
 }

@@ -1,6 +1,13 @@
 // The original's framegrabber: its program out of a zip that the owner sends, and the codec of its pictures.
 
-function framesPart(signal) {
+import { sentence, t } from "./text.js";
+import { fill, h, icon } from "./dom.js";
+import { api } from "./api.js";
+import { field, trouble } from "./parts.js";
+import { upload } from "./upload.js";
+import { settingsForm } from "./forms.js";
+
+export function framesPart(signal) {
   const state = h("div.place");
   const said = h("div.place", { "aria-live": "polite" });
   const codec = h("div.place");

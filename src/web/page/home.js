@@ -1,32 +1,39 @@
 // Home: four answers in words, and the one thing to do next.
 
-async function homeView(main, signal) {
+import { bytes, moment, sentence, span, t, told } from "./text.js";
+import { fill, h, icon } from "./dom.js";
+import { noteOf, stepName } from "./parts.js";
+import { heading, onStatus } from "./house.js";
+import { cardIsThere, percent } from "./verdict.js";
+import { cameBack, resumeThing } from "./restart.js";
+import { downloadDialog } from "./download.js";
+
+export async function homeView(main, signal) {
   const place = h("div.stack");
   main.append(heading(t("home.title"), t("home.lead")), place);
   const before = sessionStorage.getItem("before");
   let shown = "";
-  for (;;) {
-    const status = early ?? await api("GET", "/status", undefined, { signal });
-    early = null;
-    seen(status);
+  onStatus((status) => {
     const { program, identity, backup, newest_backup, card, notices, interrupted, safe_mode, services } = status;
     const now = JSON.stringify([program, identity, backup, newest_backup?.id, newest_backup?.proof, card.state,
       notices, interrupted, safe_mode, services]);
     if (now !== shown) {
       shown = now;
-      const focused = place.contains(document.activeElement);
+      const { activeElement } = document;
+      const focused = place.contains(activeElement) ? activeElement.textContent : null;
       fill(place,
         before && cameBack(JSON.parse(before), status),
         nextThing(status),
         h("div.answers", null, identityAnswer(status), backupAnswer(status), runsAnswer(status),
           cardAnswer(status)),
         others(status));
-      // What had the focus is gone: its place is the heading.
-      if (focused) main.querySelector("h1").focus({ preventScroll: true });
+      // What had the focus is drawn again; where it is gone, its place is the heading.
+      if (focused !== null) {
+        const same = [...place.querySelectorAll("a, button, summary")].find((one) => one.textContent === focused);
+        (same ?? main.querySelector("h1")).focus({ preventScroll: true });
+      }
     }
-    await pause(status.backup.state === "running" || status.backup.state === "waiting"
-      ? 1500 : 6000, signal);
-  }
+  }, signal);
 }
 
 function answer(title, mark, word, ...words) {
@@ -35,24 +42,27 @@ function answer(title, mark, word, ...words) {
     h("p.word", null, icon(signs[mark]), word), words.filter(Boolean).map((w) => h("p", null, w)));
 }
 
-function identityAnswer({ identity }) {
+function identityAnswer(status) {
+  const { identity } = status;
   const title = t("identity");
   if (identity.saved === "none") return answer(title, "look", t("look"), t("identity.none"));
   if (identity.saved !== "card") return answer(title, "bad", t("unsafe"), t("identity.unsaved"));
   if (identity.health !== "healthy") {
     return answer(title, "look", t("look"), t("identity.ill", { health: t("health." + identity.health) }));
   }
+  if (!cardIsThere(status)) return answer(title, "look", t("look"), t("identity.away"));
   return answer(title, "good", t("safe"), t("identity.safe"),
     identity.downloaded ? t("identity.twice") : t("identity.once"));
 }
 
-function backupAnswer({ backup, newest_backup: newest }) {
+function backupAnswer(status) {
+  const { backup, newest_backup: newest } = status;
   const title = t("backup");
+  if (!cardIsThere(status) && backup.state === "done") return answer(title, "look", t("look"), t("backup.away"));
   switch (backup.state) {
     case "waiting": return answer(title, "wait", t("underway"), t("backup.waiting"));
     case "running": return answer(title, "wait", t("underway"),
-      `${stepName(backup)}, ${backup.total
-        ? Math.floor(100 * backup.done / backup.total) : 0} %`);
+      `${stepName(backup)}, ${percent(backup) ?? 0} %`);
     case "failed": return answer(title, "bad", t("none"), sentence(told(backup.code, backup.message)));
     case "off": return answer(title, "wait", t("off"), t("backup.off"));
     default:
@@ -97,6 +107,16 @@ function nextThing(status) {
       h("button", { type: "button", onclick: () => downloadDialog(set, "set.zip") }, t("download")));
   }
   if (gravest?.severity === "warning") return noticeThing(gravest);
+  const { backup } = status;
+  if (["waiting", "running"].includes(backup.state)) {
+    return h("section.next.calm", null, h("div", null, h("h2", null, t(set ? "next.again" : "next.first")),
+      h("p", null, t("next.first.why")),
+      h("progress", { max: 100, value: percent(backup) ?? 0, "aria-label": t("backup") })));
+  }
+  if (backup.state !== "done" || !set || identity.health !== "healthy") {
+    return h("section.next.calm", null, h("div", null, h("h2", null, t("look")),
+      h("p", null, backup.state === "off" ? t("backup.off") : t("verdict.look"))));
+  }
   return h("section.next.calm", null, h("div", null, h("h2", null, t("next.nothing")),
     h("p", null, t("next.nothing.why"))));
 }
@@ -111,35 +131,4 @@ function others(status) {
   const rest = status.notices.filter((notice, i) => i > 0 || notice.severity === "note");
   if (!rest.length) return null;
   return h("section.sheet", null, h("h2", null, t("also")), rest.map(noteOf));
-}
-
-/** A notice, a finding or a warning of a plan. */
-function noteOf(notice) {
-  const severity = notice.severity ?? "warning";
-  const words = notice.message ?? notice.reason;
-  return h(`div.note.${severity}`, null, icon(severity === "note" ? "good" : "look"),
-    h("div", null, h("p", null, h("strong", null, notice.partition && `${notice.partition}: `,
-      sentence(told(notice.code, words)))),
-    notice.hint && h("p", null, told(notice.code + ".hint", notice.hint))));
-}
-
-/** After a restart: what runs now, against what ran before. */
-function cameBack(before, status) {
-  const rows = [["program", "camera.program"], ["model", "camera.model"], ["kernel", "camera.kernel"],
-    ["firmware", "camera.firmware"], ["boot_count", "camera.starts"]]
-    .filter(([key]) => before[key] !== undefined || status[key] !== undefined);
-  const same = (key) => before[key] === status[key];
-  return h("section.sheet", null,
-    h("h2", null, t("back.title")),
-    before.outcome && h("p.answer.good", null, h("span.word", null, icon("good"), t("end." + before.outcome))),
-    h("div.scroll", null, h("table", null,
-      h("thead", null, h("tr", null, h("th", null, h("span.unseen", null, t("back.what"))),
-        h("th", null, t("back.before")), h("th", null, t("back.now")))),
-      h("tbody", null, rows.map(([key, label]) => h("tr", null, h("th", { scope: "row" }, t(label)),
-        h("td", null, before[key] ?? "-"),
-        h("td", null, same(key) ? status[key] ?? "-" : h("strong", null, status[key] ?? "-"))))))),
-    h("div.buttons", null, h("button", { type: "button", onclick: (event) => {
-      sessionStorage.removeItem("before");
-      event.target.closest("section").remove();
-    } }, t("back.good"))));
 }

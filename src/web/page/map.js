@@ -2,7 +2,10 @@
 // partitions as shores around them, with their names. The same drawing shows what is there, what
 // would change, and what is being written.
 
-const CELL = 65536;
+import { t } from "./text.js";
+import { fill, h, s } from "./dom.js";
+
+export const CELL = 65536;
 
 // A cell has ten units each way. Each state has a shape of its own.
 const SHAPES = {
@@ -22,7 +25,7 @@ const SHAPES = {
 };
 
 /** The cells of a partition, from blocks of any size. */
-function cellsOf(part) {
+export function cellsOf(part) {
   const count = Math.ceil(part.size / CELL);
   const perCell = Math.max(1, CELL / part.erase_size);
   const perBlock = Math.max(1, part.erase_size / CELL);
@@ -35,7 +38,7 @@ function cellsOf(part) {
 }
 
 /** The same for a plan: one letter for each erase block. */
-function planCells(part) {
+export function planCells(part) {
   const perCell = Math.max(1, CELL / part.erase_size);
   const letters = { s: "same", p: "program", e: "erase" };
   const worst = ["e", "p", "s"];
@@ -46,10 +49,10 @@ function planCells(part) {
   });
 }
 
-const JOB_STATES = { s: "same", w: "waiting", a: "active", d: "proven", x: "failed" };
+export const JOB_STATES = { s: "same", w: "waiting", a: "active", d: "proven", x: "failed" };
 
 /** Draws partitions ({name, offset, size}) with a state for each cell of the chip. */
-class ChipMap {
+export class ChipMap {
   constructor(parts, states, label) {
     this.parts = parts.filter((part) => part.offset !== null)
       .sort((a, b) => a.offset - b.offset);
@@ -149,13 +152,13 @@ class ChipMap {
 }
 
 /** The colour of a partition, by its name. */
-function partClass(name) {
+export function partClass(name) {
   return ["BOOT", "KERNEL", "ROOTFS", "DATA", "CONFIG", "FACTORY"].includes(name)
     ? "p-" + name.toLowerCase() : "p-other";
 }
 
 /** The map of what is there now. */
-function chipNow(view) {
+export function chipNow(view) {
   const states = Array.from({ length: Math.ceil((view.chip_size ?? 0) / CELL) }, () => "outside");
   for (const part of view.partitions) {
     if (part.offset === null) continue;
@@ -165,7 +168,7 @@ function chipNow(view) {
 }
 
 /** What the shapes mean. */
-function legend(states) {
+export function legend(states) {
   return h("ul.legend", { "aria-label": t("legend") }, states.map((state) => h("li", null,
     s("svg", { viewBox: "-1 -1 12 12", "aria-hidden": "true" },
       s("path", { class: `cell is-${state}`, d: SHAPES[state] })),
@@ -173,7 +176,7 @@ function legend(states) {
 }
 
 /** How many cells are how, in words: the map for who does not see it. */
-function inWords(states) {
+export function inWords(states) {
   const counts = {};
   for (const state of states) counts[state] = (counts[state] ?? 0) + 1;
   return Object.entries(counts).filter(([state]) => state !== "outside")

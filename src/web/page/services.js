@@ -1,6 +1,14 @@
 // Services: whatever the camera runs beside the firmware, drawn from what each says of itself.
 
-async function servicesView(main, signal) {
+import { sentence, T, t } from "./text.js";
+import { fill, h, icon } from "./dom.js";
+import { api, pause } from "./api.js";
+import { doing, field, form, noteOf, trouble } from "./parts.js";
+import { heading } from "./house.js";
+import { settingsForm } from "./forms.js";
+import { framesPart } from "./frames.js";
+
+export async function servicesView(main, signal) {
   const above = h("div.place");
   const place = h("div.stack");
   main.append(heading(t("services.title"), t("services.lead")));

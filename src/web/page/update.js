@@ -1,9 +1,15 @@
 // A newer mi360d: the zip of a release, looked at, agreed to, and the wait for it.
 
+import { t } from "./text.js";
+import { fill, h, icon } from "./dom.js";
+import { api, pause } from "./api.js";
+import { field, form, trouble } from "./parts.js";
+import { upload } from "./upload.js";
+
 // Milliseconds that the new program, or the old one after it, has to answer.
 const PATIENCE = 90000;
 
-function updateSection(signal) {
+export function updateSection(signal) {
   const place = h("div.place", { "aria-live": "polite" });
   const input = h("input", { type: "file", accept: ".zip", onchange: () => input.files[0] && send(input.files[0]) });
 
