@@ -105,40 +105,10 @@ impl LogFile {
     }
 }
 
-/// What the `log` crate calls: one line for each message, `[LEVEL] words`. There
-/// is no clock to trust, so lines carry none.
-struct Logger<F: Fn(String) + Send + Sync>(F);
-
-impl<F: Fn(String) + Send + Sync> log::Log for Logger<F> {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.level() <= log::max_level()
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
-            (self.0)(format!("[{}] {}\n", record.level(), record.args()));
-        }
-    }
-
-    fn flush(&self) {}
-}
-
-/// Sends the program's messages, up to `level`, to a function that takes whole
-/// lines. The first call of a process counts.
-pub fn to(level: log::LevelFilter, take: impl Fn(String) + Send + Sync + 'static) {
-    if log::set_boxed_logger(Box::new(Logger(take))).is_ok() {
-        log::set_max_level(level);
-    }
-}
-
 impl LogFile {
     /// Takes the program's messages from now on.
     pub fn take_messages(self, level: log::LevelFilter) {
-        let file = Mutex::new(self);
-        to(level, move |line| {
-            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = file.write(line.as_bytes());
-        });
+        super::logger::to(level, self);
     }
 }
 

@@ -7,6 +7,7 @@ pub mod error;
 pub mod fat;
 pub mod file;
 pub mod log;
+pub mod logger;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

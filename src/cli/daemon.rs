@@ -53,7 +53,7 @@ impl Explain for ListenError {
 /// Messages of a command in a terminal: to standard error, from `usual` upwards.
 pub fn log_to_terminal(verbose: bool, usual: LevelFilter) {
     let level = if verbose { LevelFilter::Debug } else { usual };
-    crate::card::log::to(level, lines::say);
+    crate::card::logger::to(level, lines::Lines::default());
 }
 
 /// Words to standard output, which may be closed: the daemon goes on.

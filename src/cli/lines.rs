@@ -2,7 +2,7 @@
 //! takes nothing (Ctrl-S, a dropped connection) must never hold up a flash.
 //! What does not fit is dropped.
 
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -38,6 +38,26 @@ pub fn say(text: String) {
     PENDING.fetch_add(1, Ordering::SeqCst);
     if queue.try_send(text).is_err() {
         PENDING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A writer whose whole lines go out by [`say`].
+#[derive(Default)]
+pub struct Lines {
+    line: Vec<u8>,
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.line.extend_from_slice(bytes);
+        if self.line.ends_with(b"\n") {
+            say(String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
