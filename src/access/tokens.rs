@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::access::error::LoginError;
 use crate::base::hex;
@@ -10,9 +10,8 @@ use crate::base::host;
 use crate::base::random;
 use crate::card::file::{make_dir, read_bounded, replace};
 use crate::card::{Card, CardError};
-use crate::formats::json;
+use crate::formats::document;
 use crate::formats::sha256::Sha256;
-use crate::formats::toml::{Fault, Fields, Node, Read};
 
 /// Tokens at once.
 const MOST: usize = 32;
@@ -25,24 +24,13 @@ const PREFIX: &str = "mi360d_";
 #[derive(Clone, Default)]
 pub(super) struct Tokens(Vec<Token>);
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Token {
     id: String,
     name: String,
     sha256: String,
     made: Option<String>,
-}
-
-impl Read for Token {
-    fn read(node: Node) -> Result<Token, Fault> {
-        let mut fields = Fields::known(node, &["id", "name", "sha256", "made"])?;
-        Ok(Token {
-            id: fields.required("id")?,
-            name: fields.required("name")?,
-            sha256: fields.required("sha256")?,
-            made: fields.optional("made")?,
-        })
-    }
 }
 
 /// A token, without what it opens.
@@ -71,7 +59,7 @@ impl Tokens {
     /// What is on the card; a file that cannot be read opens nothing.
     pub fn load(card: &Card) -> Tokens {
         let Ok(text) = read_bounded(&path(card), LIMIT) else { return Tokens::default() };
-        match json::from_slice(&text) {
+        match document::from_json(&text) {
             Ok(tokens) => Tokens(tokens),
             Err(e) => {
                 log::error!("state/tokens is damaged, no token counts: {e}");
@@ -84,7 +72,9 @@ impl Tokens {
     pub fn store(&self, card: &Card) -> Result<(), CardError> {
         card.require_writable()?;
         make_dir(&card.state_dir())?;
-        replace(&path(card), json::text(&self.0).as_bytes())
+        let text = serde_json::to_vec(&self.0)
+            .map_err(|e| CardError::new("cannot write", &path(card), e.into()))?;
+        replace(&path(card), &text)
     }
 
     /// A new one.

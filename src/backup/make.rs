@@ -15,6 +15,7 @@ use super::set::{self, CHIP, RECOVERY, SetFolder, SetName, UNFINISHED};
 use super::sums::{BLOCKSUMS, SHA256SUMS, Sums};
 use super::{BackupError, Verdict, recovery, room, verify};
 use crate::base::hex;
+use crate::card::CardError;
 use crate::card::file::{self, write_proven};
 use crate::chip::{Chip, Role};
 use crate::image::Finding;
@@ -188,7 +189,9 @@ fn fill(
     file::sync_dir(folder)?;
     let second = second_reading(request, folder, first, attempt)?;
     let manifest = manifest(request, first, &second);
-    let text = manifest.to_text();
+    let text = manifest
+        .to_text()
+        .map_err(|e| CardError::new("cannot write", &folder.join(MANIFEST), e))?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let boot = request.chip.map().by_role(Role::Boot);
     let boot = boot.map(|part| OnChip { chip: request.chip, part });

@@ -1,21 +1,26 @@
 //! `manifest.toml`: what a set is a backup of, in words and numbers, and
 //! without a secret.
 
-use serde::Serialize;
+use std::io;
+
+use serde::{Deserialize, Serialize};
 
 use super::reading::Gap;
 use crate::chip::{FlashMap, RawPartition, Role};
-use crate::formats::toml::{self, Fault, Fields, Node, Read, Writer};
+use crate::formats::document;
 
 /// The file's name in a set.
 pub const MANIFEST: &str = "manifest.toml";
 /// The version of the format that this program writes.
 pub const FORMAT: u32 = 1;
+/// What the file begins with.
+const HEAD: &str =
+    "# A backup of one camera's flash, made by mi360d. RECOVERY.txt tells how to use it.\n\n";
 /// The longest manifest read, in bytes.
 pub const LIMIT: u64 = 0x1_0000;
 
 /// All of `manifest.toml`. Later versions may add fields; a reader takes what it knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of the format.
     pub format: u32,
@@ -34,24 +39,27 @@ pub struct Manifest {
     /// How often the program had started on this card.
     pub boot_count: u64,
     /// UTC, only if the clock was sane.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub clock: Option<String>,
     /// The identity in FACTORY.
     pub identity: IdentityNote,
     /// The partitions, in the order of their numbers.
+    #[serde(rename = "partition")]
     pub partitions: Vec<PartNote>,
 }
 
 /// The identity, without a secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdentityNote {
     /// `healthy`, `blank`, `damaged` or `missing`.
     pub health: String,
     /// The first 8 hex digits of FACTORY's SHA-256.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
 }
 
 /// One partition.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartNote {
     /// Its name in the kernel's map.
     pub name: String,
@@ -83,100 +91,8 @@ pub struct PartNote {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocks_verified: Option<u32>,
     /// What could not be read.
-    #[serde(skip_serializing_if = "Vec::is_empty", rename = "gap")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", rename = "gap")]
     pub gaps: Vec<Gap>,
-}
-
-impl PartNote {
-    fn write(&self, to: &mut Writer) {
-        to.one_more("partition");
-        to.text("name", &self.name);
-        to.text("role", self.role.word());
-        to.text("file", &self.file);
-        if let Some(offset) = self.offset {
-            to.plain("offset", &offset);
-        }
-        to.plain("size", &self.size);
-        to.plain("erase_size", &self.erase_size);
-        to.text("sha256", &self.sha256);
-        to.text("crc32", &self.crc32);
-        to.plain("equal_reads", &self.equal_reads);
-        to.numbers("changed_blocks", &self.changed_blocks);
-        to.text("content", &self.content);
-        to.text("health", &self.health);
-        if let Some(blocks) = self.blocks_verified {
-            to.plain("blocks_verified", &blocks);
-        }
-        for gap in &self.gaps {
-            to.one_more("partition.gap");
-            to.plain("offset", &gap.offset);
-            to.plain("length", &gap.length);
-        }
-    }
-}
-
-impl Read for Manifest {
-    fn read(node: Node) -> Result<Manifest, Fault> {
-        let mut of = Fields::any(node)?;
-        Ok(Manifest {
-            format: of.required("format")?,
-            program: of.required("program")?,
-            model: of.required("model")?,
-            kernel: of.required("kernel")?,
-            complete: of.required("complete")?,
-            chip_size: of.required("chip_size")?,
-            chip_sha256: of.required("chip_sha256")?,
-            boot_count: of.required("boot_count")?,
-            clock: of.optional("clock")?,
-            identity: of.required("identity")?,
-            partitions: of.required("partition")?,
-        })
-    }
-}
-
-impl Read for IdentityNote {
-    fn read(node: Node) -> Result<IdentityNote, Fault> {
-        let mut of = Fields::any(node)?;
-        Ok(IdentityNote {
-            health: of.required("health")?,
-            fingerprint: of.optional("fingerprint")?,
-        })
-    }
-}
-
-impl Read for PartNote {
-    fn read(node: Node) -> Result<PartNote, Fault> {
-        let mut of = Fields::any(node)?;
-        Ok(PartNote {
-            name: of.required("name")?,
-            role: of.required("role")?,
-            file: of.required("file")?,
-            offset: of.optional("offset")?,
-            size: of.required("size")?,
-            erase_size: of.required("erase_size")?,
-            sha256: of.required("sha256")?,
-            crc32: of.required("crc32")?,
-            equal_reads: of.required("equal_reads")?,
-            changed_blocks: of.required("changed_blocks")?,
-            content: of.required("content")?,
-            health: of.required("health")?,
-            blocks_verified: of.optional("blocks_verified")?,
-            gaps: of.or("gap", Vec::new())?,
-        })
-    }
-}
-
-impl Read for Role {
-    fn read(node: Node) -> Result<Role, Fault> {
-        node.word(&Role::WORDS)
-    }
-}
-
-impl Read for Gap {
-    fn read(node: Node) -> Result<Gap, Fault> {
-        let mut of = Fields::any(node)?;
-        Ok(Gap { offset: of.required("offset")?, length: of.required("length")? })
-    }
 }
 
 /// Whose a set is, from its identity and its BOOT.
@@ -188,26 +104,12 @@ pub fn owner(fingerprint: Option<&str>, health: &str, boot: Option<&str>) -> Str
 }
 
 impl Manifest {
-    /// As it stands in the file.
-    pub fn to_text(&self) -> String {
-        let head = "# A backup of one camera's flash, made by mi360d. RECOVERY.txt tells how to use it.\n\n";
-        let mut to = Writer::after(head);
-        to.plain("format", &self.format);
-        to.text("program", &self.program);
-        to.text("model", &self.model);
-        to.text("kernel", &self.kernel);
-        to.plain("complete", &self.complete);
-        to.plain("chip_size", &self.chip_size);
-        to.text("chip_sha256", &self.chip_sha256);
-        to.plain("boot_count", &self.boot_count);
-        to.maybe("clock", self.clock.as_deref());
-        to.table("identity");
-        to.text("health", &self.identity.health);
-        to.maybe("fingerprint", self.identity.fingerprint.as_deref());
-        for part in &self.partitions {
-            part.write(&mut to);
-        }
-        to.finish()
+    /// The text of the file.
+    ///
+    /// # Errors
+    /// As [`document::to_toml`].
+    pub fn to_text(&self) -> io::Result<String> {
+        Ok(format!("{HEAD}{}", document::to_toml(self)?))
     }
 
     /// Parses a file.
@@ -216,7 +118,7 @@ impl Manifest {
     /// The reason, with the line.
     pub fn parse(text: &[u8]) -> Result<Manifest, String> {
         let text = std::str::from_utf8(text).map_err(|e| e.to_string())?;
-        let manifest: Manifest = toml::from_str(text).map_err(|e| e.to_string())?;
+        let manifest: Manifest = document::from_toml(text).map_err(|e| e.to_string())?;
         if manifest.format == 0 || manifest.format > FORMAT {
             return Err(format!("its format {} is newer than this program", manifest.format));
         }

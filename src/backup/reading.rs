@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::formats::crc32::Hasher;
 use crate::formats::sha256::Sha256;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{BackupError, Progress, Work};
 use crate::base::Digest;
@@ -25,7 +25,7 @@ const MOST_GAPS: usize = 64;
 const READER_STACK: usize = 64 << 10;
 
 /// Bytes that could not be read; they stand as 0xFF in what is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// Bytes from the partition's start.
     pub offset: u32,

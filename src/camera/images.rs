@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -15,9 +15,8 @@ use crate::base::hex;
 use crate::card::file::{NewFile, make_dir, read_bounded, rename, replace};
 use crate::card::{Card, CardError, CardState, fat};
 use crate::error::{Exit, Explain, Kind};
-use crate::formats::json;
+use crate::formats::document;
 use crate::formats::sha256::Sha256;
-use crate::formats::toml::{Fault, Fields, Node, Read};
 use crate::image;
 use crate::image::inspect::InspectError;
 
@@ -134,7 +133,7 @@ impl Explain for ImageError {
 }
 
 /// An image on the card.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ImageView {
     /// The first 16 hex digits of its SHA-256.
     pub id: String,
@@ -146,19 +145,6 @@ pub struct ImageView {
     pub sha256: String,
     /// What `inspect` says of it.
     pub report: Value,
-}
-
-impl Read for ImageView {
-    fn read(node: Node) -> Result<ImageView, Fault> {
-        let mut fields = Fields::any(node)?;
-        Ok(ImageView {
-            id: fields.required("id")?,
-            name: fields.required("name")?,
-            size: fields.required("size")?,
-            sha256: fields.required("sha256")?,
-            report: fields.required("report")?,
-        })
-    }
 }
 
 /// The place where images arrive, one at a time.
@@ -218,11 +204,14 @@ pub fn take(
             return Err(CardError::lying(&part).into());
         }
         let file = fs::File::open(&part).map_err(|e| CardError::new("cannot read", &part, e))?;
-        let report = json::value(&image::inspect::inspect(&file)?);
+        let report = serde_json::json!(image::inspect::inspect(&file)?);
         let id = sha256.get(..16).unwrap_or_default().to_owned();
         let view = ImageView { id, name: plain_name(name), size, sha256, report };
         // First the note: an image without one would have no name.
-        replace(&note_path(camera.card(), &view.id), json::text(&view).as_bytes())?;
+        let note = note_path(camera.card(), &view.id);
+        let text = serde_json::to_vec(&view)
+            .map_err(|e| CardError::new("cannot write", &note, e.into()))?;
+        replace(&note, &text)?;
         let place = image_path(camera.card(), &view.id);
         rename(&part, &place)?;
         Ok(view)
@@ -292,7 +281,7 @@ pub fn remove(camera: &Camera, id: &str) -> Result<(), ImageError> {
 
 fn view(card: &Card, id: &str) -> Option<ImageView> {
     let text = read_bounded(&note_path(card, id), NOTE_LIMIT).ok()?;
-    let view: ImageView = json::from_slice(&text).ok()?;
+    let view: ImageView = document::from_json(&text).ok()?;
     let size = fs::metadata(image_path(card, id)).ok()?.len();
     (view.id == id && view.size == size).then_some(view)
 }

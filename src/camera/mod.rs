@@ -215,6 +215,12 @@ impl Camera {
         self.state().settings_path.clone().unwrap_or_else(|| self.card.config())
     }
 
+    /// What the settings say of flashing, read when it is decided: the file may have been edited
+    /// on the card since the start.
+    pub fn flash_settings(&self) -> crate::settings::config::Flash {
+        crate::settings::config::load(&self.settings_path()).config.flash
+    }
+
     /// What is known so far.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -4,10 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Camera, Source};
-use crate::formats::toml::{Fault, Fields, Node, Read};
 use crate::services::ptz::{Moved, Wish};
 use crate::services::ssh::{folder, host_key, keys};
 use crate::services::{
@@ -27,22 +26,14 @@ pub struct Document {
 }
 
 /// The body of `PUT /api/v1/services/{id}`: what is not said stays.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Put {
     /// Whether it is to run.
     pub enabled: Option<bool>,
     /// Settings to change.
+    #[serde(default)]
     pub settings: Values,
-}
-
-impl Read for Put {
-    fn read(node: Node) -> Result<Put, Fault> {
-        let mut fields = Fields::known(node, &["enabled", "settings"])?;
-        Ok(Put {
-            enabled: fields.optional("enabled")?,
-            settings: fields.or("settings", Values::new())?,
-        })
-    }
 }
 
 /// `GET /api/v1/ssh/keys`.

@@ -87,7 +87,8 @@ mod tests {
         };
         say(log::Level::Warn, format_args!("the card is full"));
         say(log::Level::Debug, format_args!("below the level"));
-        let broken = catch_unwind(AssertUnwindSafe(|| say(log::Level::Info, format_args!("{Bad}"))));
+        let broken =
+            catch_unwind(AssertUnwindSafe(|| say(log::Level::Info, format_args!("{Bad}"))));
         broken.unwrap_err();
         say(log::Level::Info, format_args!("still here"));
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();

@@ -8,9 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use memmap2::MmapMut;
+use serde::{Deserialize, Serialize};
 
 use super::{Chip, ChipError, EraseBlock, Faults, FlashMap, Partition, RawPartition, Spent, time};
-use crate::formats::toml::{self, Fault, Fields, Node, Read, Writer};
+use crate::formats::document;
 use crate::sys;
 
 /// The variable that names a file to which each operation is appended, one a line:
@@ -20,20 +21,25 @@ pub const TRACE: &str = "MI360D_SIM_TRACE";
 const NAP: Duration = Duration::from_millis(2);
 
 /// What `camera.toml` of a simulated camera says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SimCamera {
     /// `ipc009`, `ipc019`, ...
     pub model: String,
     /// The address of the simulated WiFi, as `/sys/class/net/wlan0/address` has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub wifi_mac: Option<String>,
     /// Bytes of a page: one program operation.
+    #[serde(default = "usual_page")]
     pub page_size: u32,
     /// The partitions, in the order of `/proc/mtd`.
+    #[serde(rename = "partition")]
     pub partitions: Vec<SimPartition>,
 }
 
 /// One `[[partition]]` of `camera.toml`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SimPartition {
     /// As `/proc/mtd` would name it.
     pub name: String,
@@ -46,45 +52,18 @@ pub struct SimPartition {
 }
 
 impl SimCamera {
-    /// As it stands in the file.
-    pub fn to_text(&self) -> String {
-        let mut to = Writer::default();
-        to.text("model", &self.model);
-        to.maybe("wifi_mac", self.wifi_mac.as_deref());
-        to.plain("page_size", &self.page_size);
-        for part in &self.partitions {
-            to.one_more("partition");
-            to.text("name", &part.name);
-            to.plain("offset", &part.offset);
-            to.plain("size", &part.size);
-            to.plain("erase_size", &part.erase_size);
-        }
-        to.finish()
+    /// The text of the file.
+    ///
+    /// # Errors
+    /// As [`document::to_toml`].
+    pub fn to_text(&self) -> io::Result<String> {
+        document::to_toml(self)
     }
 }
 
-impl Read for SimCamera {
-    fn read(node: Node) -> Result<SimCamera, Fault> {
-        let mut of = Fields::known(node, &["model", "wifi_mac", "page_size", "partition"])?;
-        Ok(SimCamera {
-            model: of.required("model")?,
-            wifi_mac: of.optional("wifi_mac")?,
-            page_size: of.or("page_size", 256)?,
-            partitions: of.required("partition")?,
-        })
-    }
-}
-
-impl Read for SimPartition {
-    fn read(node: Node) -> Result<SimPartition, Fault> {
-        let mut of = Fields::known(node, &["name", "offset", "size", "erase_size"])?;
-        Ok(SimPartition {
-            name: of.required("name")?,
-            offset: of.required("offset")?,
-            size: of.required("size")?,
-            erase_size: of.required("erase_size")?,
-        })
-    }
+/// Bytes of a page, where the file names none.
+fn usual_page() -> u32 {
+    256
 }
 
 /// What happens when the simulated power fails.
@@ -124,7 +103,7 @@ impl SimChip {
     pub fn open(dir: &Path, faults: Faults, on_cut: OnCut) -> Result<SimChip, ChipError> {
         let settings = dir.join("camera.toml");
         let text = std::fs::read_to_string(&settings).map_err(|e| bad(&settings, &e))?;
-        let camera: SimCamera = toml::from_str(&text).map_err(|e| bad(&settings, &e))?;
+        let camera: SimCamera = document::from_toml(&text).map_err(|e| bad(&settings, &e))?;
         let path = dir.join("flash.bin");
         let file =
             OpenOptions::new().read(true).write(true).open(&path).map_err(|e| bad(&path, &e))?;

@@ -110,7 +110,9 @@ pub fn create(dir: &Path, model: Option<&str>, from: Option<&Path>) -> Result<()
             })
             .collect(),
     };
-    let text = camera.to_text();
+    let text = camera
+        .to_text()
+        .map_err(|source| SimulateError::File { path: settings.clone(), source })?;
     make_dir(&dir.join("sdcard").join("mi360d"))?;
     // There is no lens: the streams show a made-up scene, once they are switched on.
     let streams = dir.join("sdcard/hacks/rtsp-server");

@@ -18,7 +18,6 @@ use crate::camera::flashing::{
 };
 use crate::chip::WINDOW;
 use crate::error::{Exit, Explain};
-use crate::formats::json;
 use crate::image::Finding;
 use crate::settings::config;
 
@@ -119,7 +118,7 @@ fn go(args: &Args, camera: &Camera, source: PlanSource, choice: &Choice) -> supe
 fn end(args: &Args, flashed: Flashed) -> Exit {
     let exit = flashed.exit();
     let answer = flashed.document();
-    let text = if args.json { json::pretty(&answer) + "\n" } else { ended(&flashed) };
+    let text = if args.json { out::pretty(&answer) } else { ended(&flashed) };
     let mut remarks: Vec<String> =
         flashed.warnings.iter().map(|warning| format!("Warning: {warning}.\n")).collect();
     if let Some(error) = &flashed.error {

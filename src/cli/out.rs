@@ -9,7 +9,6 @@ use thiserror::Error;
 
 use super::args::Args;
 use crate::error::Explain;
-use crate::formats::json;
 
 /// The answer could not be given.
 #[derive(Debug, Error)]
@@ -77,8 +76,8 @@ fn visible(text: &str) -> String {
         .collect()
 }
 
-fn pretty<T: Serialize>(document: &T) -> String {
-    json::pretty(document) + "\n"
+pub fn pretty<T: Serialize>(document: &T) -> String {
+    serde_json::to_string_pretty(document).unwrap_or_default() + "\n"
 }
 
 fn write_out(text: &str) -> Result<(), OutputError> {

@@ -1,12 +1,12 @@
 //! What a power cut in the middle would cost, said before anything begins,
 //! and the phrase by which an owner agrees. Pure.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::chip::Role;
 
 /// What brings a camera back whose flash was cut short.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Heals {
     /// Linux still starts, and this program goes on.

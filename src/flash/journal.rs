@@ -18,7 +18,7 @@ pub use job::{Job, JobPart, JobProtected, JobSource};
 use crate::card::file::{make_dir, read_bounded, replace};
 use crate::card::{Card, CardError, fat};
 use crate::formats::crc32;
-use crate::formats::toml;
+use crate::formats::document;
 
 /// Bytes of a slot: a card's sector.
 const SLOT: usize = 512;
@@ -108,7 +108,7 @@ pub fn find(card: &Card) -> Found {
         Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => return Found::Nothing,
         Err(e) => return Found::Damaged { reason: e.to_string() },
     };
-    let parsed = std::str::from_utf8(&text).ok().and_then(|t| toml::from_str::<Job>(t).ok());
+    let parsed = std::str::from_utf8(&text).ok().and_then(|t| document::from_toml::<Job>(t).ok());
     let Some(job) = parsed.filter(|job| job.format == 1) else {
         return Found::Damaged { reason: format!("{} cannot be understood", job_path.display()) };
     };
@@ -145,6 +145,7 @@ impl Journal {
         make_dir(&card.state_dir())?;
         let begun_before = matches!(find(card), Found::Open(..));
         let (job_path, path) = paths(card);
+        let text = job.to_text().map_err(|e| CardError::new("cannot write", &job_path, e))?;
         let before = read_bounded(&path, SLOT as u64 * SLOTS).unwrap_or_default();
         let newest = before.chunks_exact(SLOT).filter_map(parse).map(|(n, ..)| n).max();
         let sequence = newest.unwrap_or(0);
@@ -159,7 +160,7 @@ impl Journal {
             begun_before,
         };
         journal.file()?;
-        replace(&job_path, job.to_text().as_bytes())?;
+        replace(&job_path, text.as_bytes())?;
         journal.note(Stage::Opened)?;
         Ok(journal)
     }
@@ -321,7 +322,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let card = Card::folder(dir.path());
         Journal::open(&card, &job("1")).unwrap().close(&card).unwrap();
-        let text = job("2").to_text();
+        let text = job("2").to_text().unwrap();
         fs::write(card.state_dir().join("flash.toml"), text).unwrap();
         assert!(is_open(&card), "agreed to, and not yet begun");
         fs::write(card.state_dir().join("flash.journal"), [7; 100]).unwrap();

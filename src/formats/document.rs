@@ -64,8 +64,16 @@ pub fn from_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Fault> {
     serde_json::from_slice(text).map_err(|e| json_fault(text, &e))
 }
 
+/// Reads a part of a JSON document.
+///
+/// # Errors
+/// The first fault; its place is not known.
+pub fn from_value<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T, Fault> {
+    T::deserialize(value).map_err(|e| json_fault(&[], &e))
+}
+
 /// What serde_json says of a text.
-pub fn json_fault(text: &[u8], error: &serde_json::Error) -> Fault {
+fn json_fault(text: &[u8], error: &serde_json::Error) -> Fault {
     let is_form = !error.is_data();
     let line = error.line().max(1);
     let start: usize = text.split_inclusive(|b| *b == b'\n').take(line - 1).map(<[u8]>::len).sum();

@@ -7,15 +7,14 @@
 pub mod base64;
 pub mod bytes;
 pub mod crc32;
+pub mod document;
 pub mod flsh;
 pub mod ipl;
 pub mod jffs2;
-pub mod json;
 pub mod mxp;
 pub mod sha256;
 pub mod squashfs;
 pub mod tf;
-pub mod toml;
 pub mod uboot_env;
 pub mod uimage;
 pub mod version;

@@ -32,7 +32,7 @@ impl Machine for Simulated {
 
     fn wifi_mac(&self) -> Option<String> {
         let text = std::fs::read_to_string(self.dir.join("camera.toml")).ok()?;
-        crate::formats::toml::from_str::<SimCamera>(&text).ok()?.wifi_mac
+        crate::formats::document::from_toml::<SimCamera>(&text).ok()?.wifi_mac
     }
 
     fn obstacles(&self, _needs: Needs) -> Vec<Finding> {

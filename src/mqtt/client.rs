@@ -10,7 +10,6 @@ use serde_json::Value;
 use super::announce::{Announced, subscriptions};
 use super::discovery::Device;
 use super::packet::{self, Heard, Hello};
-use crate::formats::json;
 use crate::network::lookup;
 
 /// Where a broker listens, if no port is set.
@@ -172,7 +171,7 @@ fn tell(
     line: &mut TcpStream,
     told: &mut Told,
 ) -> io::Result<()> {
-    let document = |(topic, document): (String, Value)| (topic, json::text(&document));
+    let document = |(topic, document): (String, Value)| (topic, document.to_string());
     let wanted = device.documents(&broker.prefix).into_iter().map(document).collect();
     let changes = told.documents.changes(wanted, device.complete, Instant::now());
     for (topic, text) in &changes {

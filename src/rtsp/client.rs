@@ -12,7 +12,7 @@ use super::error::RtspError;
 use super::picture::Size;
 use super::server::local_name;
 pub use super::server::{Head, NO_JPEG, NO_STREAM};
-use crate::formats::json;
+use crate::formats::document;
 
 /// The port that is asked where nothing else was set.
 pub const PORT: u16 = 8554;
@@ -70,7 +70,7 @@ fn begin(port: u16, question: &str) -> Result<(Head, BufReader<UnixStream>), Rts
     let mut reader = ask(port, question)?;
     let mut line = String::new();
     (&mut reader).take(LONGEST_HEAD).read_line(&mut line).map_err(RtspError::Ask)?;
-    let head: Head = json::from_slice(line.as_bytes()).map_err(broken)?;
+    let head: Head = document::from_json(line.as_bytes()).map_err(broken)?;
     match head.error {
         Some(why) if why == NO_STREAM => Err(RtspError::NoStream),
         Some(why) if why.starts_with(NO_JPEG) => Err(RtspError::NoJpeg(why)),
@@ -86,7 +86,7 @@ fn begin(port: u16, question: &str) -> Result<(Head, BufReader<UnixStream>), Rts
 pub fn stats(port: u16) -> Result<Value, RtspError> {
     let mut text = Vec::new();
     ask(port, "stats")?.take(LARGEST).read_to_end(&mut text).map_err(RtspError::Ask)?;
-    json::from_slice(&text).map_err(broken)
+    document::from_json(&text).map_err(broken)
 }
 
 /// The last key frame of a stream, or a JPEG file of the firmware's encoder.

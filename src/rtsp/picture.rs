@@ -1,24 +1,15 @@
 //! What a parameter set says of the pictures: their size and how many come in a second, held to
 //! what a camera can mean. Pure.
 
-use serde::Serialize;
-
-use crate::formats::toml::{Fault, Fields, Node, Read};
+use serde::{Deserialize, Serialize};
 
 /// The picture in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
     /// Pixels in a row.
     pub width: u32,
     /// Rows.
     pub height: u32,
-}
-
-impl Read for Size {
-    fn read(node: Node) -> Result<Size, Fault> {
-        let mut fields = Fields::any(node)?;
-        Ok(Size { width: fields.required("width")?, height: fields.required("height")? })
-    }
 }
 
 /// Pictures in a second, as a fraction.

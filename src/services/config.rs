@@ -5,33 +5,33 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::Deserialize;
 use toml_edit::{DocumentMut, Item, Table};
 
 use super::error::ServiceError;
 use super::setting::{Value, Values};
 use crate::card::file::{read_bounded, replace};
-use crate::formats::toml::{self, Fault, Fields, Node, Read};
+use crate::formats::document;
 
 /// The longest file, in bytes.
 const LIMIT: u64 = 0x1_0000;
 
 /// What `config.toml` says of one hack.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct HackConfig {
     /// Whether it is to run; where nothing is said, its own file decides.
     pub enabled: Option<bool>,
     /// Values, not checked yet: only the hack knows its settings.
+    #[serde(default)]
     pub settings: Values,
 }
 
-impl Read for HackConfig {
-    fn read(node: Node) -> Result<HackConfig, Fault> {
-        let mut of = Fields::known(node, &["enabled", "settings"])?;
-        Ok(HackConfig {
-            enabled: of.optional("enabled")?,
-            settings: of.or("settings", Values::new())?,
-        })
-    }
+/// The part of the file that is read here.
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    hacks: BTreeMap<String, toml::Value>,
 }
 
 /// All of `[hacks]`; what is wrong with one hack's part is that hack's alone.
@@ -51,17 +51,15 @@ pub fn read(path: &Path) -> Result<HacksConfig, String> {
 }
 
 fn of_text(text: &str) -> Result<HacksConfig, String> {
-    let hacks = toml::parse(text.strip_prefix('\u{feff}').unwrap_or(text))
-        .and_then(Fields::any)
-        .and_then(|mut of| of.or("hacks", BTreeMap::<String, Node>::new()))
+    let file: File = document::from_toml(text.strip_prefix('\u{feff}').unwrap_or(text))
         .map_err(|_| "config.toml cannot be understood".to_owned())?;
-    let one = |(id, node): (String, Node)| {
-        let config = HackConfig::read(node).map_err(|_| {
+    let one = |(id, value): (String, toml::Value)| {
+        let config = value.try_into().map_err(|_| {
             format!("[hacks.{id}] of config.toml takes 'enabled' and [hacks.{id}.settings] only")
         });
         (id, config)
     };
-    Ok(hacks.into_iter().map(one).collect())
+    Ok(file.hacks.into_iter().map(one).collect())
 }
 
 /// Held by whoever reads `config.toml`, changes it and writes it back.
@@ -184,7 +182,7 @@ mod tests {
         assert!(more.contains("[hacks.other]\nenabled = false"), "{more}");
         assert!(more.contains("[hacks.other.settings]\nname = \"x\""), "{more}");
         let inline = change("hacks = { a = { enabled = true } }\n", "a", Some(false), &values("y"));
-        let read: ::toml::Table = ::toml::from_str(&inline.unwrap()).unwrap();
+        let read: toml::Table = toml::from_str(&inline.unwrap()).unwrap();
         assert_eq!(read["hacks"]["a"]["enabled"].as_bool(), Some(false));
         assert_eq!(read["hacks"]["a"]["settings"]["name"].as_str(), Some("y"));
     }
@@ -200,7 +198,7 @@ mod tests {
     fn any_text_comes_back_as_it_was() {
         proptest::proptest!(|(text in "\\PC*|[\n\"'\\\\;$(){}#]*")| {
             let changed = change("", "cam", None, &values(&text)).unwrap();
-            let read: ::toml::Table = ::toml::from_str(&changed).unwrap();
+            let read: toml::Table = toml::from_str(&changed).unwrap();
             let there = &read["hacks"]["cam"]["settings"]["name"];
             proptest::prop_assert_eq!(there.as_str(), Some(text.as_str()));
             let hacks = of_text(&changed).unwrap();

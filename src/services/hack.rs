@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::setting::Setting;
 use super::template::Template;
 use crate::sys::spawn::Limits;
@@ -53,7 +55,8 @@ pub enum Origin {
 }
 
 /// What mi360d does itself before a hack starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Prepare {
     /// The SSH server's account, keys and terminals.
     Ssh,
@@ -130,7 +133,8 @@ pub enum Port {
 }
 
 /// When a program is started again after it ended by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Restart {
     /// Whenever it ended.
     #[default]

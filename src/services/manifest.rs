@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use toml::Spanned;
+
 use super::error::Fault;
 use super::hack::{Hack, Optional, Origin, Port, Program, Ready, is_name};
 use super::setting::{Kind, Setting};
 use super::template::Template;
-use crate::formats::toml::{self, At, line_at};
+use crate::formats::document::{self, line_at};
 use crate::sys::spawn::Limits;
 use raw::{Raw, RawReady};
 
@@ -31,8 +33,8 @@ struct Wrong {
 }
 
 impl Wrong {
-    fn at(place: &At<impl Sized>, message: impl Into<String>) -> Wrong {
-        Wrong { at: Some(place.at()), message: message.into(), hint: HINT.into() }
+    fn at(place: &Spanned<impl Sized>, message: impl Into<String>) -> Wrong {
+        Wrong { at: Some(place.span().start), message: message.into(), hint: HINT.into() }
     }
 
     fn hint(self, hint: impl Into<String>) -> Wrong {
@@ -55,7 +57,7 @@ pub fn parse(text: &[u8], dir: &Path) -> Result<Hack, Fault> {
     })?;
     // Notepad puts a byte order mark in front.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let raw: Raw = toml::from_str(text).map_err(|fault| Fault {
+    let raw: Raw = document::from_toml(text).map_err(|fault| Fault {
         line: Some(fault.line),
         message: fault.message,
         hint: HINT.into(),
@@ -149,7 +151,10 @@ fn check(raw: Raw, dir: &Path) -> Result<Hack, Wrong> {
 }
 
 /// Checks the words that start a program.
-fn exec(words: &At<Vec<At<String>>>, settings: &[Setting]) -> Result<Vec<Template>, Wrong> {
+fn exec(
+    words: &Spanned<Vec<Spanned<String>>>,
+    settings: &[Setting],
+) -> Result<Vec<Template>, Wrong> {
     let exec = arguments(words, settings)?;
     match exec[0].fixed_start() {
         Some(program) if !program.is_empty() && exec[0].settings().next().is_none() => Ok(exec),
@@ -162,7 +167,10 @@ fn exec(words: &At<Vec<At<String>>>, settings: &[Setting]) -> Result<Vec<Templat
 }
 
 /// Checks the words of an argument vector.
-fn arguments(words: &At<Vec<At<String>>>, settings: &[Setting]) -> Result<Vec<Template>, Wrong> {
+fn arguments(
+    words: &Spanned<Vec<Spanned<String>>>,
+    settings: &[Setting],
+) -> Result<Vec<Template>, Wrong> {
     if words.as_ref().is_empty() || words.as_ref().len() > MANY {
         return Err(Wrong::at(words, format!("expected 1 to {MANY} arguments")));
     }
@@ -170,7 +178,11 @@ fn arguments(words: &At<Vec<At<String>>>, settings: &[Setting]) -> Result<Vec<Te
 }
 
 /// Takes a text apart; the settings in it must be there, and fit there.
-fn template(text: &At<String>, settings: &[Setting], secrets: bool) -> Result<Template, Wrong> {
+fn template(
+    text: &Spanned<String>,
+    settings: &[Setting],
+    secrets: bool,
+) -> Result<Template, Wrong> {
     let parsed = Template::parse(text.as_ref()).map_err(|reason| Wrong::at(text, reason))?;
     for name in parsed.settings() {
         let Some(setting) = settings.iter().find(|setting| setting.name == name) else {
@@ -196,7 +208,7 @@ fn template(text: &At<String>, settings: &[Setting], secrets: bool) -> Result<Te
     Ok(parsed)
 }
 
-fn names(what: &str, found: &[At<String>]) -> Result<Vec<String>, Wrong> {
+fn names(what: &str, found: &[Spanned<String>]) -> Result<Vec<String>, Wrong> {
     let mut names = Vec::new();
     for name in found {
         if !is_name(name.as_ref()) {
@@ -211,14 +223,17 @@ fn names(what: &str, found: &[At<String>]) -> Result<Vec<String>, Wrong> {
     Ok(names)
 }
 
-fn few<T>(what: &str, found: Vec<(At<String>, T)>) -> Result<Vec<(At<String>, T)>, Wrong> {
+fn few<T>(
+    what: &str,
+    found: Vec<(Spanned<String>, T)>,
+) -> Result<Vec<(Spanned<String>, T)>, Wrong> {
     match found.get(MANY) {
         Some((name, _)) => Err(Wrong::at(name, format!("[{what}] holds more than {MANY}"))),
         None => Ok(found),
     }
 }
 
-fn short(what: &str, text: Option<At<String>>, most: usize) -> Result<Option<String>, Wrong> {
+fn short(what: &str, text: Option<Spanned<String>>, most: usize) -> Result<Option<String>, Wrong> {
     let Some(text) = text else { return Ok(None) };
     let good = (1..=most).contains(&text.as_ref().len())
         && !text.as_ref().chars().any(|c| c.is_control() && c != '\n');
@@ -229,7 +244,7 @@ fn short(what: &str, text: Option<At<String>>, most: usize) -> Result<Option<Str
 }
 
 fn within(
-    number: Option<At<i64>>,
+    number: Option<Spanned<i64>>,
     what: &str,
     low: i64,
     high: i64,
@@ -253,9 +268,9 @@ fn limits(raw: raw::RawLimits) -> Result<Limits, Wrong> {
     })
 }
 
-fn ready(raw: Option<At<RawReady>>, settings: &[Setting]) -> Result<Ready, Wrong> {
+fn ready(raw: Option<Spanned<RawReady>>, settings: &[Setting]) -> Result<Ready, Wrong> {
     let Some(raw) = raw else { return Ok(Ready::Started) };
-    let place = At::new(raw.at(), ());
+    let place = Spanned::new(raw.span(), ());
     let raw = raw.into_inner();
     let within = Duration::from_secs(within(raw.seconds, "seconds", 1, 600, 30)?);
     match (raw.port, raw.port_setting, raw.file) {

@@ -18,7 +18,6 @@ use super::setting::{Kind, LIST_LIMIT, Setting, Value, Values};
 use super::template::Template;
 use super::{World, manifest};
 use crate::card::file::read_bounded;
-use crate::formats::json;
 use crate::sys::spawn::Limits;
 
 /// Run scripts of one folder that are looked at.
@@ -152,7 +151,7 @@ pub fn values(hack: &Hack) -> Values {
             Some(Json::Bool(b)) => Value::Bool(*b),
             Some(Json::String(text)) => Value::Text(text.clone()),
             Some(Json::Number(n)) => Value::Integer(n.as_i64().unwrap_or_default()),
-            Some(Json::Array(items)) => Value::List(items.iter().map(json::text).collect()),
+            Some(Json::Array(items)) => Value::List(items.iter().map(Json::to_string).collect()),
             _ => continue,
         };
         values.insert(setting.name.clone(), value);

@@ -6,9 +6,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-use serde::Serialize;
-
-use crate::formats::toml::{Fault, Fields, Node, Read};
+use serde::{Deserialize, Serialize};
 
 /// The hack that has the motors.
 pub const HACK: &str = "motor-control";
@@ -16,7 +14,8 @@ pub const HACK: &str = "motor-control";
 pub const STEPS: u16 = 146;
 
 /// The body of `POST /api/v1/ptz`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "do", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Wish {
     /// A move.
     Move {
@@ -29,26 +28,9 @@ pub enum Wish {
     Calibrate,
 }
 
-impl Read for Wish {
-    fn read(node: Node) -> Result<Wish, Fault> {
-        let mut fields = Fields::known(node, &["do", "direction", "steps"])?;
-        let moves = fields.required::<Node>("do")?.word(&[("move", true), ("calibrate", false)])?;
-        if !moves {
-            return Ok(Wish::Calibrate);
-        }
-        let direction = fields.required::<Node>("direction")?.word(&[
-            ("left", Direction::Left),
-            ("right", Direction::Right),
-            ("up", Direction::Up),
-            ("down", Direction::Down),
-        ])?;
-        let steps = fields.required::<Node>("steps")?.checked::<i64, Steps>()?;
-        Ok(Wish::Move { direction, steps })
-    }
-}
-
 /// Whither.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum Direction {
     Left,
@@ -58,7 +40,8 @@ pub enum Direction {
 }
 
 /// A number of steps, 1 to 146.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
 pub struct Steps(u16);
 
 impl TryFrom<i64> for Steps {
@@ -118,7 +101,7 @@ mod tests {
     use super::*;
 
     fn wish(json: &str) -> Result<Wish, String> {
-        crate::formats::json::from_slice(json.as_bytes()).map_err(|e| e.to_string())
+        crate::formats::document::from_json(json.as_bytes()).map_err(|e| e.to_string())
     }
 
     #[test]

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 
 use super::ssh::crypt;
-use crate::formats::toml::{self, Fault, Node, Read};
 
 /// Bytes that a text or a secret may have.
 pub const TEXT_LIMIT: usize = 4096;
@@ -39,18 +39,44 @@ impl fmt::Debug for Value {
     }
 }
 
-impl Read for Value {
-    fn read(node: Node) -> Result<Value, Fault> {
-        Ok(match node.as_ref() {
-            toml::Kind::Bool(b) => Value::Bool(*b),
-            toml::Kind::Integer(n) => Value::Integer(*n),
-            toml::Kind::Text(_) => Value::Text(String::read(node)?),
-            toml::Kind::List(_) => Value::List(Vec::read(node)?),
-            _ => {
-                let message = "expected true or false, a whole number, a text or a list of texts";
-                return Err(Fault::new(node.at(), message));
-            }
-        })
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
+        from.deserialize_any(AnyValue)
+    }
+}
+
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true or false, a whole number, a text or a list of texts")
+    }
+
+    fn visit_bool<E: Error>(self, b: bool) -> Result<Value, E> {
+        Ok(Value::Bool(b))
+    }
+
+    fn visit_i64<E: Error>(self, n: i64) -> Result<Value, E> {
+        Ok(Value::Integer(n))
+    }
+
+    fn visit_u64<E: Error>(self, n: u64) -> Result<Value, E> {
+        let whole = i64::try_from(n).map(Value::Integer);
+        whole.map_err(|_| E::custom("expected a number up to 9223372036854775807"))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(text) = items.next_element()? {
+            texts.push(text);
+        }
+        Ok(Value::List(texts))
     }
 }
 

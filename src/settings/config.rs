@@ -2,20 +2,24 @@
 //! him the page: defaults stand in, the fault is named with its line, and
 //! nothing is deleted on the strength of a default.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
+use super::fields::{CARD_ONLY, FIELDS};
 use super::restart::Plan;
 use crate::card::file::read_bounded;
-use crate::formats::toml::{self, line_at};
+use crate::formats::document::{self, line_at};
 use crate::network::lookup;
 
 /// The longest file read, in bytes.
 const LIMIT: u64 = 0x1_0000;
 
 /// All settings.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The page.
     pub web: Web,
@@ -37,7 +41,8 @@ pub struct Config {
 
 /// `[camera]`.
 #[allow(clippy::struct_excessive_bools)] // each is a switch of the form
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct OnNetwork {
     /// Its name on the network; by default `mi360-` and the end of the WiFi's address.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,7 +88,8 @@ impl OnNetwork {
 }
 
 /// `[mqtt]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Mqtt {
     /// The broker; without one there is no MQTT.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,7 +103,7 @@ pub struct Mqtt {
 }
 
 /// A password that must be readable; its `Debug` shows nothing of it.
-#[derive(Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Password(pub String);
 
@@ -108,7 +114,8 @@ impl std::fmt::Debug for Password {
 }
 
 /// The beginning of a topic: letters, digits, `-`, `_` and `/`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Prefix(pub String);
 
 impl Default for Prefix {
@@ -129,7 +136,8 @@ impl TryFrom<String> for Prefix {
 }
 
 /// A host's name or address, and a port where it is not the usual one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Server(pub String);
 
 impl TryFrom<String> for Server {
@@ -148,7 +156,8 @@ impl TryFrom<String> for Server {
 }
 
 /// One part of a host's name, in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Label(pub String);
 
 impl TryFrom<String> for Label {
@@ -164,7 +173,8 @@ impl TryFrom<String> for Label {
 }
 
 /// A time zone as POSIX writes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct TimeZone(pub String);
 
 impl TryFrom<String> for TimeZone {
@@ -180,14 +190,23 @@ impl TryFrom<String> for TimeZone {
 }
 
 /// A part of the file that is checked elsewhere.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "BTreeMap<String, IgnoredAny>")]
 pub struct Hacks;
 
+impl From<BTreeMap<String, IgnoredAny>> for Hacks {
+    fn from(_: BTreeMap<String, IgnoredAny>) -> Hacks {
+        Hacks
+    }
+}
+
 /// `[web]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Web {
     /// Address and port; by default 0.0.0.0:80, or 8080 where 80 is taken.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "address")]
     pub listen: Option<std::net::SocketAddr>,
     /// Names under which the page may be asked for, beside addresses and `*.local`.
     pub host_names: Vec<HostName>,
@@ -195,8 +214,16 @@ pub struct Web {
     pub language: Language,
 }
 
+fn address<'de, D>(from: D) -> Result<Option<std::net::SocketAddr>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    let parsed = String::deserialize(from)?.parse();
+    parsed.map(Some).map_err(|_| serde::de::Error::custom("expected a socket address"))
+}
+
 /// A language that the page speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     /// What the browser prefers.
@@ -209,7 +236,8 @@ pub enum Language {
 }
 
 /// `[backup]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Backup {
     /// Whether the chip is read, and saved if it changed, at each start.
     pub at_start: bool,
@@ -224,7 +252,8 @@ impl Default for Backup {
 }
 
 /// `[flash]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Flash {
     /// Partitions that may be written from elsewhere than this camera's own
     /// backups: BOOT, CONFIG, FACTORY (that one with its own identity only).
@@ -240,7 +269,8 @@ impl Default for Flash {
 }
 
 /// The name of a partition that can be unlocked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Unlocked(pub String);
 
 impl TryFrom<String> for Unlocked {
@@ -254,7 +284,8 @@ impl TryFrom<String> for Unlocked {
 }
 
 /// `[log]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// `error`, `warn`, `info` or `debug`.
     pub level: Level,
@@ -269,7 +300,7 @@ impl Default for Log {
 }
 
 /// How much is logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum Level {
@@ -291,7 +322,8 @@ impl From<Level> for log::LevelFilter {
 }
 
 /// A number of sets, 1 to 1000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "i64")]
 pub struct Keep(pub usize);
 
 impl TryFrom<i64> for Keep {
@@ -302,7 +334,8 @@ impl TryFrom<i64> for Keep {
 }
 
 /// A size in KiB, 16 to 16384.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "i64")]
 pub struct LimitKib(pub u64);
 
 impl TryFrom<i64> for LimitKib {
@@ -320,7 +353,8 @@ fn in_range(n: i64, low: i64, high: i64) -> Result<u64, String> {
 }
 
 /// A host name in lower case, as browsers send it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct HostName(pub String);
 
 impl TryFrom<String> for HostName {
@@ -373,34 +407,25 @@ pub fn parse(text: &[u8]) -> Result<Config, String> {
         .map_err(|e| format!("line {}: it is not UTF-8", line_at(text, e.valid_up_to())))?;
     // Notepad puts a byte order mark in front.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    toml::from_str(text).map_err(|fault| {
+    document::from_toml(text).map_err(|fault| {
         let source = text.lines().nth(fault.line - 1).unwrap_or_default();
-        format!("line {}{}: {}", fault.line, field(source), reason(&fault.message))
+        format!("line {}{}: {}", fault.line, field(source), fault.message)
     })
 }
 
-/// The field or the section that a line is about. Never its value: that may be
-/// a password, and what is said here is shown to everybody.
+/// The field or the section that a line is about, if it is one of ours. Never anything else of the
+/// line: it may be a piece of a password, and what is said here is shown to everybody.
 fn field(line: &str) -> String {
+    let line = line.trim();
     let name = match line.split_once('=') {
         Some((name, _)) => name.trim(),
-        None if line.trim_start().starts_with('[') => line.trim(),
+        None if line.starts_with('[') => line,
         None => return String::new(),
     };
-    let name: String = name.chars().take(40).collect();
-    format!(", '{name}'")
-}
-
-/// What toml says, as far as it does not quote a value.
-fn reason(message: &str) -> String {
-    if message.starts_with("unknown field") {
-        return message.to_owned();
-    }
-    match message.split_once("expected") {
-        Some((_, wanted)) => format!("expected{wanted}"),
-        None if message.contains(['`', '"', '\'']) => "it cannot be understood".to_owned(),
-        None => message.to_owned(),
-    }
+    let bare = name.trim_matches(['[', ']']);
+    let mut fields = FIELDS.iter().chain(CARD_ONLY);
+    let is_ours = fields.any(|field| field.name.split('.').any(|part| part == bare));
+    if is_ours { format!(", '{name}'") } else { String::new() }
 }
 
 #[cfg(test)]

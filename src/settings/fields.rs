@@ -1,5 +1,4 @@
-//! The fields of `config.toml` that the page draws: their names, what they take, what they
-//! are for. How they are changed is in the module above.
+//! The fields of `config.toml`: their names, what they take, what they are for. How they are changed is in the module above.
 
 use serde::Serialize;
 
@@ -15,6 +14,16 @@ pub struct Field {
     pub restart: bool,
     /// What it is for.
     pub help: &'static str,
+    /// What a new card shows of it.
+    #[serde(skip)]
+    pub shown: Shown,
+}
+
+impl Field {
+    /// The section that it is in.
+    pub fn section(&self) -> Option<&'static str> {
+        self.name.split_once('.').map(|(section, _)| section)
+    }
 }
 
 /// What a field takes.
@@ -34,110 +43,86 @@ pub enum FieldKind {
     Text {
         optional: bool,
     },
-    /// Never shown; what is set stands as [`MASK`].
+    /// Never shown: what is set is masked.
     Secret,
     List,
 }
 
-const fn field(name: &'static str, kind: FieldKind, restart: bool, help: &'static str) -> Field {
-    Field { name, kind, restart, help }
+/// What the file on a new card shows, as a comment.
+#[derive(Clone, Copy, Debug)]
+pub enum Shown {
+    /// The default.
+    Default,
+    /// This value in TOML: there is no default, or it says nothing.
+    Example(&'static str),
 }
 
+const fn field(
+    name: &'static str,
+    kind: FieldKind,
+    shown: Shown,
+    restart: bool,
+    help: &'static str,
+) -> Field {
+    Field { name, kind, shown, restart, help }
+}
+
+use FieldKind::{Bool, Choice, Integer, List, Secret, Text};
+use Shown::{Default, Example};
+
+/// An optional text.
+const TEXT: FieldKind = Text { optional: true };
+/// A text that is always there.
+const NEEDED: FieldKind = Text { optional: false };
+
 /// The fields whose type is known here; a field that is missing is drawn by its value's type.
+#[rustfmt::skip]
 pub const FIELDS: &[Field] = &[
-    field(
-        "web.listen",
-        FieldKind::Text { optional: true },
-        true,
-        "Address and port of the page; empty: port 80, or 8080 where that is taken.",
-    ),
-    field(
-        "web.host_names",
-        FieldKind::List,
-        false,
-        "Names under which a browser may ask for the page, beside addresses and *.local.",
-    ),
-    field(
-        "web.language",
-        FieldKind::Choice { choices: &["auto", "en", "pt"] },
-        false,
-        "Language of the page; auto: what the browser prefers.",
-    ),
-    field(
-        "backup.at_start",
-        FieldKind::Bool,
-        false,
-        "Read the chip at each start, and save it if it changed.",
-    ),
-    field(
-        "backup.keep",
-        FieldKind::Integer { min: 1, max: 1000 },
-        false,
-        "Backups that stay beside the first one of each identity.",
-    ),
-    field(
-        "flash.carry_wifi",
-        FieldKind::Bool,
-        false,
-        "When DATA is flashed, carry the WiFi settings over.",
-    ),
-    field(
-        "camera.name",
-        FieldKind::Text { optional: true },
-        false,
-        "Its name on the network; empty: mi360- and the end of the WiFi's address.",
-    ),
-    field("camera.mdns", FieldKind::Bool, false, "Answer to NAME.local."),
-    field("camera.set_clock", FieldKind::Bool, false, "Set the clock by a time server."),
-    field("camera.time_servers", FieldKind::List, false, "Who is asked for the time."),
-    field(
-        "camera.time_zone",
-        FieldKind::Text { optional: false },
-        false,
-        "As POSIX writes it: WET0WEST,M3.5.0/1,M10.5.0.",
-    ),
-    field(
-        "camera.block_cloud",
-        FieldKind::Bool,
-        false,
-        "No way to the vendor's hosts: then his app no longer works.",
-    ),
-    field(
-        "camera.hold_updates",
-        FieldKind::Bool,
-        false,
-        "The vendor's updater is kept still: then nothing of his is corrected either.",
-    ),
-    field(
-        "camera.reboot",
-        FieldKind::Text { optional: true },
-        false,
-        "When the camera restarts by itself: daily 04:30, or mon 04:30; empty: never.",
-    ),
-    field(
-        "mqtt.broker",
-        FieldKind::Text { optional: true },
-        false,
-        "Host name or address, and :port unless it is 1883. Leave empty for no MQTT.",
-    ),
-    field("mqtt.user", FieldKind::Text { optional: false }, false, "If the broker wants one."),
-    field("mqtt.password", FieldKind::Secret, false, "Of that user."),
-    field(
-        "mqtt.discovery_prefix",
-        FieldKind::Text { optional: false },
-        false,
-        "Where Home Assistant looks for devices.",
-    ),
-    field(
-        "log.level",
-        FieldKind::Choice { choices: &["error", "warn", "info", "debug"] },
-        false,
-        "How much is logged.",
-    ),
-    field(
-        "log.limit_kib",
-        FieldKind::Integer { min: 16, max: 16384 },
-        true,
-        "KiB of one log file on the card; there are two.",
-    ),
+    field("web.listen", TEXT, Example("\"0.0.0.0:80\""), true,
+        "Address and port of the page. Without it: port 80, or 8080 where that is taken."),
+    field("web.host_names", List, Example("[\"camera.example\"]"), false,
+        "Names under which a browser may ask for the page, in addition to addresses and *.local."),
+    field("web.language", Choice { choices: &["auto", "en", "pt"] }, Default, false,
+        "Language of the page: auto (what the browser prefers), en or pt."),
+    field("backup.at_start", Bool, Default, false,
+        "Read the chip at each start, and save it if it changed."),
+    field("backup.keep", Integer { min: 1, max: 1000 }, Default, false,
+        "Backups that stay in addition to the first one of each identity, which always stays: 1 to 1000."),
+    field("flash.carry_wifi", Bool, Default, false,
+        "When DATA is flashed, carry the WiFi settings over."),
+    field("log.level", Choice { choices: &["error", "warn", "info", "debug"] }, Default, false,
+        "How much is logged: error, warn, info or debug."),
+    field("log.limit_kib", Integer { min: 16, max: 16384 }, Default, true,
+        "KiB of one log file on the card, 16 to 16384; there are two."),
+    field("camera.name", TEXT, Example("\"porch\""), false,
+        "Name on the network: http://NAME.local/ opens the page. Without it: mi360- and the end of the WiFi address."),
+    field("camera.mdns", Bool, Default, false,
+        "Answer to NAME.local (mDNS)."),
+    field("camera.set_clock", Bool, Default, false,
+        "Set the clock from time servers."),
+    field("camera.time_servers", List, Default, false,
+        "The time servers."),
+    field("camera.time_zone", NEEDED, Default, false,
+        "Time zone in POSIX form, such as WET0WEST,M3.5.0/1,M10.5.0: for hacks and for planned restarts."),
+    field("camera.block_cloud", Bool, Default, false,
+        "Block the vendor's cloud. The price: the vendor's app no longer reaches the camera, and there are no updates."),
+    field("camera.hold_updates", Bool, Default, false,
+        "Hold the vendor's updater. The price: the vendor corrects nothing, and an update from the app fails."),
+    field("camera.reboot", TEXT, Example("\"daily 04:30\""), false,
+        "When the camera restarts by itself, in its time zone: daily 04:30, or mon 04:30. Without it: never."),
+    field("mqtt.broker", TEXT, Example("\"192.168.1.2\""), false,
+        "Home Assistant's broker: HOST, HOST:PORT or [IPv6]:PORT. Without it: no MQTT."),
+    field("mqtt.user", NEEDED, Default, false,
+        "User at the broker, if it wants one."),
+    field("mqtt.password", Secret, Default, false,
+        "Password of that user."),
+    field("mqtt.discovery_prefix", NEEDED, Default, false,
+        "Where Home Assistant looks for devices."),
+];
+
+/// Fields that count only if they are on the card: a password of the page is not the card.
+#[rustfmt::skip]
+pub const CARD_ONLY: &[Field] = &[
+    field("flash.unlock", List, Example("[\"BOOT\"]"), false,
+        "Partitions that may be written from elsewhere than this camera's own backups: BOOT, CONFIG, FACTORY. Dangerous."),
 ];

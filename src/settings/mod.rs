@@ -4,12 +4,11 @@
 //! | file | contents |
 //! | --- | --- |
 //! | [`config`] | all settings as types, with defaults and checks |
-//! | `read` | how they are read from TOML |
+//! | [`new_card`] | the file as a new card has it, made from the fields; pure |
 //! | [`fields`] | the fields that the page shows: names, kinds, help |
 //! | [`restart`] | a planned restart: its days, its time, and when it is due; pure |
 
 pub mod config;
 pub mod fields;
+pub mod new_card;
 pub mod restart;
-
-mod read;

@@ -1,7 +1,7 @@
 //! A planned restart: on one day of the week or on all, at a time of the camera's zone. Pure: the
 //! time comes in.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Seconds after which what could not be done is left for the next time.
 const PATIENCE: i32 = 3600;
@@ -14,7 +14,8 @@ pub const DAY: i32 = 86_400;
 const WEEK: [&str; 7] = ["thu", "fri", "sat", "sun", "mon", "tue", "wed"];
 
 /// When the camera restarts by itself: `daily 04:30`, or `sun 04:30`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Plan(pub String);
 
 impl Plan {

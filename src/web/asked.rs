@@ -1,6 +1,6 @@
 //! A request as its handler gets it, and what its body may hold.
 
-use serde_json::{Map, Value};
+use serde::de::DeserializeOwned;
 
 use super::clients::Client;
 use super::context::Context;
@@ -10,8 +10,7 @@ use super::reply::Reply;
 use crate::access::Source;
 use crate::access::login::Caller;
 use crate::formats::crc32::hash;
-use crate::formats::json::{self, Wrong};
-use crate::formats::toml::{Fault, Kind, Node, Read};
+use crate::formats::document::{self, Fault};
 
 /// What a handler gets.
 pub(super) struct Asked<'a> {
@@ -45,38 +44,21 @@ impl Asked<'_> {
     }
 
     /// The body, of exactly this form.
-    pub fn json<T: Read>(&self) -> Result<T, Problem> {
-        let object = |node: Node| match node.as_ref() {
-            Kind::Table(_) => Ok(node),
-            _ => Err(Wrong::Meaning(Fault::new(0, "expected an object"))),
-        };
-        let read = json::parse(self.body).map_err(Wrong::Form).and_then(object);
-        read.and_then(|node| T::read(node).map_err(Wrong::Meaning)).map_err(|wrong| {
-            let (status, code) = match wrong {
-                Wrong::Form(_) => (400, "bad-json"),
-                Wrong::Meaning(_) => (422, "bad-body"),
-            };
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let read = document::from_json(self.body).and_then(|read| {
+            // serde takes a list for a struct, too.
+            if self.body.trim_ascii_start().starts_with(b"{") {
+                return Ok(read);
+            }
+            let message = "expected an object".to_owned();
+            Err(Fault { at: 0, line: 1, message, is_form: false })
+        });
+        read.map_err(|Fault { at, message, is_form, .. }| {
+            let (status, code) = if is_form { (400, "bad-json") } else { (422, "bad-body") };
             let hint = "/api/v1/openapi.json tells what this call takes.";
-            let Fault { at, message, .. } = wrong.fault();
             let message = format!("The body is not understood: {message}, at byte {at}");
             Problem::new(status, code, &message, hint)
         })
-    }
-
-    /// The text of a body that holds nothing else.
-    pub fn text(&self, name: &str) -> Result<String, Problem> {
-        self.texts(&[name]).map(|mut found| found.swap_remove(0).unwrap_or_default())
-    }
-
-    /// Two texts of a body that holds nothing else.
-    pub fn pair(&self, one: &str, two: &str) -> Result<(String, Option<String>), Problem> {
-        let mut found = self.texts(&[one, two])?;
-        let second = found.pop().flatten();
-        Ok((found.swap_remove(0).unwrap_or_default(), second))
-    }
-
-    fn texts(&self, names: &[&str]) -> Result<Vec<Option<String>>, Problem> {
-        texts(self.json()?, names)
     }
 
     /// A number of the query.
@@ -101,30 +83,5 @@ impl Asked<'_> {
     }
 }
 
-/// The texts of an object that holds nothing else, in the order of their names. `a|b` is one that
-/// has two names; one with a `?` before it may be missing or null.
-pub(super) fn texts(
-    mut body: Map<String, Value>,
-    names: &[&str],
-) -> Result<Vec<Option<String>>, Problem> {
-    let mut found = Vec::new();
-    for name in names {
-        let needed = name.strip_prefix('?');
-        let value = needed.unwrap_or(name).split('|').find_map(|name| body.remove(name));
-        found.push(match (value, needed) {
-            (Some(Value::String(text)), _) => Some(text),
-            (None | Some(Value::Null), Some(_)) => None,
-            _ => return Err(not_these(names)),
-        });
-    }
-    if body.is_empty() { Ok(found) } else { Err(not_these(names)) }
-}
-
-/// That a body holds something else.
-pub(super) fn not_these(names: &[&str]) -> Problem {
-    let message = format!("The body is not understood, expected texts: {}", names.join(", "));
-    let hint = "/api/v1/openapi.json tells what this call takes.";
-    Problem::new(422, "bad-body", &message, hint)
-}
-
+/// What a handler answers.
 pub(super) type Answer = Result<Reply, Problem>;

@@ -1,9 +1,10 @@
 //! An error on its way out: its HTTP status, code, message with all causes, and hint. Nothing is
 //! decided here but the status.
 
+use serde::Serialize;
+
 use super::reply::{self, Reply};
 use crate::error::{Explain, Kind, chain};
-use crate::formats::json;
 
 /// An error as the API tells it.
 #[derive(Debug)]
@@ -22,6 +23,21 @@ pub(crate) struct Problem {
     pub retry_after: Option<u64>,
     /// The methods that are answered instead.
     pub allow: Option<String>,
+}
+
+/// The document of a problem.
+#[derive(Serialize)]
+struct Document<'a> {
+    error: Told<'a>,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    code: &'a str,
+    message: &'a str,
+    hint: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
 }
 
 impl Problem {
@@ -44,20 +60,15 @@ impl Problem {
     }
 
     /// The JSON of it.
-    pub fn document(&self) -> serde_json::Value {
-        let mut error = serde_json::json!({
-            "code": self.code, "message": self.message, "hint": self.hint
-        });
-        if let (Some(field), Some(error)) = (&self.field, error.as_object_mut()) {
-            error.insert("field".to_owned(), field.as_str().into());
-        }
-        serde_json::json!({ "error": error })
+    pub fn document(&self) -> String {
+        let Problem { code, message, hint, field, .. } = self;
+        let error = Told { code, message, hint, field: field.as_deref() };
+        serde_json::to_string(&Document { error }).unwrap_or_default()
     }
 
     /// The answer.
     pub fn into_reply(self) -> Reply {
-        let body = json::text(&self.document()).into_bytes();
-        let answer = reply::bytes(self.status, "application/json", body);
+        let answer = reply::bytes(self.status, "application/json", self.document().into_bytes());
         let answer = match &self.allow {
             Some(methods) => reply::with(answer, "Allow", methods),
             None => answer,

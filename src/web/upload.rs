@@ -92,11 +92,11 @@ impl Spool for Uploads {
             return Verdict::NotMine;
         }
         if let Err(problem) = self.admit(head, peer, size) {
-            return Verdict::Refused(response(problem.status, &problem.document().to_string()));
+            return Verdict::Refused(response(problem.status, &problem.document()));
         }
         if self.taken.swap(true, Ordering::AcqRel) {
             let problem = Problem::from(ImageError::Arriving);
-            return Verdict::Refused(response(problem.status, &problem.document().to_string()));
+            return Verdict::Refused(response(problem.status, &problem.document()));
         }
         let place = Place(Arc::clone(&self.taken));
         let camera = Arc::clone(&self.camera);
@@ -164,7 +164,7 @@ fn receive(
         Err(e) => {
             log::warn!("an upload failed: {e}");
             let problem = Problem::from(e);
-            (problem.status, problem.document().to_string())
+            (problem.status, problem.document())
         }
     };
     // Whoever has read the answer may send the next one.

@@ -57,7 +57,7 @@ impl Bench {
             page_size: 256,
             partitions: partitions.collect(),
         };
-        std::fs::write(dir.path().join("camera.toml"), camera.to_text()).unwrap();
+        std::fs::write(dir.path().join("camera.toml"), camera.to_text().unwrap()).unwrap();
         std::fs::create_dir_all(dir.path().join("sdcard/mi360d")).unwrap();
         let bench = Bench { dir };
         bench.set(chip);

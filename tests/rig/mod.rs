@@ -59,7 +59,7 @@ impl Sim {
                 })
                 .collect(),
         };
-        std::fs::write(dir.path().join("camera.toml"), camera.to_text()).unwrap();
+        std::fs::write(dir.path().join("camera.toml"), camera.to_text().unwrap()).unwrap();
         std::fs::write(dir.path().join("flash.bin"), vec![0xFF; SMALL_SIZE]).unwrap();
         std::fs::create_dir_all(dir.path().join("sdcard")).unwrap();
         Sim { dir }

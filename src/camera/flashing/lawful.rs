@@ -12,7 +12,6 @@ use crate::flash::rules::{self, Ground, Live};
 use crate::identity::{self, Identity, Judgement};
 use crate::image::Finding;
 use crate::image::slices::Slice;
-use crate::settings::config;
 
 /// Identities looked at on a card.
 const MOST_IDENTITIES: usize = 256;
@@ -51,7 +50,7 @@ pub fn check(
         })
     });
     let is_own_set = matches!(ground, Some(Ok(_)));
-    let unlocked = config::load(&camera.card().config()).config.flash.unlock;
+    let unlocked = camera.flash_settings().unlock;
     let mut found = Vec::new();
     for slice in chosen.iter().filter(|slice| slice.role.is_protected()) {
         match (&ground, slice.role) {

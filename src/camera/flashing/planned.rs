@@ -217,7 +217,7 @@ fn carry(
     if !data_changes || config_chosen || ownership.is_own_set {
         return Ok(());
     }
-    let wanted = crate::settings::config::load(&camera.card().config()).config.flash.carry_wifi;
+    let wanted = camera.flash_settings().carry_wifi;
     let lost = |why: &str| {
         Finding::warning(
             "wifi-not-carried",

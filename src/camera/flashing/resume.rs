@@ -24,7 +24,6 @@ use crate::flash::{Bytes, FlashError, Heals, NewContent, PartPlan, Step, Watch};
 use crate::identity::{self, Health};
 use crate::image::slices::Target;
 use crate::machine::Needs;
-use crate::settings::config;
 
 /// How often a start goes on by itself before it waits for the owner.
 pub const BY_ITSELF: u8 = 3;
@@ -194,7 +193,7 @@ fn check_job(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
     }
     let protected = |part: &&JobPart| Role::of_name(&part.name).is_protected() && !part.carried;
     for part in job.partitions.iter().filter(protected) {
-        let unlocked = config::load(&camera.card().config()).config.flash.unlock;
+        let unlocked = camera.flash_settings().unlock;
         let is_unlocked = unlocked.iter().any(|name| name.0 == part.name);
         if matches!(job.source, JobSource::Image { .. }) && !is_unlocked {
             return refuse("it writes a partition that comes from this camera's backups only");

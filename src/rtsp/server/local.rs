@@ -15,9 +15,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::geteuid;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::formats::toml::{self, Fault, Fields, Node};
 use crate::rtsp::feed::Feed;
 use crate::rtsp::fmp4;
 use crate::rtsp::params::Params;
@@ -36,28 +35,17 @@ const LONGEST: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The first line of an answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// Why there is nothing, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The media type of what follows, its codecs with it.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub media_type: String,
     /// The picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<Size>,
-}
-
-impl toml::Read for Head {
-    fn read(node: Node) -> Result<Head, Fault> {
-        let mut fields = Fields::any(node)?;
-        Ok(Head {
-            error: fields.optional("error")?,
-            media_type: fields.or("media_type", String::new())?,
-            size: fields.optional("size")?,
-        })
-    }
 }
 
 /// A live view on its way out.

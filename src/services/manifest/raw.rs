@@ -1,70 +1,95 @@
 //! `hack.toml` as it is written, each field with its place in the file.
 
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use toml::Spanned;
+
 use super::super::Value;
 use super::super::hack::{Prepare, Restart};
-use crate::formats::toml::{At, Fault, Fields, Node, Read};
 
 /// The whole file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Raw {
-    pub id: At<String>,
-    pub name: Option<At<String>>,
-    pub about: Option<At<String>>,
-    pub exec: Option<At<Vec<At<String>>>>,
+    pub id: Spanned<String>,
+    pub name: Option<Spanned<String>>,
+    pub about: Option<Spanned<String>>,
+    pub exec: Option<Spanned<Vec<Spanned<String>>>>,
     /// Further programs, or all of them where there is no `exec` above.
-    pub programs: Vec<(At<String>, RawProgram)>,
+    #[serde(default, deserialize_with = "in_order")]
+    pub programs: Vec<(Spanned<String>, RawProgram)>,
+    #[serde(default)]
     pub enabled: bool,
-    pub needs: Vec<At<String>>,
-    pub fifos: Vec<At<String>>,
+    #[serde(default)]
+    pub needs: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub fifos: Vec<Spanned<String>>,
+    #[serde(default)]
     pub restart: Restart,
-    pub stop_seconds: Option<At<i64>>,
+    pub stop_seconds: Option<Spanned<i64>>,
     pub prepare: Option<Prepare>,
-    pub ready: Option<At<RawReady>>,
+    pub ready: Option<Spanned<RawReady>>,
+    #[serde(default)]
     pub limits: RawLimits,
-    pub env: Vec<(At<String>, At<String>)>,
-    pub settings: Vec<(At<String>, RawSetting)>,
+    #[serde(default, deserialize_with = "in_order")]
+    pub env: Vec<(Spanned<String>, Spanned<String>)>,
+    #[serde(default, deserialize_with = "in_order")]
+    pub settings: Vec<(Spanned<String>, RawSetting)>,
 }
 
 /// `[programs.NAME]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RawProgram {
-    pub exec: At<Vec<At<String>>>,
+    pub exec: Spanned<Vec<Spanned<String>>>,
 }
 
 /// `[ready]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RawReady {
-    pub port: Option<At<i64>>,
-    pub port_setting: Option<At<String>>,
-    pub file: Option<At<String>>,
-    pub seconds: Option<At<i64>>,
+    pub port: Option<Spanned<i64>>,
+    pub port_setting: Option<Spanned<String>>,
+    pub file: Option<Spanned<String>>,
+    pub seconds: Option<Spanned<i64>>,
 }
 
 /// `[limits]`.
-#[derive(Default)]
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct RawLimits {
-    pub open_files: Option<At<i64>>,
-    pub nice: Option<At<i64>>,
-    pub oom_score: Option<At<i64>>,
+    pub open_files: Option<Spanned<i64>>,
+    pub nice: Option<Spanned<i64>>,
+    pub oom_score: Option<Spanned<i64>>,
 }
 
 /// `[settings.NAME]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RawSetting {
+    #[serde(rename = "type")]
     pub kind: RawKind,
-    pub title: Option<At<String>>,
-    pub help: Option<At<String>>,
-    pub default: Option<At<Value>>,
-    pub choices: Option<At<Vec<String>>>,
-    pub min: Option<At<i64>>,
-    pub max: Option<At<i64>>,
-    pub min_length: Option<At<i64>>,
-    pub max_length: Option<At<i64>>,
-    pub max_items: Option<At<i64>>,
-    pub secret: Option<At<bool>>,
-    pub hashed: Option<At<bool>>,
-    pub args: Option<At<Vec<At<String>>>>,
-    pub file: Option<At<String>>,
+    pub title: Option<Spanned<String>>,
+    pub help: Option<Spanned<String>>,
+    pub default: Option<Spanned<Value>>,
+    pub choices: Option<Spanned<Vec<String>>>,
+    pub min: Option<Spanned<i64>>,
+    pub max: Option<Spanned<i64>>,
+    pub min_length: Option<Spanned<i64>>,
+    pub max_length: Option<Spanned<i64>>,
+    pub max_items: Option<Spanned<i64>>,
+    pub secret: Option<Spanned<bool>>,
+    pub hashed: Option<Spanned<bool>>,
+    pub args: Option<Spanned<Vec<Spanned<String>>>>,
+    pub file: Option<Spanned<String>>,
 }
 
 /// `type`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RawKind {
     Bool,
     Enum,
@@ -74,147 +99,29 @@ pub enum RawKind {
     List,
 }
 
-impl Read for Raw {
-    fn read(node: Node) -> Result<Raw, Fault> {
-        let mut of = Fields::known(
-            node,
-            &[
-                "id",
-                "name",
-                "about",
-                "exec",
-                "programs",
-                "enabled",
-                "needs",
-                "fifos",
-                "restart",
-                "stop_seconds",
-                "prepare",
-                "ready",
-                "limits",
-                "env",
-                "settings",
-            ],
-        )?;
-        Ok(Raw {
-            id: of.required("id")?,
-            name: of.optional("name")?,
-            about: of.optional("about")?,
-            exec: of.optional("exec")?,
-            programs: of.or("programs", Vec::new())?,
-            enabled: of.or("enabled", false)?,
-            needs: of.or("needs", Vec::new())?,
-            fifos: of.or("fifos", Vec::new())?,
-            restart: of.or("restart", Restart::default())?,
-            stop_seconds: of.optional("stop_seconds")?,
-            prepare: of.optional("prepare")?,
-            ready: of.optional("ready")?,
-            limits: of.or("limits", RawLimits::default())?,
-            env: of.or("env", Vec::new())?,
-            settings: of.or("settings", Vec::new())?,
-        })
-    }
+/// A table whose names are the owner's, in the file's order.
+fn in_order<'de, D, T>(from: D) -> Result<Vec<(Spanned<String>, T)>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    from.deserialize_map(InOrder(PhantomData))
 }
 
-impl Read for RawProgram {
-    fn read(node: Node) -> Result<RawProgram, Fault> {
-        let mut of = Fields::known(node, &["exec"])?;
-        Ok(RawProgram { exec: of.required("exec")? })
-    }
-}
+struct InOrder<T>(PhantomData<T>);
 
-impl Read for RawReady {
-    fn read(node: Node) -> Result<RawReady, Fault> {
-        let mut of = Fields::known(node, &["port", "port_setting", "file", "seconds"])?;
-        Ok(RawReady {
-            port: of.optional("port")?,
-            port_setting: of.optional("port_setting")?,
-            file: of.optional("file")?,
-            seconds: of.optional("seconds")?,
-        })
-    }
-}
+impl<'de, T: Deserialize<'de>> Visitor<'de> for InOrder<T> {
+    type Value = Vec<(Spanned<String>, T)>;
 
-impl Read for RawLimits {
-    fn read(node: Node) -> Result<RawLimits, Fault> {
-        let mut of = Fields::known(node, &["open_files", "nice", "oom_score"])?;
-        Ok(RawLimits {
-            open_files: of.optional("open_files")?,
-            nice: of.optional("nice")?,
-            oom_score: of.optional("oom_score")?,
-        })
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
     }
-}
 
-impl Read for RawSetting {
-    fn read(node: Node) -> Result<RawSetting, Fault> {
-        let mut of = Fields::known(
-            node,
-            &[
-                "type",
-                "title",
-                "help",
-                "default",
-                "choices",
-                "min",
-                "max",
-                "min_length",
-                "max_length",
-                "max_items",
-                "secret",
-                "hashed",
-                "args",
-                "file",
-            ],
-        )?;
-        Ok(RawSetting {
-            kind: of.required("type")?,
-            title: of.optional("title")?,
-            help: of.optional("help")?,
-            default: of.optional("default")?,
-            choices: of.optional("choices")?,
-            min: of.optional("min")?,
-            max: of.optional("max")?,
-            min_length: of.optional("min_length")?,
-            max_length: of.optional("max_length")?,
-            max_items: of.optional("max_items")?,
-            secret: of.optional("secret")?,
-            hashed: of.optional("hashed")?,
-            args: of.optional("args")?,
-            file: of.optional("file")?,
-        })
-    }
-}
-
-impl Read for RawKind {
-    fn read(node: Node) -> Result<RawKind, Fault> {
-        node.word(&[
-            ("bool", RawKind::Bool),
-            ("enum", RawKind::Enum),
-            ("integer", RawKind::Integer),
-            ("text", RawKind::Text),
-            ("secret", RawKind::Secret),
-            ("list", RawKind::List),
-        ])
-    }
-}
-
-impl Read for Restart {
-    fn read(node: Node) -> Result<Restart, Fault> {
-        node.word(&[
-            ("always", Restart::Always),
-            ("on-failure", Restart::OnFailure),
-            ("never", Restart::Never),
-        ])
-    }
-}
-
-impl Read for Prepare {
-    fn read(node: Node) -> Result<Prepare, Fault> {
-        node.word(&[
-            ("ssh", Prepare::Ssh),
-            ("framegrabber", Prepare::Framegrabber),
-            ("rtsp", Prepare::Rtsp),
-        ])
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = Vec::new();
+        while let Some(pair) = map.next_entry()? {
+            found.push(pair);
+        }
+        Ok(found)
     }
 }

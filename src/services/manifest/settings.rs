@@ -1,17 +1,18 @@
 //! `[settings.NAME]` of `hack.toml`: each with the fields that its type takes,
 //! and a default that its type takes.
 
+use toml::Spanned;
+
 use super::super::hack::is_name;
 use super::super::setting::{Kind, LIST_LIMIT, Setting, TEXT_LIMIT};
 use super::raw::{RawKind, RawSetting};
 use super::{MANY, Wrong, few, short, within};
-use crate::formats::toml::At;
 
 /// Settings in the file's order; arguments that go with one; files of some.
-type Checked = (Vec<Setting>, Vec<(String, At<Vec<At<String>>>)>, Vec<(String, String)>);
+type Checked = (Vec<Setting>, Vec<(String, Spanned<Vec<Spanned<String>>>)>, Vec<(String, String)>);
 
 /// Checks all of them.
-pub fn check(raw: Vec<(At<String>, RawSetting)>) -> Result<Checked, Wrong> {
+pub fn check(raw: Vec<(Spanned<String>, RawSetting)>) -> Result<Checked, Wrong> {
     // As they stand in the file, so stand they in the form.
     let raw = few("settings", raw)?;
     let (mut settings, mut optional, mut files) = (Vec::new(), Vec::new(), Vec::new());
@@ -35,7 +36,7 @@ pub fn check(raw: Vec<(At<String>, RawSetting)>) -> Result<Checked, Wrong> {
     Ok((settings, optional, files))
 }
 
-fn setting(name: &At<String>, mut raw: RawSetting) -> Result<Setting, Wrong> {
+fn setting(name: &Spanned<String>, mut raw: RawSetting) -> Result<Setting, Wrong> {
     let title = short("title", raw.title.take(), 60)?.unwrap_or_else(|| name.as_ref().clone());
     let help = short("help", raw.help.take(), 500)?.unwrap_or_default();
     let default = raw.default.take();
@@ -57,7 +58,7 @@ fn setting(name: &At<String>, mut raw: RawSetting) -> Result<Setting, Wrong> {
     Ok(Setting { name: name.as_ref().clone(), title, help, kind, default })
 }
 
-fn kind(name: &At<String>, raw: &mut RawSetting) -> Result<Kind, Wrong> {
+fn kind(name: &Spanned<String>, raw: &mut RawSetting) -> Result<Kind, Wrong> {
     let length = |number, what: &str, default| {
         let limit = TEXT_LIMIT.cast_signed() as i64;
         within(number, what, 1, limit, default).map(|n| n as usize)
@@ -79,7 +80,7 @@ fn kind(name: &At<String>, raw: &mut RawSetting) -> Result<Kind, Wrong> {
         RawKind::Integer => {
             let min = raw.min.take();
             let low = min.as_ref().map_or(i64::MIN, |min| *min.as_ref());
-            let high = raw.max.take().map_or(i64::MAX, At::into_inner);
+            let high = raw.max.take().map_or(i64::MAX, Spanned::into_inner);
             match min {
                 Some(min) if low > high => {
                     return Err(Wrong::at(&min, "'min' is more than 'max'"));
@@ -93,7 +94,7 @@ fn kind(name: &At<String>, raw: &mut RawSetting) -> Result<Kind, Wrong> {
         RawKind::Secret => Kind::Secret {
             min_length: length(raw.min_length.take(), "min_length", 1)?,
             max_length: length(raw.max_length.take(), "max_length", 256)?,
-            hashed: raw.hashed.take().is_some_and(At::into_inner),
+            hashed: raw.hashed.take().is_some_and(Spanned::into_inner),
         },
         RawKind::List => Kind::List {
             max_items: within(
@@ -103,13 +104,13 @@ fn kind(name: &At<String>, raw: &mut RawSetting) -> Result<Kind, Wrong> {
                 LIST_LIMIT.cast_signed() as i64,
                 16,
             )? as usize,
-            secret: raw.secret.take().is_some_and(At::into_inner),
+            secret: raw.secret.take().is_some_and(Spanned::into_inner),
         },
     })
 }
 
 /// What `kind` did not take is a field of another type.
-fn foreign(name: &At<String>, kind: &Kind, raw: &RawSetting) -> Result<(), Wrong> {
+fn foreign(name: &Spanned<String>, kind: &Kind, raw: &RawSetting) -> Result<(), Wrong> {
     let left = [
         ("choices", raw.choices.is_some()),
         ("min", raw.min.is_some()),

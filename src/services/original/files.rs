@@ -11,7 +11,7 @@ use super::super::error::ServiceError;
 use super::super::ssh::crypt;
 use crate::card::fat;
 use crate::card::file::{make_dir, read_bounded, replace, sync_dir};
-use crate::formats::json;
+use crate::formats::document;
 
 /// The longest config.json, in bytes.
 const LIMIT: u64 = 0x1_0000;
@@ -29,10 +29,10 @@ pub fn read(dir: &Path) -> Result<Map<String, Json>, ServiceError> {
     let path = meta(dir);
     let bytes = read_bounded(&path, LIMIT)?;
     let wrong = |reason: &str| ServiceError::Original { path: path.clone(), reason: reason.into() };
-    match json::from_slice(&bytes) {
+    match document::from_json(&bytes) {
         Ok(Json::Object(config)) => Ok(config),
         Ok(_) => Err(wrong("it is no JSON object")),
-        Err(e) => Err(wrong(&format!("line {}: it is no JSON", e.fault().line))),
+        Err(e) => Err(wrong(&format!("line {}: it is no JSON", e.line))),
     }
 }
 
@@ -41,7 +41,7 @@ pub fn read(dir: &Path) -> Result<Map<String, Json>, ServiceError> {
 /// # Errors
 /// [`ServiceError::Card`].
 pub fn write(dir: &Path, config: &Map<String, Json>) -> Result<(), ServiceError> {
-    let text = |config: &Map<String, Json>| json::pretty(config) + "\n";
+    let text = |config: &Map<String, Json>| format!("{:#}\n", json!(config));
     replace(&meta(dir), text(config).as_bytes())?;
     let mut theirs = config.clone();
     theirs.remove("enable");

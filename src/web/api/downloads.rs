@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::access::login::{Caller, LoginError};
@@ -15,8 +16,15 @@ use crate::web::problem::Problem;
 use crate::web::reply;
 use crate::web::zip::Zip;
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Download {
+    name: String,
+    password: Option<String>,
+}
+
 pub(in crate::web) fn ticket(asked: &Asked<'_>) -> Answer {
-    let (name, password) = asked.pair("name", "?password")?;
+    let Download { name, password } = asked.json()?;
     let camera = &asked.context.camera;
     if downloads::is_secret(&name) {
         if let Caller::Token { .. } = asked.caller {

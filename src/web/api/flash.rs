@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
 
 use super::on_a_thread;
 use crate::backup::set;
 use crate::camera::flashing::{PlanDocument, PlanRequest, PlanSource};
 use crate::camera::{flash_jobs, flash_view, images};
-use crate::web::asked::{Answer, Asked, not_these, texts};
+use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
 
@@ -20,6 +19,24 @@ struct Plan {
     document: PlanDocument,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPlan {
+    image: Option<String>,
+    backup: Option<String>,
+    only: Option<Only>,
+    /// Whose FACTORY is to be written, where nothing else tells.
+    did: Option<String>,
+}
+
+/// Names in a list, or with commas between them as on the command line.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected names in a list, or in a text with commas between them")]
+enum Only {
+    Text(String),
+    List(Vec<String>),
+}
+
 pub(in crate::web) fn map(asked: &Asked<'_>) -> Answer {
     let camera = &asked.context.camera;
     let reading = camera.state().reading.clone();
@@ -27,11 +44,11 @@ pub(in crate::web) fn map(asked: &Asked<'_>) -> Answer {
 }
 
 pub(in crate::web) fn plan(asked: &Asked<'_>) -> Answer {
-    let mut body: Map<String, Value> = asked.json()?;
-    let only = only(body.remove("only"))?;
-    // `did`: whose FACTORY is to be written, where nothing else tells.
-    let mut wish = texts(body, &["?image", "?backup", "?did"])?;
-    let (did, backup, image) = (wish.pop().flatten(), wish.pop().flatten(), wish.pop().flatten());
+    let NewPlan { image, backup, only, did } = asked.json()?;
+    let only = only.map(|only| match only {
+        Only::Text(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
+        Only::List(names) => names,
+    });
     let camera = Arc::clone(&asked.context.camera);
     let (source, name) = match (image, backup) {
         (Some(id), None) => {
@@ -54,23 +71,15 @@ pub(in crate::web) fn plan(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&Plan { id, document }))
 }
 
-/// Names in a list, or with commas between them as on the command line.
-fn only(given: Option<Value>) -> Result<Option<Vec<String>>, Problem> {
-    let wrong = || not_these(&["only"]);
-    Ok(Some(match given {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(text)) => text.split(',').map(|name| name.trim().to_owned()).collect(),
-        Some(Value::Array(names)) => {
-            let texts = names.iter().map(|name| name.as_str().map(str::to_owned));
-            texts.collect::<Option<_>>().ok_or_else(wrong)?
-        }
-        Some(_) => return Err(wrong()),
-    }))
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Agreed {
+    plan: String,
+    confirm: String,
 }
 
 pub(in crate::web) fn begin(asked: &Asked<'_>) -> Answer {
-    let (plan, confirm) = asked.pair("plan", "confirm")?;
-    let confirm = confirm.unwrap_or_default();
+    let Agreed { plan, confirm } = asked.json()?;
     Ok(reply::json_as(202, &flash_jobs::begin(&asked.context.camera, &plan, &confirm)?))
 }
 

@@ -1,5 +1,7 @@
 //! The original's framegrabber: what is missing, its program out of a zip, its codec.
 
+use serde::Deserialize;
+
 use crate::camera::{codec, framegrabber, images};
 use crate::web::asked::{Answer, Asked};
 use crate::web::reply;
@@ -8,8 +10,14 @@ pub(in crate::web) fn show(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&framegrabber::shown(&asked.context.camera)))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewFramegrabber {
+    image: String,
+}
+
 pub(in crate::web) fn install(asked: &Asked<'_>) -> Answer {
-    let image = asked.text("image")?;
+    let NewFramegrabber { image } = asked.json()?;
     let camera = &asked.context.camera;
     let (_, path) = images::find(camera, &image)?;
     let found = framegrabber::install(camera, &path)?;
@@ -18,8 +26,14 @@ pub(in crate::web) fn install(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&found))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Codec {
+    codec: String,
+}
+
 pub(in crate::web) fn set(asked: &Asked<'_>) -> Answer {
-    let codec = asked.text("codec")?;
+    let Codec { codec } = asked.json()?;
     codec::set(&asked.context.camera, &codec).map_err(super::services::problem)?;
     show(asked)
 }

@@ -1,5 +1,7 @@
 //! Hacks: shown, switched, set, started anew; and who may log in by SSH.
 
+use serde::Deserialize;
+
 use crate::camera::services::{self, Put};
 use crate::services::ServiceError;
 use crate::web::asked::{Answer, Asked};
@@ -38,9 +40,15 @@ pub(in crate::web) fn ssh_keys(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&services::ssh_keys(&asked.context.camera)))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PutSshKeys {
+    authorized_keys: String,
+}
+
 pub(in crate::web) fn put_ssh_keys(asked: &Asked<'_>) -> Answer {
-    let wanted = asked.text("authorized_keys")?;
-    let keys = services::put_ssh_keys(&asked.context.camera, &wanted).map_err(problem)?;
+    let PutSshKeys { authorized_keys } = asked.json()?;
+    let keys = services::put_ssh_keys(&asked.context.camera, &authorized_keys).map_err(problem)?;
     log::info!("{} SSH keys may log in now", keys.keys.len());
     Ok(reply::json(&keys))
 }

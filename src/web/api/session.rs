@@ -1,5 +1,6 @@
 //! Coming in and going out.
 
+use serde::Deserialize;
 use serde_json::json;
 
 use super::nothing;
@@ -9,16 +10,28 @@ use crate::web::guard::COOKIE;
 use crate::web::problem::Problem;
 use crate::web::reply::{self, Reply};
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Setup {
+    code: String,
+    password: String,
+}
+
 pub(in crate::web) fn setup(asked: &Asked<'_>) -> Answer {
-    let (code, password) = asked.pair("code", "password")?;
-    let password = password.unwrap_or_default();
+    let Setup { code, password } = asked.json()?;
     let opened = asked.context.camera.login().setup(asked.asking.peer, &code, &password)?;
     log::info!("the first password was set from {}", asked.asking.peer);
     Ok(opened_reply(&opened))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    password: String,
+}
+
 pub(in crate::web) fn login(asked: &Asked<'_>) -> Answer {
-    let password = asked.text("password")?;
+    let Login { password } = asked.json()?;
     let result = asked.context.camera.login().login(asked.asking.peer, &password);
     let opened = result.inspect_err(|e| log::warn!("login from {}: {e}", asked.asking.peer))?;
     log::info!("login from {}", asked.asking.peer);
@@ -37,10 +50,17 @@ pub(in crate::web) fn session(asked: &Asked<'_>) -> Answer {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPassword {
+    #[serde(alias = "old", alias = "current_password", alias = "old_password")]
+    current: String,
+    #[serde(alias = "new", alias = "new_password")]
+    password: String,
+}
+
 pub(in crate::web) fn password(asked: &Asked<'_>) -> Answer {
-    let current = "current|old|current_password|old_password";
-    let (current, password) = asked.pair(current, "password|new|new_password")?;
-    let password = password.unwrap_or_default();
+    let NewPassword { current, password } = asked.json()?;
     let login = asked.context.camera.login();
     let opened = login.change(asked.source(), &current, &password)?;
     log::info!("the password was changed from {}; all sessions ended", asked.asking.peer);

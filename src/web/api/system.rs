@@ -1,5 +1,6 @@
 //! The camera as a whole: its state, its log, its restart, and the way back to stock.
 
+use serde::Deserialize;
 use serde_json::json;
 
 use super::nothing;
@@ -63,8 +64,14 @@ pub(in crate::web) fn uninstall_list(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&json!({ "confirm": uninstall::PHRASE, "changes": changes })))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Confirm {
+    confirm: String,
+}
+
 pub(in crate::web) fn uninstall(asked: &Asked<'_>) -> Answer {
-    let confirm = asked.text("confirm")?;
+    let Confirm { confirm } = asked.json()?;
     let changes = uninstall::run(&asked.context.camera, &confirm)?;
     Ok(reply::json(&json!({ "confirm": uninstall::PHRASE, "changes": changes })))
 }

@@ -1,5 +1,6 @@
 //! Tokens for scripts.
 
+use serde::Deserialize;
 use serde_json::json;
 
 use super::nothing;
@@ -10,8 +11,14 @@ pub(in crate::web) fn list(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&json!({ "tokens": asked.context.camera.login().tokens() })))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewToken {
+    name: String,
+}
+
 pub(in crate::web) fn make(asked: &Asked<'_>) -> Answer {
-    let name = asked.text("name")?;
+    let NewToken { name } = asked.json()?;
     let made = asked.context.camera.login().make_token(&name)?;
     log::info!("token {} was made", made.id);
     Ok(reply::json_as(201, &made))

@@ -3,6 +3,8 @@
 use std::io::{self, ErrorKind, Read};
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
+
 use crate::access::login::Caller;
 use crate::camera::video;
 use crate::rtsp::client::Form;
@@ -73,9 +75,15 @@ impl<B: Read> Read for WhileHere<B> {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Password {
+    password: String,
+}
+
 /// The streams' password, to one who has typed the page's again.
 pub(in crate::web) fn login(asked: &Asked<'_>) -> Answer {
-    let password = asked.text("password")?;
+    let Password { password } = asked.json()?;
     if let Caller::Token { .. } = asked.caller {
         let hint = "Log in with the password.";
         let message = "A token takes no secrets out of the camera.";

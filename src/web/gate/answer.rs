@@ -1,7 +1,6 @@
 //! What the gate says itself: its refusals, and `/healthz`. Pure: bytes out, no sockets.
 
 use crate::error::Explain;
-use crate::formats::json;
 
 /// Why the gate does not hand a request on. Every one is answered with JSON (see
 /// [`Refusal::to_bytes`]) and ends the connection.
@@ -130,9 +129,10 @@ impl Refusal {
     /// The whole response. `head_only` leaves the body out, as an answer to HEAD must.
     pub fn to_bytes(self, head_only: bool) -> Vec<u8> {
         let (status, phrase, code, hint) = self.parts();
-        let body = json::text(&serde_json::json!({
+        let body = serde_json::json!({
             "error": { "code": code, "message": self.to_string(), "hint": hint }
-        }));
+        })
+        .to_string();
         let more = match self {
             Refusal::Busy | Refusal::BackendGone => "Retry-After: 2\r\n",
             Refusal::Method => "Allow: GET, HEAD\r\n",
