@@ -15,7 +15,7 @@ use std::fs;
 use mi360d::backup::set::{self, SetFolder, SetState};
 use mi360d::backup::verify::verify;
 use mi360d::backup::{BackupError, Silent};
-use mi360d::camera::notice;
+use mi360d::camera::{notice, notices};
 use proptest::prelude::*;
 use rig::{SMALL, SMALL_SIZE, Sim, factory, names};
 
@@ -371,7 +371,7 @@ fn a_factory_with_a_wrong_crc_is_a_warning_and_is_backed_up() {
     camera.secure_identity();
     let outcome = camera.backup(Some(5), &Silent).unwrap();
     assert!(outcome.set.closed().is_some());
-    let notices = notice::all(&camera);
+    let notices = notices::all(&camera);
     let found = notices.iter().find(|n| n.code == "identity-damaged").unwrap();
     assert_eq!(found.severity, notice::Severity::Warning);
     assert!(fs::read(outcome.set.path.join("FACTORY.bin")).unwrap() == bad);

@@ -16,6 +16,7 @@
 //! | `recovery` | `RECOVERY.txt`, the way back in words |
 
 mod describe;
+pub mod downloaded;
 pub mod error;
 pub mod make;
 pub mod manifest;
@@ -29,6 +30,7 @@ pub mod room;
 mod second;
 pub mod set;
 pub mod sums;
+pub mod unfinished;
 pub mod vault;
 pub mod verify;
 

@@ -2,54 +2,22 @@
 //! manifest is work for the camera's processor: all of them share one reading, for some seconds at
 //! most, and never across a change that this program made.
 
-use std::mem::Discriminant;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use super::memory::{CardView, Key, Reading};
+use crate::backup::SetName;
+use crate::backup::downloaded;
+use crate::backup::retention::standings;
+use crate::backup::set::{SetFolder, SetState};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::flashing::Interrupted;
+use super::Camera;
 use super::jobs::JobState;
-use super::notice::{self, Notice};
+use super::notice::{self};
 use super::set_view::{self, SetView};
-use super::state::BackupState;
-use super::{Camera, downloads};
 use crate::backup::set;
 
 /// How long a reading counts: what the owner does to a card in a PC takes longer.
 const LIFETIME: Duration = Duration::from_secs(5);
-
-/// What the card tells.
-#[derive(Debug)]
-pub struct CardView {
-    /// The newest set of this camera that counts.
-    pub newest: Option<SetView>,
-    /// Of the sets that do not.
-    pub notices: Vec<Notice>,
-    /// A flash that was cut short, or is under way.
-    pub interrupted: Option<Interrupted>,
-    /// Whether this camera's identity has ever been downloaded.
-    pub downloaded: bool,
-}
-
-/// What a reading depends on beside the card.
-type Key = (Option<(String, JobState)>, Discriminant<BackupState>, usize);
-
-/// A reading, when it was begun and of what.
-#[derive(Clone)]
-struct Reading {
-    begun: Instant,
-    of: Key,
-    view: Arc<CardView>,
-}
-
-/// The last reading.
-#[derive(Default)]
-pub struct Seen(Mutex<Option<Reading>>);
-
-impl Seen {
-    fn last(&self) -> MutexGuard<'_, Option<Reading>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// To be called when this program has changed what is on the card: reads it anew. Who asks
 /// meanwhile does not wait for that, and is told what was there before.
@@ -87,10 +55,37 @@ fn read(camera: &Camera, of: Key) -> Reading {
     let sets = set::list(&camera.card().backups());
     let mark = camera.state().vaulted.as_ref().and_then(|v| v.judgement.mark().map(str::to_owned));
     let view = CardView {
-        newest: set_view::newest(camera, &sets, mark.as_deref()),
+        newest: newest(camera, &sets, mark.as_deref()),
         notices: notice::of_folders(&sets),
         interrupted: camera.interrupted(),
-        downloaded: mark.is_some_and(|mark| downloads::is_downloaded(camera.card(), &mark)),
+        downloaded: mark.is_some_and(|mark| downloaded::is_downloaded(camera.card(), &mark)),
     };
     Reading { begun, of, view: Arc::new(view) }
+}
+
+/// All sets on the card, the oldest first.
+pub fn sets(camera: &Camera) -> Vec<SetView> {
+    let sets = set::list(&camera.card().backups());
+    views(camera, &sets, |_| true)
+}
+
+/// The newest set that counts of the camera with this fingerprint.
+fn newest(camera: &Camera, sets: &[SetFolder], mark: Option<&str>) -> Option<SetView> {
+    let is_mine = |set: &&SetFolder| {
+        matches!(set.state, SetState::Closed { .. }) && set.fingerprint() == mark
+    };
+    let name = &sets.iter().rev().find(is_mine)?.name;
+    views(camera, sets, |set| set.name == *name).pop()
+}
+
+/// Those of the sets that are wanted; what each is depends on all.
+fn views(camera: &Camera, sets: &[SetFolder], wanted: impl Fn(&SetFolder) -> bool) -> Vec<SetView> {
+    let state = camera.state();
+    let damaged = |name: &SetName| state.proofs.get(name).is_some_and(|v| !v.is_whole());
+    let standings = standings(sets, state.settings.config.backup.keep.0, &damaged);
+    sets.iter()
+        .zip(standings)
+        .filter(|(set, _)| wanted(set))
+        .map(|(set, standing)| set_view::view(set, standing, state.proofs.get(&set.name)))
+        .collect()
 }

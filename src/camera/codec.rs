@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use nix::sys::statvfs::{FsFlags, statvfs};
 
-use super::{Camera, framegrabber};
+use super::{Camera, libraries};
 use crate::base::hex;
 use crate::card::file::{make_dir, read_bounded, rename, replace, write_proven};
 use crate::formats::sha256::Sha256;
@@ -54,7 +54,7 @@ fn hash(bytes: &[u8]) -> Option<String> {
 
 /// The camera's library, checked.
 fn find(camera: &Camera) -> Result<Library, String> {
-    let folder = framegrabber::folders(camera).swap_remove(0);
+    let folder = libraries::folders(camera).swap_remove(0);
     // Its other names lead here.
     let path = folder.join(NAME);
     let Ok(bytes) = read_bounded(&path, LIMIT) else {

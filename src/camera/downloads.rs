@@ -1,22 +1,21 @@
 //! What leaves the camera: tickets for files of a set, each for one download within a minute, and
 //! the memory of whether the identity has ever been brought to safety.
 
-use std::collections::BTreeSet;
+pub use super::memory::{Wanted, ZIP};
+use crate::backup::downloaded;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use super::{Camera, card_view};
 use crate::backup::BackupError;
-use crate::backup::set::{self, CHIP, SetFolder};
+use crate::backup::set::{self, CHIP};
 use crate::backup::sums::is_plain_name;
 use crate::base::hex;
-use crate::card::Card;
-use crate::card::file::{make_dir, open_past_cache, read_bounded, replace};
+use crate::card::file::open_past_cache;
 use crate::error::{Exit, Explain, Kind};
 use crate::image::redact::{RedactError, RedactedReader, Redaction};
 
@@ -24,33 +23,9 @@ use crate::image::redact::{RedactError, RedactedReader, Redaction};
 const LIFETIME: Duration = Duration::from_secs(60);
 /// Tickets at once; the oldest goes.
 const MOST: usize = 16;
-/// All files of a set in one.
-pub const ZIP: &str = "set.zip";
+
 /// The chip without identity and secrets; it alone needs no password.
 pub const REDACTED: &str = "redacted.bin";
-/// Fingerprints that are remembered; nobody has so many cameras on one card.
-const MOST_MARKS: usize = 64;
-
-/// What a ticket is for.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    /// The set.
-    pub set: SetFolder,
-    /// A file of it, or one of the names above.
-    pub name: String,
-}
-
-impl Wanted {
-    /// Whether the identity is in it.
-    fn holds_identity(&self) -> bool {
-        [ZIP, CHIP, "FACTORY.bin"].contains(&self.name.as_str())
-            && self.set.manifest().is_some_and(crate::backup::Manifest::is_healthy)
-    }
-}
-
-/// All tickets that count.
-#[derive(Default)]
-pub struct Tickets(Mutex<Vec<(String, Wanted, Instant)>>);
 
 /// Why there is no download.
 #[derive(Debug, Error)]
@@ -170,33 +145,9 @@ pub fn redacted(wanted: &Wanted) -> Result<(RedactedReader, u64), DownloadError>
 pub fn went_out(camera: &Camera, wanted: &Wanted) {
     let Some(mark) = wanted.set.fingerprint().filter(|_| wanted.holds_identity()) else { return };
     log::info!("the identity {mark} was downloaded with {} of {}", wanted.name, wanted.set.name);
-    let mut marks = marks(camera.card());
-    if marks.contains(mark) || marks.len() >= MOST_MARKS {
-        return;
-    }
-    marks.insert(mark.to_owned());
-    let text: String = marks.iter().map(|mark| format!("{mark}\n")).collect();
-    let stored = camera
-        .card()
-        .require_writable()
-        .and_then(|()| make_dir(&camera.card().state_dir()))
-        .and_then(|()| replace(&path(camera.card()), text.as_bytes()));
+    let stored = downloaded::note(camera.card(), mark);
     card_view::renew(camera);
     if let Err(e) = stored {
         log::warn!("it is not remembered that the identity was downloaded: {e}");
     }
-}
-
-/// Whether the identity of this fingerprint has been downloaded.
-pub fn is_downloaded(card: &Card, fingerprint: &str) -> bool {
-    marks(card).contains(fingerprint)
-}
-
-fn marks(card: &Card) -> BTreeSet<String> {
-    let text = read_bounded(&path(card), 4096).unwrap_or_default();
-    String::from_utf8_lossy(&text).lines().map(str::to_owned).filter(|l| l.len() == 8).collect()
-}
-
-fn path(card: &Card) -> PathBuf {
-    card.state_dir().join("downloaded")
 }

@@ -2,7 +2,7 @@
 //! and kept on the card and for the page. What they are is in [`crate::facts`].
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -12,7 +12,7 @@ use crate::card::file::{make_dir, read_bounded, rename, replace};
 use crate::card::{CardError, CardState, claim};
 use crate::error::{Exit, Explain};
 use crate::facts::machine::Root;
-use crate::facts::{FORMAT, Facts, Moment, flash, scrub, text};
+use crate::facts::{FORMAT, Facts, flash, scrub, text};
 use crate::sys;
 
 /// The file, in `mi360d/logs/`.
@@ -27,22 +27,6 @@ const LOOK: Duration = Duration::from_secs(20);
 const SOON: Duration = Duration::from_secs(1);
 /// Bytes of the file that are read.
 const LIMIT: u64 = 0x4_0000;
-
-/// What is known of the facts by now.
-#[derive(Debug, Default)]
-pub struct Known(Mutex<Inner>);
-
-#[derive(Debug, Default)]
-struct Inner {
-    start: Vec<Moment>,
-    text: Option<String>,
-}
-
-impl Known {
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The facts are not there.
 #[derive(Debug, Error)]

@@ -2,16 +2,15 @@
 //! flash is a job that anybody may watch, and one that was interrupted is gone
 //! on with at the next start. What a flash does is in `flashing`.
 
-use std::collections::VecDeque;
+use super::job_thread;
+use super::memory::KnownPlan;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
 
-use super::flashing::{
-    Flashed, FlashingError, Interrupted, PlanDocument, PlanRequest, PlanSource, WhatCame,
-};
-use super::jobs::{self, Busy, CELL, Job, JobError, JobOutcome, JobState, Kind, Running};
+use super::flashing::{Flashed, FlashingError, PlanDocument, PlanRequest, PlanSource, WhatCame};
+use super::jobs::{Busy, CELL, Job, JobError, JobOutcome, JobState, Kind, Running};
 use super::{Camera, Source, power, status_txt};
 use crate::backup::{Progress, Silent, Work};
 use crate::base::hex;
@@ -23,18 +22,6 @@ use crate::flash::{BlockState, Step, Watch};
 const REMEMBERED: usize = 8;
 /// How long whoever watches has to see the end, before the camera restarts.
 const LAST_NEWS: Duration = Duration::from_secs(2);
-
-/// Plans that were made and may be agreed to.
-#[derive(Default)]
-pub struct Plans(Mutex<VecDeque<KnownPlan>>);
-
-#[derive(Clone)]
-struct KnownPlan {
-    id: String,
-    request: PlanRequest,
-    confirm: Option<String>,
-    is_blocked: bool,
-}
 
 /// Why a flash is not begun.
 #[derive(Debug, Error)]
@@ -146,7 +133,7 @@ pub fn begin(camera: &Arc<Camera>, plan: &str, phrase: &str) -> Result<Job, Begi
         PlanSource::Set(_) => Kind::Restore,
     };
     let owner = Arc::clone(camera);
-    let job = jobs::spawn(camera, kind, move |camera, job| {
+    let job = job_thread::spawn(camera, kind, move |camera, job| {
         let result = {
             let watch = OnJob::new(camera, &job);
             camera.flash(&known.request, Some(&right), &watch, &job)
@@ -165,7 +152,7 @@ pub fn begin_resume(camera: &Arc<Camera>) -> Result<Job, BeginError> {
         return Err(BeginError::NothingToResume);
     }
     let owner = Arc::clone(camera);
-    let job = jobs::spawn(camera, Kind::Flash, move |camera, job| {
+    let job = job_thread::spawn(camera, Kind::Flash, move |camera, job| {
         let result = {
             let watch = OnJob::new(camera, &job);
             camera.resume(false, &watch, &job)
@@ -345,17 +332,5 @@ impl Watch for OnJob<'_> {
 impl Progress for OnJob<'_> {
     fn at(&self, work: Work, done: u64, total: u64) {
         self.job.at(work, done, total);
-    }
-}
-
-/// What the owner must be told of an interrupted flash.
-pub fn words(interrupted: &Interrupted) -> String {
-    match &interrupted.damage {
-        Some(reason) => format!("a flash was interrupted, and its journal is damaged: {reason}"),
-        None => format!(
-            "a flash of {} was interrupted; what was there before is in backup {}",
-            interrupted.partitions.join(", "),
-            interrupted.before
-        ),
     }
 }

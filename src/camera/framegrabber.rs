@@ -1,20 +1,21 @@
 //! The original's framegrabber, which is not ours to ship: picked out of its release's
 //! zip for this model, checked, and put on the card; and what is missing here.
 
+use super::libraries::{folders, model, place};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Camera, Source, codec, services};
+use super::{Camera, codec, services};
 use crate::backup::verify;
 use crate::card::file::{NewFile, make_dir, open_past_cache, rename};
 use crate::card::{CardError, fat};
 use crate::formats::sha256::Sha256;
 use crate::formats::zip;
-use crate::services::framegrabber::{ID, LIBRARIES, absent, lacks, missing, program};
+use crate::services::framegrabber::{ID, absent, lacks, missing};
 use crate::services::{ServiceError, elf};
 
 /// The folder of the programs, wherever it lies in the zip.
@@ -121,26 +122,6 @@ fn refused(reason: String) -> ServiceError {
         reason,
         hint: "Nothing was changed. Send the zip of the original hack's release, as it was \
                downloaded.",
-    }
-}
-
-fn model(camera: &Camera) -> String {
-    let judgement = camera.state().vaulted.as_ref().map(|v| v.judgement.clone());
-    judgement.map_or_else(|| "unknown".to_owned(), |j| camera.model(&j))
-}
-
-fn place(camera: &Camera, model: &str) -> PathBuf {
-    program(&camera.card().root().join("hacks").join(ID), model)
-}
-
-/// Where this camera has its libraries.
-pub fn folders(camera: &Camera) -> Vec<PathBuf> {
-    match camera.source() {
-        Source::Device => LIBRARIES.iter().map(PathBuf::from).collect(),
-        Source::Simulated { dir, .. } => LIBRARIES
-            .iter()
-            .map(|path| dir.join(path.trim_start_matches("/mnt/").trim_start_matches('/')))
-            .collect(),
     }
 }
 

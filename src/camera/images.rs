@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{PoisonError, TryLockError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -147,9 +147,6 @@ pub struct ImageView {
     pub report: Value,
 }
 
-/// The place where images arrive, one at a time.
-#[derive(Clone, Debug, Default)]
-pub struct Arrivals(Arc<Mutex<()>>);
 
 /// Bytes at most.
 pub fn most_bytes(camera: &Camera) -> u64 {

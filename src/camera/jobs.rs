@@ -3,18 +3,15 @@
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use thiserror::Error;
 
-use super::Camera;
 use crate::backup::{Progress, Work};
 use crate::card::claim;
 use crate::error::{Exit, Explain, chain};
-use crate::sys::process::yield_to_answers;
 
 /// Ended jobs that are remembered.
 const REMEMBERED: usize = 16;
@@ -27,8 +24,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
 /// News within this time come as one.
 const GATHER: Duration = Duration::from_millis(150);
-/// Stack of a job's thread; measured for a backup, with room.
-const STACK: usize = 256 << 10;
+
 /// Bytes that one drawn cell stands for.
 pub const CELL: u32 = 0x1_0000;
 
@@ -297,6 +293,13 @@ impl Jobs {
     }
 }
 
+impl<'a> Running<'a> {
+    /// The job of this number, run from another thread than the one that began it.
+    pub(super) fn of(jobs: &'a Jobs, id: String) -> Running<'a> {
+        Running { jobs, id }
+    }
+}
+
 impl Running<'_> {
     /// The job's id.
     pub fn id(&self) -> &str {
@@ -345,38 +348,6 @@ impl Drop for Running<'_> {
             }
         });
     }
-}
-
-/// Begins a job on a thread of its own; the job as it begins.
-///
-/// # Errors
-/// [`Busy`], also where no thread can be started.
-pub fn spawn(
-    camera: &Arc<Camera>,
-    kind: Kind,
-    work: impl FnOnce(&Camera, Running<'_>) + Send + 'static,
-) -> Result<Job, Busy> {
-    let running = camera.jobs().begin(kind)?;
-    let id = running.id.clone();
-    // The thread goes on with it.
-    std::mem::forget(running);
-    let job = camera.jobs().get(&id, None, Duration::ZERO);
-    let mine = Arc::clone(camera);
-    let body = move || {
-        yield_to_answers();
-        let running = Running { jobs: mine.jobs(), id };
-        if catch_unwind(AssertUnwindSafe(|| work(&mine, running))).is_err() {
-            log::error!("a job ended by a mistake of the program");
-        }
-    };
-    let failed = |step: String| Busy { step };
-    let started = std::thread::Builder::new().name("job".into()).stack_size(STACK).spawn(body);
-    if let Err(e) = started {
-        let id = job.as_ref().map(|job| job.id.clone()).unwrap_or_default();
-        drop(Running { jobs: camera.jobs(), id });
-        return Err(failed(format!("no thread could be started: {e}")));
-    }
-    job.ok_or_else(|| failed("many jobs at once".into()))
 }
 
 #[cfg(test)]

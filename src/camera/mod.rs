@@ -24,7 +24,7 @@
 //! | `framegrabber`, `codec` | the original's framegrabber, and the codec of its pictures |
 //! | `services` | the hacks: started, ended, and their documents |
 
-mod card_view;
+pub mod card_view;
 pub mod codec;
 pub mod downloads;
 pub mod eject;
@@ -33,12 +33,17 @@ pub mod flash_jobs;
 pub mod flash_view;
 pub mod flashing;
 pub mod framegrabber;
+pub mod host_name;
 pub mod images;
+pub mod job_thread;
 pub mod jobs;
+mod libraries;
+pub mod memory;
 mod mend;
 pub mod mqtt;
 pub mod network;
 pub mod notice;
+pub mod notices;
 pub mod onvif;
 pub mod plan;
 pub mod power;
@@ -79,15 +84,15 @@ pub struct Camera {
     state: Mutex<State>,
     login: login::Login,
     jobs: jobs::Jobs,
-    plans: flash_jobs::Plans,
-    tickets: downloads::Tickets,
-    arrivals: images::Arrivals,
+    plans: memory::Plans,
+    tickets: memory::Tickets,
+    arrivals: memory::Arrivals,
     services: OnceLock<crate::services::Services>,
     /// Held while `STATUS.txt` is written; true once that is no longer to be.
     uninstalled: Mutex<bool>,
-    onvif: onvif::Door,
-    seen: card_view::Seen,
-    facts: facts::Known,
+    onvif: crate::onvif::door::Door,
+    seen: memory::Seen,
+    facts: crate::facts::known::Known,
 }
 
 /// Where a camera is.
@@ -148,14 +153,14 @@ impl Camera {
             state: Mutex::default(),
             login,
             jobs: jobs::Jobs::default(),
-            plans: flash_jobs::Plans::default(),
-            tickets: downloads::Tickets::default(),
-            arrivals: images::Arrivals::default(),
+            plans: memory::Plans::default(),
+            tickets: memory::Tickets::default(),
+            arrivals: memory::Arrivals::default(),
             services: OnceLock::new(),
             uninstalled: Mutex::default(),
-            onvif: onvif::Door::default(),
-            seen: card_view::Seen::default(),
-            facts: facts::Known::default(),
+            onvif: crate::onvif::door::Door::default(),
+            seen: memory::Seen::default(),
+            facts: crate::facts::known::Known::default(),
         }
     }
 
@@ -170,7 +175,7 @@ impl Camera {
     }
 
     /// Plans that were made.
-    pub fn plans(&self) -> &flash_jobs::Plans {
+    pub fn plans(&self) -> &memory::Plans {
         &self.plans
     }
 
@@ -194,11 +199,11 @@ impl Camera {
         &self.jobs
     }
 
-    fn facts(&self) -> &facts::Known {
+    fn facts(&self) -> &crate::facts::known::Known {
         &self.facts
     }
 
-    fn tickets(&self) -> &downloads::Tickets {
+    fn tickets(&self) -> &memory::Tickets {
         &self.tickets
     }
 
@@ -206,7 +211,7 @@ impl Camera {
         self.uninstalled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn arrivals(&self) -> &images::Arrivals {
+    fn arrivals(&self) -> &memory::Arrivals {
         &self.arrivals
     }
 
@@ -246,7 +251,7 @@ impl Camera {
 
     /// Saves the identity to the card and proves it; the first thing of all.
     pub fn secure_identity(&self) {
-        mend::unfinished_sets(&self.card);
+        crate::backup::unfinished::unfinished_sets(&self.card);
         let vaulted = vault::secure(self.chip(), &self.card);
         notice::log_vaulted(&vaulted);
         self.state().vaulted = Some(vaulted);

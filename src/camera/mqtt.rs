@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Camera, network, power, services, status, video};
+use super::{Camera, host_name, power, services, status, video};
 use crate::base::host;
 use crate::card::CardState;
 use crate::mqtt::client::{self, Broker, Home};
@@ -113,7 +113,7 @@ impl Home for OnCamera {
         }
         Device {
             id: format!("mi360_{}", key(&own)),
-            name: network::host_name(&self.0),
+            name: host_name::host_name(&self.0),
             model: status.model,
             version: status.program.to_owned(),
             url: self.url(),

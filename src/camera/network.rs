@@ -2,12 +2,11 @@
 //! its name, its place in the vendor's cloud. On a simulated camera nothing of
 //! this is done but ONVIF: the clock and the name are the PC's.
 
+use super::host_name::host_name;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-use serde::Serialize;
 
 use super::{Camera, Source, onvif, plan};
 use crate::base::host;
@@ -23,23 +22,6 @@ const LOOK_UP_AGAIN: Duration = Duration::from_secs(600);
 const LIBRARIES: &str = "/mnt/data/lib";
 /// How often it is looked whether settings changed.
 const LOOK: Duration = Duration::from_secs(5);
-
-/// What `GET /api/v1/status` says of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Network {
-    /// The name under which the page opens, without `http://`.
-    pub name: Option<String>,
-    /// Addresses of the vendor's that have a null route now.
-    pub cloud_blocked: usize,
-    /// Whether the camera's programs no longer find the vendor's names.
-    pub cloud_names_blocked: bool,
-    /// Why something of the cloud is not blocked, where it should be.
-    pub cloud_problem: Option<String>,
-    /// Why the vendor's updates are not held, where they should be.
-    pub updates_problem: Option<&'static str>,
-    /// Why there is no connection to the MQTT broker; null: there is one.
-    pub mqtt: Option<String>,
-}
 
 /// Starts all of it; a camera that is simulated only what touches no setting of its PC.
 pub fn start(camera: &Arc<Camera>) {
@@ -61,31 +43,6 @@ fn spawn(name: &str, camera: &Arc<Camera>, work: impl FnOnce(&Arc<Camera>) + Sen
     let thread = std::thread::Builder::new().name(name.into()).stack_size(STACK);
     if let Err(e) = thread.spawn(move || work(&mine)) {
         log::error!("the thread '{name}' does not start: {e}");
-    }
-}
-
-/// The camera's name: as set, or `mi360-` and the end of its WiFi's address.
-pub fn host_name(camera: &Camera) -> String {
-    let set = camera.state().settings.config.camera.name.clone();
-    set.map_or_else(name_of_its_own, |name| name.0)
-}
-
-/// The single labels by which a router may know this camera: the name that we announce, and the
-/// system's own, which a DHCP client tells.
-pub fn names(camera: &Camera) -> Vec<String> {
-    let mut names = vec![host_name(camera)];
-    let system = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
-    let label = system.as_deref().and_then(|name| name.split('.').next());
-    names.extend(label.filter(|label| !label.is_empty()).map(str::to_owned));
-    names
-}
-
-fn name_of_its_own() -> String {
-    let mac = host::wifi_mac().unwrap_or_default();
-    let digits: String = mac.chars().filter(char::is_ascii_hexdigit).collect();
-    match digits.get(8..12) {
-        Some(end) => format!("mi360-{end}"),
-        None => "mi360".to_owned(),
     }
 }
 

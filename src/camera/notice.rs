@@ -3,9 +3,7 @@
 
 use serde::Serialize;
 
-use super::card_view::{self, CardView};
 use super::state::{BackupState, State};
-use super::{Camera, update};
 use crate::backup::set::{SetFolder, SetState};
 use crate::backup::vault::{Kept, Vaulted};
 use crate::card::CardState;
@@ -49,35 +47,18 @@ pub struct Notice {
     pub hint: String,
 }
 
-fn notice(severity: Severity, code: &'static str, message: String, hint: &str) -> Notice {
+pub(super) fn notice(
+    severity: Severity,
+    code: &'static str,
+    message: String,
+    hint: &str,
+) -> Notice {
     Notice { severity, code, message, hint: hint.to_owned() }
-}
-
-/// Everything to tell now, the gravest first.
-pub fn all(camera: &Camera) -> Vec<Notice> {
-    let (on_card, card) = (card_view::of(camera), camera.card().state());
-    let mut found = Vec::new();
-    let state = camera.state();
-    if let Some(vaulted) = &state.vaulted {
-        found.extend(of_identity(vaulted));
-        found.extend(of_keeping(&vaulted.kept));
-    }
-    found.extend(of_card(card));
-    found.extend(of_map(&camera.chip().map().layout));
-    found.extend(of_backup(&state));
-    found.extend(of_proofs(&state));
-    found.extend(of_page(&state));
-    found.extend(update::of_update(state.update_failure.as_ref()));
-    drop(state);
-    found.extend(of_interruption(camera, &on_card));
-    found.extend_from_slice(&on_card.notices);
-    found.sort_by_key(|n| n.severity);
-    one_each(found)
 }
 
 /// One notice for each code: what failed for a reason that is told already is
 /// told with it.
-fn one_each(notices: Vec<Notice>) -> Vec<Notice> {
+pub(super) fn one_each(notices: Vec<Notice>) -> Vec<Notice> {
     let mut kept: Vec<Notice> = Vec::new();
     for notice in notices {
         match kept.iter_mut().find(|k| k.code == notice.code) {
@@ -91,7 +72,7 @@ fn one_each(notices: Vec<Notice>) -> Vec<Notice> {
     kept
 }
 
-fn of_identity(vaulted: &Vaulted) -> Option<Notice> {
+pub(super) fn of_identity(vaulted: &Vaulted) -> Option<Notice> {
     let (severity, code, message, hint) = match &vaulted.judgement.health {
         Health::Healthy => return None,
         Health::Blank => (
@@ -125,7 +106,7 @@ fn of_identity(vaulted: &Vaulted) -> Option<Notice> {
     Some(notice(severity, code, message, hint))
 }
 
-fn of_keeping(kept: &Kept) -> Option<Notice> {
+pub(super) fn of_keeping(kept: &Kept) -> Option<Notice> {
     match kept {
         Kept::Already(_) | Kept::Saved(_) | Kept::NoIdentity => None,
         Kept::MemoryOnly { path, reason } => Some(Notice {
@@ -147,22 +128,7 @@ fn of_keeping(kept: &Kept) -> Option<Notice> {
     }
 }
 
-/// A flash that was cut short, unless it is being ended just now.
-fn of_interruption(camera: &Camera, on_card: &CardView) -> Option<Notice> {
-    let interrupted = on_card.interrupted.as_ref()?;
-    if camera.jobs().running().is_some() {
-        return None;
-    }
-    Some(notice(
-        Severity::Danger,
-        "flash-interrupted",
-        super::flash_jobs::words(interrupted),
-        "Keep the camera powered and go on with it: on the page, or by `mi360d resume`. If the \
-         image is gone, the backup can take its place.",
-    ))
-}
-
-fn of_card(state: CardState) -> Option<Notice> {
+pub(super) fn of_card(state: CardState) -> Option<Notice> {
     match state {
         CardState::Ready { free, .. } if free < 4 << 20 => Some(notice(
             Severity::Warning,
@@ -187,7 +153,7 @@ fn of_card(state: CardState) -> Option<Notice> {
     }
 }
 
-fn of_map(layout: &Layout) -> Option<Notice> {
+pub(super) fn of_map(layout: &Layout) -> Option<Notice> {
     let Layout::Unknown { reason } = layout else { return None };
     Some(notice(
         Severity::Warning,
@@ -197,7 +163,7 @@ fn of_map(layout: &Layout) -> Option<Notice> {
     ))
 }
 
-fn of_backup(state: &State) -> Vec<Notice> {
+pub(super) fn of_backup(state: &State) -> Vec<Notice> {
     let mut found = Vec::new();
     match &state.backup {
         BackupState::Failed { code, message, hint } => found.push(Notice {
@@ -234,7 +200,7 @@ fn of_backup(state: &State) -> Vec<Notice> {
     found
 }
 
-fn of_page(state: &State) -> Option<Notice> {
+pub(super) fn of_page(state: &State) -> Option<Notice> {
     let problem = state.page_problem.as_ref()?;
     Some(notice(
         Severity::Warning,
@@ -245,7 +211,7 @@ fn of_page(state: &State) -> Option<Notice> {
     ))
 }
 
-fn of_proofs(state: &State) -> Vec<Notice> {
+pub(super) fn of_proofs(state: &State) -> Vec<Notice> {
     let damaged = state.proofs.iter().filter(|(_, verdict)| !verdict.is_whole());
     damaged
         .map(|(name, verdict)| {

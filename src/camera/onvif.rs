@@ -3,18 +3,18 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::{Camera, network, services, video};
+use super::{Camera, host_name, services, video};
 use crate::base::host;
 use crate::card::file::read_bounded;
 use crate::error::Explain;
 use crate::network::mdns::{only_v4, open};
 use crate::onvif::discovery::{self, Ourselves};
-use crate::onvif::login::{Memory, Token};
+use crate::onvif::login::Token;
 use crate::onvif::{self, Facts, Fault, Moved, Stream, xml};
 use crate::rtsp::auth::{Login, Verdict};
 use crate::services::ptz::{Direction, HACK, Steps, Wish};
@@ -29,13 +29,6 @@ const LOOK: Duration = Duration::from_secs(10);
 const RESOLV_CONF: u64 = 4096;
 /// Answers in one second.
 const EACH_SECOND: u32 = 20;
-
-/// What is remembered of who came in.
-#[derive(Default)]
-pub struct Door {
-    memory: Mutex<Memory>,
-    secret: OnceLock<[u8; 32]>,
-}
 
 /// A request.
 #[derive(Clone, Copy, Debug)]
@@ -203,7 +196,7 @@ fn facts(camera: &Camera, call: &Call<'_>) -> Facts {
     Facts {
         base: format!("http://{host}"),
         rtsp: format!("rtsp://{bare}:{}", video.port),
-        name: network::host_name(camera),
+        name: host_name::host_name(camera),
         model: judgement.map_or_else(|| "unknown".to_owned(), |j| camera.model(&j)),
         mac: host::wifi_mac().unwrap_or_default(),
         address: host::addresses().first().map(ToString::to_string).unwrap_or_default(),
@@ -266,7 +259,7 @@ fn ourselves(camera: &Camera) -> Option<Ourselves> {
     };
     is_on(camera).then_some(())?;
     let addresses = only_v4(&host::addresses());
-    let name = network::host_name(camera);
+    let name = host_name::host_name(camera);
     let judgement = camera.state().vaulted.as_ref().map(|v| v.judgement.clone());
     (!addresses.is_empty()).then(|| Ourselves {
         unique: format!("mi360d {} {port}", host::wifi_mac().unwrap_or_else(|| name.clone())),

@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 
-use super::Camera;
-use crate::backup::retention::{Standing, standings};
-use crate::backup::set::{self, SetFolder, SetState};
+use crate::backup::retention::Standing;
+use crate::backup::set::{SetFolder, SetState};
 use crate::backup::verify::Damage;
-use crate::backup::{SetName, Verdict, manifest};
+use crate::backup::{Verdict, manifest};
 
 /// One set, for a list.
 #[derive(Clone, Debug, Serialize)]
@@ -53,34 +52,7 @@ pub struct FileView {
     pub size: u64,
 }
 
-/// All sets on the card, the oldest first.
-pub fn all(camera: &Camera) -> Vec<SetView> {
-    let sets = set::list(&camera.card().backups());
-    of(camera, &sets, |_| true)
-}
-
-/// The newest set that counts of the camera with this fingerprint.
-pub fn newest(camera: &Camera, sets: &[SetFolder], mark: Option<&str>) -> Option<SetView> {
-    let is_mine = |set: &&SetFolder| {
-        matches!(set.state, SetState::Closed { .. }) && set.fingerprint() == mark
-    };
-    let name = &sets.iter().rev().find(is_mine)?.name;
-    of(camera, sets, |set| set.name == *name).pop()
-}
-
-/// Those of the sets that are wanted; what each is depends on all.
-fn of(camera: &Camera, sets: &[SetFolder], wanted: impl Fn(&SetFolder) -> bool) -> Vec<SetView> {
-    let state = camera.state();
-    let damaged = |name: &SetName| state.proofs.get(name).is_some_and(|v| !v.is_whole());
-    let standings = standings(sets, state.settings.config.backup.keep.0, &damaged);
-    sets.iter()
-        .zip(standings)
-        .filter(|(set, _)| wanted(set))
-        .map(|(set, standing)| view(set, standing, state.proofs.get(&set.name)))
-        .collect()
-}
-
-fn view(set: &SetFolder, standing: Standing, verdict: Option<&Verdict>) -> SetView {
+pub(super) fn view(set: &SetFolder, standing: Standing, verdict: Option<&Verdict>) -> SetView {
     let state = match &set.state {
         SetState::Closed { .. } => "complete",
         SetState::Incomplete { .. } => "incomplete",

@@ -1,13 +1,14 @@
 //! Backups as an owner handles them: made now, read again, deleted. How a set is made is in
 //! [`crate::backup`].
 
+use super::job_thread;
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::jobs::{self, Busy, Job, JobError, Kind, Running};
+use super::jobs::{Busy, Job, JobError, Kind, Running};
 use super::state::BackupState;
-use super::{Camera, card_view, set_view, status_txt};
+use super::{Camera, card_view, status_txt};
 use crate::backup::set::{self, UNFINISHED};
 use crate::backup::sums::SHA256SUMS;
 use crate::backup::{BackupError, Progress, Silent, Work, verify};
@@ -84,7 +85,7 @@ pub fn keep(camera: &Camera) -> Option<usize> {
 /// # Errors
 /// [`Busy`].
 pub fn begin_backup(camera: &Arc<Camera>) -> Result<Job, Busy> {
-    jobs::spawn(camera, Kind::Backup, |camera, job| {
+    job_thread::spawn(camera, Kind::Backup, |camera, job| {
         back_up(camera, keep(camera), job);
         status_txt::write(camera);
     })
@@ -96,7 +97,7 @@ pub fn begin_backup(camera: &Arc<Camera>) -> Result<Job, Busy> {
 /// [`VerifyError`].
 pub fn begin_verify(camera: &Arc<Camera>, id: &str) -> Result<Job, VerifyError> {
     let set = set::find(&camera.card().backups(), id)?;
-    let job = jobs::spawn(camera, Kind::Verify, move |camera, job| {
+    let job = job_thread::spawn(camera, Kind::Verify, move |camera, job| {
         job.change(|job| job.backup = Some(set.name.to_string()));
         let verdict = match verify::verify(&set.path, &job) {
             Ok(verdict) => verdict,
@@ -175,7 +176,7 @@ pub fn delete(camera: &Camera, id: &str) -> Result<(), DeleteError> {
         return Err(Busy { step: "an interrupted flash needs this backup".to_owned() }.into());
     }
     let set = set::find(&camera.card().backups(), id)?;
-    let view = set_view::all(camera).into_iter().find(|view| view.id == set.name.to_string());
+    let view = card_view::sets(camera).into_iter().find(|view| view.id == set.name.to_string());
     if let Some(view) = view.filter(|view| view.protected) {
         return Err(DeleteError::Protected { standing: view.standing });
     }

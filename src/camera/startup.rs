@@ -1,11 +1,12 @@
 //! The order of a start: the identity before anything else, then, beside the
 //! page, the backup and the proof of what is on the card.
 
+use super::notices;
 use std::sync::Arc;
 
 use super::jobs::Kind;
 use super::state::BackupState;
-use super::{Camera, flash_jobs, mend, notice, sets, status_txt};
+use super::{Camera, flash_jobs, mend, sets, status_txt};
 use crate::backup::retention::{Standing, standings};
 use crate::backup::vault::Kept;
 use crate::backup::{room, set, verify};
@@ -56,7 +57,7 @@ pub fn beside_serving(camera: &Arc<Camera>) {
     }
     prove(camera);
     status_txt::write(camera);
-    for n in notice::all(camera) {
+    for n in notices::all(camera) {
         log::warn!("{}: {}. {}", n.code, n.message, n.hint);
     }
 }

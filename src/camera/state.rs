@@ -33,7 +33,7 @@ pub struct State {
     /// Why `STATUS.txt` could not be written the last time.
     pub status_txt_failure: Option<String>,
     /// What was done on the network.
-    pub network: super::network::Network,
+    pub network: Network,
     /// Why there is no page.
     pub page_problem: Option<String>,
     /// Why a newer program did not stay.
@@ -96,4 +96,21 @@ impl BackupState {
             complete: outcome.set.closed().is_some(),
         }
     }
+}
+
+/// What `GET /api/v1/status` says of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Network {
+    /// The name under which the page opens, without `http://`.
+    pub name: Option<String>,
+    /// Addresses of the vendor's that have a null route now.
+    pub cloud_blocked: usize,
+    /// Whether the camera's programs no longer find the vendor's names.
+    pub cloud_names_blocked: bool,
+    /// Why something of the cloud is not blocked, where it should be.
+    pub cloud_problem: Option<String>,
+    /// Why the vendor's updates are not held, where they should be.
+    pub updates_problem: Option<&'static str>,
+    /// Why there is no connection to the MQTT broker; null: there is one.
+    pub mqtt: Option<String>,
 }

@@ -1,10 +1,11 @@
 //! The document of `GET /api/v1/status`: how the camera is, at a glance.
 
+use super::notices;
 use serde::Serialize;
 
 use super::flashing::Interrupted;
 use super::jobs::Job;
-use super::notice::{self, Notice};
+use super::notice::Notice;
 use super::state::BackupState;
 use super::{Camera, card_view, set_view};
 use crate::backup::vault::Kept;
@@ -38,7 +39,7 @@ pub struct Status {
     /// The newest set that counts.
     pub newest_backup: Option<set_view::SetView>,
     /// The camera on its network.
-    pub network: super::network::Network,
+    pub network: super::state::Network,
     /// The job that runs, else the newest one.
     pub job: Option<Job>,
     /// A flash that was cut short; null where none was.
@@ -72,7 +73,7 @@ pub struct IdentityStatus {
 /// How the camera is now.
 pub fn of(camera: &Camera) -> Status {
     let on_card = card_view::of(camera);
-    let notices = notice::all(camera);
+    let notices = notices::all(camera);
     let services = super::services::brief(camera);
     let card = camera.card().state();
     let state = camera.state();

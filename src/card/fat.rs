@@ -18,8 +18,9 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{MSDOS_SUPER_MAGIC, statfs};
 use nix::sys::statvfs::{FsFlags, statvfs};
 
-use super::file::sync_dir;
-use super::{CardError, MOUNT_POINT};
+use super::CardError;
+use super::sync::MOUNT_POINT;
+use super::sync::sync_dir;
 
 /// Removes a file; its clusters are free only after its name is gone from the card.
 ///

@@ -1,6 +1,7 @@
 //! Files on a card that may lose power, lie, or fill up at any moment: every
 //! write is synced, every proof is read past the page cache.
 
+pub use super::sync::sync_dir;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
@@ -69,16 +70,6 @@ fn sync_table(path: &Path) {
     let further_up = above.parent().filter(|folder| device(folder) == device(above));
     // Nothing hangs on it but the order of things: those that count are synced after it.
     let _ = sync_dir(further_up.unwrap_or(above));
-}
-
-/// Brings a folder's entries to the card.
-///
-/// # Errors
-/// [`CardError`], naming the folder.
-pub fn sync_dir(path: &Path) -> Result<(), CardError> {
-    File::open(path)
-        .and_then(|dir| dir.sync_all())
-        .map_err(|e| CardError::new("cannot sync", path, e))
 }
 
 /// A file that is being written; it is on the card once [`NewFile::sync`] returns.

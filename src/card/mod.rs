@@ -8,6 +8,9 @@ pub mod fat;
 pub mod file;
 pub mod log;
 pub mod logger;
+pub mod sync;
+
+pub use sync::MOUNT_POINT;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -18,9 +21,6 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use serde::Serialize;
 
 pub use error::{CardError, Fault};
-
-/// Where the stock firmware mounts the card.
-pub const MOUNT_POINT: &str = "/mnt/sdcard";
 
 /// A card, or the folder that plays one.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! `backup`, `backups`.
 
+use crate::camera::{card_view, notices};
 use std::fmt::Write as _;
 
 use serde_json::json;
@@ -7,8 +8,8 @@ use serde_json::json;
 use super::args::Args;
 use super::bar::Bar;
 use super::out::{print, tell};
-use crate::camera::set_view::{self, SetView};
-use crate::camera::{Camera, notice};
+use crate::camera::Camera;
+use crate::camera::set_view::SetView;
 use crate::error::Exit;
 use crate::settings::config;
 
@@ -31,7 +32,7 @@ pub fn backup(args: &Args) -> super::failure::Result {
         state.backup = crate::camera::state::BackupState::done(&outcome);
         state.proofs.extend(outcome.proofs);
     }
-    let notices = notice::all(&camera);
+    let notices = notices::all(&camera);
     let document = json!({ "id": id, "made": made, "complete": complete, "notices": notices });
     let printed = print(args, &document, || format!("{id}\n"));
     for n in &notices {
@@ -52,7 +53,7 @@ pub fn backup(args: &Args) -> super::failure::Result {
 pub fn list(args: &Args) -> super::failure::Result {
     let camera = Camera::open(args.sim.as_deref())?;
     camera.state().settings = config::load(&camera.card().config());
-    let sets = set_view::all(&camera);
+    let sets = card_view::sets(&camera);
     print(args, &json!({ "backups": sets }), || {
         if sets.is_empty() {
             return "There is no backup on this card yet; `mi360d backup` makes one.\n".to_owned();

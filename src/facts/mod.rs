@@ -12,6 +12,7 @@
 //! which is asked one harmless question; `/dev/watchdog` is never opened, since that would arm it.
 
 pub mod flash;
+pub mod known;
 pub mod machine;
 pub mod scrub;
 pub mod text;

@@ -11,6 +11,7 @@
 
 mod answer;
 pub mod discovery;
+pub mod door;
 mod fault;
 pub mod login;
 mod template;

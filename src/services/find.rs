@@ -1,8 +1,8 @@
 //! The hacks on a card: one for each folder of `hacks/`.
 
+use super::found::{Found, Stamp, stamp};
 use std::fs;
 use std::path::Path;
-use std::time::SystemTime;
 
 use super::error::Fault;
 use super::hack::{Hack, is_name};
@@ -11,20 +11,6 @@ use crate::card::file::read_bounded;
 
 /// Folders looked at: a card full of them is no reason to run out of memory.
 const MANY: usize = 64;
-
-/// A hack, or what is wrong with it.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// The hack, as far as it is known.
-    pub hack: Hack,
-    /// What is wrong with its `hack.toml`.
-    pub fault: Option<Fault>,
-    /// What it was read from: another stamp means another hack.
-    pub stamp: Stamp,
-}
-
-/// Time and size of the files that a hack was read from.
-pub type Stamp = Vec<(Option<SystemTime>, u64)>;
 
 /// Finds all hacks, in the order of their names.
 pub fn find(world: &World) -> Vec<Found> {
@@ -77,12 +63,6 @@ fn own(manifest: &Path, dir: &Path, name: &str) -> Found {
         Ok(hack) => Found { hack, fault: None, stamp },
         Err(fault) => broken(fault),
     }
-}
-
-/// Time and size of a file.
-pub fn stamp(path: &Path) -> (Option<SystemTime>, u64) {
-    let meta = fs::metadata(path).ok();
-    (meta.as_ref().and_then(|m| m.modified().ok()), meta.map_or(0, |m| m.len()))
 }
 
 /// All that hacks are read from, told apart by time and size: where it is the

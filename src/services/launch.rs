@@ -1,10 +1,10 @@
 //! From a hack and its values to what is started: argument vector, environment,
 //! folder, FIFOs, files with secrets. No shell anywhere.
 
+use super::private::write_private;
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::fs::{self};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use nix::sys::stat::Mode;
@@ -158,13 +158,4 @@ fn make_fifo(path: &Path) -> Result<(), String> {
     }
     nix::unistd::mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)
         .map_err(|e| format!("cannot make the FIFO {}: {e}", path.display()))
-}
-
-/// Writes a small file in memory, for this user only.
-pub fn write_private(path: &Path, content: &[u8], mode: u32) -> Result<(), String> {
-    let failed = |e: std::io::Error| format!("cannot write {}: {e}", path.display());
-    let _ = fs::remove_file(path);
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
-    file.write_all(content).map_err(failed)
 }

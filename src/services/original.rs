@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::error::ServiceError;
-use super::find::{Found, Stamp, stamp};
+use super::found::{Found, Stamp, stamp};
 use super::hack::{Hack, Origin, Program, Ready, Restart};
 use super::setting::{Kind, LIST_LIMIT, Setting, Value, Values};
 use super::template::Template;

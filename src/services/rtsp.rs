@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::World;
-use super::launch::write_private;
+use super::private::write_private;
 use super::setting::{Value, Values};
 use crate::card::file::{read_bounded, replace};
 

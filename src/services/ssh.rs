@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use nix::mount::{MsFlags, mount};
 
 use super::World;
-use super::launch::write_private;
+use super::private::write_private;
 use super::setting::{Value, Values};
 use crate::card::file::make_private_dir;
 

@@ -4,7 +4,8 @@
 use std::time::Instant;
 
 use super::config::{self, HackConfig, HacksConfig};
-use super::find::{Found, Stamp, find, signature};
+use super::find::{find, signature};
+use super::found::{Found, Stamp};
 use super::hack::{Hack, Origin, Prepare};
 use super::setting::{self, Values};
 use super::unit::{Around, State, Unit, Want};

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::clients::Clients;
 use super::gate::Hosts;
 use super::gate::host::Names;
-use crate::camera::{Camera, network};
+use crate::camera::{Camera, host_name};
 use crate::card::log::Recent;
 
 /// What a handler has at hand.
@@ -28,5 +28,5 @@ impl Context {
 
 pub(super) fn host_names(camera: &Camera) -> Names {
     let set = camera.state().settings.config.web.host_names.iter().map(|h| h.0.clone()).collect();
-    Names { set, announced: network::names(camera) }
+    Names { set, announced: host_name::names(camera) }
 }

@@ -28,6 +28,7 @@ mod packed;
 mod page;
 mod problem;
 mod reply;
+mod route;
 mod routes;
 mod upload;
 mod zip;

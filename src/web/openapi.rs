@@ -3,14 +3,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::asked::{Answer, Asked};
+use super::asked::Answer;
 use super::guard::Access;
 use super::packed::SCHEMAS;
 use super::reply;
-use super::routes::{Gives, ROUTES, Route};
+use super::route::{Gives, Route};
 use crate::camera::settings::{FIELDS, FieldKind};
 
-pub(super) fn document(_: &Asked<'_>) -> Answer {
+pub(super) fn document(routes: &[Route]) -> Answer {
     let schemas = SCHEMAS.text();
     let schemas = schemas.trim().strip_prefix('{').unwrap_or_default();
     let body = format!(
@@ -23,7 +23,7 @@ pub(super) fn document(_: &Asked<'_>) -> Answer {
                 session sends its csrf back in X-CSRF-Token with every changing call; a token \
                 needs none."
         }),
-        paths(),
+        paths(routes),
         json!({
             "session": { "type": "apiKey", "in": "cookie", "name": super::guard::COOKIE },
             "token": { "type": "http", "scheme": "bearer" },
@@ -34,9 +34,9 @@ pub(super) fn document(_: &Asked<'_>) -> Answer {
     Ok(reply::bytes(200, "application/json", body.into_bytes()))
 }
 
-fn paths() -> Value {
+fn paths(routes: &[Route]) -> Value {
     let mut paths = Map::new();
-    for route in ROUTES {
+    for route in routes {
         let row = paths.entry(route.path).or_insert_with(|| Value::Object(Map::new()));
         if let Some(row) = row.as_object_mut() {
             row.insert(route.method.to_ascii_lowercase(), operation(route));
@@ -151,6 +151,7 @@ fn config() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::routes::ROUTES;
 
     #[test]
     fn every_schema_that_a_route_names_is_there() {

@@ -15,41 +15,14 @@ use super::context::Context;
 use super::guard::{self, Access, Asking};
 use super::problem::Problem;
 use super::reply::{self};
-use super::{backend, openapi, page};
+use super::route::{Gives, Handler, Route};
+use super::{backend, page};
 use crate::access::login::Caller;
 
 use Access::{Login, Open, Owner, Streams};
 
 /// Bytes of a body that are read; the gate lets no more through.
 const BODY_LIMIT: u64 = 64 * 1024;
-
-type Handler = fn(&Asked<'_>) -> Answer;
-
-/// What a route answers with when all is well.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Gives {
-    /// A document: status, and its schema's name.
-    Json(u16, &'static str),
-    /// Bytes of this kind.
-    Bytes(&'static str),
-    /// Bytes of one of these kinds.
-    Any(&'static [&'static str]),
-}
-
-/// One route.
-pub(super) struct Route {
-    pub method: &'static str,
-    /// `{name}` stands for one part of a path.
-    pub path: &'static str,
-    pub access: Access,
-    /// The schema of the body, where it takes one.
-    pub takes: Option<&'static str>,
-    pub gives: Gives,
-    /// Names and kinds of what may stand behind a `?`.
-    pub query: &'static [(&'static str, &'static str)],
-    pub summary: &'static str,
-    handler: Handler,
-}
 
 const fn get(
     path: &'static str,
@@ -105,7 +78,7 @@ pub(super) const ROUTES: &[Route] = &[
     get("/api/v1/tokens", Owner, ok("Tokens"), tokens::list, "The tokens of scripts"),
     change("POST", "/api/v1/tokens", Owner, Some("NewToken"), Gives::Json(201, "MadeToken"), tokens::make, "A new token, shown this once"),
     change("DELETE", "/api/v1/tokens/{id}", Owner, None, ok("Empty"), tokens::revoke, "Ends a token"),
-    get("/api/v1/openapi.json", Login, ok("Any"), openapi::document, "This document"),
+    get("/api/v1/openapi.json", Login, ok("Any"), openapi, "This document"),
     get("/api/v1/status", Login, ok("Status"), system::status, "How the camera is, at a glance"),
     get("/api/v1/flash", Login, ok("Flash"), flash::map, "The chip: partitions and blocks"),
     get("/api/v1/backups", Login, ok("Backups"), backups::list, "The backups on the card"),
@@ -152,6 +125,10 @@ pub(super) const ROUTES: &[Route] = &[
     get("/api/v1/uninstall", Login, ok("Uninstall"), system::uninstall_list, "All that mi360d made on this camera and card"),
     change("POST", "/api/v1/uninstall", Owner, Some("Confirm"), ok("Uninstall"), system::uninstall, "Undoes it"),
 ];
+
+fn openapi(_: &Asked<'_>) -> Answer {
+    super::openapi::document(ROUTES)
+}
 
 /// Answers a request.
 pub(super) fn answer(context: &Context, mut request: Request) {

@@ -2,7 +2,9 @@
 //! be saved, the identity is safe, the chip can be read and written, nothing
 //! stands in the way. Looked at, never changed.
 
-use super::{PlanSource, Planned, resume, run};
+use super::planned::Planned;
+use super::request::PlanSource;
+use super::same;
 use crate::backup::{Reading, make, set};
 use crate::camera::Camera;
 use crate::card::CardState;
@@ -121,7 +123,7 @@ fn card(camera: &Camera, planned: &Planned) -> Option<Finding> {
 /// After a power cut a set must still be where it was: on the card.
 fn source(camera: &Camera, planned: &Planned) -> Option<Finding> {
     let PlanSource::Set(path) = &planned.request.source else { return None };
-    let stays = run::below_card(camera, path).is_some();
+    let stays = same::below_card(camera, path).is_some();
     let is_device = matches!(camera.source(), crate::camera::Source::Device);
     (is_device && !stays).then(|| {
         Finding::blocker("set-not-on-card", format!("{} is not on the card", path.display())).hint(
@@ -170,7 +172,7 @@ fn chip(camera: &Camera, part: &Partition, planned: &Planned) -> Vec<Finding> {
 /// Another flash, of this process or another, or one that was interrupted.
 fn other_job(camera: &Camera, planned: &Planned) -> Option<Finding> {
     match journal::find(camera.card()) {
-        Found::Open(job, _) if resume::check_camera(camera, &job).is_err() => Some(
+        Found::Open(job, _) if same::check_camera(camera, &job).is_err() => Some(
             Finding::blocker(
                 "other-camera",
                 "this card holds an interrupted flash of another camera, which needs it to go on",

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::{PlanSource, Planned};
+use super::planned::Planned;
+use super::planning::away_seconds;
+use super::request::PlanSource;
 use crate::base::hex;
 use crate::camera::Camera;
 use crate::chip::Spent;
@@ -108,7 +110,7 @@ impl Planned {
             confirm: self.confirm.clone(),
             heals: self.heals,
             heals_words: self.heals.words(),
-            away_s: self.away_seconds(camera, held_by.is_some()),
+            away_s: away_seconds(camera, self, held_by.is_some()),
             held_by,
             estimate_s: self.estimate_seconds(),
             chip_time: camera.chip().spent(),

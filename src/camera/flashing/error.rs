@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::Planned;
+use super::planned::Planned;
 use crate::backup::BackupError;
 use crate::card::{CardError, Fault};
 use crate::error::{Exit, Explain, Kind};

@@ -3,8 +3,8 @@
 
 use std::fs;
 
-use super::Planned;
-use super::request::Opened;
+use super::opened::Opened;
+use super::planned::Planned;
 use crate::camera::Camera;
 use crate::card::file::read_bounded;
 use crate::chip::Role;

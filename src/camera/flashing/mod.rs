@@ -3,8 +3,8 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `request` | what is asked for, and opening it |
-//! | `planned` | the plan: blocks, blockers, warnings, the phrase |
+//! | `request`, `opened` | what is asked for; the same, opened |
+//! | `planned`, `planning` | the plan: blocks, blockers, warnings, the phrase; making one |
 //! | `lawful` | the laws for BOOT, CONFIG and FACTORY on this camera |
 //! | `conditions` | what else must hold: card, identity, machine, protection |
 //! | `document` | the plan as page and `--json` show it |
@@ -12,7 +12,8 @@
 //! | `writing` | the part that a flash and its resumption share |
 //! | `rescue` | the image for the boot loader at the card's root |
 //! | `renamers` | the vendor's renamers, kept off that image |
-//! | `resume` | after a power cut |
+//! | `interrupted`, `resume` | what a power cut left; going on with it |
+//! | `same` | whether a journal is this camera's, and content what was inspected |
 //! | `outcome` | what came of it, what is where |
 //! | `error` | why not |
 
@@ -24,29 +25,33 @@ use crate::flash::journal::{self, Found};
 mod conditions;
 mod document;
 mod error;
+mod interrupted;
 mod lawful;
 mod leftovers;
+mod opened;
 mod outcome;
 mod planned;
+mod planning;
 mod renamers;
 mod request;
 mod rescue;
 mod resume;
 mod run;
+mod same;
 mod writing;
 
 pub use document::{PlanDocument, PlanPart};
 pub use error::FlashingError;
+pub use interrupted::{Interrupted, words};
 pub use outcome::{Flashed, PartFate, WhatCame};
 pub use planned::Planned;
 pub use request::{PlanRequest, PlanSource};
-pub use resume::Interrupted;
 pub use writing::is_copy_name;
 
 impl Camera {
     /// What was interrupted, if something was; changes nothing.
     pub fn interrupted(&self) -> Option<Interrupted> {
-        resume::interrupted(self)
+        interrupted::interrupted(self.card())
     }
 
     /// Keeps the vendor's renamers off the rescue image of an interrupted flash. Cheap: at the
@@ -54,7 +59,7 @@ impl Camera {
     pub fn keep_renamers_off(&self) {
         if let Found::Open(job, _) = journal::find(self.card())
             && job.rescue.is_some()
-            && resume::check_camera(self, &job).is_ok()
+            && same::check_camera(self, &job).is_ok()
         {
             renamers::keep_off(self, job.owners_mark);
         }
@@ -71,7 +76,7 @@ impl Camera {
         let Ok(Some(_writer)) = self.writer_lock() else { return };
         self.keep_renamers_off();
         if let Found::Open(job, _) = journal::find(self.card())
-            && resume::check_camera(self, &job).is_ok()
+            && same::check_camera(self, &job).is_ok()
             && let Some(rescue) = rescue::Rescue::of(self.card(), &job)
         {
             rescue.look();
@@ -92,7 +97,7 @@ impl Camera {
         request: &PlanRequest,
         progress: &dyn Progress,
     ) -> Result<Planned, FlashingError> {
-        planned::plan(self, request, progress)
+        planning::plan(self, request, progress)
     }
 
     /// A flash, if the phrase agrees to its plan.

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::request::Opened;
+use super::opened::Opened;
 use crate::backup::{Progress, Silent, Work, verify};
 use crate::base::{Digest, unhex};
 use crate::card::file::{NewFile, rename, sync_dir};

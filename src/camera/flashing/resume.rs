@@ -4,13 +4,14 @@
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use serde::Serialize;
-
+use super::error::FlashingError;
+use super::opened::Opened;
 use super::outcome::Flashed;
-use super::planned::{family, kernel_load};
-use super::request::{Opened, PlanSource};
+use super::planning::{family, kernel_load};
+use super::request::PlanSource;
 use super::rescue::Rescue;
-use super::{FlashingError, renamers, rescue, writing};
+use super::same::check_camera;
+use super::{renamers, rescue, writing};
 use crate::backup::set::{self, SetFolder};
 use crate::backup::{Progress, verify};
 use crate::base::hex;
@@ -20,55 +21,13 @@ use crate::chip::Role;
 use crate::flash::journal::{self, Found, Job, JobPart, JobProtected, JobSource, Journal, Stage};
 use crate::flash::plan::compare;
 use crate::flash::protection::{Lifted, Protected};
-use crate::flash::{Bytes, FlashError, Heals, NewContent, PartPlan, Step, Watch};
+use crate::flash::{Bytes, FlashError, NewContent, PartPlan, Step, Watch};
 use crate::identity::{self, Health};
 use crate::image::slices::Target;
 use crate::machine::Needs;
 
 /// How often a start goes on by itself before it waits for the owner.
 pub const BY_ITSELF: u8 = 3;
-
-/// A flash that was interrupted, as it is told.
-#[derive(Clone, Debug, Serialize)]
-pub struct Interrupted {
-    /// Its partitions.
-    pub partitions: Vec<String>,
-    /// Where its content comes from.
-    pub source: String,
-    /// The backup of what was there before.
-    pub before: String,
-    /// What brings the camera back if it is cut again.
-    pub heals: Option<Heals>,
-    /// How often a start went on with it already.
-    pub resumed: u8,
-    /// Why its journal means nothing.
-    pub damage: Option<String>,
-}
-
-/// What was interrupted, if something was; changes nothing.
-pub fn interrupted(camera: &Camera) -> Option<Interrupted> {
-    match journal::find(camera.card()) {
-        Found::Nothing => None,
-        Found::Damaged { reason } => Some(Interrupted {
-            partitions: Vec::new(),
-            source: String::new(),
-            before: String::new(),
-            heals: None,
-            resumed: 0,
-            damage: Some(reason),
-        }),
-        Found::Open(job, journal) => Some(Interrupted {
-            partitions: job.partitions.iter().map(|p| p.name.clone()).collect(),
-            source: match &job.source {
-                JobSource::Image { path, .. } | JobSource::Set { path } => path.clone(),
-            },
-            before: job.before.clone(),
-            heals: Some(job.heals),
-            resumed: journal.resumed,
-            damage: None,
-        }),
-    }
-}
 
 /// Goes on with what was interrupted; `None` where nothing was. `by_itself` is
 /// a start, which never takes anything but the image that was agreed to.
@@ -207,25 +166,6 @@ fn check_job(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
         return refuse("the backup that was made before it is not there, or is another camera's");
     }
     Ok(())
-}
-
-/// A card may have been carried to another camera in the middle.
-pub(super) fn check_camera(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
-    let wifi = camera.machine().wifi_mac().map(|mac| super::run::wifi_mark(&mac));
-    if let (Some(then), Some(now)) = (&job.wifi, &wifi)
-        && then != now
-    {
-        return Err(FlashingError::OtherCamera);
-    }
-    // Where FACTORY itself was being written, its bytes tell nothing: `check_identity` looks.
-    if job.partitions.iter().any(|part| part.name == Role::Factory.name()) {
-        return Ok(());
-    }
-    if camera.judge_identity().fingerprint == job.identity {
-        Ok(())
-    } else {
-        Err(FlashingError::OtherCamera)
-    }
 }
 
 /// FACTORY that was being written is written on only where it can be this

@@ -3,15 +3,17 @@
 use std::path::Path;
 
 use crate::base::fill_random;
-use crate::formats::sha256::Sha256;
 
+use super::error::FlashingError;
 use super::outcome::{Flashed, WhatCame};
-use super::planned::{self, Planned};
+use super::planned::Planned;
+use super::planning;
 use super::request::{PlanRequest, PlanSource};
 use super::rescue::Rescue;
-use super::{FlashingError, conditions, renamers, rescue, resume, writing};
+use super::same::{below_card, same_content, wifi_mark};
+use super::{conditions, renamers, rescue, resume, writing};
 use crate::backup::Progress;
-use crate::base::{Digest, hex, unhex};
+use crate::base::{hex, unhex};
 use crate::camera::{Camera, Source, services};
 use crate::card::CardError;
 use crate::card::file::{make_dir, write_proven};
@@ -39,7 +41,7 @@ pub fn flash(
         camera.secure_identity();
     }
     watch.step(Step::Checking, None);
-    let planned = planned::plan(camera, request, progress)?;
+    let planned = planning::plan(camera, request, progress)?;
     if !planned.blockers.is_empty() {
         return Err(FlashingError::Blocked(Box::new(planned)));
     }
@@ -111,7 +113,7 @@ fn before_erase(
     progress: &dyn Progress,
 ) -> Result<Begun, FlashingError> {
     let needs = conditions::needs(planned);
-    planned::take_settings(camera, planned, ready.nvram(), progress)?;
+    planning::take_settings(camera, planned, ready.nvram(), progress)?;
     watch.step(Step::Saving, None);
     let before = save(camera, planned, needs.data, progress)?;
     watch.step(Step::Preparing, None);
@@ -174,14 +176,6 @@ fn save(
     }
     planned.reading = outcome.reading.clone();
     Ok(proven.set().to_owned())
-}
-
-/// What is written must be what was inspected.
-pub(super) fn same_content(plan: &PartPlan, wanted: &Digest) -> Result<(), FlashError> {
-    if plan.sha256 == *wanted {
-        return Ok(());
-    }
-    Err(FlashError::ContentChanged { partition: plan.part.name.clone(), offset: 0 })
 }
 
 /// The last things on the card before the first erase.
@@ -260,11 +254,6 @@ fn open(
     Ok((job, journal))
 }
 
-/// By which a camera's WiFi is known in a journal, without its address.
-pub fn wifi_mark(mac: &str) -> String {
-    hex(&Sha256::digest(mac.to_ascii_lowercase().as_bytes())[..8])
-}
-
 /// A source that stays where a later start finds it.
 struct Kept {
     id: String,
@@ -304,12 +293,6 @@ fn keep_source(
             Ok(JobSource::Image { path: name(&place), sha256 })
         }
     }
-}
-
-/// A path below the card's root, where it lies on the card.
-pub(super) fn below_card(camera: &Camera, path: &Path) -> Option<String> {
-    let (path, root) = (path.canonicalize().ok()?, camera.card().root().canonicalize().ok()?);
-    path.strip_prefix(root).ok()?.to_str().map(str::to_owned)
 }
 
 /// A number that no other job on this card has.

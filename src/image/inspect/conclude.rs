@@ -3,7 +3,8 @@
 //! to do next is in [`super::next`].
 
 use super::pass::Passed;
-use super::sniff::Sniffed;
+use super::report::is_dump;
+use super::sniffed::Sniffed;
 use super::{Elsewhere, IdentityReport, Kind, Model, PartitionReport, Report, next};
 use crate::chip::Role;
 use crate::formats::uimage::Family;
@@ -110,18 +111,6 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
     (report.alive, report.gone) = alive_and_gone(&report);
     report.next = next::next(&report);
     report
-}
-
-/// Whether a file of this kind comes from a whole chip.
-pub(super) fn is_dump(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::FullDump
-            | Kind::TruncatedDump
-            | Kind::OversizedDump
-            | Kind::ShiftedDump
-            | Kind::JumbledDump
-    )
 }
 
 fn identity_report(

@@ -15,6 +15,7 @@ mod other;
 mod pass;
 mod report;
 pub(in crate::image) mod sniff;
+pub(in crate::image) mod sniffed;
 
 pub use report::{Elsewhere, IdentityReport, InspectError, Kind, Model, PartitionReport, Report};
 

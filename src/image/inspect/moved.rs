@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::sniff::{BOOT, DATA, FACTORY, Piece, Sniffed, dump_of};
+use super::sniffed::{BOOT, DATA, FACTORY, Piece, Sniffed, dump_of};
 use super::{Kind, Source};
 use crate::chip::{FlashMap, Role, WINDOW};
 use crate::formats::{mxp, uimage};

@@ -1,7 +1,7 @@
 //! What the owner should do next, in order and in words. A command that is
 //! named must take the very file: a test runs each one on it.
 
-use super::conclude::is_dump;
+use super::report::is_dump;
 use super::{Kind, Report};
 use crate::chip::Role;
 use crate::image::content::Health;

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::sniff::{Piece, Sniffed};
+use super::sniffed::{Piece, Sniffed};
 use super::{Kind, Source};
 use crate::chip::{FlashMap, Role, WINDOW};
 use crate::formats::{mxp, uimage};

@@ -3,7 +3,7 @@
 use crate::formats::sha256::Sha256;
 
 use super::elsewhere::Found;
-use super::sniff::Piece;
+use super::sniffed::Piece;
 use super::{InspectError, Source};
 use crate::chip::{Role, WINDOW};
 use crate::formats::{flsh, is_filled, version};

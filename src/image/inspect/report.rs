@@ -224,3 +224,15 @@ impl Explain for InspectError {
         "Copy the file to another disk or card, and inspect the copy.".to_owned()
     }
 }
+
+/// Whether a file of this kind comes from a whole chip.
+pub(super) fn is_dump(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::FullDump
+            | Kind::TruncatedDump
+            | Kind::OversizedDump
+            | Kind::ShiftedDump
+            | Kind::JumbledDump
+    )
+}

@@ -1,6 +1,7 @@
 //! What a file is, told by its size and by a few bytes at the places where a
 //! camera's parts begin. The parts themselves are judged in the pass.
 
+use super::sniffed::{BOOT, DATA, FACTORY, Piece, Sniffed, dump_of};
 use std::io;
 
 use super::foreign::{self, foreign};
@@ -11,62 +12,6 @@ use crate::formats::{flsh, is_filled, mxp, tf};
 use crate::image::finding::Finding;
 use crate::image::marks::{CHIP, MODELS, begins_like, holds_identity};
 use crate::image::source::peek;
-
-/// The sizes of BOOT, DATA and FACTORY in every known map, in bytes.
-pub(super) const BOOT: u64 = 0x5_0000;
-pub(super) const DATA: u64 = 0x63_0000;
-pub(super) const FACTORY: u64 = 0x1_0000;
-
-/// A partition's place in the file.
-#[derive(Clone, Debug)]
-pub(in crate::image) struct Piece {
-    pub(in crate::image) name: String,
-    pub(in crate::image) role: Role,
-    /// In bytes; below 0 where the file lacks its beginning.
-    pub(in crate::image) start: i64,
-    pub(in crate::image) size: u32,
-}
-
-/// What a file is, and where its parts are.
-pub(in crate::image) struct Sniffed {
-    pub(in crate::image) kind: Kind,
-    pub(in crate::image) what: String,
-    pub(in crate::image) map_source: Option<String>,
-    pub(in crate::image) pieces: Vec<Piece>,
-    pub(in crate::image) findings: Vec<Finding>,
-    /// Whether this may be something else whose bytes were mangled.
-    pub(in crate::image) may_be_mangled: bool,
-}
-
-impl Sniffed {
-    pub(super) fn new(kind: Kind, what: impl Into<String>) -> Sniffed {
-        Sniffed {
-            kind,
-            what: what.into(),
-            map_source: None,
-            pieces: Vec::new(),
-            findings: Vec::new(),
-            may_be_mangled: false,
-        }
-    }
-
-    /// The same of a file that may be something else, mangled.
-    pub(super) fn doubtful(self) -> Sniffed {
-        Sniffed { may_be_mangled: true, ..self }
-    }
-
-    /// One piece: all of the file.
-    fn whole(kind: Kind, what: impl Into<String>, role: Role, size: u64) -> Sniffed {
-        let size = u32::try_from(size).unwrap_or(u32::MAX);
-        let piece = Piece { name: role.name().to_owned(), role, start: 0, size };
-        Sniffed { pieces: vec![piece], ..Sniffed::new(kind, what) }
-    }
-
-    pub(super) fn with(mut self, finding: Finding) -> Sniffed {
-        self.findings.push(finding);
-        self
-    }
-}
 
 /// Says what a file is.
 pub(in crate::image) fn sniff(source: &dyn Source) -> io::Result<Sniffed> {
@@ -280,69 +225,6 @@ fn dump(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
     sniffed.pieces.retain(|piece| fit.knows(piece.role));
     sniffed.findings.extend(fit.finding());
     Ok(Some(sniffed.doubtful()))
-}
-
-pub(super) fn dump_of(
-    map: &FlashMap,
-    map_source: String,
-    len: u64,
-    chip: u64,
-    shift: i64,
-) -> Sniffed {
-    let (kind, what) = match len {
-        _ if shift != 0 => (Kind::ShiftedDump, "A dump of the chip whose parts are shifted"),
-        _ if len < chip => (Kind::TruncatedDump, "A dump of the chip that is cut off"),
-        _ if len > chip => (Kind::OversizedDump, "A dump of the chip with something behind it"),
-        _ => (Kind::FullDump, "A dump of the whole chip"),
-    };
-    let mut sniffed = Sniffed::new(kind, what);
-    sniffed.may_be_mangled = kind != Kind::FullDump;
-    sniffed.map_source = Some(map_source);
-    sniffed.pieces = map
-        .covering()
-        .into_iter()
-        .filter_map(|p| {
-            Some(Piece {
-                name: p.name.clone(),
-                role: p.role,
-                start: i64::from(p.offset?) + shift,
-                size: p.size,
-            })
-        })
-        .collect();
-    if shift != 0 {
-        let by = shift.unsigned_abs();
-        let reason = if shift > 0 {
-            format!(
-                "All parts lie {by:#x} bytes too late: something stands before the chip's bytes."
-            )
-        } else {
-            format!("All parts lie {by:#x} bytes too early: the chip's first bytes are missing.")
-        };
-        sniffed.findings.push(
-            Finding::blocker("shifted", reason).hint("Read the chip again, from its first byte."),
-        );
-    }
-    if len < chip {
-        sniffed.findings.push(
-            Finding::blocker(
-                "truncated",
-                format!("The chip has {chip} bytes, and this file has {len}."),
-            )
-            .at(len)
-            .hint("Read the chip again, all of it."),
-        );
-    } else if len > chip {
-        sniffed.findings.push(
-            Finding::warning(
-                "oversized",
-                format!("The chip has {chip} bytes, and this file has {len}."),
-            )
-            .at(chip)
-            .hint("Check that the programmer was set to the right chip."),
-        );
-    }
-    sniffed
 }
 
 /// One part of a chip, told by how it begins.

@@ -7,7 +7,8 @@ use crate::chip::{FlashMap, Partition, Role};
 use crate::formats::{mxp, squashfs, tf};
 use crate::image::finding::{Finding, Severity};
 use crate::image::inspect::Kind;
-use crate::image::inspect::sniff::{Sniffed, sniff};
+use crate::image::inspect::sniff::sniff;
+use crate::image::inspect::sniffed::Sniffed;
 use crate::image::marks::{MODELS, begins_like};
 use crate::image::source::{Source, peek};
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::super::launch::write_private;
+use super::super::private::write_private;
 use super::keys::{fingerprint, strings};
 use crate::card::file::{make_dir, replace};
 

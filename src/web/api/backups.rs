@@ -1,15 +1,16 @@
 //! Backups: listed, made, read again, deleted.
 
+use crate::camera::card_view;
 use serde_json::json;
 
 use super::nothing;
-use crate::camera::{set_view, sets};
+use crate::camera::sets;
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
 
 pub(in crate::web) fn list(asked: &Asked<'_>) -> Answer {
-    let mut sets = set_view::all(&asked.context.camera);
+    let mut sets = card_view::sets(&asked.context.camera);
     for set in &mut sets {
         set.partitions.clear();
     }
@@ -17,7 +18,7 @@ pub(in crate::web) fn list(asked: &Asked<'_>) -> Answer {
 }
 
 pub(in crate::web) fn one(asked: &Asked<'_>) -> Answer {
-    let sets = set_view::all(&asked.context.camera);
+    let sets = card_view::sets(&asked.context.camera);
     match sets.iter().find(|set| set.id == asked.id()) {
         Some(set) => Ok(reply::json(set)),
         None => Err(Problem::new(

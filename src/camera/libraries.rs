@@ -1,0 +1,26 @@
+//! Where this camera has the programs and libraries of the framegrabber.
+
+use std::path::PathBuf;
+
+use super::{Camera, Source};
+use crate::services::framegrabber::{ID, LIBRARIES, program};
+
+pub(super) fn model(camera: &Camera) -> String {
+    let judgement = camera.state().vaulted.as_ref().map(|v| v.judgement.clone());
+    judgement.map_or_else(|| "unknown".to_owned(), |j| camera.model(&j))
+}
+
+pub(super) fn place(camera: &Camera, model: &str) -> PathBuf {
+    program(&camera.card().root().join("hacks").join(ID), model)
+}
+
+/// Where this camera has its libraries.
+pub(super) fn folders(camera: &Camera) -> Vec<PathBuf> {
+    match camera.source() {
+        Source::Device => LIBRARIES.iter().map(PathBuf::from).collect(),
+        Source::Simulated { dir, .. } => LIBRARIES
+            .iter()
+            .map(|path| dir.join(path.trim_start_matches("/mnt/").trim_start_matches('/')))
+            .collect(),
+    }
+}

@@ -1,0 +1,14 @@
+//! What is remembered between the requests of recorders.
+
+use std::sync::{Mutex, OnceLock};
+
+use super::login::Memory;
+
+/// What is remembered of who came in.
+#[derive(Default)]
+pub struct Door {
+    /// Nonces and tries.
+    pub memory: Mutex<Memory>,
+    /// What nonces are made of; new at each start.
+    pub secret: OnceLock<[u8; 32]>,
+}
