@@ -243,7 +243,7 @@ proptest! {
             prop_assert!(flsh.entries().count() <= bytes.len());
         }
         prop_assert!(mxp::parse(&bytes).len() <= 30);
-        let _ = (mxp::flash_map(&bytes), squashfs::parse(&bytes), uimage::parse(&bytes));
+        let _ = (mi360d::chip::table::flash_map(&bytes), squashfs::parse(&bytes), uimage::parse(&bytes));
         let _ = (uboot_env::parse(&bytes).map(|e| e.entries().count()), tf::Trailer::parse(&bytes));
         let stats = jffs2::walk(&bytes);
         let _ = stats.verdict();
@@ -286,18 +286,18 @@ fn flsh_keeps_its_values_out_of_debug() {
 #[test]
 fn a_tf_image_is_split_by_the_models_map() {
     for (model, rootfs) in [("ipc009", 0x21_0000), ("ipc019", 0x20_0000)] {
-        let slices = tf::slices(&FlashMap::stock(model).unwrap()).unwrap();
+        let slices = mi360d::chip::tf::slices(&FlashMap::stock(model).unwrap()).unwrap();
         let seen: Vec<(Role, u64)> = slices.iter().map(|s| (s.role, s.offset)).collect();
         assert_eq!(seen, [(Role::Kernel, 0), (Role::Rootfs, rootfs), (Role::Data, 0x96_0000)]);
     }
     assert_eq!(tf::SIZE, 16_318_544);
     let trailer = tf::Trailer { signature: [7; 64], unknown: [1; 16] };
     let map = FlashMap::stock("ipc009").unwrap();
-    let image = tf::build(&map, b"kernel", b"rootfs", b"data", &trailer).unwrap();
+    let image = mi360d::chip::tf::build(&map, b"kernel", b"rootfs", b"data", &trailer).unwrap();
     assert_eq!(image.len() as u64, tf::SIZE);
     assert_eq!(&image[0x96_0000..0x96_0004], b"data");
     assert_eq!(tf::Trailer::parse(&image[tf::BODY as usize..]), Some(trailer));
-    assert!(tf::build(&map, &vec![0; 0x21_0001], b"", b"", &trailer).is_none());
+    assert!(mi360d::chip::tf::build(&map, &vec![0; 0x21_0001], b"", b"", &trailer).is_none());
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn a_map_that_begins_or_ends_elsewhere_splits_no_tf_image() {
         .collect();
     let map = FlashMap::conclude(&raw);
     assert!(map.is_known());
-    assert_eq!(tf::slices(&map), None);
+    assert_eq!(mi360d::chip::tf::slices(&map), None);
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn a_node_that_jffs2_replaced_is_obsolete_and_no_damage() {
 #[test]
 fn the_real_boot_names_the_stock_map_and_holds_a_good_uboot() {
     let Some(boot) = samples::read("ipc019/BOOT.bin") else { return };
-    let map = FlashMap::conclude(&mxp::flash_map(&boot).unwrap());
+    let map = FlashMap::conclude(&mi360d::chip::table::flash_map(&boot).unwrap());
     assert!(map.is_known());
     assert_eq!(map.covering(), FlashMap::stock("ipc019").unwrap().covering());
     let table = &boot[mxp::TABLE_OFFSET..][..mxp::TABLE_SIZE];

@@ -487,7 +487,7 @@ fn real_tf_image() -> Option<Vec<u8>> {
     let data = samples::read("ipc019/DATA-3.5.1_0052.jffs2")?;
     let rootfs = chip("ipc019")[0x25_0000..0x25_0000 + 500_000].to_vec();
     let trailer = tf::Trailer::parse(&noise(80)).unwrap();
-    tf::build(&FlashMap::stock("ipc019").unwrap(), &kernel, &rootfs, &data, &trailer)
+    mi360d::chip::tf::build(&FlashMap::stock("ipc019").unwrap(), &kernel, &rootfs, &data, &trailer)
 }
 
 #[test]

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mi360d::chip::FlashMap;
+use mi360d::chip::{FlashMap, table};
 use mi360d::formats::mxp;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -10,8 +10,8 @@ fuzz_target!(|bytes: &[u8]| {
     if let Some(built) = mxp::build(&records) {
         assert_eq!(mxp::parse(&built), records);
     }
-    if let Some(raw) = mxp::map_of(bytes) {
+    if let Some(raw) = table::map_of(bytes) {
         FlashMap::conclude(&raw);
     }
-    mxp::flash_map(bytes);
+    table::flash_map(bytes);
 });

@@ -8,6 +8,8 @@ pub mod mtd;
 pub mod sim;
 pub mod simulate;
 pub mod synthetic;
+pub mod table;
+pub mod tf;
 pub mod time;
 
 pub use error::ChipError;

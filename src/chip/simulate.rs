@@ -11,7 +11,6 @@ use super::synthetic;
 use crate::chip::sim::{SimCamera, SimPartition};
 use crate::chip::{FlashMap, Role};
 use crate::error::{Exit, Explain};
-use crate::formats::mxp;
 use crate::identity;
 
 /// The hack that plays the made-up scene; with the camera's own id, so that the page finds it.
@@ -147,7 +146,7 @@ fn from_dump(path: &Path, wanted: Option<&str>) -> Result<Made, SimulateError> {
         ),
         None => None,
     };
-    let own = mxp::flash_map(&bytes).map(|raw| FlashMap::conclude(&raw));
+    let own = crate::chip::table::flash_map(&bytes).map(|raw| FlashMap::conclude(&raw));
     let map = [own, named, FlashMap::stock(DEFAULT_MODEL)]
         .into_iter()
         .flatten()

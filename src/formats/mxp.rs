@@ -5,7 +5,6 @@
 //! Facts: docs/formats.md, MXP.
 
 use super::{array, le64, printable};
-use crate::chip::RawPartition;
 
 /// Where the table begins in BOOT, and so in a dump of the whole chip, in bytes.
 pub const TABLE_OFFSET: usize = 0x2_0000;
@@ -17,8 +16,6 @@ pub const RECORD: usize = 0x88;
 pub const MAGIC: &[u8; 4] = b"MXPT";
 const END_MAGIC: &[u8; 4] = b"TPXM";
 const END_MAGIC_AT: usize = 0x7D;
-/// The erase block of every chip seen in these cameras, in bytes.
-const ERASE_SIZE: u32 = 0x1_0000;
 
 /// What a record describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,31 +91,6 @@ fn record(bytes: &[u8]) -> Option<Record> {
         size: le64(bytes, 0x10)?,
         name: printable(bytes.get(0x20..0x30)?),
     })
-}
-
-/// The map that a table names: partitions and FACTORY, numbered in their
-/// order. `None` where it names none, or one that lies beyond 4 GiB.
-pub fn map_of(table: &[u8]) -> Option<Vec<RawPartition>> {
-    let raw: Vec<RawPartition> = parse(table)
-        .into_iter()
-        .filter(|r| matches!(r.kind, Kind::Partition | Kind::Factory))
-        .enumerate()
-        .map(|(i, r)| {
-            Some(RawPartition {
-                index: i as u32,
-                name: r.name,
-                size: u32::try_from(r.size).ok()?,
-                erase_size: ERASE_SIZE,
-                offset: Some(u32::try_from(r.start).ok()?),
-            })
-        })
-        .collect::<Option<_>>()?;
-    (!raw.is_empty()).then_some(raw)
-}
-
-/// The same, from BOOT or from the beginning of a dump.
-pub fn flash_map(boot: &[u8]) -> Option<Vec<RawPartition>> {
-    map_of(boot.get(TABLE_OFFSET..)?)
 }
 
 /// A table of these records, with unused ones behind them, in its room of

@@ -93,7 +93,7 @@ impl Own {
         factory: impl Fn(&FlashMap) -> io::Result<Vec<u8>>,
     ) -> io::Result<Result<Own, AssembleError>> {
         let table = peek(boot, mxp::TABLE_OFFSET as u64, mxp::TABLE_SIZE)?;
-        let map = mxp::map_of(&table).map(|raw| FlashMap::conclude(&raw));
+        let map = crate::chip::table::map_of(&table).map(|raw| FlashMap::conclude(&raw));
         let Some(map) = map.filter(FlashMap::is_known) else {
             return Ok(Err(AssembleError::NoMap));
         };

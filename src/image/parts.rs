@@ -145,7 +145,7 @@ fn map_of(found: &[(Role, &Member<'_>)]) -> io::Result<Option<FlashMap>> {
     let of = |role: Role| found.iter().find(|(known, _)| *known == role).map(|(_, m)| *m);
     if let Some(boot) = of(Role::Boot) {
         let table = read(boot, mxp::TABLE_OFFSET as u64, mxp::TABLE_SIZE)?;
-        let own = mxp::map_of(&table).map(|raw| FlashMap::conclude(&raw));
+        let own = crate::chip::table::map_of(&table).map(|raw| FlashMap::conclude(&raw));
         if let Some(map) = own.filter(FlashMap::is_known) {
             return Ok(Some(map));
         }

@@ -155,7 +155,9 @@ pub fn note(dir: &Path, journal: &Journal) -> Result<(), ProgrammerError> {
 /// The map that a dump's own MXP table tells.
 pub fn own_map(dump: &dyn Source) -> io::Result<Option<FlashMap>> {
     let table = peek(dump, mxp::TABLE_OFFSET as u64, mxp::TABLE_SIZE)?;
-    Ok(mxp::map_of(&table).map(|raw| FlashMap::conclude(&raw)).filter(FlashMap::is_known))
+    Ok(crate::chip::table::map_of(&table)
+        .map(|raw| FlashMap::conclude(&raw))
+        .filter(FlashMap::is_known))
 }
 
 /// A reading as a chip that can only be read.

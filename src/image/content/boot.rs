@@ -45,7 +45,7 @@ impl Boot {
             let verdict = check.finish(magic, (place.end - place.start) as u32);
             findings.extend(loader(verdict, name, place.start));
         }
-        let map = mxp::map_of(&self.table).map(|raw| FlashMap::conclude(&raw));
+        let map = crate::chip::table::map_of(&self.table).map(|raw| FlashMap::conclude(&raw));
         if !map.is_some_and(|map| map.is_known()) {
             findings.push(
                 Finding::warning("no-map", "It holds no flash map that this program knows.")

@@ -87,7 +87,7 @@ pub(super) fn shifted(source: &dyn Source, len: u64) -> io::Result<Option<Sniffe
             .windows(5)
             .take(WINDOW as usize)
             .position(|w| w == b"MXPT\x01")
-            .and_then(|i| Some((i, mxp::map_of(&bytes[i..])?)));
+            .and_then(|i| Some((i, crate::chip::table::map_of(&bytes[i..])?)));
         if let Some((i, raw)) = found {
             let map = FlashMap::conclude(&raw);
             if map.is_known() {

@@ -44,7 +44,7 @@ pub(super) fn other_chip(source: &dyn Source, len: u64) -> io::Result<Option<Sni
         return Ok(None);
     }
     let table = peek(source, mxp::TABLE_OFFSET as u64, mxp::TABLE_SIZE)?;
-    let own = mxp::map_of(&table).map(|raw| FlashMap::conclude(&raw));
+    let own = crate::chip::table::map_of(&table).map(|raw| FlashMap::conclude(&raw));
     let signs = signs(source)?;
     let is_uboot = |header: &uimage::Header| header.os == uimage::OS_UBOOT;
     let begins_with_uboot =

@@ -132,7 +132,7 @@ fn best_map(source: &dyn Source, base: u32) -> io::Result<Option<Fit>> {
 /// A tf image: by its size and one part in place, or by two parts in place.
 fn tf_image(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
     let Some(fit) = best_map(source, tf::FLASH_START)? else { return Ok(None) };
-    let Some(slices) = tf::slices(&fit.map) else { return Ok(None) };
+    let Some(slices) = crate::chip::tf::slices(&fit.map) else { return Ok(None) };
     let is_full = len == tf::SIZE || len == tf::BODY;
     let enough = if is_full { 1 } else { 2 };
     let starts = begins_like(Role::Kernel, &peek(source, 0, 8)?);
@@ -205,7 +205,9 @@ fn dump(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
         return Ok(None);
     }
     let table = peek(source, mxp::TABLE_OFFSET as u64, mxp::TABLE_SIZE)?;
-    let own = mxp::map_of(&table).map(|raw| FlashMap::conclude(&raw)).filter(FlashMap::is_known);
+    let own = crate::chip::table::map_of(&table)
+        .map(|raw| FlashMap::conclude(&raw))
+        .filter(FlashMap::is_known);
     if let Some(map) = own {
         let chip = u64::from(map.chip_size.unwrap_or(CHIP as u32));
         return Ok(Some(dump_of(&map, "its own MXP table".to_owned(), len, chip, 0)));

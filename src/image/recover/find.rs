@@ -112,8 +112,8 @@ fn anchors(input: usize, bytes: &[u8], found: &mut Vec<Found>) {
         let rest = &bytes[at..];
         match rest[0] {
             b'M' if rest.starts_with(b"MXPT\x01") && at >= mxp::TABLE_OFFSET => {
-                let is_map =
-                    mxp::map_of(rest).is_some_and(|raw| FlashMap::conclude(&raw).is_known());
+                let is_map = crate::chip::table::map_of(rest)
+                    .is_some_and(|raw| FlashMap::conclude(&raw).is_known());
                 let start = at - mxp::TABLE_OFFSET;
                 if is_map {
                     take(Role::Boot, start..(start + BOOT).min(bytes.len()), BOOT);

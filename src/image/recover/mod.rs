@@ -16,7 +16,6 @@ use super::parts::{self, judge};
 use super::source::Source;
 use super::transform::{self, Transform};
 use crate::chip::{FlashMap, Role, WINDOW};
-use crate::formats::mxp;
 use crate::formats::uimage::Family;
 use crate::identity::{self, Identity};
 use crate::image::marks::{CHIP, MODELS};
@@ -430,7 +429,7 @@ fn map_of(inputs: &[Input], found: &[Found]) -> Result<FlashMap, RecoverError> {
     let of = |role: Role| found.iter().filter(move |f| f.role == role && f.rank() > 0);
     for boot in of(Role::Boot) {
         let bytes = &inputs[boot.input].bytes[boot.range.clone()];
-        let own = mxp::flash_map(bytes).map(|raw| FlashMap::conclude(&raw));
+        let own = crate::chip::table::flash_map(bytes).map(|raw| FlashMap::conclude(&raw));
         if let Some(map) = own.filter(FlashMap::is_known) {
             return Ok(map);
         }

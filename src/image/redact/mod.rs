@@ -303,7 +303,9 @@ impl Read for RedactedReader {
 /// A dump's own map, by its MXP table.
 fn map_of(dump: &dyn Source) -> io::Result<Option<FlashMap>> {
     let table = peek(dump, mxp::TABLE_OFFSET as u64, mxp::TABLE_SIZE)?;
-    Ok(mxp::map_of(&table).map(|raw| FlashMap::conclude(&raw)).filter(FlashMap::is_known))
+    Ok(crate::chip::table::map_of(&table)
+        .map(|raw| FlashMap::conclude(&raw))
+        .filter(FlashMap::is_known))
 }
 
 /// Whether a value was replaced already.

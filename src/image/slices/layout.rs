@@ -4,7 +4,7 @@
 use std::io;
 
 use crate::chip::{FlashMap, Partition, Role};
-use crate::formats::{mxp, squashfs, tf};
+use crate::formats::{mxp, squashfs};
 use crate::image::finding::{Finding, Severity};
 use crate::image::inspect::Kind;
 use crate::image::inspect::sniff::sniff;
@@ -122,7 +122,7 @@ fn is_own_dump(source: &dyn Source, map: &FlashMap, sniffed: &Sniffed) -> io::Re
 /// A dump whose own table splits it otherwise than this camera's map.
 fn other_table(source: &dyn Source, map: &FlashMap) -> io::Result<Option<Finding>> {
     let table = peek(source, mxp::TABLE_OFFSET as u64, mxp::TABLE_SIZE)?;
-    let Some(own) = mxp::map_of(&table).map(|raw| FlashMap::conclude(&raw)) else {
+    let Some(own) = crate::chip::table::map_of(&table).map(|raw| FlashMap::conclude(&raw)) else {
         return Ok(None);
     };
     if !own.is_known() || own.places_like(map) {
@@ -136,14 +136,14 @@ fn other_table(source: &dyn Source, map: &FlashMap) -> io::Result<Option<Finding
 }
 
 fn tf_image(source: &dyn Source, map: &FlashMap, layout: &mut Layout) -> io::Result<()> {
-    let Some(slices) = tf::slices(map) else {
+    let Some(slices) = crate::chip::tf::slices(map) else {
         layout.findings.push(
             Finding::blocker("wrong-map", "A tf image does not fit this camera's flash map.")
                 .hint(OTHER_MODEL),
         );
         return Ok(());
     };
-    let squashfs_at = |slices: &[tf::Slice]| -> io::Result<bool> {
+    let squashfs_at = |slices: &[crate::chip::tf::Slice]| -> io::Result<bool> {
         let Some(rootfs) = slices.iter().find(|s| s.role == Role::Rootfs) else {
             return Ok(false);
         };
@@ -151,7 +151,7 @@ fn tf_image(source: &dyn Source, map: &FlashMap, layout: &mut Layout) -> io::Res
     };
     if !squashfs_at(&slices)? {
         for model in MODELS {
-            let other = FlashMap::stock(model).as_ref().and_then(tf::slices);
+            let other = FlashMap::stock(model).as_ref().and_then(crate::chip::tf::slices);
             if let Some(other) = other.filter(|other| *other != slices)
                 && squashfs_at(&other)?
             {

@@ -139,7 +139,7 @@ fn has_map(source: &dyn Source, start: u64) -> io::Result<bool> {
 }
 
 fn is_map(table: &[u8]) -> bool {
-    mxp::map_of(table).is_some_and(|raw| FlashMap::conclude(&raw).is_known())
+    crate::chip::table::map_of(table).is_some_and(|raw| FlashMap::conclude(&raw).is_known())
 }
 
 fn equal_parts(source: &dyn Source, copies: u64) -> io::Result<bool> {
