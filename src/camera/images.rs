@@ -147,7 +147,6 @@ pub struct ImageView {
     pub report: Value,
 }
 
-
 /// Bytes at most.
 pub fn most_bytes(camera: &Camera) -> u64 {
     camera.chip().map().chip_size.map_or(USUAL_CHIP, u64::from) + EXTRA

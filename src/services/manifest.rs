@@ -3,10 +3,12 @@
 
 mod raw;
 mod settings;
+mod wrong;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
+use wrong::{HINT, MANY, Wrong, few, short, within};
 
 use toml::Spanned;
 
@@ -20,27 +22,6 @@ use raw::{Raw, RawReady};
 
 /// The longest `hack.toml`, in bytes.
 pub const LIMIT: usize = 0x1_0000;
-/// Arguments, settings, FIFOs and the like that one hack may have.
-const MANY: usize = 64;
-
-const HINT: &str = "docs/hacks.md lists every field; the hacks that came with mi360d are examples.";
-
-/// What is wrong, and at which byte.
-struct Wrong {
-    at: Option<usize>,
-    message: String,
-    hint: String,
-}
-
-impl Wrong {
-    fn at(place: &Spanned<impl Sized>, message: impl Into<String>) -> Wrong {
-        Wrong { at: Some(place.span().start), message: message.into(), hint: HINT.into() }
-    }
-
-    fn hint(self, hint: impl Into<String>) -> Wrong {
-        Wrong { hint: hint.into(), ..self }
-    }
-}
 
 /// Reads a `hack.toml`. `dir` is its folder, whose name its `id` must be.
 ///
@@ -221,40 +202,6 @@ fn names(what: &str, found: &[Spanned<String>]) -> Result<Vec<String>, Wrong> {
         names.push(name.as_ref().clone());
     }
     Ok(names)
-}
-
-fn few<T>(
-    what: &str,
-    found: Vec<(Spanned<String>, T)>,
-) -> Result<Vec<(Spanned<String>, T)>, Wrong> {
-    match found.get(MANY) {
-        Some((name, _)) => Err(Wrong::at(name, format!("[{what}] holds more than {MANY}"))),
-        None => Ok(found),
-    }
-}
-
-fn short(what: &str, text: Option<Spanned<String>>, most: usize) -> Result<Option<String>, Wrong> {
-    let Some(text) = text else { return Ok(None) };
-    let good = (1..=most).contains(&text.as_ref().len())
-        && !text.as_ref().chars().any(|c| c.is_control() && c != '\n');
-    if good {
-        return Ok(Some(text.into_inner()));
-    }
-    Err(Wrong::at(&text, format!("'{what}' takes a text of 1 to {most} bytes")))
-}
-
-fn within(
-    number: Option<Spanned<i64>>,
-    what: &str,
-    low: i64,
-    high: i64,
-    default: u64,
-) -> Result<u64, Wrong> {
-    let Some(number) = number else { return Ok(default) };
-    match u64::try_from(*number.as_ref()) {
-        Ok(n) if (low..=high).contains(number.as_ref()) => Ok(n),
-        _ => Err(Wrong::at(&number, format!("'{what}' takes a number from {low} to {high}"))),
-    }
 }
 
 fn limits(raw: raw::RawLimits) -> Result<Limits, Wrong> {

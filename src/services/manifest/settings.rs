@@ -6,7 +6,7 @@ use toml::Spanned;
 use super::super::hack::is_name;
 use super::super::setting::{Kind, LIST_LIMIT, Setting, TEXT_LIMIT};
 use super::raw::{RawKind, RawSetting};
-use super::{MANY, Wrong, few, short, within};
+use super::wrong::{MANY, Wrong, few, short, within};
 
 /// Settings in the file's order; arguments that go with one; files of some.
 type Checked = (Vec<Setting>, Vec<(String, Spanned<Vec<Spanned<String>>>)>, Vec<(String, String)>);
