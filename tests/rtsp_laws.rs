@@ -339,7 +339,7 @@ fn the_description_is_one_that_others_read() {
     for (form, format, map) in
         [(Form::G711, "8", "8 PCMA/8000"), (Form::L16, "97", "97 L16/16000/1")]
     {
-        let text = sdp::describe("mainstream", [10, 0, 0, 2].into(), 3, params, Some(form));
+        let text = sdp::describe("mainstream", [10, 0, 0, 2].into(), 3, params, Some(form), true);
         let session = sdp_types::Session::parse(text.as_bytes()).unwrap();
         let sound = &session.medias[1];
         assert_eq!((sound.media.as_str(), sound.fmt.as_str()), ("audio", format));
@@ -347,7 +347,14 @@ fn the_description_is_one_that_others_read() {
         let control = sound.get_first_attribute_value("control").unwrap();
         assert_eq!(control, Some(sdp::SOUND_TRACK));
     }
-    let text = sdp::describe("mainstream", [10, 0, 0, 2].into(), 3, params, None);
+    let text = sdp::describe("mainstream", [10, 0, 0, 2].into(), 3, params, None, true);
+    let session = sdp_types::Session::parse(text.as_bytes()).unwrap();
+    let speech = &session.medias[1];
+    assert_eq!((speech.media.as_str(), speech.fmt.as_str()), ("audio", "0 8"));
+    assert_eq!(speech.get_first_attribute_value("sendonly"), Ok(None));
+    let control = speech.get_first_attribute_value("control").unwrap();
+    assert_eq!(control, Some(sdp::SPEECH_TRACK));
+    let text = sdp::describe("mainstream", [10, 0, 0, 2].into(), 3, params, None, false);
     let session = sdp_types::Session::parse(text.as_bytes()).unwrap();
     assert_eq!(session.medias.len(), 1, "no sound where there is none");
     let media = &session.medias[0];

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use thiserror::Error;
 
-use super::{Camera, Source};
+use super::{Camera, Source, video};
 use crate::card::file::{make_dir, read_bounded, rename, replace};
 use crate::card::{CardError, CardState, claim};
 use crate::error::{Exit, Explain};
 use crate::facts::machine::Root;
-use crate::facts::{FORMAT, Facts, flash, scrub, text};
+use crate::facts::{Answer, FORMAT, Facts, flash, scrub, text};
 use crate::sys;
 
 /// The file, in `mi360d/logs/`.
@@ -25,6 +26,8 @@ const MOMENTS: [u64; 3] = [0, 5, 30];
 const LOOK: Duration = Duration::from_secs(20);
 /// How often it is looked whether it can be gathered.
 const SOON: Duration = Duration::from_secs(1);
+/// How the RTSP server's words begin for frames that it cannot read.
+const NOT_UNDERSTOOD: &str = "not understood";
 /// Bytes of the file that are read.
 const LIMIT: u64 = 0x4_0000;
 
@@ -58,6 +61,10 @@ pub fn gather(camera: &Camera) -> Facts {
     if let Some(root) = &root {
         root.add_secrets(&mut secrets);
     }
+    let mut machine = root.as_ref().map(Root::machine);
+    if let Some(machine) = &mut machine {
+        machine.services.extend(frames(camera));
+    }
     let facts = Facts {
         format: FORMAT,
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -65,10 +72,27 @@ pub fn gather(camera: &Camera) -> Facts {
         model: camera.model(&camera.judge_identity()),
         simulated: matches!(camera.source(), Source::Simulated { .. }),
         start: camera.facts().inner().start.clone(),
-        machine: root.as_ref().map(Root::machine),
+        machine,
         flash: flash::of(camera.chip()),
     };
     scrub::clean(&facts, &secrets)
+}
+
+/// How far the RTSP server is with the firmware's own frames: what it did not understand, it says
+/// why. Nothing where it does not run.
+fn frames(camera: &Camera) -> Vec<Answer> {
+    let Some(server) = video::document(camera).server else { return Vec::new() };
+    let streams = server.get("streams").and_then(Value::as_array).into_iter().flatten();
+    let streams = streams.map(|stream| {
+        let name = stream.get("name").and_then(Value::as_str).unwrap_or_default();
+        (format!("frames of {name}"), stream.get("firmware"))
+    });
+    let others =
+        [("sound", "/sound/firmware"), ("snapshots", "/snapshots"), ("speaker", "/speaker")];
+    let others =
+        others.iter().map(|(name, at)| (format!("frames of the {name}"), server.pointer(at)));
+    let words = streams.chain(others).filter_map(|(name, words)| Some((name, words?.as_str()?)));
+    words.map(|(name, answer)| Answer { name, answer: answer.to_owned() }).collect()
 }
 
 /// The text for the page.
@@ -110,7 +134,18 @@ fn keep_once(camera: &Camera, firmware: &str) -> Result<(), CardError> {
     let path = folder.join(FILE);
     let there = read_bounded(&path, LIMIT).ok().map(|b| String::from_utf8_lossy(&b).into_owned());
     let about = there.as_deref().and_then(text::firmware_of).map(str::to_owned);
-    if about.as_deref() == Some(firmware) {
+    // What was not understood may be known only once the RTSP server was switched on.
+    let new = frames(camera).into_iter().find(|frames| {
+        let known = || there.as_deref().unwrap_or_default().contains(&frames.answer);
+        frames.answer.starts_with(NOT_UNDERSTOOD) && !known()
+    });
+    // Each reason is a reason once: what is kept may differ in words.
+    let new = new.map(|frames| frames.answer);
+    let new = new.filter(|reason| camera.facts().inner().reason.as_ref() != Some(reason));
+    if new.is_some() {
+        camera.facts().inner().reason.clone_from(&new);
+    }
+    if about.as_deref() == Some(firmware) && new.is_none() {
         // By an earlier start; the page shows that one.
         let mut known = camera.facts().inner();
         if known.text.is_none() {
@@ -118,11 +153,11 @@ fn keep_once(camera: &Camera, firmware: &str) -> Result<(), CardError> {
         }
         return Ok(());
     }
-    let gathered = camera.facts().inner().text.clone();
+    let gathered = camera.facts().inner().text.clone().filter(|_| new.is_none());
     let words = gathered.unwrap_or_else(|| text::of(&gather(camera)));
     camera.facts().inner().text = Some(words.clone());
     make_dir(&folder)?;
-    if let Some(other) = about {
+    if let Some(other) = about.filter(|about| about != firmware) {
         // Of another firmware: that may be the only one of its kind.
         rename(&path, &kept_name(&folder, &other))?;
     }

@@ -17,6 +17,7 @@
 //! | `plan` | the restart that its owner has planned |
 //! | `network` | the camera on its network: clock, name, cloud |
 //! | `mqtt` | the camera as a device of Home Assistant |
+//! | `sounds` | what the camera's speaker plays |
 //! | `eject` | the card given back when the vendor's app formats or ejects it |
 //! | `facts` | what this camera's firmware is: gathered once, kept on the card |
 //! | `flash_jobs` | plans and flashes as the page asks for them |
@@ -51,6 +52,7 @@ pub mod services;
 pub mod set_view;
 pub mod sets;
 pub mod settings;
+pub mod sounds;
 pub mod startup;
 pub mod state;
 pub mod status;

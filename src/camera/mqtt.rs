@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -10,6 +11,7 @@ use crate::base::host;
 use crate::card::CardState;
 use crate::mqtt::client::{self, Broker, Home};
 use crate::mqtt::discovery::{Category, Device, Entity, Kind, cut, key};
+use crate::rtsp::client::Form;
 use crate::services::ptz::{self, Direction, Steps, Wish};
 use crate::services::{State, rtsp};
 
@@ -61,6 +63,11 @@ impl OnCamera {
     }
 }
 
+/// Whether the RTSP server has JPEG files of the firmware's.
+fn has_jpeg(camera: &Camera) -> bool {
+    video::document(camera).has_jpeg()
+}
+
 impl Home for OnCamera {
     fn broker(&self) -> Option<Broker> {
         let mqtt = self.0.state().settings.config.mqtt.clone();
@@ -104,6 +111,9 @@ impl Home for OnCamera {
                 icon: "mdi:cog",
                 category: Category::Diagnostic,
             });
+        }
+        if self.picture_every().is_some() && self.stream().is_some() && has_jpeg(&self.0) {
+            entities.push(entity(Kind::Camera, "picture", "Picture", "mdi:cctv", Category::Main));
         }
         if self.has_motors() {
             for (key, name, _) in MOVES {
@@ -158,6 +168,21 @@ impl Home for OnCamera {
             put(&format!("service_{}", key(&service.id)), on(running).into());
         }
         Value::Object(state)
+    }
+
+    fn picture_every(&self) -> Option<Duration> {
+        let seconds = self.0.state().settings.config.mqtt.picture_seconds.0;
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+
+    fn picture(&self) -> Option<Vec<u8>> {
+        match video::snapshot(&self.0, "mainstream", Form::Jpeg) {
+            Ok(picture) => Some(picture.body),
+            Err(e) => {
+                log::debug!("MQTT: no picture: {e}");
+                None
+            }
+        }
     }
 
     fn press(&self, key: &str) {

@@ -161,6 +161,7 @@ fn challenges(camera: &Camera) -> Vec<String> {
 
 fn facts(camera: &Camera, call: &Call<'_>) -> Facts {
     let video = video::document(camera);
+    let jpeg = video.has_jpeg();
     let streams = video.server.as_ref().and_then(|server| server.get("streams"));
     let stream = |token, path: &'static str, width, height| {
         let all = streams.and_then(Value::as_array).into_iter().flatten();
@@ -206,6 +207,7 @@ fn facts(camera: &Camera, call: &Call<'_>) -> Facts {
         dns: name_servers(),
         ntp,
         ptz: has_motors(camera),
+        jpeg,
         streams: [stream("main", "mainstream", 1920, 1080), stream("sub", "substream", 640, 360)],
     }
 }

@@ -27,6 +27,23 @@ pub struct Document {
     pub reason: Option<String>,
 }
 
+impl Document {
+    /// Whether the firmware's encoder makes JPEG files.
+    pub fn has_jpeg(&self) -> bool {
+        self.is_there("snapshots")
+    }
+
+    /// Whether the firmware's speaker can be spoken to.
+    pub fn has_speaker(&self) -> bool {
+        self.is_there("speaker")
+    }
+
+    fn is_there(&self, name: &str) -> bool {
+        let words = self.server.as_ref().and_then(|server| server.get(name)?.as_str());
+        matches!(words, Some("connected" | "live"))
+    }
+}
+
 /// The streams' login.
 #[derive(Clone, Debug, Serialize)]
 pub struct StreamLogin {
@@ -83,12 +100,25 @@ pub fn best_snapshot(camera: &Camera, stream: &str) -> Result<Media<Vec<u8>>, Rt
     }
 }
 
-/// A live view of a stream, as fragmented MP4.
+/// A live view of a stream, as fragmented MP4; with the microphone's sound if that is wanted and
+/// there.
 ///
 /// # Errors
 /// [`RtspError`], where there is none.
-pub fn live(camera: &Camera, stream: &str) -> Result<Media<impl Read + Send + 'static>, RtspError> {
-    client::live(port(camera), stream)
+pub fn live(
+    camera: &Camera,
+    stream: &str,
+    sound: bool,
+) -> Result<Media<impl Read + Send + 'static>, RtspError> {
+    client::live(port(camera), stream, sound)
+}
+
+/// The microphone's sound, as a WAV file without an end.
+///
+/// # Errors
+/// [`RtspError`], where there is none.
+pub fn sound(camera: &Camera) -> Result<Media<impl Read + Send + 'static>, RtspError> {
+    client::sound(port(camera))
 }
 
 /// The streams' login, for their owner.

@@ -127,6 +127,8 @@ pub struct RtspArgs {
     pub audio: Option<PathBuf>,
     /// `--snapshot PATH`.
     pub snapshot: Option<PathBuf>,
+    /// `--speaker PATH`.
+    pub speaker: Option<PathBuf>,
     /// `--sound g711|l16|off`.
     pub sound: Option<String>,
     /// `--firmware`.
@@ -256,6 +258,7 @@ impl Words {
                 Long("basic") => self.rtsp.basic = true,
                 Long("audio") => self.rtsp.audio = Some(parser.value()?.into()),
                 Long("snapshot") => self.rtsp.snapshot = Some(parser.value()?.into()),
+                Long("speaker") => self.rtsp.speaker = Some(parser.value()?.into()),
                 Long("sound") => self.rtsp.sound = Some(parser.value()?.string()?),
                 Long("firmware") => self.rtsp.firmware = true,
                 Long("viewers") => self.rtsp.viewers = Some(parser.value()?.parse()?),
@@ -297,6 +300,7 @@ impl Words {
             ("--basic", rtsp.basic && name != "rtsp"),
             ("--audio", rtsp.audio.is_some() && name != "rtsp"),
             ("--snapshot", rtsp.snapshot.is_some() && name != "rtsp"),
+            ("--speaker", rtsp.speaker.is_some() && name != "rtsp"),
             ("--sound", rtsp.sound.is_some() && name != "rtsp"),
             ("--firmware", rtsp.firmware && name != "rtsp"),
             ("--viewers", rtsp.viewers.is_some() && name != "rtsp"),

@@ -77,6 +77,8 @@ pub fn rtsp(args: &Args, words: &RtspArgs) -> super::failure::Result {
     config.sound = audio.or_else(|| scene.as_ref().map(Pretend::audio)).zip(form);
     let snapshots = words.snapshot.clone().or_else(|| own("jpeg_snap"));
     config.snapshots = snapshots.or_else(|| scene.as_ref().map(Pretend::snapshots));
+    let speaker = words.speaker.clone().or_else(|| own("audio_play"));
+    config.speaker = speaker.or_else(|| scene.as_ref().map(Pretend::speaker));
     let server = Server::start(&config)?;
     let address = server.address();
     let addresses: Vec<String> =

@@ -303,8 +303,9 @@ write   writes an image of the whole chip, as `assemble` and `recover` make it.
         "rtsp",
         "\
 mi360d rtsp --stream NAME=PATH ... [--listen ADDRESS:PORT]
-            [--audio FOLDER] [--snapshot FOLDER] [--sound g711|l16|off]
-            [--firmware] [--password-file FILE] [--basic] [--viewers N]
+            [--audio FOLDER] [--snapshot FOLDER] [--speaker FOLDER]
+            [--sound g711|l16|off] [--firmware] [--password-file FILE]
+            [--basic] [--viewers N]
 
 Serves streams of H.264 or H.265 to rtsp://ADDRESS:8554/NAME. A picture that
 was damaged on its way here is never shown: viewers go on at the next key frame.
@@ -315,10 +316,11 @@ was damaged on its way here is never shown: viewers go on at the next key frame.
                         firmware's own frames (control)
   --audio FOLDER        the microphone's sound, from such a folder
   --snapshot FOLDER     JPEG snapshots, from such a folder
+  --speaker FOLDER      what viewers say (ONVIF's backchannel), to such a folder
   --sound FORM          g711: 8 kHz, which every client plays (default); l16:
                         16 kHz, uncompressed; off
-  --firmware            take mainstream, substream, sound and snapshots from the
-                        camera's own firmware (/run, or below MI360D_FIRMWARE);
+  --firmware            take mainstream, substream, sound, snapshots and speaker
+                        from the camera's own firmware (/run, or below MI360D_FIRMWARE);
                         PATH is read only where its frames are not understood
   --listen ADDRESS      0.0.0.0:8554 by default, 127.0.0.1:8554 without a password
   --password-file FILE  its first line is the password of the user admin; a

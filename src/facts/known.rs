@@ -15,6 +15,8 @@ pub struct Inner {
     pub start: Vec<Moment>,
     /// The text, once it is made.
     pub text: Option<String>,
+    /// Why frames of the firmware were not understood, when that was last added.
+    pub reason: Option<String>,
 }
 
 impl Known {

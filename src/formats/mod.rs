@@ -18,6 +18,7 @@ pub mod tf;
 pub mod uboot_env;
 pub mod uimage;
 pub mod version;
+pub mod wav;
 pub mod xz;
 pub mod zip;
 

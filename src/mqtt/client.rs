@@ -49,6 +49,10 @@ pub trait Home {
     fn device(&self) -> Device;
     /// Its state: a value for each of its entities.
     fn state(&self) -> Value;
+    /// How often a picture is told; none: never.
+    fn picture_every(&self) -> Option<Duration>;
+    /// A picture as a JPEG file, taken now; may take some seconds. None where there is none.
+    fn picture(&self) -> Option<Vec<u8>>;
     /// A button was pressed.
     fn press(&self, key: &str);
     /// How it stands with the broker, in words; `None`: connected.
@@ -130,6 +134,7 @@ fn connected(home: &dyn Home, broker: &Broker) -> Result<(), String> {
                 return Ok(());
             }
             tell(&current, home.state(), broker, &mut line, &mut told).map_err(failed)?;
+            show(home, &current, &mut line, &mut told).map_err(failed)?;
         }
         if pinged.elapsed() >= PING {
             line.write_all(&packet::PING).map_err(failed)?;
@@ -161,6 +166,8 @@ fn connected(home: &dyn Home, broker: &Broker) -> Result<(), String> {
 struct Told {
     documents: Announced,
     state: Option<(Value, Instant)>,
+    /// When a picture was last asked for.
+    picture: Option<Instant>,
 }
 
 /// Tells what changed: the device's documents, or its state.
@@ -185,6 +192,21 @@ fn tell(
         told.state = Some((state, Instant::now()));
     }
     Ok(())
+}
+
+/// Tells a picture, where it is time for one. The broker does not keep it: whoever comes later sees
+/// no old picture.
+fn show(home: &dyn Home, device: &Device, line: &mut TcpStream, told: &mut Told) -> io::Result<()> {
+    let Some(every) = home.picture_every().filter(|_| device.has_pictures()) else {
+        return Ok(());
+    };
+    if told.picture.is_some_and(|at| at.elapsed() < every) {
+        return Ok(());
+    }
+    // Also where there is none: the firmware is not asked more often.
+    told.picture = Some(Instant::now());
+    let Some(jpeg) = home.picture() else { return Ok(()) };
+    line.write_all(&packet::publish(&device.picture_topic(), &jpeg, false))
 }
 
 /// Says good-bye. A broker that is not ours any more must not keep the device for ever; one that

@@ -73,6 +73,8 @@ pub enum Kind {
         /// Home Assistant's class of buttons, if one fits.
         class: Option<&'static str>,
     },
+    /// Pictures, as JPEG files.
+    Camera,
 }
 
 impl Kind {
@@ -81,12 +83,13 @@ impl Kind {
             Kind::Text | Kind::Number { .. } => "sensor",
             Kind::Problem | Kind::Running => "binary_sensor",
             Kind::Button { .. } => "button",
+            Kind::Camera => "camera",
         }
     }
 
     fn class(self) -> Option<&'static str> {
         match self {
-            Kind::Text => None,
+            Kind::Text | Kind::Camera => None,
             Kind::Number { class, .. } => Some(class),
             Kind::Problem => Some("problem"),
             Kind::Running => Some("running"),
@@ -118,6 +121,16 @@ impl Device {
     /// Where its buttons are pressed: the key stands behind it.
     pub fn command_topic(&self) -> String {
         format!("mi360d/{}/press/", self.id)
+    }
+
+    /// Where its pictures are told.
+    pub fn picture_topic(&self) -> String {
+        format!("mi360d/{}/picture", self.id)
+    }
+
+    /// Whether it sends pictures.
+    pub fn has_pictures(&self) -> bool {
+        self.entities.iter().any(|entity| entity.kind == Kind::Camera)
     }
 
     /// All discovery documents: topic and payload.
@@ -163,14 +176,16 @@ impl Device {
         let value = |otherwise: &str| {
             Value::from(format!("{{{{ value_json.{} | default({otherwise}) }}}}", entity.key))
         };
-        if let Kind::Button { .. } = entity.kind {
-            put("command_topic", format!("{}{}", self.command_topic(), entity.key).into());
-            put("payload_press", "PRESS".into());
-        } else {
-            put("state_topic", self.state_topic().into());
+        match entity.kind {
+            Kind::Button { .. } => {
+                put("command_topic", format!("{}{}", self.command_topic(), entity.key).into());
+                put("payload_press", "PRESS".into());
+            }
+            Kind::Camera => put("topic", self.picture_topic().into()),
+            _ => put("state_topic", self.state_topic().into()),
         }
         match entity.kind {
-            Kind::Button { .. } => {}
+            Kind::Button { .. } | Kind::Camera => {}
             Kind::Text => {
                 let details = format!("value_json.{}_details | default({{}})", entity.key);
                 put("value_template", value("''"));
@@ -228,6 +243,7 @@ mod tests {
                 entity(Kind::Button { class: Some("restart") }, "reboot", Category::Config),
                 entity(size, "card_free", Category::Diagnostic),
                 entity(Kind::Button { class: None }, "left", Category::Main),
+                entity(Kind::Camera, "picture", Category::Main),
             ],
         };
         let documents = device.documents("homeassistant");
@@ -240,6 +256,7 @@ mod tests {
                 "homeassistant/button/mi360_1/reboot/config",
                 "homeassistant/sensor/mi360_1/card_free/config",
                 "homeassistant/button/mi360_1/left/config",
+                "homeassistant/camera/mi360_1/picture/config",
             ]
         );
         for (_, document) in &documents {
@@ -247,7 +264,12 @@ mod tests {
             assert_eq!(document["device"]["configuration_url"], "http://a/");
             assert_eq!(document["availability_topic"], "mi360d/mi360_1/availability");
         }
-        let [attention, identity, reboot, card_free, left] = &documents[..] else { panic!() };
+        let [attention, identity, reboot, card_free, left, picture] = &documents[..] else {
+            panic!()
+        };
+        assert!(device.has_pictures());
+        assert_eq!(picture.1["topic"], "mi360d/mi360_1/picture");
+        assert_eq!(picture.1["state_topic"], Value::Null, "a camera has none");
         let expected = json!({
             "value_template": "{{ value_json.attention | default('') }}",
             "json_attributes_topic": "mi360d/mi360_1/state",

@@ -50,6 +50,8 @@ pub struct Facts {
     pub ntp: Vec<String>,
     /// Whether it has motors that can be told.
     pub ptz: bool,
+    /// Whether its encoder makes JPEG files.
+    pub jpeg: bool,
     /// The larger one first.
     pub streams: [Stream; 2],
 }
@@ -109,7 +111,7 @@ pub fn answer(service: &str, tree: &Tree<'_>, facts: &Facts) -> Result<Outcome, 
         return Err(Fault::NoAudio);
     }
     let chosen = chosen(tree, at, service, action, facts)?;
-    if let Some(fault) = refused(service, action) {
+    if let Some(fault) = refused(service, action, facts) {
         return Err(fault);
     }
     let name = format!("{service}.{action}");
@@ -127,12 +129,12 @@ pub fn answer(service: &str, tree: &Tree<'_>, facts: &Facts) -> Result<Outcome, 
     Ok(Outcome { body: templates.envelope(body), moved })
 }
 
-/// Requests that ONVIF has an answer for, which here is always no.
-fn refused(service: &str, action: &str) -> Option<Fault> {
+/// Requests that ONVIF has an answer for, which here is no.
+fn refused(service: &str, action: &str, facts: &Facts) -> Option<Fault> {
     let fault = match (service, action) {
         ("media", "CreateProfile") => Fault::MaxProfiles,
         ("media", "DeleteProfile") => Fault::FixedProfile,
-        ("media", "GetSnapshotUri") => Fault::NoSnapshot,
+        ("media", "GetSnapshotUri") if !facts.jpeg => Fault::NoSnapshot,
         ("media", "SetVideoEncoderConfiguration" | "SetVideoSourceConfiguration") => {
             Fault::FixedConfig
         }
@@ -225,6 +227,7 @@ fn all(templates: &Templates, facts: &Facts) -> Vec<(&'static str, String, bool)
         ("rtsp-port", facts.ports[1].to_string(), false),
         ("user", facts.user.clone(), false),
         ("utc", facts.utc.clone(), false),
+        ("jpeg", facts.jpeg.to_string(), false),
     ];
     let mut part = |name: &'static str, wanted: bool| {
         let text =
@@ -345,6 +348,7 @@ pub(super) mod tests {
             dns: vec!["192.168.1.1".into(), "9.9.9.9".into()],
             ntp: vec!["0.pool.ntp.org".into()],
             ptz,
+            jpeg: true,
             streams: [
                 stream("main", "mainstream", 1920, 1080),
                 stream("sub", "substream", 640, 360),
@@ -418,7 +422,6 @@ pub(super) mod tests {
     fn what_cannot_be_done_gets_the_fault_that_onvif_has_for_it() {
         let main = "<ProfileToken>main</ProfileToken>";
         for (service, action, inside, fault) in [
-            ("media", "GetSnapshotUri", main, Fault::NoSnapshot),
             ("media", "GetSnapshotUri", "<ProfileToken>x</ProfileToken>", Fault::NoProfile),
             ("media", "CreateProfile", "<Name>mine</Name>", Fault::MaxProfiles),
             ("media", "DeleteProfile", main, Fault::FixedProfile),
@@ -467,7 +470,8 @@ pub(super) mod tests {
         let main = "<ProfileToken>main</ProfileToken>";
         let sub = "<ConfigurationToken>sub</ConfigurationToken>";
         for (service, action, inside, words) in [
-            ("media", "GetServiceCapabilities", "", &["SnapshotUri=\"false\""][..]),
+            ("media", "GetServiceCapabilities", "", &["SnapshotUri=\"true\""][..]),
+            ("media", "GetSnapshotUri", main, &["192.168.1.7:80/onvif/snapshot?form=jpeg<"]),
             ("device", "GetNetworkProtocols", "", &[">HTTP<", ">80<", ">RTSP<", ">8554<"]),
             ("device", "GetDNS", "", &[">192.168.1.1<", ">9.9.9.9<"]),
             ("device", "GetNTP", "", &[">0.pool.ntp.org<"]),
@@ -481,6 +485,19 @@ pub(super) mod tests {
             for word in words {
                 assert!(body.contains(word), "{action}: no {word} in {body}");
             }
+        }
+        let mut none = facts(false);
+        none.jpeg = false;
+        for (inside, expected) in [
+            ("<GetServiceCapabilities/>", Ok(true)),
+            (
+                "<GetSnapshotUri><ProfileToken>main</ProfileToken></GetSnapshotUri>",
+                Err(Fault::NoSnapshot),
+            ),
+        ] {
+            let text = format!("<s:Envelope><s:Body>{inside}</s:Body></s:Envelope>");
+            let got = answer("media", &parse(&text).unwrap(), &none);
+            assert_eq!(got.map(|out| out.body.contains("SnapshotUri=\"false\"")), expected);
         }
         let mut hevc = facts(false);
         hevc.streams[0].codec = "H265";

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::error::RtspError;
 use super::picture::Size;
 use super::server::local_name;
-pub use super::server::{Head, NO_JPEG, NO_STREAM};
+pub use super::server::{Head, MOTORS_RUN, NO_JPEG, NO_SOUND, NO_SPEAKER, NO_STREAM, SPEAKER_BUSY};
 use crate::formats::document;
 
 /// The port that is asked where nothing else was set.
@@ -49,7 +49,7 @@ pub enum Form {
     Jpeg,
 }
 
-fn ask(port: u16, question: &str) -> Result<BufReader<UnixStream>, RtspError> {
+fn ask(port: u16, question: &str, more: &[u8]) -> Result<BufReader<UnixStream>, RtspError> {
     let ask = || -> io::Result<UnixStream> {
         let address = SocketAddr::from_abstract_name(local_name(port))?;
         let mut stream = UnixStream::connect_addr(&address)?;
@@ -57,6 +57,7 @@ fn ask(port: u16, question: &str) -> Result<BufReader<UnixStream>, RtspError> {
         stream.set_read_timeout(Some(if jpeg { SNAPSHOT } else { PATIENCE }))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.write_all(format!("{question}\n").as_bytes())?;
+        stream.write_all(more)?;
         Ok(stream)
     };
     Ok(BufReader::new(ask().map_err(RtspError::Ask)?))
@@ -66,14 +67,21 @@ fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> RtspErr
     RtspError::Ask(io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-fn begin(port: u16, question: &str) -> Result<(Head, BufReader<UnixStream>), RtspError> {
-    let mut reader = ask(port, question)?;
+fn begin(
+    port: u16,
+    question: &str,
+    more: &[u8],
+) -> Result<(Head, BufReader<UnixStream>), RtspError> {
+    let mut reader = ask(port, question, more)?;
     let mut line = String::new();
     (&mut reader).take(LONGEST_HEAD).read_line(&mut line).map_err(RtspError::Ask)?;
     let head: Head = document::from_json(line.as_bytes()).map_err(broken)?;
     match head.error {
         Some(why) if why == NO_STREAM => Err(RtspError::NoStream),
         Some(why) if why.starts_with(NO_JPEG) => Err(RtspError::NoJpeg(why)),
+        Some(why) if why == NO_SOUND => Err(RtspError::NoSound),
+        Some(why) if why.starts_with(NO_SPEAKER) => Err(RtspError::NoSpeaker(why)),
+        Some(why) if why == SPEAKER_BUSY || why == MOTORS_RUN => Err(RtspError::SpeakerBusy(why)),
         Some(why) => Err(RtspError::Refused(why)),
         None => Ok((head, reader)),
     }
@@ -85,7 +93,7 @@ fn begin(port: u16, question: &str) -> Result<(Head, BufReader<UnixStream>), Rts
 /// [`RtspError::Ask`] where none runs.
 pub fn stats(port: u16) -> Result<Value, RtspError> {
     let mut text = Vec::new();
-    ask(port, "stats")?.take(LARGEST).read_to_end(&mut text).map_err(RtspError::Ask)?;
+    ask(port, "stats", &[])?.take(LARGEST).read_to_end(&mut text).map_err(RtspError::Ask)?;
     document::from_json(&text).map_err(broken)
 }
 
@@ -100,20 +108,56 @@ pub fn snapshot(port: u16, stream: &str, form: Form) -> Result<Media<Vec<u8>>, R
         Form::AnnexB => "annexb",
         Form::Jpeg => "jpeg",
     };
-    let (head, reader) = begin(port, &format!("snapshot {stream} {form}"))?;
+    let (head, reader) = begin(port, &format!("snapshot {stream} {form}"), &[])?;
     let mut body = Vec::new();
     reader.take(LARGEST).read_to_end(&mut body).map_err(RtspError::Ask)?;
     Ok(Media { media_type: head.media_type, size: head.size, body })
 }
 
-/// A live view of a stream: its body is fragmented MP4 that ends when the stream changes (then ask
+/// A live view of a stream, with the microphone's sound if that is wanted and there: its body is fragmented MP4 that ends when the stream changes (then ask
 /// again) or the server stops. A read that gets no picture within [`LOOK`] is a timeout, and may be
 /// tried again; dropping it ends the view.
 ///
 /// # Errors
 /// As [`snapshot`].
-pub fn live(port: u16, stream: &str) -> Result<Media<impl Read + Send + 'static>, RtspError> {
-    let (head, reader) = begin(port, &format!("live {stream}"))?;
+pub fn live(
+    port: u16,
+    stream: &str,
+    sound: bool,
+) -> Result<Media<impl Read + Send + 'static>, RtspError> {
+    let sound = if sound { " sound" } else { "" };
+    endless(port, &format!("live {stream}{sound}"))
+}
+
+/// The microphone's sound as a WAV file without an end; its reads as those of [`live`].
+///
+/// # Errors
+/// [`RtspError::Ask`] where no server runs, [`RtspError::NoSound`] where it has no sound,
+/// [`RtspError::Refused`] where too many listen or watch.
+pub fn sound(port: u16) -> Result<Media<impl Read + Send + 'static>, RtspError> {
+    endless(port, "sound")
+}
+
+fn endless(port: u16, question: &str) -> Result<Media<BufReader<UnixStream>>, RtspError> {
+    let (head, reader) = begin(port, question, &[])?;
     reader.get_ref().set_read_timeout(Some(LOOK)).map_err(RtspError::Ask)?;
     Ok(Media { media_type: head.media_type, size: head.size, body: reader })
+}
+
+/// Has the camera's speaker play a sound: A-law at 16 kHz, 30 s at most. It is played after this
+/// returns.
+///
+/// # Errors
+/// [`RtspError::Ask`] where no server runs, [`RtspError::NoSpeaker`] where the firmware has none,
+/// [`RtspError::SpeakerBusy`] where another one speaks or the motors run.
+pub fn speak(port: u16, sound: &[u8]) -> Result<(), RtspError> {
+    begin(port, &format!("speak {}", sound.len()), sound).map(drop)
+}
+
+/// Says that the motors run for so long from now on: nothing is played then.
+///
+/// # Errors
+/// [`RtspError::Ask`] where no server runs: then nobody speaks either.
+pub fn motors(port: u16, lasts: Duration) -> Result<(), RtspError> {
+    begin(port, &format!("motors {}", lasts.as_millis()), &[]).map(drop)
 }

@@ -49,6 +49,15 @@ pub enum RtspError {
     /// The firmware makes no snapshot.
     #[error("{0}")]
     NoJpeg(String),
+    /// There is no sound, or it is switched off.
+    #[error("there is no sound")]
+    NoSound,
+    /// The firmware's speaker is not there or not understood.
+    #[error("{0}")]
+    NoSpeaker(String),
+    /// Another one speaks, a sound is played, or the motors run.
+    #[error("{0}")]
+    SpeakerBusy(String),
     /// No picture has come yet, or too many watch.
     #[error("{0}")]
     Refused(String),
@@ -66,6 +75,9 @@ impl Explain for RtspError {
             RtspError::Ask(_) => "rtsp-not-running",
             RtspError::NoStream => "no-such-stream",
             RtspError::NoJpeg(_) => "rtsp-no-jpeg",
+            RtspError::NoSound => "rtsp-no-sound",
+            RtspError::NoSpeaker(_) => "rtsp-no-speaker",
+            RtspError::SpeakerBusy(_) => "speaker-busy",
             RtspError::Refused(_) => "rtsp-no-picture",
         }
     }
@@ -91,6 +103,14 @@ impl Explain for RtspError {
             RtspError::NoJpeg(_) => {
                 "Ask for the last key frame instead: form=mp4. Docs: RTSP, Snapshots."
             }
+            RtspError::NoSound => {
+                "Set the sound of the hack RTSP to g711 or l16. If it is, its state on the page says \
+                 what the firmware sends."
+            }
+            RtspError::NoSpeaker(_) => {
+                "Only the firmware's own speaker is used; where it is not found, nothing is played."
+            }
+            RtspError::SpeakerBusy(_) => "Try again when the other one has finished.",
             RtspError::Refused(_) => {
                 "Wait for the camera's first key frame; if none comes, look whether its \
                  framegrabber runs."
@@ -101,7 +121,12 @@ impl Explain for RtspError {
 
     fn kind(&self) -> Kind {
         match self {
-            RtspError::Ask(_) | RtspError::Refused(_) | RtspError::NoJpeg(_) => Kind::Unavailable,
+            RtspError::Ask(_)
+            | RtspError::Refused(_)
+            | RtspError::NoJpeg(_)
+            | RtspError::NoSound
+            | RtspError::NoSpeaker(_) => Kind::Unavailable,
+            RtspError::SpeakerBusy(_) => Kind::Refused,
             RtspError::NoStream => Kind::Missing,
             _ => Kind::of(self.exit()),
         }

@@ -176,14 +176,13 @@ impl Feed {
         self.wake.wake();
     }
 
-    /// A piece of sound, which was taken at `time` of the server's clock.
+    /// A piece of sound, which was taken at `time` of the server's clock. It wakes nobody: it goes
+    /// out with the next picture, or when the server looks for it.
     pub(super) fn push_sound(&self, bytes: Vec<u8>, arrived: u64, time: u64) {
         let frame = Arc::new(Frame::sound(bytes, time, arrived));
         let mut state = self.state();
         state.pictures += 1;
         state.ring.push(frame);
-        drop(state);
-        self.wake.wake();
     }
 
     /// Whether sound has come at all: else clients would wait for it.

@@ -4,11 +4,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use super::assemble::Assembler;
 use super::feed::{Feed, Wake};
 use super::snapshots::Snapshots;
 use super::sound::{Form, Pace, Transcoder};
+use super::speaker::Speaker;
 use super::timeline::Timeline;
 use crate::vendor::frames::{Endpoint, Event, Reader, State};
 
@@ -33,6 +35,8 @@ pub(super) enum Worker {
     },
     /// JPEG files.
     Snapshots(Arc<Snapshots>),
+    /// What is played.
+    Speaker(Arc<Speaker>),
 }
 
 /// See the module.
@@ -61,19 +65,33 @@ impl Firmware {
     pub(super) fn run(mut self, stop: &AtomicBool) {
         while !stop.load(Ordering::Acquire) {
             for worker in &self.workers {
-                let Worker::Snapshots(snapshots) = worker else { continue };
-                if snapshots.is_wanted() && self.reader.request_snapshot() {
-                    snapshots.requested();
+                match worker {
+                    Worker::Snapshots(snapshots) => {
+                        if snapshots.is_wanted() && self.reader.request_snapshot() {
+                            snapshots.requested();
+                        }
+                        snapshots.tidy();
+                    }
+                    Worker::Speaker(speaker) => {
+                        let now = Instant::now();
+                        while let Some(piece) = speaker.next(now) {
+                            // One that is not taken is lost, as sound is.
+                            self.reader.speak(&piece);
+                        }
+                        self.reader.wake_at(speaker.due(now));
+                    }
+                    Worker::Pictures { .. } | Worker::Sound { .. } => {}
                 }
-                snapshots.tidy();
             }
             let (workers, timeline) = (&mut self.workers, &mut self.timeline);
-            self.reader.turn(Some(self.wake.fd()), &mut |index, event| {
+            let woken = self.reader.turn(Some(self.wake.fd()), &mut |index, event| {
                 if let Some(worker) = workers.get_mut(index) {
                     worker.take(event, timeline);
                 }
             });
-            self.wake.clear();
+            if woken {
+                self.wake.clear();
+            }
         }
         self.reader.end();
     }
@@ -119,6 +137,8 @@ impl Worker {
                     feed.push_sound(bytes, now, time);
                 }
             }
+            (Worker::Speaker(speaker), Event::State(state)) => speaker.set_state(state),
+            (Worker::Speaker(_), Event::Frame { .. }) => {}
             (Worker::Snapshots(snapshots), Event::State(state)) => snapshots.set_state(state),
             (Worker::Snapshots(snapshots), Event::Frame { payload, .. }) => {
                 snapshots.came(payload.data);

@@ -1,6 +1,8 @@
 //! Fragmented MP4 (ISO/IEC 14496-12, -15): what a browser plays through Media Source Extensions,
-//! and a file of one key frame. Written by hand: one track, one picture to a fragment. Pure.
+//! and a file of one key frame. Written by hand: a track of pictures, one of sound (FLAC) where it is
+//! wanted, one picture or piece of sound to a fragment. Pure.
 
+use super::flac;
 use super::frame::Frame;
 use super::params::{Codec, Params};
 use super::rtp::ticks;
@@ -31,9 +33,10 @@ pub fn codec_string(params: &Params) -> String {
     }
 }
 
-/// The media type whole.
-pub fn media_type(params: &Params) -> String {
-    format!("video/mp4; codecs=\"{}\"", codec_string(params))
+/// The media type whole; with sound if it has a rate.
+pub fn media_type(params: &Params, sound: Option<u32>) -> String {
+    let sound = if sound.is_some() { ", flac" } else { "" };
+    format!("video/mp4; codecs=\"{}{sound}\"", codec_string(params))
 }
 
 /// A box: its length is filled in when its content is written.
@@ -68,10 +71,15 @@ fn put16(out: &mut Vec<u8>, words: &[u16]) {
     }
 }
 
+/// Numbers of the tracks.
+const PICTURES: u32 = 1;
+/// See [`PICTURES`].
+const SOUND: u32 = 2;
 const MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
 
-/// The beginning of a stream or file: `ftyp` and `moov`.
-pub fn header(params: &Params) -> Vec<u8> {
+/// The beginning of a stream or file: `ftyp` and `moov`; with a track of sound if it has a rate, in
+/// samples per second.
+pub fn header(params: &Params, sound: Option<u32>) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024);
     boxed(&mut out, *b"ftyp", |out| {
         out.extend_from_slice(b"iso5\0\0\x02\0iso5iso6mp41");
@@ -80,34 +88,75 @@ pub fn header(params: &Params) -> Vec<u8> {
         full(out, *b"mvhd", 0, |out| {
             put32(out, &[0, 0, TIMESCALE, 0, 0x1_0000, 0x0100_0000, 0, 0]);
             put32(out, &MATRIX);
-            put32(out, &[0, 0, 0, 0, 0, 0, 2]);
+            put32(out, &[0, 0, 0, 0, 0, 0, SOUND + 1]);
         });
-        boxed(out, *b"trak", |out| track(out, params));
+        boxed(out, *b"trak", |out| {
+            let size = params.size;
+            track(
+                out,
+                PICTURES,
+                [size.width << 16, size.height << 16],
+                TIMESCALE,
+                &Content {
+                    handler: b"vide",
+                    header: &|out| full(out, *b"vmhd", 1, |out| put32(out, &[0, 0])),
+                    entry: &|out| sample_entry(out, params),
+                },
+            );
+        });
+        if let Some(rate) = sound {
+            boxed(out, *b"trak", |out| {
+                track(
+                    out,
+                    SOUND,
+                    [0, 0],
+                    rate,
+                    &Content {
+                        handler: b"soun",
+                        header: &|out| full(out, *b"smhd", 0, |out| put32(out, &[0])),
+                        entry: &|out| sound_entry(out, rate),
+                    },
+                );
+            });
+        }
         boxed(out, *b"mvex", |out| {
-            full(out, *b"trex", 0, |out| put32(out, &[1, 1, 0, 0, 0]));
+            for track in [Some(PICTURES), sound.map(|_| SOUND)].into_iter().flatten() {
+                full(out, *b"trex", 0, |out| put32(out, &[track, 1, 0, 0, 0]));
+            }
         });
     });
     out
 }
 
-fn track(out: &mut Vec<u8>, params: &Params) {
-    let (width, height) = (params.size.width, params.size.height);
+/// What a track consists of.
+struct Content<'a> {
+    handler: &'a [u8; 4],
+    /// Its own header: `vmhd`, `smhd`.
+    header: &'a dyn Fn(&mut Vec<u8>),
+    /// How its samples are coded.
+    entry: &'a dyn Fn(&mut Vec<u8>),
+}
+
+/// `size` is in 1/65536 pixels.
+fn track(out: &mut Vec<u8>, id: u32, size: [u32; 2], timescale: u32, content: &Content<'_>) {
     full(out, *b"tkhd", 7, |out| {
-        put32(out, &[0, 0, 1, 0, 0, 0, 0, 0, 0]);
+        let volume = if id == SOUND { 0x0100_0000 } else { 0 };
+        put32(out, &[0, 0, id, 0, 0, 0, 0, 0, volume]);
         put32(out, &MATRIX);
-        put32(out, &[width << 16, height << 16]);
+        put32(out, &size);
     });
     boxed(out, *b"mdia", |out| {
         full(out, *b"mdhd", 0, |out| {
-            put32(out, &[0, 0, TIMESCALE, 0]);
+            put32(out, &[0, 0, timescale, 0]);
             put16(out, &[0x55c4, 0]); // language: undetermined
         });
         full(out, *b"hdlr", 0, |out| {
             put32(out, &[0]);
-            out.extend_from_slice(b"vide\0\0\0\0\0\0\0\0\0\0\0\0camera\0");
+            out.extend_from_slice(content.handler);
+            out.extend_from_slice(b"\0\0\0\0\0\0\0\0\0\0\0\0camera\0");
         });
         boxed(out, *b"minf", |out| {
-            full(out, *b"vmhd", 1, |out| put32(out, &[0, 0]));
+            (content.header)(out);
             boxed(out, *b"dinf", |out| {
                 full(out, *b"dref", 0, |out| {
                     put32(out, &[1]);
@@ -117,7 +166,7 @@ fn track(out: &mut Vec<u8>, params: &Params) {
             boxed(out, *b"stbl", |out| {
                 full(out, *b"stsd", 0, |out| {
                     put32(out, &[1]);
-                    sample_entry(out, params);
+                    (content.entry)(out);
                 });
                 full(out, *b"stts", 0, |out| put32(out, &[0]));
                 full(out, *b"stsc", 0, |out| put32(out, &[0]));
@@ -125,6 +174,16 @@ fn track(out: &mut Vec<u8>, params: &Params) {
                 full(out, *b"stco", 0, |out| put32(out, &[0]));
             });
         });
+    });
+}
+
+/// FLAC in MP4 (Xiph's mapping, version 0.0.4): mono, 16 bit.
+fn sound_entry(out: &mut Vec<u8>, rate: u32) {
+    boxed(out, *b"fLaC", |out| {
+        put32(out, &[0, 1, 0, 0]);
+        put16(out, &[1, 16, 0, 0]);
+        put32(out, &[rate << 16]);
+        full(out, *b"dfLa", 0, |out| out.extend_from_slice(&flac::stream_info(rate)));
     });
 }
 
@@ -183,27 +242,36 @@ fn put_sets(out: &mut Vec<u8>, sets: &[Vec<u8>]) {
     }
 }
 
-/// One picture as a fragment: `moof` and `mdat`. Numbers begin at 1; the times are microseconds of
-/// the stream's clock, `base` that of the first fragment.
-pub fn fragment(frame: &Frame, number: u32, base: u64, duration: u64) -> Vec<u8> {
-    let payload: usize = frame.units().map(|unit| unit.len() + 4).sum();
-    let mut out = Vec::with_capacity(payload + 128);
-    let since = frame.time.saturating_sub(base);
-    let time = u128::from(since) * u128::from(TIMESCALE) / 1_000_000;
-    // depends on nothing, or on others and is no place to begin
-    let flags = if frame.key { 0x0200_0000 } else { 0x0101_0000 };
+/// One sample of a track.
+struct Sample {
+    track: u32,
+    /// All in ticks of the track's clock.
+    time: u64,
+    duration: u32,
+    flags: u32,
+    length: usize,
+}
+
+/// Depends on no other sample.
+const BEGINS: u32 = 0x0200_0000;
+/// Depends on others, and is no place to begin.
+const FOLLOWS: u32 = 0x0101_0000;
+
+/// A sample as a fragment: `moof` and `mdat`, whose content `put` writes.
+fn one(number: u32, sample: &Sample, put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(sample.length + 128);
     let mut offset_at = 0;
     boxed(&mut out, *b"moof", |out| {
         full(out, *b"mfhd", 0, |out| put32(out, &[number]));
         boxed(out, *b"traf", |out| {
-            full(out, *b"tfhd", 0x02_0000, |out| put32(out, &[1]));
+            full(out, *b"tfhd", 0x02_0000, |out| put32(out, &[sample.track]));
             full(out, *b"tfdt", 0x0100_0000, |out| {
-                out.extend_from_slice(&(time as u64).to_be_bytes());
+                out.extend_from_slice(&sample.time.to_be_bytes());
             });
             full(out, *b"trun", 0x0701, |out| {
                 put32(out, &[1]);
                 offset_at = out.len();
-                put32(out, &[0, ticks(duration), payload as u32, flags]);
+                put32(out, &[0, sample.duration, sample.length as u32, sample.flags]);
             });
         });
     });
@@ -211,18 +279,39 @@ pub fn fragment(frame: &Frame, number: u32, base: u64, duration: u64) -> Vec<u8>
     if let Some(place) = out.get_mut(offset_at..offset_at + 4) {
         place.copy_from_slice(&offset.to_be_bytes());
     }
-    boxed(&mut out, *b"mdat", |out| {
+    boxed(&mut out, *b"mdat", put);
+    out
+}
+
+/// One picture as a fragment. Numbers begin at 1; the times are microseconds of the stream's clock,
+/// `base` that of the first fragment.
+pub fn fragment(frame: &Frame, number: u32, base: u64, duration: u64) -> Vec<u8> {
+    let since = frame.time.saturating_sub(base);
+    let sample = Sample {
+        track: PICTURES,
+        time: (u128::from(since) * u128::from(TIMESCALE) / 1_000_000) as u64,
+        duration: ticks(duration),
+        flags: if frame.key { BEGINS } else { FOLLOWS },
+        length: frame.units().map(|unit| unit.len() + 4).sum(),
+    };
+    one(number, &sample, |out| {
         for unit in frame.units() {
             put32(out, &[unit.len() as u32]);
             out.extend_from_slice(unit);
         }
-    });
-    out
+    })
+}
+
+/// One frame of FLAC as a fragment; time and length are in samples.
+pub fn sound_fragment(data: &[u8], number: u32, time: u64, samples: u32) -> Vec<u8> {
+    let sample =
+        Sample { track: SOUND, time, duration: samples, flags: BEGINS, length: data.len() };
+    one(number, &sample, |out| out.extend_from_slice(data))
 }
 
 /// A file of one key frame.
 pub fn snapshot(frame: &Frame) -> Vec<u8> {
-    let mut out = frame.params.as_ref().map(|params| header(params)).unwrap_or_default();
+    let mut out = frame.params.as_ref().map(|params| header(params, None)).unwrap_or_default();
     out.extend_from_slice(&fragment(frame, 1, frame.time, 1_000_000));
     out
 }

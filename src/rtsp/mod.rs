@@ -14,6 +14,8 @@
 //! | [`annexb`], [`params`], [`assemble`] | bytes become whole pictures, or none; pure |
 //! | [`clock`], [`timeline`] | even times from uneven arrivals; the encoder's own times; pure |
 //! | [`sound`] | the microphone's sound as clients play it; pure |
+//! | [`speech`] | what a client says, as the firmware's speaker plays it; pure |
+//! | [`flac`] | sound as a browser plays it next to the picture; pure |
 //! | [`frame`], [`ring`] | a picture as all share it, in RTP packets; the last ones; pure |
 //! | [`rtp`], [`sdp`], [`message`], [`transport`] | the protocols' texts and bytes; pure |
 //! | [`auth`] | logins; pure. What wrong ones cost is in [`crate::access`] |
@@ -23,6 +25,7 @@
 //! | [`source`], `feed` | the reading thread, and what it shares with the server's |
 //! | `firmware` | the one thread that reads the firmware's own frames ([`crate::vendor::frames`]) |
 //! | `snapshots` | JPEG files from the firmware's encoder, shared by all who ask |
+//! | [`speaker`] | who speaks, and how fast and how long |
 //! | [`server`] | the one thread that speaks with the network |
 //! | [`stats`], [`client`] | the state as a document; how the daemon asks for it |
 //!
@@ -40,6 +43,7 @@ pub mod clock;
 pub mod error;
 mod feed;
 mod firmware;
+pub mod flac;
 pub mod fmp4;
 pub mod frame;
 pub mod h264;
@@ -57,6 +61,8 @@ pub mod server;
 mod snapshots;
 pub mod sound;
 pub mod source;
+pub mod speaker;
+pub mod speech;
 pub mod stats;
 pub mod timeline;
 pub mod transport;

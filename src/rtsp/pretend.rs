@@ -1,4 +1,4 @@
-//! A made-up camera: the scene, a sound and snapshots, served by the firmware's own frame transport.
+//! A made-up camera: the scene, a sound, snapshots and a speaker, served by the firmware's own frame transport.
 //! So `demo` and a simulated camera go the same way through the server as a real one. What it
 //! pretends: picture, sound and times; the protocol is the vendor's ([`crate::vendor::frames`]).
 
@@ -50,6 +50,7 @@ impl Pretend {
             streams: Vec::new(),
             sound: Broadcaster::bind(&camera.audio())?,
             snapshots: Broadcaster::bind(&camera.snapshots())?,
+            speaker: Broadcaster::bind(&camera.speaker())?,
             began: Instant::now(),
             pictures: 0,
             pieces: 0,
@@ -78,6 +79,11 @@ impl Pretend {
     /// The folder of the snapshots.
     pub fn snapshots(&self) -> PathBuf {
         self.folder.join("jpeg_snap")
+    }
+
+    /// The folder of the speaker. What is said there is heard by nobody.
+    pub fn speaker(&self) -> PathBuf {
+        self.folder.join("audio_play")
     }
 }
 
@@ -115,6 +121,7 @@ struct Stage {
     streams: Vec<(Broadcaster, Scene)>,
     sound: Broadcaster,
     snapshots: Broadcaster,
+    speaker: Broadcaster,
     began: Instant,
     pictures: u32,
     pieces: u32,
@@ -150,6 +157,7 @@ impl Stage {
                 }
             });
             self.sound.serve(&mut |_, _| {});
+            self.speaker.serve(&mut |_, _| {});
         }
     }
 
@@ -202,7 +210,7 @@ impl Stage {
         let next = self.asked.iter().map(|(_, at)| *at).fold(due, Instant::min);
         let sleep = next.saturating_duration_since(now).min(IDLE);
         let all = self.streams.iter().map(|(broadcaster, _)| broadcaster);
-        let all = all.chain([&self.sound, &self.snapshots]);
+        let all = all.chain([&self.sound, &self.snapshots, &self.speaker]);
         let mut fds: Vec<PollFd<'_>> = all
             .flat_map(Broadcaster::descriptors)
             .map(|fd| PollFd::new(fd, PollFlags::POLLIN))

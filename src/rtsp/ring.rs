@@ -106,6 +106,19 @@ impl Ring {
         Place::at(self.newest(fresh).unwrap_or_else(|| self.end()))
     }
 
+    /// A viewer that comes now: at the first frame that is shown at `time` or later, in microseconds
+    /// of the stream's clock; else it waits for the next one.
+    pub fn at_time(&self, time: u64) -> Place {
+        let index = self.frames.partition_point(|frame| frame.time < time);
+        Place::at(self.first + index as u64)
+    }
+
+    /// When the frame is shown that is next for a viewer; none while it is not there.
+    pub fn time_of(&self, place: &Place) -> Option<u64> {
+        let index = usize::try_from(place.next.checked_sub(self.first)?).ok()?;
+        self.frames.get(index).map(|frame| frame.time)
+    }
+
     fn newest(&self, wanted: impl Fn(&Arc<Frame>) -> bool) -> Option<u64> {
         let index = self.frames.iter().rposition(wanted)?;
         Some(self.first + index as u64)

@@ -13,14 +13,20 @@ pub const TRACK: &str = "trackID=0";
 /// See [`TRACK`].
 pub const SOUND_TRACK: &str = "trackID=1";
 
+/// See [`TRACK`]: what a client says.
+pub const SPEECH_TRACK: &str = "trackID=2";
+/// The feature that a client requires to be offered that track (ONVIF Streaming Specification, 5.3).
+pub const BACKCHANNEL: &str = "www.onvif.org/ver20/backchannel";
+
 /// The description of the stream `name` for a client that reached us at `local`; with sound in this
-/// form, if there is any.
+/// form, if there is any, and with the speaker where `speech` says so.
 pub fn describe(
     name: &str,
     local: IpAddr,
     version: u64,
     params: &Params,
     sound: Option<Form>,
+    speech: bool,
 ) -> String {
     let family = if local.is_ipv4() { "IP4" } else { "IP6" };
     let any = if local.is_ipv4() { "0.0.0.0" } else { "::" };
@@ -43,6 +49,13 @@ pub fn describe(
             text,
             "m=audio 0 RTP/AVP {kind}\r\na=rtpmap:{kind} {name}\r\na=ptime:40\r\n\
              a=control:{SOUND_TRACK}\r\n"
+        );
+    }
+    if speech {
+        let _ = write!(
+            text,
+            "m=audio 0 RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
+             a=sendonly\r\na=control:{SPEECH_TRACK}\r\n"
         );
     }
     text

@@ -64,6 +64,19 @@ impl Form {
     }
 }
 
+impl Form {
+    /// The samples of payloads in this form.
+    pub fn samples<'a>(self, payloads: impl Iterator<Item = &'a [u8]>) -> Vec<i16> {
+        match self {
+            Form::G711 => payloads.flatten().map(|byte| decode(*byte)).collect(),
+            Form::L16 => {
+                let pairs = payloads.flat_map(|payload| payload.as_chunks::<2>().0);
+                pairs.map(|pair| i16::from_be_bytes(*pair)).collect()
+            }
+        }
+    }
+}
+
 /// How the firmware's bytes are coded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Coding {
@@ -113,7 +126,8 @@ impl Halver {
     fn halve(&mut self, samples: &[i16], out: &mut impl FnMut(i16)) {
         self.past.extend_from_slice(samples);
         let mut at = 0;
-        while let Some(window) = self.past.get(at..at + TAPS) {
+        // Of a known length, so that no index is checked.
+        while let Some(window) = self.past.get(at..).and_then(<[i16]>::first_chunk::<TAPS>) {
             let middle = TAPS / 2;
             let mut sum = i32::from(window[middle]) << 14;
             for (step, factor) in HALF.iter().enumerate() {
@@ -124,6 +138,41 @@ impl Halver {
             let rounded = (sum + (1 << 14)) >> 15;
             out(rounded.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16);
             at += 2;
+        }
+        self.past.drain(..at.min(self.past.len()));
+    }
+}
+
+/// Doubles the rate of 8 kHz samples by the same low-pass: each sample stays, and one comes between
+/// it and the next.
+#[derive(Clone, Debug)]
+pub struct Doubler {
+    /// The last samples, the oldest first.
+    past: Vec<i16>,
+}
+
+impl Default for Doubler {
+    fn default() -> Doubler {
+        Doubler { past: vec![0; 2 * HALF.len() - 1] }
+    }
+}
+
+impl Doubler {
+    /// Two samples go to `out` for each one; they come [`HALF`]'s length later.
+    pub fn double(&mut self, samples: &[i16], out: &mut impl FnMut(i16)) {
+        self.past.extend_from_slice(samples);
+        let mut at = 0;
+        while let Some(window) = self.past.get(at..at + 2 * HALF.len()) {
+            let middle = HALF.len() - 1;
+            let mut sum = 0;
+            for (step, factor) in HALF.iter().enumerate() {
+                sum += (i32::from(window[middle - step]) + i32::from(window[middle + 1 + step]))
+                    * factor;
+            }
+            out(window[middle]);
+            let rounded = (sum + (1 << 13)) >> 14;
+            out(rounded.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16);
+            at += 1;
         }
         self.past.drain(..at.min(self.past.len()));
     }

@@ -91,6 +91,8 @@ pub struct ViewerStats {
     pub playing: bool,
     /// Whether it gets sound, too.
     pub sound: bool,
+    /// Whether it has the speaker.
+    pub speaks: bool,
     /// Seconds since it came.
     pub seconds: u64,
     /// Pictures sent to it.
@@ -116,6 +118,8 @@ pub struct Stats {
     pub sound: Option<SoundStats>,
     /// How far it is with the firmware's snapshots; none where they are not asked for.
     pub snapshots: Option<String>,
+    /// How far it is with the firmware's speaker; none where it is not used.
+    pub speaker: Option<String>,
     /// The viewers.
     pub viewers: Vec<ViewerStats>,
     /// Viewers that are let in at once.

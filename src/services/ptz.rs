@@ -44,6 +44,13 @@ pub enum Direction {
 #[serde(try_from = "i64")]
 pub struct Steps(u16);
 
+impl Steps {
+    /// The number.
+    pub fn count(self) -> u16 {
+        self.0
+    }
+}
+
 impl TryFrom<i64> for Steps {
     type Error = String;
     fn try_from(n: i64) -> Result<Steps, String> {

@@ -100,6 +100,31 @@ pub struct Mqtt {
     pub password: Password,
     /// The prefix under which Home Assistant looks for devices.
     pub discovery_prefix: Prefix,
+    /// Seconds from one picture to the next; 0: none are sent.
+    pub picture_seconds: Seconds,
+}
+
+/// Seconds between two pictures: 0, or 5 to 3600. Each one stops the firmware's own camera program
+/// from serving others for almost a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct Seconds(pub u64);
+
+impl Default for Seconds {
+    fn default() -> Seconds {
+        Seconds(60)
+    }
+}
+
+impl TryFrom<i64> for Seconds {
+    type Error = String;
+    fn try_from(n: i64) -> Result<Seconds, String> {
+        let seconds = in_range(n, 0, 3600)?;
+        if matches!(seconds, 1..5) {
+            return Err("expected 0, or a number from 5 to 3600".to_owned());
+        }
+        Ok(Seconds(seconds))
+    }
 }
 
 /// A password that must be readable; its `Debug` shows nothing of it.

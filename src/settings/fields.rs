@@ -118,6 +118,8 @@ pub const FIELDS: &[Field] = &[
         "Password of that user."),
     field("mqtt.discovery_prefix", NEEDED, Default, false,
         "Where Home Assistant looks for devices."),
+    field("mqtt.picture_seconds", Integer { min: 0, max: 3600 }, Default, false,
+        "Seconds from one picture for Home Assistant to the next: 5 to 3600, or 0 for none."),
 ];
 
 /// Fields that count only if they are on the card: a password of the page is not the card.

@@ -113,6 +113,9 @@ fn operation(route: &Route) -> Value {
                 "required": true,
                 "content": { "application/json": { "schema": schema(name) } }
             });
+            if name == "PlaySound" {
+                operation["requestBody"]["content"]["audio/wav"] = json!({});
+            }
         }
     }
     match route.access {

@@ -8,7 +8,7 @@ use tiny_http::Request;
 
 use super::api::{
     backups, config, downloads, flash, framegrabber, images, jobs, onvif, services, session,
-    system, tokens, update, video,
+    sounds, system, tokens, update, video,
 };
 use super::asked::{Answer, Asked};
 use super::context::Context;
@@ -110,9 +110,12 @@ pub(super) const ROUTES: &[Route] = &[
     get("/api/v1/video", Login, ok("Video"), video::show, "The streams, and who watches them"),
     change("POST", "/api/v1/video/login", Owner, Some("Password"), ok("StreamLogin"), video::login, "The streams' user and password"),
     asks(get("/api/v1/snapshot", Login, PICTURE, video::snapshot, "A picture: JPEG where the firmware makes one, else the last key frame"), &[("stream", "string"), ("form", "string")]),
-    asks(get("/api/v1/live", Login, Gives::Bytes("video/mp4"), video::live, "A stream as it comes, as fragmented MP4"), &[("stream", "string")]),
+    asks(get("/api/v1/live", Login, Gives::Bytes("video/mp4"), video::live, "A stream as it comes, as fragmented MP4; with sound=1 the microphone's sound in it"), &[("stream", "string"), ("sound", "integer")]),
+    get("/api/v1/audio", Login, Gives::Bytes("audio/wav"), video::sound, "The microphone's sound as it comes"),
+    get("/api/v1/sounds", Login, ok("Sounds"), sounds::list, "The camera's own sounds, and whether its speaker can be used"),
+    change("POST", "/api/v1/sounds", Login, Some("PlaySound"), Gives::Json(202, "Playing"), sounds::play, "Plays one of the camera's sounds, or a WAV file that is the body"),
     change("POST", "/onvif/{service}", Streams, Some("Soap"), SOAP, onvif::call, "ONVIF, for recorders"),
-    asks(get("/onvif/snapshot", Streams, PICTURE, onvif::snapshot, "The same, by the streams' login"), &[("stream", "string")]),
+    asks(get("/onvif/snapshot", Streams, PICTURE, onvif::snapshot, "The same, by the streams' login"), &[("stream", "string"), ("form", "string")]),
     get("/api/v1/config", Login, ok("Config"), config::show, "The settings"),
     change("PUT", "/api/v1/config", Login, Some("Config"), ok("Changed"), config::change, "Changes the settings that are named"),
     get("/api/v1/config/fields", Login, ok("Fields"), config::fields, "What each setting takes"),

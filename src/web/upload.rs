@@ -16,9 +16,12 @@ use super::routes;
 use crate::camera::Camera;
 use crate::camera::images::{self, ImageError};
 use crate::camera::jobs::Busy;
+use crate::camera::sounds::{self, SoundError};
 
-/// The only call that takes a file.
-const PATH: &str = "/api/v1/images";
+/// The calls that take a file.
+const IMAGES: &str = "/api/v1/images";
+/// See [`IMAGES`]; with a JSON document as body it is no upload.
+const SOUNDS: &str = "/api/v1/sounds";
 /// How long the client may send nothing.
 const STALL: Duration = Duration::from_secs(20);
 /// How long it may take in all: a chip at 20 KiB/s.
@@ -65,6 +68,12 @@ impl Uploads {
         if let Some(job) = self.camera.jobs().running() {
             return Err(Busy { step: job.step }.into());
         }
+        if path == SOUNDS {
+            if size > sounds::LARGEST {
+                return Err(SoundError::TooLarge(size).into());
+            }
+            return Ok(());
+        }
         Ok(images::check(&self.camera, size)?)
     }
 }
@@ -88,9 +97,17 @@ impl Spool for Uploads {
     fn judge(&self, head: &Head<'_>, peer: IpAddr) -> Verdict {
         let (path, _) = routes::split(&head.target);
         let Some(size) = head.content_length else { return Verdict::NotMine };
-        if head.method != "POST" || path != PATH {
+        let value = |name: &str| {
+            let mut headers = head.headers.iter();
+            headers.find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value)
+        };
+        let is_json = value("Content-Type")
+            .is_some_and(|kind| kind.to_ascii_lowercase().starts_with(b"application/json"));
+        let is_mine = path == IMAGES || (path == SOUNDS && !is_json);
+        if head.method != "POST" || !is_mine {
             return Verdict::NotMine;
         }
+        let is_sound = path == SOUNDS;
         if let Err(problem) = self.admit(head, peer, size) {
             return Verdict::Refused(response(problem.status, &problem.document()));
         }
@@ -100,14 +117,18 @@ impl Spool for Uploads {
         }
         let place = Place(Arc::clone(&self.taken));
         let camera = Arc::clone(&self.camera);
-        let name = head
-            .headers
-            .iter()
-            .find(|h| h.name.eq_ignore_ascii_case("X-Filename"))
-            .map_or_else(String::new, |h| decode(h.value));
+        let name = value("X-Filename").map_or_else(String::new, decode);
         let asks = head.expects_continue && head.version == Version::Http11;
         Verdict::Taken(Box::new(move |stream, begun| {
-            let body = move || receive(&camera, stream, &begun, asks, size, &name, place);
+            let body = move || {
+                receive(stream, &begun, asks, place, &mut |next| {
+                    if is_sound {
+                        take_sound(&camera, size, next)
+                    } else {
+                        take_image(&camera, size, &name, next)
+                    }
+                });
+            };
             let thread = std::thread::Builder::new().name("upload".into()).stack_size(STACK);
             if let Err(e) = thread.spawn(body) {
                 log::error!("an upload has no thread: {e}");
@@ -116,14 +137,41 @@ impl Spool for Uploads {
     }
 }
 
+/// Gives the next bytes of a body; 0 at its end.
+type Next<'a> = &'a mut dyn FnMut(&mut [u8]) -> usize;
+
+fn take_image(camera: &Camera, size: u64, name: &str, next: Next<'_>) -> (u16, String) {
+    match images::take(camera, name, size, next) {
+        Ok(image) => {
+            log::info!("image {} arrived, {} bytes", image.id, image.size);
+            (201, serde_json::to_string(&image).unwrap_or_default())
+        }
+        Err(e) => {
+            log::warn!("an upload failed: {e}");
+            let problem = Problem::from(e);
+            (problem.status, problem.document())
+        }
+    }
+}
+
+fn take_sound(camera: &Camera, size: u64, next: Next<'_>) -> (u16, String) {
+    match sounds::take(camera, size, next) {
+        Ok(playing) => (202, serde_json::to_string(&playing).unwrap_or_default()),
+        Err(e) => {
+            log::info!("a sound is not played: {e}");
+            let problem = Problem::from(e);
+            (problem.status, problem.document())
+        }
+    }
+}
+
+/// Reads a body; `take` makes status and answer of it.
 fn receive(
-    camera: &Camera,
     stream: TcpStream,
     begun: &[u8],
     asks: bool,
-    size: u64,
-    name: &str,
     place: Place,
+    take: &mut dyn FnMut(Next<'_>) -> (u16, String),
 ) {
     let ready = stream
         .set_nonblocking(false)
@@ -156,17 +204,7 @@ fn receive(
             }
         }
     };
-    let (status, body) = match images::take(camera, name, size, &mut next) {
-        Ok(image) => {
-            log::info!("image {} arrived, {} bytes", image.id, image.size);
-            (201, serde_json::to_string(&image).unwrap_or_default())
-        }
-        Err(e) => {
-            log::warn!("an upload failed: {e}");
-            let problem = Problem::from(e);
-            (problem.status, problem.document())
-        }
-    };
+    let (status, body) = take(&mut next);
     // Whoever has read the answer may send the next one.
     drop(place);
     let sent = (&stream).write_all(&response(status, &body));

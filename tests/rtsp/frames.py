@@ -95,7 +95,8 @@ class Endpoint:
 class Camera(threading.Thread):
     """Plays streams, a sound (a function of the sample's number), and one JPEG file to all who ask."""
 
-    def __init__(self, folder, streams, rate=RATE, sound=None, jpeg=None, jitter=0.0, key_flag=True):
+    def __init__(self, folder, streams, rate=RATE, sound=None, jpeg=None, jitter=0.0, key_flag=True,
+                 speaker=False):
         super().__init__(daemon=True)
         self.folder, self.rate, self.sound, self.jpeg = folder, rate, sound, jpeg
         self.jitter, self.key_flag = jitter, key_flag
@@ -105,13 +106,16 @@ class Camera(threading.Thread):
             self.videos[name] = (Endpoint(folder / name), found)
         self.audio = Endpoint(folder / "audio_in") if sound else None
         self.snap = Endpoint(folder / "jpeg_snap") if jpeg is not None else None
+        self.speaker = Endpoint(folder / "audio_play") if speaker else None
+        self.played = []  # (monotonic time, bytes)
         self.ending = threading.Event()
         self.answering = True
         self.pictures = self.pieces = 0
         self.start()
 
     def endpoints(self):
-        return [e for e, _ in self.videos.values()] + [e for e in (self.audio, self.snap) if e]
+        others = (self.audio, self.snap, self.speaker)
+        return [e for e, _ in self.videos.values()] + [e for e in others if e]
 
     def run(self):
         began = time.monotonic()
@@ -139,6 +143,9 @@ class Camera(threading.Thread):
                 self.pieces += 1
             for endpoint in self.endpoints():
                 endpoint.serve()
+            if self.speaker:
+                said, self.speaker.texts[:] = self.speaker.texts[:], []
+                self.played += [(time.monotonic(), text) for _, text in said]
             if self.snap and self.answering:
                 asked, self.snap.texts[:] = self.snap.texts[:], []
                 for peer, _ in asked:

@@ -50,7 +50,7 @@ print(json.dumps({
     'encoders': [c.token for c in media.GetVideoEncoderConfigurations()],
     'encoder': media.GetVideoEncoderConfiguration({'ConfigurationToken': 'main'}).Name,
     'uris': [ask(p.token) for p in profiles],
-    'snapshot': refused(lambda: media.GetSnapshotUri({'ProfileToken': 'main'})),
+    'snapshot': media.GetSnapshotUri({'ProfileToken': 'main'}).Uri,
     'can': media.GetServiceCapabilities().SnapshotUri,
     'create': refused(lambda: media.CreateProfile({'Name': 'mine'})),
     'delete': refused(lambda: media.DeleteProfile({'ProfileToken': 'main'})),
@@ -186,9 +186,9 @@ class Onvif(Demo):
                                     "-select_streams", "v", "-show_entries",
                                     "stream=codec_name", "-of", "csv=p=0", address])
             self.assertEqual((status, out.strip(), err), (0, "h264", ""))
-        # A snapshot must be a JPEG, and there is none: it is not promised.
-        self.assertFalse(told["can"])
-        self.assertIn("no JPEG", told["snapshot"])
+        # A snapshot is promised, for the firmware's encoder makes JPEG files.
+        self.assertTrue(told["can"])
+        self.assertEqual(told["snapshot"], f"http://127.0.0.1:{self.port}/onvif/snapshot?form=jpeg")
         self.assertIn("no room for more", told["create"])
         self.assertIn("fixed", told["delete"])
         self.assertIn("no sound", told["sound"])
@@ -203,8 +203,8 @@ class Onvif(Demo):
         self.assertEqual(told["bounds"], streams["mainstream"]["size"]["width"])
         self.assertEqual(told["compatible"], ["sub"])
         self.assertIn(told["metadata"], (None, []))
-        # A snapshot is there with HTTP's own Digest.
-        film = f"http://127.0.0.1:{self.port}/onvif/snapshot?stream=mainstream"
+        # It is there with HTTP's own Digest.
+        film = told["snapshot"]
         shot = self.folder / "shot.jpg"
         login = ":".join(self.login)
         for words, want in ((["--digest", "-u", login], "200"), (["-u", login], "401"), ([], "401")):

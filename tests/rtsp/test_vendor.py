@@ -3,16 +3,90 @@ whole, and nothing that this program does harms it. Needs the firmware's files (
 
 import os
 import signal
+import struct
 import subprocess
+import threading
 import time
 
 from rig import LONG, Case, Server, alaw, source, wait_for
+from test_frames import Talker
 from vendor_rig import Camera, missing
-from viewer import Viewer
+from viewer import Rtsp, Viewer
 
 # Of the long form, MI360D_RTSP_LONG=50: ten thousand pictures, 50 restarts, 500 kills.
 PICTURES, RESTARTS, KILLS = int(200 * LONG), max(2, int(LONG)), max(10, int(10 * LONG))
 STREAMS = ("mainstream", "substream")
+
+
+def encode(sample):
+    """A sample as A-law, as the vendor's encoder makes it: -16 is as far from 0 as 16."""
+    sign, magnitude = (0x80 if sample >= 0 else 0), abs(sample) >> 4
+    if magnitude >= 32:
+        segment = magnitude.bit_length() - 4
+        magnitude = segment << 4 | magnitude >> segment - 1 & 15
+    return (magnitude | sign) ^ 0x55
+
+
+class Ear(threading.Thread):
+    """Hears the microphone as L16, and holds each piece against what the stand-in said
+    (vendor/encoder.c): 640 samples that tell their number."""
+
+    TABLE = [alaw(encode(value - 32500)) for value in range(65000)]
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.port, self.ending = port, threading.Event()
+        self.numbers, self.jumps, self.error = [], 0, None
+
+    @classmethod
+    def piece(cls, number):
+        values = (cls.TABLE[(i * 211 + number * 977) % 65000] for i in range(640))
+        return struct.pack(">640h", *values)
+
+    def run(self):
+        try:
+            self.listen()
+        except Exception as error:  # noqa: BLE001: told to the test
+            self.error = error
+
+    def listen(self):
+        first = {}
+        for number in range(65000):
+            start = tuple(self.TABLE[(i * 211 + number * 977) % 65000] for i in range(8))
+            first.setdefault(start, []).append(number)
+        rtsp = Rtsp(self.port, timeout=30)
+        url = f"{rtsp.base}/mainstream"
+        found, _ = rtsp.request("SETUP", f"{url}/trackID=1",
+                                ["Transport: RTP/AVP/TCP;unicast;interleaved=0-1"])
+        rtsp.session = found["Session"].split(";")[0]
+        rtsp.request("PLAY", url)
+        sequence = None
+        while not self.ending.is_set():
+            items, rtsp.interleaved = rtsp.interleaved, []
+            for item in items or [rtsp.item()]:
+                if len(item) != 2 or item[0] != 0:
+                    continue
+                data = item[1]
+                number = struct.unpack(">H", data[2:4])[0]
+                assert sequence is None or number == (sequence + 1) & 0xFFFF, "a packet is missing"
+                sequence = number
+                payload = data[12:]
+                expected = (self.numbers[-1] + 1) % 65000 if self.numbers else None
+                if expected is None or self.piece(expected) != payload:
+                    self.jumps += expected is not None
+                    start = struct.unpack(">8h", payload[:16])
+                    fits = [n for n in first.get(start, ()) if self.piece(n) == payload]
+                    assert fits, "a piece that was never said so"
+                    expected = fits[0]
+                self.numbers.append(expected)
+        rtsp.close()
+
+    def stop(self):
+        self.ending.set()
+        self.join(30)
+        if self.error:
+            raise self.error
+        return self.numbers
 
 
 class Vendor(Case):
@@ -45,6 +119,8 @@ class Vendor(Case):
         server = self.begin("--sound", "l16")
         viewers = self.viewers(server)
         wait_for(lambda: server.stats()["sound"]["pieces"] > 30, "sound")
+        ear = Ear(server.port)
+        ear.start()
         heard = subprocess.run(
             ["ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i",
              server.address("substream"), "-map", "0:a", "-t", "2", "-f", "s16be", "-"],
@@ -57,12 +133,40 @@ class Vendor(Case):
                          ("image/jpeg", b"\xff\xd8\xff\xe0of the encoder\xff\xd9"))
         wait_for(lambda: all(len(v.seen) > PICTURES or v.error for v in viewers.values()),
                  f"{PICTURES} pictures of each", 120 + PICTURES / 4)
+        wait_for(lambda: len(ear.numbers) > PICTURES or ear.error, "as many pieces of sound", 60)
+        pieces = ear.stop()
+        print(f"  sound: {len(pieces)} pieces, {ear.jumps} jumps", flush=True)
+        self.assertGreater(len(pieces), PICTURES)
+        # The stand-in leaves pieces out where qemu is held up for half a second.
+        self.assertLessEqual(ear.jumps, 1 + len(pieces) // 1000)
         for name, viewer in viewers.items():
             # Under qemu fetch_av may ask for a key frame itself.
             jumps = self.assert_consecutive(viewer.stop(), self.camera.names[name], jumps_to_keys=3)
             print(f"  {name}: {len(viewer.seen)} pictures, {jumps} jumps to a key frame", flush=True)
             self.assertEqual(server.stream(name)["lost"], {"breaks": 0, "pictures": 0})
         self.assertGreaterEqual(self.camera.key_requests(), 1, "REQ_IDR")
+        self.assertTrue(self.camera.alive())
+        server.stop()
+
+    def test_the_speaker_s_exact_samples_arrive(self):
+        """A sound, and what a client says, through the vendor's fetch_av to its hardware."""
+        server = self.begin()
+        wait_for(lambda: server.stats()["speaker"] == "connected", "the speaker")
+        played = self.camera.root / "run" / "speaker.pcm"
+        sound = bytes(n * 37 & 255 for n in range(100 * 640))
+        self.assertEqual(server.ask(f"speak {len(sound)}", more=sound)[0], {})
+        wanted = struct.pack(f"<{len(sound)}h", *map(alaw, sound))
+        wait_for(lambda: played.exists() and played.stat().st_size >= len(wanted), "the sound", 60)
+        self.assertEqual(played.read_bytes(), wanted)
+        wait_for(lambda: server.stream("mainstream")["pictures"], "pictures")
+        talker = Talker(server.port, udp=False)
+        talker.set_up()
+        talker.say(2, 8)
+        wait_for(lambda: played.stat().st_size >= len(wanted) + 2 * 640 * 45, "speech", 60)
+        talker.end()
+        said = played.read_bytes()[len(wanted):]
+        codes = {alaw(byte) for byte in range(256)}
+        self.assertTrue(set(struct.unpack(f"<{len(said) // 2}h", said)) <= codes)
         self.assertTrue(self.camera.alive())
         server.stop()
 

@@ -96,6 +96,23 @@ impl Conn {
         self.output.extend_from_slice(bytes);
     }
 
+    /// Bytes that are to go out before anything else.
+    pub(super) fn waiting(&self) -> &[u8] {
+        self.output.get(self.sent..).unwrap_or_default()
+    }
+
+    /// Of `count` bytes that were sent, those that were waiting; drops them.
+    pub(super) fn took(&mut self, count: usize) -> usize {
+        let own = count.min(self.backlog());
+        self.sent += own;
+        if own > 0 && self.backlog() == 0 {
+            self.output.clear();
+            self.output.shrink_to(PIECE);
+            self.sent = 0;
+        }
+        own
+    }
+
     /// Sends what waits; true when nothing does any more.
     pub(super) fn flush(&mut self) -> bool {
         while self.backlog() > 0 {

@@ -7,6 +7,10 @@
 //! | `snapshot NAME mp4` or `snapshot NAME annexb` | a line with its type; the last key frame |
 //! | `snapshot NAME jpeg` | the same, of the firmware's encoder; NAME has no part in it |
 //! | `live NAME` | a line with its type; fragmented MP4 until one side closes |
+//! | `live NAME sound` | the same with the microphone's sound as a second track |
+//! | `sound` | a line with its type; the microphone's sound as WAV until one side closes |
+//! | `speak BYTES`, then so many bytes of A-law at 16 kHz | a line, once they are taken to be played |
+//! | `motors MS` | a line; nothing is played for so many milliseconds |
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -17,20 +21,38 @@ use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
+use crate::formats::wav;
 use crate::rtsp::feed::Feed;
+use crate::rtsp::flac;
 use crate::rtsp::fmp4;
 use crate::rtsp::params::Params;
 use crate::rtsp::picture::Size;
 use crate::rtsp::ring::Place;
 use crate::rtsp::server::conn::is_later;
 use crate::rtsp::snapshots::{Answer, Snapshots};
+use crate::rtsp::sound::Form;
+use crate::rtsp::speaker::{self, Refusal, Speaker};
 
 /// What is said where the stream does not exist.
 pub const NO_STREAM: &str = "there is no such stream";
 /// How a refusal begins where there is no JPEG to be had.
 pub const NO_JPEG: &str = "no JPEG: ";
+/// What is said where there is no sound.
+pub const NO_SOUND: &str = "there is no sound";
+/// How a refusal begins where the firmware's speaker cannot be had.
+pub const NO_SPEAKER: &str = "no speaker: ";
+/// What is said where another one speaks.
+pub const SPEAKER_BUSY: &str = "the speaker is in use";
+/// What is said where the motors run.
+pub const MOTORS_RUN: &str = "the motors run";
+/// What stands for a question whose bytes are all there: no line begins so.
+const WHOLE: &str = "\nwhole";
+/// Bytes of one read of a sound.
+const PIECE: usize = 4096;
 /// Bytes of a question.
 const LONGEST: usize = 256;
+/// Bytes of sound that are put together before they are sent.
+const SOUND_AT_ONCE: usize = 16 * 1024;
 /// From accept to the whole question, and from one byte taken to the next.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -46,6 +68,23 @@ pub struct Head {
     /// The picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<Size>,
+}
+
+/// What answers are made of.
+pub(super) struct Parts<'a> {
+    pub(super) feeds: &'a [Arc<Feed>],
+    pub(super) sound: Option<&'a (Arc<Feed>, Form)>,
+    pub(super) snapshots: Option<&'a Snapshots>,
+    pub(super) speaker: Option<&'a Speaker>,
+}
+
+/// The microphone's sound on its way out.
+#[derive(Debug)]
+struct Ear {
+    place: Place,
+    form: Form,
+    /// Samples sent so far.
+    samples: u64,
 }
 
 /// A live view on its way out.
@@ -70,6 +109,10 @@ pub(super) struct Asker {
     output: Vec<u8>,
     sent: usize,
     live: Option<Live>,
+    /// It hears the microphone, alone or with the live view.
+    ear: Option<Ear>,
+    /// So many bytes of a sound are awaited.
+    expects: Option<usize>,
     /// It waits for a snapshot, since then.
     jpeg: Option<Instant>,
     pub(super) since: Instant,
@@ -80,6 +123,19 @@ pub(super) struct Asker {
     pub(super) pictures: u64,
     pub(super) bytes: u64,
     pub(super) lost: u64,
+}
+
+/// One who hears the microphone from this time of the server's clock on, or from now on; none where
+/// there is no sound.
+fn ear(sound: Option<&(Arc<Feed>, Form)>, begins: Option<u64>) -> Option<Ear> {
+    let (feed, form) = sound.filter(|(feed, _)| feed.has_sound())?;
+    let place = feed.state().ring.at_time(begins.unwrap_or(u64::MAX));
+    Some(Ear { place, form: *form, samples: 0 })
+}
+
+/// An RTP-like time as a whole number, without the wrap of 32 bits.
+fn ticks_of(rate: u32, micros: u64) -> u64 {
+    (u128::from(micros) * u128::from(rate) / 1_000_000) as u64
 }
 
 fn same_user(stream: &UnixStream) -> bool {
@@ -100,6 +156,8 @@ impl Asker {
             output: Vec::new(),
             sent: 0,
             live: None,
+            ear: None,
+            expects: None,
             jpeg: None,
             since: now,
             moved: now,
@@ -116,6 +174,16 @@ impl Asker {
         self.live.as_ref().map(|live| live.feed)
     }
 
+    /// Whether its answer has no end.
+    pub(super) fn is_endless(&self) -> bool {
+        self.live.is_some() || self.ear.is_some()
+    }
+
+    /// Whether it gets sound.
+    pub(super) fn hears(&self) -> bool {
+        self.ear.is_some()
+    }
+
     /// Its place among the frames.
     pub(super) fn place(&self) -> Option<&Place> {
         self.live.as_ref().map(|live| &live.place)
@@ -127,15 +195,15 @@ impl Asker {
 
     /// When it is given up. A view without pictures waits for them as long as it likes.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        (self.live.is_none() || self.wants_output()).then_some(self.moved + PATIENCE)
+        (!self.is_endless() || self.wants_output()).then_some(self.moved + PATIENCE)
     }
 
     /// The whole question, once it is there.
     pub(super) fn receive(&mut self, now: Instant) -> Option<String> {
-        let mut piece = [0; LONGEST];
+        let mut piece = [0; PIECE];
         match self.stream.read(&mut piece) {
             Ok(0) => self.closed = true,
-            Ok(count) if self.live.is_none() && !self.ending => {
+            Ok(count) if !self.is_endless() && !self.ending => {
                 self.moved = now;
                 self.input.extend_from_slice(piece.get(..count).unwrap_or_default());
             }
@@ -143,10 +211,14 @@ impl Asker {
             Err(error) if is_later(&error) => {}
             Err(_) => self.closed = true,
         }
+        if let Some(expected) = self.expects {
+            return (self.input.len() >= expected).then(|| WHOLE.to_owned());
+        }
         if let Some(end) = self.input.iter().position(|byte| *byte == b'\n') {
+            let rest = self.input.split_off(end + 1);
             let line = String::from_utf8_lossy(self.input.get(..end).unwrap_or_default());
             let line = line.trim().to_owned();
-            self.input = Vec::new();
+            self.input = rest;
             return Some(line);
         }
         if self.input.len() > LONGEST {
@@ -169,15 +241,15 @@ impl Asker {
     pub(super) fn answer(
         &mut self,
         line: &str,
-        feeds: &[Arc<Feed>],
-        snapshots: Option<&Snapshots>,
+        parts: &Parts<'_>,
         may_watch: bool,
         stats: impl FnOnce() -> Vec<u8>,
     ) {
         let mut words = line.split(' ');
         let (what, name, form) = (words.next(), words.next(), words.next());
-        let feed = feeds.iter().position(|feed| Some(feed.name.as_str()) == name);
-        let found = feed.and_then(|index| Some((index, feeds.get(index)?)));
+        let feed = parts.feeds.iter().position(|feed| Some(feed.name.as_str()) == name);
+        let found = feed.and_then(|index| Some((index, parts.feeds.get(index)?)));
+        let now = Instant::now();
         match (what, found) {
             (Some("stats"), _) => {
                 self.output = stats();
@@ -185,28 +257,11 @@ impl Asker {
             }
             (Some("snapshot" | "live"), None) => self.refuse(NO_STREAM),
             (Some("snapshot"), _) if form == Some("jpeg") => {
-                let now = Instant::now();
                 self.jpeg = Some(now);
-                self.pump(feeds, snapshots, now);
+                self.pump(parts, now);
             }
-            (Some("snapshot"), Some((_, feed))) => {
-                let frame = feed.state().ring.last_key().cloned();
-                let params = frame.as_ref().and_then(|frame| frame.params.clone());
-                let (Some(frame), Some(params)) = (frame, params) else {
-                    return self.refuse("no picture has come yet");
-                };
-                let annex_b = form == Some("annexb");
-                let media_type = if annex_b {
-                    "application/octet-stream".to_owned()
-                } else {
-                    fmp4::media_type(&params)
-                };
-                self.say(&Head { media_type, size: Some(params.size), error: None });
-                let bytes = if annex_b { frame.annex_b() } else { fmp4::snapshot(&frame) };
-                self.output.extend_from_slice(&bytes);
-                self.ending = true;
-            }
-            (Some("live"), Some(_)) if !may_watch => self.refuse("too many watch already"),
+            (Some("snapshot"), Some((_, feed))) => self.snapshot(feed, form == Some("annexb")),
+            (Some("live" | "sound"), _) if !may_watch => self.refuse("too many watch already"),
             (Some("live"), Some((index, feed))) => {
                 let state = feed.state();
                 let live = Live {
@@ -218,22 +273,84 @@ impl Asker {
                     base: 0,
                     last: 0,
                 };
+                let begins = state.ring.time_of(&live.place);
                 drop(state);
                 self.live = Some(live);
-                self.pump(feeds, snapshots, Instant::now());
+                // Without sound there is the picture alone.
+                self.ear = ear(parts.sound.filter(|_| form == Some("sound")), begins);
+                self.pump(parts, now);
+            }
+            (Some("sound"), _) => match ear(parts.sound, None) {
+                Some(ear) => {
+                    let media_type = "audio/wav".to_owned();
+                    self.say(&Head { media_type, ..Head::default() });
+                    self.output.extend_from_slice(&wav::endless(ear.form.rate()));
+                    self.ear = Some(ear);
+                }
+                None => self.refuse(NO_SOUND),
+            },
+            (Some("speak"), _) => match name.and_then(|count| count.parse().ok()) {
+                Some(count) if count <= speaker::LONGEST => {
+                    self.expects = Some(count);
+                    if self.input.len() >= count {
+                        self.speak(parts, now);
+                    }
+                }
+                _ => self.refuse("that is too long"),
+            },
+            (Some(WHOLE), _) => self.speak(parts, now),
+            (Some("motors"), _) => {
+                let lasts = name.and_then(|ms| ms.parse().ok()).unwrap_or(0);
+                if let Some(speaker) = parts.speaker {
+                    speaker.motors(Duration::from_millis(lasts), now);
+                }
+                self.say(&Head::default());
+                self.ending = true;
             }
             _ => self.refuse("that is no question"),
         }
     }
 
+    /// Has the bytes played that came.
+    fn speak(&mut self, parts: &Parts<'_>, now: Instant) {
+        let mut sound = std::mem::take(&mut self.input);
+        sound.truncate(self.expects.take().unwrap_or(0));
+        let played = match parts.speaker {
+            Some(speaker) => speaker.play(sound, now),
+            None => Err(Refusal::Missing("not read by this server".to_owned())),
+        };
+        match played {
+            Ok(()) => {
+                self.say(&Head::default());
+                self.ending = true;
+            }
+            Err(Refusal::Missing(words)) => self.refuse(&format!("{NO_SPEAKER}it is {words}")),
+            Err(Refusal::Busy) => self.refuse(SPEAKER_BUSY),
+            Err(Refusal::Motors) => self.refuse(MOTORS_RUN),
+        }
+    }
+
+    /// The last key frame.
+    fn snapshot(&mut self, feed: &Feed, annex_b: bool) {
+        let frame = feed.state().ring.last_key().cloned();
+        let params = frame.as_ref().and_then(|frame| frame.params.clone());
+        let (Some(frame), Some(params)) = (frame, params) else {
+            return self.refuse("no picture has come yet");
+        };
+        let media_type = if annex_b {
+            "application/octet-stream".to_owned()
+        } else {
+            fmp4::media_type(&params, None)
+        };
+        self.say(&Head { media_type, size: Some(params.size), error: None });
+        let bytes = if annex_b { frame.annex_b() } else { fmp4::snapshot(&frame) };
+        self.output.extend_from_slice(&bytes);
+        self.ending = true;
+    }
+
     /// Sends what waits, and fragments behind it, as far as they go.
-    pub(super) fn pump(
-        &mut self,
-        feeds: &[Arc<Feed>],
-        snapshots: Option<&Snapshots>,
-        now: Instant,
-    ) {
-        self.look_for_jpeg(snapshots, now);
+    pub(super) fn pump(&mut self, parts: &Parts<'_>, now: Instant) {
+        self.look_for_jpeg(parts.snapshots, now);
         loop {
             while self.wants_output() {
                 match self.stream.write(self.output.get(self.sent..).unwrap_or_default()) {
@@ -256,10 +373,44 @@ impl Asker {
                 self.closed = true;
                 return;
             }
-            if !self.next_fragment(feeds) {
+            let heard = self.next_sound(parts.sound);
+            if !self.next_fragment(parts.feeds) && !heard {
                 return;
             }
         }
+    }
+
+    /// Puts the pieces of sound that have come on their way. With a picture, those before the first
+    /// one have no place in it.
+    fn next_sound(&mut self, sound: Option<&(Arc<Feed>, Form)>) -> bool {
+        let (Some(ear), Some((feed, _))) = (&mut self.ear, sound) else { return false };
+        if self.live.as_ref().is_some_and(|live| live.params.is_none()) {
+            return false;
+        }
+        let mut any = false;
+        while self.output.len() < SOUND_AT_ONCE {
+            let Some(next) = feed.state().ring.next(&mut ear.place) else { break };
+            let samples =
+                ear.form.samples(next.frame.packets().iter().map(|p| next.frame.piece(p)));
+            match &mut self.live {
+                Some(live) => {
+                    let Some(since) = next.frame.time.checked_sub(live.base) else { continue };
+                    live.number += 1;
+                    let data = flac::frame(&samples, ear.samples);
+                    let rate = ear.form.rate();
+                    let time = ticks_of(rate, since);
+                    let fragment =
+                        fmp4::sound_fragment(&data, live.number, time, samples.len() as u32);
+                    self.output.extend_from_slice(&fragment);
+                }
+                None => {
+                    self.output.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+                }
+            }
+            ear.samples += samples.len() as u64;
+            any = true;
+        }
+        any
     }
 
     fn look_for_jpeg(&mut self, snapshots: Option<&Snapshots>, now: Instant) {
@@ -281,6 +432,7 @@ impl Asker {
     }
 
     fn next_fragment(&mut self, feeds: &[Arc<Feed>]) -> bool {
+        let rate = self.ear.as_ref().map(|ear| ear.form.rate());
         let Some(live) = &mut self.live else { return false };
         let Some(feed) = feeds.get(live.feed) else { return false };
         let (next, epoch) = {
@@ -301,7 +453,7 @@ impl Asker {
         match &live.params {
             None => {
                 head = Some(Head {
-                    media_type: fmp4::media_type(&params),
+                    media_type: fmp4::media_type(&params, rate),
                     size: Some(params.size),
                     error: None,
                 });
@@ -323,7 +475,7 @@ impl Asker {
         let fragment = fmp4::fragment(&frame, live.number, live.base, duration);
         if let Some(head) = head {
             self.say(&head);
-            self.output.extend_from_slice(&fmp4::header(&params));
+            self.output.extend_from_slice(&fmp4::header(&params, rate));
         }
         self.output.extend_from_slice(&fragment);
         self.pictures += 1;

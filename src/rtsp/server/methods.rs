@@ -47,7 +47,9 @@ impl PollLoop {
         if let Some(refusal) = self.login(conn, request, waited, now) {
             return refusal;
         }
-        if let Some(option) = request.header("Require").or(request.header("Proxy-Require")) {
+        let required = [request.header("Require"), request.header("Proxy-Require")];
+        let unknown = required.into_iter().flatten().find(|option| !self.has(option));
+        if let Some(option) = unknown {
             let unsupported = answer(request, Status::OptionUnknown);
             return Outcome::Answer(unsupported.line("Unsupported", option));
         }
@@ -67,6 +69,12 @@ impl PollLoop {
             "GET_PARAMETER" | "SET_PARAMETER" => self.keep_alive(conn, request),
             _ => Outcome::Answer(answer(request, Status::NotImplemented).line("Public", METHODS)),
         }
+    }
+
+    /// Whether this server has a feature that a client requires.
+    fn has(&self, option: &str) -> bool {
+        let speaker = self.speaker.as_ref().is_some_and(|speaker| speaker.is_there());
+        option.trim().eq_ignore_ascii_case(sdp::BACKCHANNEL) && speaker
     }
 
     /// None where the request may go on.
@@ -139,6 +147,7 @@ impl PollLoop {
         match (track, &self.sound) {
             ("" | sdp::TRACK, _) => Some((stream, Media::Video)),
             (sdp::SOUND_TRACK, Some((_, form))) => Some((stream, Media::Sound(*form))),
+            (sdp::SPEECH_TRACK, _) if self.speaker.is_some() => Some((stream, Media::Speech)),
             _ => None,
         }
     }
@@ -164,7 +173,9 @@ impl PollLoop {
         let version = state.epoch + 1;
         drop(state);
         let sound = self.sound.as_ref().filter(|(feed, _)| feed.has_sound()).map(|(_, form)| *form);
-        let text = sdp::describe(&feed.name, conn.local, version, &params, sound);
+        // Offered only to those who require it: others would take it for a second sound.
+        let speech = request.header("Require").is_some();
+        let text = sdp::describe(&feed.name, conn.local, version, &params, sound, speech);
         let base = format!("{}/", plain(request.uri));
         let described = answer(request, Status::Ok).line("Content-Base", &base);
         Outcome::Answer(described.line("Cache-Control", "no-cache").body("application/sdp", text))
@@ -227,8 +238,17 @@ impl PollLoop {
             self.sessions.push(session);
             id
         });
+        if track.is_speech()
+            && let Some(Err(refusal)) = self.speaker.as_ref().map(|speaker| speaker.claim(&id, now))
+        {
+            log::info!("{}: wants to speak: {refusal:?}", conn.peer);
+            self.sessions.retain(|session| session.id != id || !session.tracks.is_empty());
+            let words = "The camera's speaker is in use, or not there.\r\n".to_owned();
+            return Outcome::Answer(answer(request, Status::Busy).body("text/plain", words));
+        }
         if let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) {
-            session.tracks.retain(|old| old.is_sound() != track.is_sound());
+            let kind = std::mem::discriminant(&track.media);
+            session.tracks.retain(|old| std::mem::discriminant(&old.media) != kind);
             session.tracks.push(track);
         }
         let set_up = answer(request, Status::Ok)
@@ -249,22 +269,28 @@ impl PollLoop {
             log::info!("{}: watches {}", session.peer, feed.name);
         }
         let mut infos = Vec::new();
-        for track in &mut session.tracks {
+        for track in session.tracks.iter_mut().filter(|track| !track.is_speech()) {
             if track.place.is_none() {
                 let since = feed.now().saturating_sub(FRESH);
                 let from = sound.as_ref().filter(|_| track.is_sound()).map(|(feed, _)| feed);
-                // Sound begins with what comes next.
+                let (place, begins) = {
+                    let state = feed.state();
+                    let place = state.ring.at_key(since);
+                    (place, state.ring.time_of(&place))
+                };
+                // Sound begins with the first picture, or with what comes next.
                 track.place = Some(match from {
-                    Some(sound) => sound.state().ring.at_key(u64::MAX),
-                    None => feed.state().ring.at_key(since),
+                    Some(sound) => sound.state().ring.at_time(begins.unwrap_or(u64::MAX)),
+                    None => place,
                 });
             }
             infos.push(format!("url={};seq={}", track.url, track.sequence));
         }
-        let playing = answer(request, Status::Ok)
-            .line("Session", &session.id)
-            .line("Range", "npt=now-")
-            .line("RTP-Info", &infos.join(","));
+        let mut playing =
+            answer(request, Status::Ok).line("Session", &session.id).line("Range", "npt=now-");
+        if !infos.is_empty() {
+            playing = playing.line("RTP-Info", &infos.join(","));
+        }
         Outcome::Answer(playing)
     }
 

@@ -20,7 +20,7 @@ mod poll_loop;
 mod send;
 mod session;
 
-pub use local::{Head, NO_JPEG, NO_STREAM};
+pub use local::{Head, MOTORS_RUN, NO_JPEG, NO_SOUND, NO_SPEAKER, NO_STREAM, SPEAKER_BUSY};
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
@@ -39,6 +39,7 @@ use super::ring::Room;
 use super::snapshots::Snapshots;
 use super::sound::Form;
 use super::source::{self, Source};
+use super::speaker::Speaker;
 use crate::vendor::frames::{Endpoint, Kind, State};
 
 /// Stacks of the threads, in bytes: all that is large is on the heap.
@@ -57,6 +58,8 @@ pub struct Config {
     pub sound: Option<(PathBuf, Form)>,
     /// The folder with the firmware's snapshots.
     pub snapshots: Option<PathBuf>,
+    /// The folder with the firmware's speaker.
+    pub speaker: Option<PathBuf>,
     /// Where to listen; port 0 is a free one.
     pub listen: SocketAddr,
     /// The file with the streams' password. Without one only loopback is listened on.
@@ -77,6 +80,7 @@ impl Config {
             streams,
             sound: None,
             snapshots: None,
+            speaker: None,
             listen,
             password_file: None,
             basic: false,
@@ -165,6 +169,14 @@ impl Server {
             snapshots = Some(new);
             reads_frames = true;
         }
+        let mut speaker = None;
+        if let Some(folder) = config.speaker.clone() {
+            let new = Arc::new(Speaker::new(Arc::clone(&reader_wake)));
+            let endpoint = Endpoint { folder, kind: Kind::Speaker };
+            firmware.add(endpoint, Worker::Speaker(Arc::clone(&new)));
+            speaker = Some(new);
+            reads_frames = true;
+        }
         if reads_frames {
             let stop = Arc::clone(&server.stop);
             server.spawn("frames", move || firmware.run(&stop))?;
@@ -177,6 +189,7 @@ impl Server {
             feeds,
             sound,
             snapshots,
+            speaker,
             password,
             secret,
             started,

@@ -20,12 +20,13 @@ use crate::rtsp::message::{self, Answer, Item};
 use crate::rtsp::ring::Place;
 use crate::rtsp::rtp;
 use crate::rtsp::server::conn::{Conn, Wait, is_later};
-use crate::rtsp::server::local::Asker;
+use crate::rtsp::server::local::{self, Asker};
 use crate::rtsp::server::outcome::Outcome;
 use crate::rtsp::server::password::Password;
-use crate::rtsp::server::session::{Carrier, Session, Track};
+use crate::rtsp::server::session::{Carrier, FOR_PICTURE, Session, Track};
 use crate::rtsp::snapshots::Snapshots;
 use crate::rtsp::sound::Form;
+use crate::rtsp::speaker::Speaker;
 use crate::rtsp::stats::{Stats, ViewerStats};
 
 /// RTSP connections at once.
@@ -37,6 +38,8 @@ const MOST_LIVE: usize = 4;
 const ACCEPTS: usize = 16;
 /// The longest sleep, and how often the password's file is looked at.
 const IDLE: Duration = Duration::from_secs(1);
+/// Bytes of a packet of speech; a longer one is dropped as it comes.
+const LONGEST_SPEECH: usize = 2048;
 /// How long the listener rests after an error that would come again at once.
 const REST: Duration = Duration::from_millis(100);
 /// Bytes the kernel keeps for a viewer that reads slowly; it takes twice that. A key frame.
@@ -52,6 +55,7 @@ pub(super) struct Parts {
     pub(super) feeds: Vec<Arc<Feed>>,
     pub(super) sound: Option<(Arc<Feed>, Form)>,
     pub(super) snapshots: Option<Arc<Snapshots>>,
+    pub(super) speaker: Option<Arc<Speaker>>,
     pub(super) password: Option<Password>,
     pub(super) secret: [u8; 32],
     pub(super) started: Instant,
@@ -69,6 +73,7 @@ pub(super) struct PollLoop {
     /// The microphone, for all streams.
     pub(super) sound: Option<(Arc<Feed>, Form)>,
     snapshots: Option<Arc<Snapshots>>,
+    pub(super) speaker: Option<Arc<Speaker>>,
     pub(super) password: Option<Password>,
     password_looked: Instant,
     pub(super) secret: [u8; 32],
@@ -107,6 +112,7 @@ impl PollLoop {
             feeds: parts.feeds,
             sound: parts.sound,
             snapshots: parts.snapshots,
+            speaker: parts.speaker,
             password: parts.password,
             password_looked: parts.started,
             secret: parts.secret,
@@ -179,6 +185,9 @@ impl PollLoop {
             |session| epochs.get(session.stream) != Some(&session.epoch),
             "the camera's codec changed: connect again",
         );
+        if let Some(speaker) = &self.speaker {
+            speaker.release(|id| self.sessions.iter().any(|session| session.id == id));
+        }
         self.answer_waiting(now);
     }
 
@@ -239,8 +248,14 @@ impl PollLoop {
         for conn in self.conns.iter_mut().filter(|conn| conn.backlog() > 0 || conn.ending) {
             conn.flush();
         }
+        let parts = local::Parts {
+            feeds: &self.feeds,
+            sound: self.sound.as_ref(),
+            snapshots: self.snapshots.as_deref(),
+            speaker: self.speaker.as_deref(),
+        };
         for asker in &mut self.askers {
-            asker.pump(&self.feeds, self.snapshots.as_deref(), now);
+            asker.pump(&parts, now);
         }
     }
 
@@ -292,6 +307,12 @@ impl PollLoop {
             not_after(asker.deadline());
         }
         not_after(self.rests_until);
+        let hears = |session: &Session| {
+            session.tracks.iter().any(|track| track.is_sound() && track.place.is_some())
+        };
+        if self.sessions.iter().any(hears) || self.askers.iter().any(Asker::hears) {
+            not_after(Some(now + FOR_PICTURE));
+        }
         until
     }
 
@@ -361,19 +382,27 @@ impl PollLoop {
             Owner::Rtp(index, at) | Owner::Rtcp(index, at) => {
                 let Some(session) = self.sessions.get_mut(index) else { return };
                 let Some(track) = session.tracks.get_mut(at) else { return };
-                if track.hear(matches!(owner, Owner::Rtcp(..))) {
+                let (speaker, id) = (self.speaker.as_deref(), &session.id);
+                let mut say = |packet: &[u8]| {
+                    speaker.iter().for_each(|speaker| speaker.hear(id, packet, now));
+                };
+                if track.hear(matches!(owner, Owner::Rtcp(..)), &mut say) {
                     session.seen = now;
                 }
             }
             Owner::Asker(index) => {
                 let line = self.askers.get_mut(index).and_then(|asker| asker.receive(now));
                 let Some(line) = line else { return };
-                let may_watch =
-                    self.askers.iter().filter(|a| a.watches().is_some()).count() < MOST_LIVE;
+                let may_watch = self.askers.iter().filter(|a| a.is_endless()).count() < MOST_LIVE;
                 let stats = self.stats(now);
+                let parts = local::Parts {
+                    feeds: &self.feeds,
+                    sound: self.sound.as_ref(),
+                    snapshots: self.snapshots.as_deref(),
+                    speaker: self.speaker.as_deref(),
+                };
                 if let Some(asker) = self.askers.get_mut(index) {
-                    let snapshots = self.snapshots.as_deref();
-                    asker.answer(&line, &self.feeds, snapshots, may_watch, || {
+                    asker.answer(&line, &parts, may_watch, || {
                         serde_json::to_vec(&stats).unwrap_or_default()
                     });
                 }
@@ -391,10 +420,22 @@ impl PollLoop {
                     return;
                 }
                 Item::Skip(count) => (count, 0),
-                Item::Interleaved { length, .. } => {
+                Item::Interleaved { channel, length } => {
                     let mine = |session: &&mut Session| session.conn == Some(conn.id);
-                    if let Some(session) = self.sessions.iter_mut().find(mine) {
+                    let session = self.sessions.iter_mut().find(mine);
+                    let speaks = session.as_ref().is_some_and(|session| {
+                        session.tracks.iter().any(|track| track.speaks_on() == Some(channel))
+                    });
+                    let whole = input.get(4..4 + length);
+                    if speaks && length <= LONGEST_SPEECH && whole.is_none() {
+                        conn.input = input;
+                        return;
+                    }
+                    if let Some(session) = session {
                         session.seen = now;
+                        for (speaker, packet) in self.speaker.iter().zip(whole.filter(|_| speaks)) {
+                            speaker.hear(&session.id, packet, now);
+                        }
                     }
                     (4, length as u64)
                 }
@@ -497,7 +538,7 @@ impl PollLoop {
 
     fn stats(&self, now: Instant) -> Stats {
         fn pictures_of(session: &Session) -> impl Iterator<Item = &Track> {
-            session.tracks.iter().filter(|track| !track.is_sound())
+            session.tracks.iter().filter(|track| !track.is_sound() && !track.is_speech())
         }
         let name = |stream: usize| self.feeds.get(stream).map_or("", |feed| feed.name.as_str());
         let viewers = self.sessions.iter().map(|session| ViewerStats {
@@ -506,6 +547,7 @@ impl PollLoop {
             transport: if session.is_tcp() { "tcp" } else { "udp" }.to_owned(),
             playing: session.is_playing(),
             sound: session.tracks.iter().any(Track::is_sound),
+            speaks: session.tracks.iter().any(Track::is_speech),
             seconds: now.saturating_duration_since(session.since).as_secs(),
             pictures: pictures_of(session).map(|track| track.pictures).sum(),
             bytes: session.tracks.iter().map(|track| track.bytes).sum(),
@@ -519,7 +561,8 @@ impl PollLoop {
                 stream: name(asker.watches()?).to_owned(),
                 transport: "page".to_owned(),
                 playing: true,
-                sound: false,
+                sound: asker.hears(),
+                speaks: false,
                 seconds: now.saturating_duration_since(asker.since).as_secs(),
                 pictures: asker.pictures,
                 bytes: asker.bytes,
@@ -538,6 +581,7 @@ impl PollLoop {
             viewers,
             sound: self.sound.as_ref().map(|(feed, form)| feed.sound_stats(*form)),
             snapshots: self.snapshots.as_ref().map(|snapshots| snapshots.words()),
+            speaker: self.speaker.as_ref().map(|speaker| speaker.words()),
             most_viewers: self.most_viewers,
             refused: self.refused,
             wrong_logins: self.wrong_logins,

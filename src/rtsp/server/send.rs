@@ -1,5 +1,6 @@
 //! A viewer's frames into its socket, as far as they go. Nothing is copied for TCP: the kernel
-//! takes headers and pieces of the shared frame from where they lie.
+//! takes headers and pieces of the shared frame from where they lie. Only sound, which is small, is
+//! copied behind the connection's own bytes, so that it goes out with the next picture.
 
 use std::io::{self, IoSlice, Write};
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use crate::sys;
 
 /// Packets given to the kernel at once.
 const BATCH: usize = 64;
+/// Bytes of sound that may wait in a connection: a second.
+const QUEUED: usize = 32 * 1024;
 /// Bytes that one viewer gets before the others have their turn.
 const TURN: usize = 512 * 1024;
 /// Datagrams sent without a pause, and the pause: 90 Mbit/s, which a home's WiFi just takes.
@@ -49,7 +52,7 @@ impl Track {
     }
 
     /// The next frame, if there is one and the viewer plays.
-    fn fetch(&mut self, feed: &Feed) -> bool {
+    pub(super) fn fetch(&mut self, feed: &Feed) -> bool {
         if self.sending.is_some() {
             return true;
         }
@@ -98,28 +101,40 @@ impl Track {
         self.advance(index + 1, 0);
     }
 
-    /// Sends frames into the RTSP connection until it is full or there are none. True if anything
-    /// went.
+    /// Moves whole frames to the connection's own bytes, which the next picture takes with it: sound
+    /// is small, and a system call of its own for each piece would cost more than the copy. Only
+    /// while no packet of another track is half out.
+    pub(super) fn queue_tcp(&mut self, conn: &mut Conn, feed: &Feed) {
+        let Carrier::Tcp { rtp: channel, .. } = self.carrier else { return };
+        while conn.backlog() < QUEUED && self.fetch(feed) {
+            let Some(sending) = &self.sending else { return };
+            let frame = std::sync::Arc::clone(&sending.frame);
+            for (index, packet) in frame.packets().iter().enumerate().skip(sending.index) {
+                let Some((head, length)) = self.head(&frame, index, Some(channel)) else { return };
+                conn.queue(head.get(..length).unwrap_or_default());
+                conn.queue(frame.piece(packet));
+            }
+            self.advance(frame.packets().len(), 0);
+        }
+    }
+
+    /// Sends the connection's own bytes and frames behind them, until it is full or there are none.
+    /// True if anything went.
     pub(super) fn pump_tcp(&mut self, conn: &mut Conn, feed: &Feed) -> bool {
         let Carrier::Tcp { rtp: channel, .. } = self.carrier else { return false };
         let mut turn = TURN;
         self.blocked = false;
-        while !conn.closed {
-            if !conn.flush() {
-                self.blocked = true;
-                break;
-            }
-            if turn == 0 || !self.fetch(feed) {
-                break;
-            }
+        while !conn.closed && turn > 0 && self.fetch(feed) {
             let Some(sending) = &self.sending else { break };
             let frame = std::sync::Arc::clone(&sending.frame);
+            // Where bytes wait before it, no packet is half out.
             let (first, skip) = (sending.index, sending.skip);
             let last = frame.packets().len().min(first + BATCH);
             let heads: Vec<Head> =
                 (first..last).filter_map(|index| self.head(&frame, index, Some(channel))).collect();
-            let mut slices = Vec::with_capacity(2 * heads.len());
+            let mut slices = Vec::with_capacity(1 + 2 * heads.len());
             let mut lengths = Vec::with_capacity(heads.len());
+            slices.push(IoSlice::new(conn.waiting()));
             for ((head, length), packet) in heads.iter().zip(frame.packets().iter().skip(first)) {
                 let head = head.get(..*length).unwrap_or_default();
                 let piece = frame.piece(packet);
@@ -129,11 +144,11 @@ impl Track {
             }
             let mut rest = slices.as_mut_slice();
             IoSlice::advance_slices(&mut rest, skip);
-            match conn.stream.write_vectored(rest) {
+            match (&conn.stream).write_vectored(rest) {
                 Ok(0) => conn.closed = true,
                 Ok(count) => {
                     turn = turn.saturating_sub(count);
-                    let mut out = count + skip;
+                    let mut out = count - conn.took(count) + skip;
                     let mut index = first;
                     for length in lengths {
                         if out < length {

@@ -18,6 +18,9 @@ const ORPHAN: Duration = Duration::from_secs(20);
 /// From one sender report to the next.
 const REPORTS: Duration = Duration::from_secs(5);
 
+/// How long sound waits for a picture to go out with: more than one picture lasts.
+pub(super) const FOR_PICTURE: Duration = Duration::from_millis(70);
+
 /// How a viewer's packets travel.
 #[derive(Debug)]
 pub(super) enum Carrier {
@@ -43,6 +46,8 @@ pub(super) enum Media {
     Video,
     /// Sound, in this form.
     Sound(Form),
+    /// What the client says: it sends, and gets nothing.
+    Speech,
 }
 
 impl Media {
@@ -50,6 +55,7 @@ impl Media {
         match self {
             Media::Video => rtp::PAYLOAD_TYPE,
             Media::Sound(form) => form.payload_type(),
+            Media::Speech => 0,
         }
     }
 
@@ -57,6 +63,7 @@ impl Media {
         match self {
             Media::Video => rtp::VIDEO_RATE,
             Media::Sound(form) => form.rate(),
+            Media::Speech => 8_000,
         }
     }
 }
@@ -121,6 +128,18 @@ impl Track {
         matches!(self.media, Media::Sound(_))
     }
 
+    pub(super) fn is_speech(&self) -> bool {
+        self.media == Media::Speech
+    }
+
+    /// The channel on which its client speaks.
+    pub(super) fn speaks_on(&self) -> Option<u8> {
+        match self.carrier {
+            Carrier::Tcp { rtp, .. } if self.is_speech() => Some(rtp),
+            _ => None,
+        }
+    }
+
     pub(super) fn payload_type(&self) -> u8 {
         self.media.payload_type()
     }
@@ -131,15 +150,22 @@ impl Track {
     }
 
     /// Takes in what came at a datagram socket: it is from the client's address, for the socket is
-    /// connected to it. What it says is of no interest, that it says something is. True if it did.
-    pub(super) fn hear(&mut self, rtcp_socket: bool) -> bool {
+    /// connected to it. True if anything did. Speech goes to `sink`; of all else only that it came is
+    /// of interest.
+    pub(super) fn hear(&mut self, rtcp_socket: bool, sink: &mut dyn FnMut(&[u8])) -> bool {
+        let speech = self.is_speech() && !rtcp_socket;
         let Carrier::Udp { rtp, rtcp } = &self.carrier else { return false };
         let socket = if rtcp_socket { rtcp } else { rtp };
         let mut datagram = [0; 2048];
         let mut heard = false;
         for _ in 0..8 {
             match socket.recv(&mut datagram) {
-                Ok(_) => heard = true,
+                Ok(length) => {
+                    heard = true;
+                    if speech {
+                        sink(datagram.get(..length).unwrap_or_default());
+                    }
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
                     self.refused |= !rtcp_socket;
                 }
@@ -147,6 +173,13 @@ impl Track {
             }
         }
         heard
+    }
+
+    /// Whether the frame that is next has waited long enough for a picture. `clock` is the server's.
+    fn is_late(&self, clock: u64) -> bool {
+        let arrived = self.sending.as_ref().map(|sending| sending.frame.arrived);
+        let waited = arrived.map(|at| Duration::from_micros(clock.saturating_sub(at)));
+        waited.is_some_and(|waited| waited >= FOR_PICTURE)
     }
 
     /// Whether a report is due, and then when the next one is.
@@ -246,7 +279,8 @@ impl Session {
     pub(super) fn expired(&self, now: Instant) -> bool {
         let patience = if self.conn.is_some() { TIMEOUT } else { ORPHAN };
         // Where nobody listens at any port: a client may leave the sound alone.
-        let refused = self.tracks.iter().all(|track| track.refused);
+        let mut played = self.tracks.iter().filter(|track| !track.is_speech());
+        let refused = played.all(|track| track.refused);
         now.saturating_duration_since(self.seen) >= patience || (refused && self.conn.is_none())
     }
 
@@ -288,8 +322,8 @@ impl Session {
         }
     }
 
-    /// Sends frames of all tracks into the RTSP connection, as far as they go. A track whose packet
-    /// is half out goes first: nothing may come between its bytes.
+    /// Sends frames of all tracks into the RTSP connection, as far as they go: sound first, with the
+    /// pictures behind it in the same system call. Sound waits a moment for a picture.
     pub(super) fn pump_tcp(
         &mut self,
         conn: &mut Conn,
@@ -297,16 +331,25 @@ impl Session {
         sound: Option<&Feed>,
         now: Instant,
     ) {
-        let half = |track: &Track| track.sending.as_ref().is_some_and(|sending| sending.skip > 0);
-        self.tracks.sort_by_key(|track| (!half(track), track.is_sound()));
-        for track in &mut self.tracks {
-            let Some(feed) = (if track.is_sound() { sound } else { Some(video) }) else { continue };
-            if track.pump_tcp(conn, feed) {
-                self.seen = now;
+        let (mut sounds, mut pictures): (Vec<&mut Track>, Vec<&mut Track>) =
+            self.tracks.iter_mut().partition(|track| track.is_sound());
+        for (track, feed) in sounds.iter_mut().zip(sound) {
+            let picture = pictures.iter_mut().any(|picture| picture.fetch(video));
+            if track.fetch(feed) && (picture || track.is_late(feed.now())) {
+                // Nothing may come between the bytes of a packet that is half out.
+                pictures.iter_mut().for_each(|picture| picture.settle(conn));
+                track.queue_tcp(conn, feed);
             }
-            if track.sending.as_ref().is_some_and(|sending| sending.skip > 0) {
-                break;
-            }
+        }
+        let mut sent = false;
+        for track in pictures {
+            sent |= track.pump_tcp(conn, video);
+        }
+        // Where no picture took it along. A packet that is half out has nothing waiting before it.
+        let waited = conn.backlog();
+        conn.flush();
+        if sent || conn.backlog() < waited {
+            self.seen = now;
         }
     }
 

@@ -38,8 +38,12 @@ const HANDSHAKE: Duration = Duration::from_secs(4);
 const SPACE: Duration = Duration::from_secs(1);
 /// Faulty frames in a row before a stream that was understood is given up.
 const PATIENCE: u32 = 16;
-/// Datagrams of one endpoint before the others have their turn.
+/// Datagrams of sound before the other endpoints have their turn.
 const TURN: usize = 32;
+/// Sound waits so long for a picture to be read with: each wake-up costs more than reading it.
+const WITH_PICTURE: Duration = Duration::from_millis(60);
+/// Without a frame of an endpoint for so long, it is waited for on its own.
+const QUIET: Duration = Duration::from_secs(1);
 /// The longest sleep.
 const IDLE: Duration = Duration::from_millis(500);
 /// Bytes of the buffer that are kept from frame to frame.
@@ -57,6 +61,8 @@ pub enum Kind {
     Sound,
     /// A JPEG file for each request.
     Jpeg,
+    /// The speaker: it sends nothing, and plays what it is sent.
+    Speaker,
 }
 
 /// One endpoint.
@@ -126,6 +132,8 @@ struct Slot {
     /// Something came and could not be used.
     lost: bool,
     faults: u32,
+    /// When the last datagram came.
+    heard: Option<Instant>,
 }
 
 /// See the module.
@@ -137,6 +145,7 @@ pub struct Reader {
     key_wanted: bool,
     key_requested: Option<Instant>,
     snapshot_requested: Option<Instant>,
+    wake_at: Option<Instant>,
 }
 
 impl Slot {
@@ -195,6 +204,7 @@ impl Reader {
             key_wanted: false,
             key_requested: None,
             snapshot_requested: None,
+            wake_at: None,
         };
         for endpoint in endpoints {
             reader.add(endpoint);
@@ -213,27 +223,50 @@ impl Reader {
             number: None,
             lost: false,
             faults: 0,
+            heard: None,
         });
         self.slots.len() - 1
     }
 
-    /// Waits for frames, at most half a second or until `wake` is readable, and does what is due.
-    pub fn turn(&mut self, wake: Option<BorrowedFd<'_>>, sink: Sink<'_>) {
+    /// Waits for frames, at most half a second or until `wake` is readable, and does what is due. True
+    /// where `wake` is readable.
+    pub fn turn(&mut self, wake: Option<BorrowedFd<'_>>, sink: Sink<'_>) -> bool {
         let now = Instant::now();
         for index in 0..self.slots.len() {
             self.look_after(index, now, sink);
         }
         self.send_key_request(now);
-        let ready = self.wait(wake, now);
+        let (ready, woken) = self.wait(wake, now);
         let now = Instant::now();
         for index in ready {
             self.receive(index, now, sink);
         }
+        woken
+    }
+
+    /// Whether frames of this kind have come within the last second.
+    fn flows(&self, kind: Kind, now: Instant) -> bool {
+        let recent = |at: Instant| now.saturating_duration_since(at) < QUIET;
+        self.slots.iter().any(|slot| slot.endpoint.kind == kind && slot.heard.is_some_and(recent))
     }
 
     /// Asks for a key frame of both streams, as soon as a second has passed since the last time.
     pub fn request_key_frame(&mut self) {
         self.key_wanted = true;
+    }
+
+    /// The next waits end then, also without a frame.
+    pub fn wake_at(&mut self, at: Option<Instant>) {
+        self.wake_at = at;
+    }
+
+    /// Sends a piece of A-law at 16 kHz to the speaker. Pieces of 640 bytes are never taken for a
+    /// command; their rate is the caller's business. False where there is no speaker, or where it
+    /// takes nothing now.
+    pub fn speak(&mut self, piece: &[u8]) -> bool {
+        let mut speakers = self.slots.iter().filter(|slot| slot.endpoint.kind == Kind::Speaker);
+        speakers
+            .any(|slot| matches!(&slot.phase, Phase::Streaming(link) if link.say(piece).is_ok()))
     }
 
     /// Asks for a snapshot. False where none may be requested now: another was within the last
@@ -262,7 +295,7 @@ impl Reader {
         }
         let until = now + HANDSHAKE;
         while self.slots.iter().any(|slot| slot.link().is_some()) && Instant::now() < until {
-            let ready = self.wait(None, Instant::now());
+            let (ready, _) = self.wait(None, Instant::now());
             let now = Instant::now();
             for index in ready {
                 self.receive(index, now, &mut |_, _| {});
@@ -338,8 +371,8 @@ impl Reader {
         }
     }
 
-    /// The endpoints that have something to read.
-    fn wait(&self, wake: Option<BorrowedFd<'_>>, now: Instant) -> Vec<usize> {
+    /// The endpoints that have something to read, or may have; and whether `wake` is readable.
+    fn wait(&self, wake: Option<BorrowedFd<'_>>, now: Instant) -> (Vec<usize>, bool) {
         let mut until = now + IDLE;
         let mut fds = Vec::with_capacity(self.slots.len() + 1);
         let mut owners = Vec::with_capacity(self.slots.len() + 1);
@@ -347,8 +380,14 @@ impl Reader {
             fds.push(PollFd::new(wake, PollFlags::POLLIN));
             owners.push(None);
         }
+        let together = self.flows(Kind::Picture, now) && self.flows(Kind::Sound, now);
+        let mut unasked = Vec::new();
         for (index, slot) in self.slots.iter().enumerate() {
             until = until.min(slot.due().unwrap_or(until));
+            if together && slot.endpoint.kind == Kind::Sound {
+                unasked.push(index);
+                continue;
+            }
             if let Some(link) = slot.link() {
                 fds.push(PollFd::new(link.as_fd(), PollFlags::POLLIN));
                 owners.push(Some(index));
@@ -357,18 +396,28 @@ impl Reader {
         if let Some(at) = self.key_requested.filter(|_| self.key_wanted) {
             until = until.min(at + SPACE);
         }
+        until = until.min(self.wake_at.unwrap_or(until));
+        if !unasked.is_empty() {
+            until = until.min(now + WITH_PICTURE);
+        }
         // One more millisecond: poll rounds down, and would wake just too early.
         let sleep = until.saturating_duration_since(now) + Duration::from_millis(1);
         if poll(&mut fds, PollTimeout::try_from(sleep).unwrap_or(PollTimeout::MAX)).is_err() {
-            return Vec::new();
+            return (Vec::new(), false);
         }
-        let ready = fds.iter().zip(&owners).filter(|(fd, _)| fd.any() != Some(false));
-        ready.filter_map(|(_, owner)| *owner).collect()
+        let is_ready = |fd: &PollFd<'_>| fd.any() != Some(false);
+        let woken = wake.is_some() && fds.first().is_some_and(is_ready);
+        let ready = fds.iter().zip(&owners).filter(|(fd, _)| is_ready(fd));
+        // Sound first: it goes out with the picture that is read now.
+        (unasked.into_iter().chain(ready.filter_map(|(_, owner)| *owner)).collect(), woken)
     }
 
     /// Takes in what an endpoint has sent.
     fn receive(&mut self, index: usize, now: Instant, sink: Sink<'_>) {
-        for _ in 0..TURN {
+        // Of what was waited for there is one datagram: the wait tells sooner of the next one than a
+        // call that finds nothing. Of sound that was not waited for there may be some.
+        let sound = self.slots.get(index).is_some_and(|slot| slot.endpoint.kind == Kind::Sound);
+        for _ in 0..if sound { TURN } else { 1 } {
             let Some(slot) = self.slots.get_mut(index) else { return };
             let Some(link) = slot.link() else { return };
             let received = match link.receive(&mut self.datagram) {
@@ -382,6 +431,7 @@ impl Reader {
                     return;
                 }
             };
+            slot.heard = Some(now);
             if let Phase::Ending(..) = slot.phase {
                 continue;
             }
@@ -464,6 +514,10 @@ impl Reader {
         sink: Sink<'_>,
     ) -> Result<(), Fault> {
         let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
+        if slot.endpoint.kind == Kind::Speaker {
+            // It has nothing to say; what came with it is closed.
+            return Ok(());
+        }
         let count = received.descriptors.len();
         if received.lacks_descriptors && count == 0 {
             return Err(Fault::NoRoom);
@@ -502,6 +556,7 @@ impl Reader {
             Kind::Picture => payload::picture(content)?,
             Kind::Sound => payload::sound(content)?,
             Kind::Jpeg => payload::jpeg(content)?,
+            Kind::Speaker => return Ok(()),
         };
         slot.faults = 0;
         if slot.endpoint.kind != Kind::Jpeg {

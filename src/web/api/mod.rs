@@ -11,6 +11,7 @@ pub(super) mod jobs;
 pub(super) mod onvif;
 pub(super) mod services;
 pub(super) mod session;
+pub(super) mod sounds;
 pub(super) mod system;
 pub(super) mod tokens;
 pub(super) mod update;

@@ -2,6 +2,7 @@
 
 use crate::camera::onvif::{self, Answered, Call};
 use crate::camera::video;
+use crate::rtsp::client::Form;
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply::{self, Reply};
@@ -37,13 +38,18 @@ pub(in crate::web) fn call(asked: &Asked<'_>) -> Answer {
     Ok(soap(onvif::call(&asked.context.camera, &call_of(asked)?)))
 }
 
-/// A JPEG file where the firmware makes one, else the last key frame: as `GET /api/v1/snapshot`.
+/// A JPEG file where the firmware makes one, else the last key frame: as `GET /api/v1/snapshot`. With
+/// `form=jpeg` a JPEG file or an error.
 pub(in crate::web) fn snapshot(asked: &Asked<'_>) -> Answer {
     let camera = &asked.context.camera;
     if let Err(refused) = onvif::may(camera, &call_of(asked)?) {
         return Ok(soap(refused));
     }
     let stream = asked.word("stream").unwrap_or("mainstream");
-    let picture = video::best_snapshot(camera, stream)?;
+    // The address that GetSnapshotUri gives: a client saves it as what it expects.
+    let picture = match asked.word("form") {
+        Some("jpeg") => video::snapshot(camera, stream, Form::Jpeg)?,
+        _ => video::best_snapshot(camera, stream)?,
+    };
     Ok(reply::bytes(200, &picture.media_type, picture.body))
 }

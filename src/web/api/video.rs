@@ -1,4 +1,4 @@
-//! The camera's streams: their state, the last key frame, a live view, their login.
+//! The camera's streams: their state, the last key frame, a live view, sound, their login.
 
 use std::io::{self, ErrorKind, Read};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::access::login::Caller;
 use crate::camera::video;
-use crate::rtsp::client::Form;
+use crate::rtsp::client::{Form, Media};
 use crate::web::asked::{Answer, Asked};
 use crate::web::clients::{Client, Presence};
 use crate::web::problem::Problem;
@@ -44,7 +44,17 @@ pub(in crate::web) fn snapshot(asked: &Asked<'_>) -> Answer {
 
 pub(in crate::web) fn live(asked: &Asked<'_>) -> Answer {
     let stream = asked.word("stream").unwrap_or(USUAL);
-    let view = video::live(&asked.context.camera, stream)?;
+    let sound = asked.number("sound")?.is_some_and(|wanted| wanted != 0);
+    let view = video::live(&asked.context.camera, stream, sound)?;
+    endless(asked, view)
+}
+
+pub(in crate::web) fn sound(asked: &Asked<'_>) -> Answer {
+    let sound = video::sound(&asked.context.camera)?;
+    endless(asked, sound)
+}
+
+fn endless(asked: &Asked<'_>, view: Media<impl Read + Send + 'static>) -> Answer {
     if asked.asking.method == "HEAD" {
         return Ok(reply::bytes(200, &view.media_type, Vec::new()));
     }
