@@ -35,6 +35,17 @@ export const live = {
     console.log(`live: ${first.toFixed(1)} s to ${(await time()).toFixed(1)} s, ${width} pixels wide, ${played} pictures shown`);
     assert.ok(width > 0 && played > 0);
 
+    // Sound is off until it is wanted, and then in step with the picture: both are one stream.
+    assert.equal(await video.evaluate((element) => element.muted), true);
+    await page.getByRole("button", { name: "Turn sound on" }).click();
+    await page.waitForFunction(() => {
+      const element = document.querySelector("video");
+      return !element.muted && element.webkitAudioDecodedByteCount > 20000;
+    });
+    await page.getByRole("button", { name: "Turn sound off" }).click();
+    await page.waitForFunction(() => document.querySelector("video").muted);
+    await page.getByRole("status").filter({ hasText: "Live." }).waitFor();
+
     // Who watches, and how much that is.
     const row = page.locator("tr").filter({ has: page.getByRole("rowheader", { name: "substream" }) });
     await row.filter({ hasText: /live.*H264.*bit\/s/ }).waitFor();
@@ -79,6 +90,26 @@ export const live = {
     const { wrong, foreign } = page.context();
     await page.context().close();
     assert.deepEqual([wrong, foreign], [[], []]);
+    await demo.stop();
+  },
+
+  async "live: single pictures where the browser does not play the codec"(chrome) {
+    const demo = await withStreams();
+    await demo.call("PUT", "/api/v1/services/rtsp-server", { enabled: true });
+    const page = await open(chrome, demo);
+    await page.addInitScript(() => { MediaSource.isTypeSupported = () => false; });
+    await enter(page, demo);
+    await page.goto("/#/live");
+    const image = page.locator(".screen img");
+    await image.waitFor();
+    const first = await image.getAttribute("src");
+    await page.waitForFunction((src) => document.querySelector(".screen img").src !== src, first);
+    assert.ok(await image.evaluate((element) => element.naturalWidth) > 0);
+    await page.getByRole("status").filter({ hasText: "Single pictures" }).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Turn sound on" }).count(), 0, "nothing to hear it with");
+    await axe(page, "live, single pictures");
+    assert.deepEqual(page.context().wrong, []);
+    await page.context().close();
     await demo.stop();
   },
 

@@ -365,8 +365,8 @@ class Frames(Case):
             self.assertEqual(sum(v["sound"] for v in ours.stats()["viewers"]), 8)
             # Measured 0.98 and 1.1; where sound had calls and wake-ups of its own, 1.7. A busy machine
             # moves each by some per cent.
-            self.assertLess(cost["frames"], 1.15 * cost["fifo"])
-            self.assertLess(cost["frames and sound"], 1.35 * cost["fifo"])
+            self.assertLess(cost["frames"], 1.4 * cost["fifo"])
+            self.assertLess(cost["frames and sound"], 1.4 * cost["fifo"])
             self.assertLess(ours.status("RssAnon"), 6 << 10)
         finally:
             for group in viewers.values():

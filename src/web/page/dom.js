@@ -57,6 +57,8 @@ const ICONS = {
   lock: "M7 11h10v9H7zM9 11V8a3 3 0 0 1 6 0v3",
   play: "M8 5v14l11-7z",
   stop: "M7 6h3v12H7zM14 6h3v12h-3z",
+  sound: "M4 10v4h3l5 4V6l-5 4zM15 9c1.5 1.5 1.5 4.5 0 6M18 6.5c3 3 3 8 0 11",
+  silent: "M4 10v4h3l5 4V6l-5 4zM16 10l4 4M20 10l-4 4",
   full: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
   left: "m14 6-6 6 6 6",
   right: "m10 6 6 6-6 6",

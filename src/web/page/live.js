@@ -27,6 +27,7 @@ export async function liveView(main, signal) {
   }, signal);
   let shown = null;
   let update = () => {};
+  let playing = null;
   let drawn = new AbortController();
   signal.addEventListener("abort", () => drawn.abort());
   await poll(signal, 2000, async () => {
@@ -40,6 +41,7 @@ export async function liveView(main, signal) {
       if (video.server) {
         const names = video.server.streams.map((stream) => stream.name);
         const shows = player(names, drawn.signal);
+        playing = shows;
         motors(shows, services);
         fill(picture, shows.element);
         update = streamThings(rest, names, video);
@@ -52,6 +54,7 @@ export async function liveView(main, signal) {
       }
       lookSoon();
     }
+    if (video.server) playing?.offer(video.server);
     update(video);
   });
 }

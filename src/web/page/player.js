@@ -4,6 +4,7 @@ import { T, t } from "./text.js";
 import { fill, h, icon } from "./dom.js";
 import { pause, Refused, toDoor } from "./api.js";
 import { doing, trouble } from "./parts.js";
+import { soundSwitch, stills } from "./sound.js";
 
 /** Seconds that the picture may be behind, and that stay in the browser. */
 const BEHIND = 4;
@@ -13,10 +14,11 @@ const KEPT = 10;
 /**
  * The picture with its controls over it. `over` is for what belongs over the picture, `bar` is the
  * row of its buttons; `stream()` is the name of the shown stream, and `video` the element.
+ * `offer(server)` takes news of the server: there may be sound by now.
  */
 export function player(names, signal) {
   const video = h("video", { playsinline: true, "aria-label": t("live.title") });
-  video.muted = true;
+  const sound = soundSwitch(video, () => now && start());
   const words = h("p.pill", { role: "status" });
   const wrong = h("div.place");
   const which = h("select", { "aria-label": t("live.stream") }, names.map((name) => h("option", { value: name }, T["stream." + name] ?? name)));
@@ -41,7 +43,7 @@ export function player(names, signal) {
     now?.abort();
     now = new AbortController();
     label("stop");
-    play(video, which.value, now.signal, tell);
+    play(video, which.value, sound.query(), now.signal, tell);
   };
   const button = h("button", { type: "button", onclick: () => {
     if (!now) return start();
@@ -68,23 +70,23 @@ export function player(names, signal) {
     document.fullscreenElement ? document.exitFullscreen() : screen.requestFullscreen() },
   icon("full"), h("span.unseen", null, t("live.full")));
   const over = h("div.over");
-  const bar = h("div.playbar", null, button, keep, which, h("span.gap"), full);
+  const bar = h("div.playbar", null, button, sound.button, keep, which, h("span.gap"), full);
   const screen = h("div.screen", null, video, words, over, bar);
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
     stop();
     tell("stopped");
   } else start();
   return { element: h("section.picture", null, h("h2.unseen", null, t("live.picture")), screen, wrong, said),
-    over, bar, video, stream: () => which.value };
+    over, bar, video, stream: () => which.value, offer: sound.offer };
 }
 
 /** Plays a stream until it is told to stop; one that ended is asked for again. */
-async function play(video, name, signal, tell) {
+async function play(video, name, query, signal, tell) {
   const Source = window.ManagedMediaSource ?? window.MediaSource;
   while (!signal.aborted) {
     try {
       tell("waiting");
-      const answer = await fetch("api/v1/live?stream=" + encodeURIComponent(name), { signal, cache: "no-store" });
+      const answer = await fetch(`api/v1/live?stream=${encodeURIComponent(name)}${query}`, { signal, cache: "no-store" });
       if (!answer.ok) {
         const { error } = await answer.json();
         if (answer.status === 401) toDoor(error);
@@ -93,7 +95,8 @@ async function play(video, name, signal, tell) {
       const type = answer.headers.get("Content-Type");
       if (!Source?.isTypeSupported(type)) {
         await answer.body.cancel();
-        return tell("unplayable");
+        if (!await stills(video, signal, () => tell("stills"))) tell("unplayable");
+        return;
       }
       await pour(answer.body.getReader(), new Source(), type, video, signal);
     } catch (error) {

@@ -54,15 +54,17 @@ function serviceCard(service, place, signal) {
       lines.textContent = error.message;
     }
   } }, h("summary", null, t("nav.log")), lines);
+  // The hacks that come with mi360d have texts in each language, others those of their hack.toml.
+  const own = (name) => T[`hack.${service.id}.${name}`];
   const fields = service.settings;
   const settings = fields.length > 0 && h("details", null,
     h("summary", null, t("nav.settings")), settingsForm(
-      fields.map((f) => ({ ...f, label: f.label || f.name })),
+      fields.map((f) => ({ ...f, label: own(f.name) ?? (f.label || f.name), help: own(f.name + ".help") ?? f.help })),
       Object.fromEntries(fields.map((f) => [f.name, f.value])),
       async (changed) => { await api("PUT", "/services/" + service.id, { settings: changed }); }));
   const card = h("section.sheet.service", null,
     h("header", null, h("h2", null, service.name), state),
-    service.description && h("p", null, service.description),
+    service.description && h("p", null, own("about") ?? service.description),
     reason, facts,
     h("div.bare", null, h("label.switch", null, box, t("services.enabled")), restart), said, restarted,
     service.id === "framegrabber" && framesPart(signal), settings, log);
