@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{Camera, host_name, power, services, status, video};
+use super::{Camera, host_name, power, services, sounds, status, video};
 use crate::base::host;
 use crate::card::CardState;
 use crate::mqtt::client::{self, Broker, Home};
@@ -195,7 +195,7 @@ impl Home for OnCamera {
         }
         let Some((.., direction)) = MOVES.iter().find(|(name, ..)| *name == key) else { return };
         let Ok(steps) = Steps::try_from(i64::from(PRESS_STEPS)) else { return };
-        if let Err(e) = services::ptz(&self.0, Wish::Move { direction: *direction, steps }) {
+        if let Err(e) = sounds::move_camera(&self.0, Wish::Move { direction: *direction, steps }) {
             log::warn!("MQTT: {e}");
         }
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::{Camera, host_name, services, video};
+use super::{Camera, host_name, services, sounds, video};
 use crate::base::host;
 use crate::card::file::read_bounded;
 use crate::error::Explain;
@@ -234,7 +234,7 @@ fn go(camera: &Camera, moved: Moved) -> Result<(), Fault> {
     };
     // Less than a step is none.
     let Ok(steps) = Steps::try_from(steps) else { return Ok(()) };
-    let told = services::ptz(camera, Wish::Move { direction, steps });
+    let told = sounds::move_camera(camera, Wish::Move { direction, steps });
     told.map(drop).map_err(|error| {
         log::warn!("ONVIF: {error}");
         Fault::Motors

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::camera::services::{self, Put};
+use crate::camera::sounds;
 use crate::services::ServiceError;
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
@@ -33,7 +34,7 @@ pub(in crate::web) fn log(asked: &Asked<'_>) -> Answer {
 
 pub(in crate::web) fn ptz(asked: &Asked<'_>) -> Answer {
     let wish = asked.json()?;
-    Ok(reply::json(&services::ptz(&asked.context.camera, wish)?))
+    Ok(reply::json(&sounds::move_camera(&asked.context.camera, wish)?))
 }
 
 pub(in crate::web) fn ssh_keys(asked: &Asked<'_>) -> Answer {
