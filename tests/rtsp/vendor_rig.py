@@ -15,6 +15,7 @@ from rig import HERE, ROOT, TARGET, stream, wait_for
 
 MAKER = Path(os.environ.get("MI360D_VENDOR", ROOT.parent / "shared" / "vendor")) / "root.sh"
 KEPT = TARGET / "vendor-root"
+ENDPOINTS = ("video_mainstream", "video_substream", "audio_in", "jpeg_snap", "audio_play")
 LIBRARIES = "/stub:/mnt/data/lib:/lib:/usr/lib"
 
 
@@ -59,7 +60,7 @@ class Camera:
         self.log = open(self.root / "run" / "log", "w")
         self.mortoxd = self._start("mortoxd")
         wait_for(lambda: (self.root / "tmp/mortox.socket").exists(), "mortoxd", 60)
-        self.fetch_av = None
+        self.fetch_av, self.hung = None, 0
         self.start()
 
     def _start(self, name):
@@ -69,14 +70,32 @@ class Camera:
                                 stdin=subprocess.DEVNULL, start_new_session=True)
 
     def start(self):
-        self.fetch_av = self._start("fetch_av")
+        """fetch_av, until its sockets are new. Under qemu it may hang before it makes them: then it is
+        started again, as the firmware's supervisor would."""
+        for _ in range(5):
+            before = self.sockets()
+            self.fetch_av = self._start("fetch_av")
+            try:
+                wait_for(lambda: all(new and new != old for new, old in zip(self.sockets(), before)),
+                         "its sockets", 40)
+                return
+            except AssertionError:
+                self.hung += 1
+                print("  fetch_av hung at its start, before any reader: started again", flush=True)
+                self.kill()
+        raise AssertionError("fetch_av makes no sockets")
+
+    def sockets(self):
+        """When each of its sockets was made; None for one that is not there."""
+        paths = (self.folder(name) / "control" for name in ENDPOINTS)
+        return [path.stat().st_ctime_ns if path.exists() else None for path in paths]
 
     def folder(self, name):
         return self.root / "run" / name
 
     def wait(self):
         """Until all its sockets are there."""
-        for name in ("video_mainstream", "video_substream", "audio_in", "jpeg_snap"):
+        for name in ENDPOINTS:
             wait_for(lambda: (self.folder(name) / "control").exists(), name)
 
     def kill(self):
