@@ -351,7 +351,7 @@ fn the_description_is_one_that_others_read() {
     let session = sdp_types::Session::parse(text.as_bytes()).unwrap();
     let speech = &session.medias[1];
     assert_eq!((speech.media.as_str(), speech.fmt.as_str()), ("audio", "0 8"));
-    assert_eq!(speech.get_first_attribute_value("sendonly"), Ok(None));
+    assert_eq!(speech.get_first_attribute_value("sendonly"), Some(None));
     let control = speech.get_first_attribute_value("control").unwrap();
     assert_eq!(control, Some(sdp::SPEECH_TRACK));
     let text = sdp::describe("mainstream", [10, 0, 0, 2].into(), 3, params, None, false);
