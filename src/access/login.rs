@@ -24,6 +24,8 @@ use crate::base::same;
 
 /// The longest password in bytes: nobody types more, and every byte is hashed.
 const LONGEST: usize = 1024;
+/// Characters of a new password at least.
+const SHORTEST: usize = 8;
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -333,9 +335,10 @@ pub fn set_password(card: &Card, new: &str) -> Result<(), LoginError> {
 }
 
 fn check_new(new: &str) -> Result<(), LoginError> {
-    match new.len() {
-        0 => Err(LoginError::EmptyPassword),
-        1..=LONGEST => Ok(()),
+    match (new.len(), new.chars().count()) {
+        (0, _) => Err(LoginError::EmptyPassword),
+        (_, ..SHORTEST) => Err(LoginError::ShortPassword),
+        (..=LONGEST, _) => Ok(()),
         _ => Err(LoginError::LongPassword),
     }
 }

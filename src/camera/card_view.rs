@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Camera;
+use super::flash_ended;
 use super::jobs::JobState;
 use super::notice::{self};
 use super::set_view::{self, SetView};
@@ -58,6 +59,7 @@ fn read(camera: &Camera, of: Key) -> Reading {
         newest: newest(camera, &sets, mark.as_deref()),
         notices: notice::of_folders(&sets),
         interrupted: camera.interrupted(),
+        ended: flash_ended::find(camera.card()),
         downloaded: mark.is_some_and(|mark| downloaded::is_downloaded(camera.card(), &mark)),
     };
     Reading { begun, of, view: Arc::new(view) }

@@ -172,6 +172,9 @@ pub fn resume_at_start(camera: &Arc<Camera>) -> bool {
         let watch = OnJob::new(camera, &job);
         camera.resume(true, &watch, &job)
     };
+    if let Ok(Some(flashed)) = &result {
+        super::flash_ended::keep(camera, flashed);
+    }
     end(camera, job, result)
 }
 
@@ -207,6 +210,7 @@ fn end(
             WhatCame::Partly => JobOutcome::Partly,
         });
         job.backup.clone_from(&flashed.before);
+        job.put_back = flashed.put_back;
         job.what_is_where =
             flashed.partitions.iter().map(super::flashing::PartFate::words).collect();
         job.what_is_where.extend(flashed.warnings.iter().cloned());

@@ -108,6 +108,11 @@ pub struct Job {
     pub block: u64,
     /// Blocks of the step in all.
     pub blocks: u64,
+    /// Seconds until the step ends, by its speed so far; null where that is not known yet.
+    pub left_s: Option<u64>,
+    /// When the step began, and at which of its blocks.
+    #[serde(skip)]
+    pace: Option<(Instant, u64)>,
     /// Grows with every change.
     pub seq: u64,
     /// Why it failed.
@@ -117,10 +122,34 @@ pub struct Job {
     pub cells: String,
     /// After a flash that ended halfway: what the chip holds now, partition by partition.
     pub what_is_where: Vec<String>,
+    /// Whether the image was gone, so that what the chip contained before was put back.
+    pub put_back: bool,
     /// The set that was made or read.
     pub backup: Option<String>,
     /// Damage that was found.
     pub damage: Vec<String>,
+}
+
+impl Job {
+    /// Measures how fast the step goes on; `before` is the step that was, and its blocks.
+    fn measure(&mut self, before: (&str, u64), now: Instant) {
+        if before != (self.step_code, self.blocks) || self.pace.is_none() {
+            self.pace = Some((now, self.block));
+        }
+        self.left_s = self.pace.and_then(|(began, first)| {
+            let done = self.block.saturating_sub(first);
+            left(now.duration_since(began), done, self.blocks.saturating_sub(self.block))
+        });
+    }
+}
+
+/// Seconds that the rest takes at the speed so far, rounded up; `None` in the first second.
+fn left(elapsed: Duration, done: u64, rest: u64) -> Option<u64> {
+    if done == 0 || rest == 0 || elapsed < Duration::from_secs(1) {
+        return None;
+    }
+    let millis = elapsed.as_millis() * u128::from(rest) / u128::from(done);
+    u64::try_from(millis.div_ceil(1000)).ok()
 }
 
 /// Another job is under way.
@@ -203,10 +232,13 @@ impl Jobs {
             partition: None,
             block: 0,
             blocks: 0,
+            left_s: None,
+            pace: None,
             seq,
             error: None,
             cells: String::new(),
             what_is_where: Vec::new(),
+            put_back: false,
             backup: None,
             damage: Vec::new(),
         });
@@ -281,8 +313,10 @@ impl Jobs {
         inner.seq += 1;
         let seq = inner.seq;
         if let Some(job) = inner.jobs.iter_mut().rev().find(|job| job.id == id) {
+            let step = (job.step_code, job.blocks);
             change(job);
             job.seq = seq;
+            job.measure(step, Instant::now());
         }
         drop(inner);
         self.changed.notify_all();
@@ -391,6 +425,31 @@ mod tests {
         assert_eq!((job.block, job.blocks, job.step_code), (16, 32, "read-chip"));
         assert_eq!(job.step, "reading the chip");
         assert!(jobs.get("none", Some(0), LONGEST_WAIT).is_none());
+    }
+
+    #[test]
+    fn the_rest_takes_as_long_as_the_speed_so_far_says() {
+        let seconds = Duration::from_secs;
+        for (elapsed, done, rest, says) in [
+            (seconds(10), 50, 50, Some(10)),
+            (seconds(10), 3, 1, Some(4)),
+            (seconds(10), 0, 50, None),
+            (seconds(10), 50, 0, None),
+            (Duration::from_millis(900), 50, 50, None),
+        ] {
+            assert_eq!(left(elapsed, done, rest), says, "{elapsed:?} {done} {rest}");
+        }
+        let jobs = Jobs::default();
+        let running = jobs.begin(Kind::Flash).unwrap();
+        running.at(Work::ReadChip, 0, 4 << 20);
+        let began = Instant::now().checked_sub(seconds(8)).unwrap();
+        running.change(|job| job.pace = Some((began, 0)));
+        running.at(Work::ReadChip, 1 << 20, 4 << 20);
+        let left = jobs.running().unwrap().left_s.unwrap();
+        assert!((24..40).contains(&left), "{left}");
+        // Another step has a speed of its own.
+        running.at(Work::ReadAgain, 1 << 20, 4 << 20);
+        assert_eq!(jobs.running().unwrap().left_s, None);
     }
 
     #[test]

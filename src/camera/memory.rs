@@ -5,6 +5,7 @@ use std::mem::Discriminant;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::flash_ended::Ended;
 use super::flashing::{Interrupted, PlanRequest};
 use super::jobs::JobState;
 use super::notice::Notice;
@@ -21,6 +22,8 @@ pub struct CardView {
     pub notices: Vec<Notice>,
     /// A flash that was cut short, or is under way.
     pub interrupted: Option<Interrupted>,
+    /// A flash that a start ended by itself, until its owner has read that.
+    pub ended: Option<Ended>,
     /// Whether this camera's identity has ever been downloaded.
     pub downloaded: bool,
 }

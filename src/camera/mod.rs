@@ -30,6 +30,7 @@ pub mod codec;
 pub mod downloads;
 pub mod eject;
 pub mod facts;
+pub mod flash_ended;
 pub mod flash_jobs;
 pub mod flash_view;
 pub mod flashing;
@@ -269,11 +270,24 @@ impl Camera {
         keep: Option<usize>,
         progress: &dyn Progress,
     ) -> Result<Outcome, BackupError> {
+        self.backup_as(keep, false, progress)
+    }
+
+    /// The same; `exact`: a new set also where only DATA has changed, which changes at every start.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn backup_as(
+        &self,
+        keep: Option<usize>,
+        exact: bool,
+        progress: &dyn Progress,
+    ) -> Result<Outcome, BackupError> {
         // A chip that is being flashed is no moment to save.
         let _writer = self.writer_lock()?;
         // An interrupted flash needs its sets; and a half-written chip is no better one.
         let keep = keep.filter(|_| self.interrupted().is_none());
-        self.save(keep, false, None, progress)
+        self.save(keep, exact, None, progress)
     }
 
     /// The same for whoever holds the writer's lock.

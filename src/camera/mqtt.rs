@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::settings::{MASK, SettingsError};
 use super::{Camera, host_name, power, services, sounds, status, video};
 use crate::base::host;
 use crate::card::CardState;
@@ -14,6 +15,7 @@ use crate::mqtt::discovery::{Category, Device, Entity, Kind, cut, key};
 use crate::rtsp::client::Form;
 use crate::services::ptz::{self, Direction, Steps, Wish};
 use crate::services::{State, rtsp};
+use crate::settings::config::Server;
 
 /// Stack of the thread; measured on the look at the whole status.
 const STACK: usize = 192 << 10;
@@ -27,6 +29,33 @@ pub fn start(camera: &Arc<Camera>) {
     if let Err(e) = thread.spawn(move || client::keep(&home)) {
         log::error!("the thread 'mqtt' does not start: {e}");
     }
+}
+
+/// Tries a broker; what is not given is as it is set. `None`: it takes this camera; else why not.
+///
+/// # Errors
+/// [`SettingsError`] where the address is none.
+pub fn test(
+    camera: &Camera,
+    broker: Option<String>,
+    user: Option<String>,
+    password: Option<String>,
+) -> Result<Option<String>, SettingsError> {
+    let set = camera.state().settings.config.mqtt.clone();
+    let wrong = |reason: String| SettingsError::Field { field: "mqtt.broker".to_owned(), reason };
+    let address = match broker {
+        Some(given) => Some(Server::try_from(given).map_err(wrong)?),
+        None => set.broker,
+    };
+    let address = address.ok_or_else(|| wrong("expected a host name or an address".to_owned()))?.0;
+    let full = |text: String| Some(text).filter(|text| !text.is_empty());
+    let broker = Broker {
+        address,
+        user: full(user.unwrap_or(set.user)),
+        password: full(password.filter(|given| given != MASK).unwrap_or(set.password.0)),
+        prefix: set.discovery_prefix.0,
+    };
+    Ok(client::check(&broker).err())
 }
 
 struct OnCamera(Arc<Camera>);

@@ -8,8 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use thiserror::Error;
+
 use super::{Camera, Source, onvif, plan};
 use crate::base::host;
+use crate::error::{Exit, Explain};
 use crate::network::clock;
 use crate::network::cloud::{self, Blocked};
 use crate::network::mdns::{self, Ourselves};
@@ -44,6 +47,52 @@ fn spawn(name: &str, camera: &Arc<Camera>, work: impl FnOnce(&Arc<Camera>) + Sen
     if let Err(e) = thread.spawn(move || work(&mine)) {
         log::error!("the thread '{name}' does not start: {e}");
     }
+}
+
+/// Why the clock is not set by a browser's.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClockError {
+    /// The clock is this PC's.
+    #[error("a simulated camera has the clock of this PC")]
+    Simulated,
+    /// The time cannot be, or the kernel refuses it.
+    #[error("the clock is not set: {0}")]
+    Refused(String),
+}
+
+impl Explain for ClockError {
+    fn code(&self) -> &'static str {
+        match self {
+            ClockError::Simulated => "clock-simulated",
+            ClockError::Refused(_) => "clock-refused",
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            ClockError::Simulated => "Set the clock of the PC.",
+            ClockError::Refused(_) => "Check the clock of the device you are using.",
+        }
+        .to_owned()
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Refused
+    }
+}
+
+/// Sets the clock to seconds since 1970: where no time server answers, a browser knows the time.
+///
+/// # Errors
+/// [`ClockError`].
+pub fn set_clock(camera: &Camera, utc: u64) -> Result<(), ClockError> {
+    if matches!(camera.source(), Source::Simulated { .. }) {
+        return Err(ClockError::Simulated);
+    }
+    let moved = clock::set(Duration::from_secs(utc)).map_err(ClockError::Refused)?;
+    log::info!("the clock is set by a browser, by {moved} s");
+    Ok(())
 }
 
 fn set_host_name(camera: &Camera) {

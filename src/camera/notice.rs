@@ -10,6 +10,7 @@ use crate::card::CardState;
 use crate::chip::Layout;
 use crate::error::Explain;
 use crate::identity::Health;
+use crate::network::zone;
 
 /// How grave a notice is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -186,6 +187,15 @@ pub(super) fn of_backup(state: &State) -> Vec<Notice> {
             "config",
             format!("config.toml is not used, defaults are: {problem}"),
             "Mend that line, then restart. Until then no old backup is removed.",
+        ));
+    }
+    let set = &state.settings.config.camera.time_zone.0;
+    if !zone::is_zone(set) {
+        found.push(notice(
+            Severity::Warning,
+            "time-zone",
+            format!("\"{set}\" is not a time zone, so the camera uses UTC"),
+            "Choose your city in Settings, Network and clock.",
         ));
     }
     if state.safe_mode {

@@ -86,7 +86,7 @@ pub fn keep(camera: &Camera) -> Option<usize> {
 /// [`Busy`].
 pub fn begin_backup(camera: &Arc<Camera>) -> Result<Job, Busy> {
     job_thread::spawn(camera, Kind::Backup, |camera, job| {
-        back_up(camera, keep(camera), job);
+        back_up(camera, keep(camera), true, job);
         status_txt::write(camera);
     })
 }
@@ -203,9 +203,10 @@ impl Progress for Shown<'_> {
     }
 }
 
-/// Makes a backup, and notes what came of it.
-pub fn back_up(camera: &Camera, keep: Option<usize>, job: Running<'_>) {
-    let result = camera.backup(keep, &Shown { camera, job: &job });
+/// Makes a backup, and notes what came of it. `exact`: also where only DATA has changed, which
+/// changes at every start.
+pub fn back_up(camera: &Camera, keep: Option<usize>, exact: bool, job: Running<'_>) {
+    let result = camera.backup_as(keep, exact, &Shown { camera, job: &job });
     match &result {
         Ok(outcome) if outcome.made => log::info!("backup {} made and proven", outcome.set.name),
         Ok(outcome) => log::info!("backup {} holds the chip, and is proven", outcome.set.name),

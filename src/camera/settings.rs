@@ -16,6 +16,7 @@ use crate::card::CardError;
 use crate::card::file::{read_bounded, replace};
 use crate::error::{Exit, Explain, Kind};
 use crate::formats::document;
+use crate::network::zone;
 
 /// The longest file that is read or written, in bytes.
 const LIMIT: u64 = 0x1_0000;
@@ -201,6 +202,13 @@ fn apply(
         } else {
             Ok(())
         };
+        let allowed = allowed.and_then(|()| match (name.as_str(), new.as_str()) {
+            // The file may name one that counts as UTC, and is not refused for that as a whole.
+            ("camera.time_zone", Some(zone)) if !zone::is_zone(zone) => {
+                Err("expected a time zone such as CET-1CEST,M3.5.0,M10.5.0/3".to_owned())
+            }
+            _ => Ok(()),
+        });
         let tried = allowed
             .and_then(|()| set(&mut document, &name, &new))
             .and_then(|()| config::parse(document.to_string().as_bytes()).map(|_| ()));

@@ -45,7 +45,7 @@ pub fn beside_serving(camera: &Arc<Camera>) {
     let at_start = camera.state().settings.config.backup.at_start;
     if at_start {
         match camera.jobs().begin(Kind::Backup) {
-            Ok(job) => sets::back_up(camera, keep, job),
+            Ok(job) => sets::back_up(camera, keep, false, job),
             Err(e) => log::info!("no backup at this start: {e}"),
         }
     } else {

@@ -3,6 +3,7 @@
 use super::notices;
 use serde::Serialize;
 
+use super::flash_ended::Ended;
 use super::flashing::Interrupted;
 use super::jobs::Job;
 use super::notice::Notice;
@@ -44,6 +45,8 @@ pub struct Status {
     pub job: Option<Job>,
     /// A flash that was cut short; null where none was.
     pub interrupted: Option<Interrupted>,
+    /// A flash that a start ended by itself after a power cut, until its owner has read that.
+    pub flash_ended: Option<Ended>,
     /// The hacks of the card.
     pub services: Vec<crate::services::ServiceBrief>,
     /// Starts on this card.
@@ -122,6 +125,7 @@ pub fn of(camera: &Camera) -> Status {
         services,
         job: camera.jobs().newest(),
         interrupted: on_card.interrupted.clone(),
+        flash_ended: on_card.ended.clone(),
         boot_count: state.boot_count,
         safe_mode: state.safe_mode,
         notices,

@@ -21,7 +21,7 @@ pub fn backup(args: &Args) -> super::failure::Result {
     let keep = settings.problem.is_none().then_some(settings.config.backup.keep.0);
     let outcome = {
         let bar = Bar::new();
-        camera.backup(keep, &bar)?
+        camera.backup_as(keep, true, &bar)?
     };
     let id = outcome.set.name.to_string();
     let complete = outcome.set.closed().is_some();

@@ -84,6 +84,56 @@ pub fn keep(home: &dyn Home) {
     }
 }
 
+/// Whether a broker takes this user and password: a connection that is ended at once.
+///
+/// # Errors
+/// Why not, in words.
+pub fn check(broker: &Broker) -> Result<(), String> {
+    let failed = |e: io::Error| format!("{}: {e}", broker.address);
+    let mut line = open(&broker.address).map_err(failed)?;
+    let hello = Hello {
+        id: "mi360d-test",
+        user: broker.user.as_deref(),
+        password: broker.password.as_deref(),
+        will: ("mi360d/test", "offline"),
+        keep_alive: KEEP_ALIVE,
+    };
+    line.write_all(&packet::connect(&hello)).map_err(failed)?;
+    greeting(&mut Incoming::default(), &mut line).map_err(|e| e.words(broker))?;
+    line.write_all(&packet::DISCONNECT).map_err(failed)
+}
+
+/// Why a broker did not greet.
+enum NotGreeted {
+    Line(io::Error),
+    Refused(&'static str),
+}
+
+impl NotGreeted {
+    fn words(self, broker: &Broker) -> String {
+        match self {
+            NotGreeted::Line(e) => format!("{}: {e}", broker.address),
+            NotGreeted::Refused(words) => words.to_owned(),
+        }
+    }
+}
+
+/// Waits for the broker's answer to the greeting.
+fn greeting(came: &mut Incoming, line: &mut TcpStream) -> Result<(), NotGreeted> {
+    let greeted = Instant::now();
+    loop {
+        match came.next(line).map_err(NotGreeted::Line)? {
+            Some(Heard::Connected(0)) => return Ok(()),
+            Some(Heard::Connected(code)) => return Err(NotGreeted::Refused(packet::refusal(code))),
+            Some(_) => return Err(NotGreeted::Refused("the broker does not greet")),
+            None if greeted.elapsed() > PATIENCE => {
+                return Err(NotGreeted::Refused("the broker is silent"));
+            }
+            None => {}
+        }
+    }
+}
+
 /// One connection, from its greeting to its end.
 fn connected(home: &dyn Home, broker: &Broker) -> Result<(), String> {
     let failed = |e: io::Error| format!("{}: {e}", broker.address);
@@ -99,16 +149,7 @@ fn connected(home: &dyn Home, broker: &Broker) -> Result<(), String> {
     };
     line.write_all(&packet::connect(&hello)).map_err(failed)?;
     let mut came = Incoming::default();
-    let greeted = Instant::now();
-    loop {
-        match came.next(&mut line).map_err(failed)? {
-            Some(Heard::Connected(0)) => break,
-            Some(Heard::Connected(code)) => return Err(packet::refusal(code).to_owned()),
-            Some(_) => return Err("the broker does not greet".to_owned()),
-            None if greeted.elapsed() > PATIENCE => return Err("the broker is silent".to_owned()),
-            None => {}
-        }
-    }
+    greeting(&mut came, &mut line).map_err(|e| e.words(broker))?;
     let presses = device.command_topic();
     line.write_all(&packet::subscribe(&format!("{presses}+"))).map_err(failed)?;
     for topic in subscriptions(&device.id, &broker.prefix) {

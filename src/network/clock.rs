@@ -69,6 +69,24 @@ pub fn keep(servers: impl Fn() -> Vec<String>, pause: impl Fn(Duration)) {
     }
 }
 
+/// Sets the clock to a time that somebody knows; by how many seconds.
+///
+/// # Errors
+/// Why it was not set, in words.
+pub fn set(to: Duration) -> Result<i64, String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    match judge(now, to, to) {
+        Verdict::Right => Ok(0),
+        Verdict::Unbelievable(reason) => Err(reason.to_owned()),
+        Verdict::Set => {
+            clock_settime(ClockId::CLOCK_REALTIME, TimeSpec::from_duration(to))
+                .map_err(|e| format!("the kernel refuses: {e}"))?;
+            let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or_default();
+            Ok(seconds(to) - seconds(now))
+        }
+    }
+}
+
 /// Asks until two answers are there, and sets the clock where it is wrong; by how
 /// many seconds.
 ///
@@ -94,12 +112,7 @@ pub fn once(servers: &[String]) -> Result<Option<i64>, String> {
     match judge(now, one, two) {
         Verdict::Right => Ok(None),
         Verdict::Unbelievable(reason) => Err(reason.to_owned()),
-        Verdict::Set => {
-            clock_settime(ClockId::CLOCK_REALTIME, TimeSpec::from_duration(one))
-                .map_err(|e| format!("the kernel refuses: {e}"))?;
-            let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or_default();
-            Ok(Some(seconds(one) - seconds(now)))
-        }
+        Verdict::Set => set(one).map(Some),
     }
 }
 

@@ -12,6 +12,50 @@ pub fn offset(zone: &str, utc: i32) -> i32 {
     judge(zone, utc).unwrap_or(0)
 }
 
+/// Whether a text is a time zone as POSIX writes it, whole, with rules that are known here.
+pub fn is_zone(text: &str) -> bool {
+    whole(text).is_some()
+}
+
+fn whole(text: &str) -> Option<()> {
+    let rest = hours(named(text)?)?;
+    if rest.is_empty() {
+        return Some(());
+    }
+    let mut after = named(rest)?;
+    if !after.is_empty() && !after.starts_with(',') {
+        after = hours(after)?;
+    }
+    if after.is_empty() {
+        return Some(());
+    }
+    let (from, until) = after.strip_prefix(',')?.split_once(',')?;
+    (is_rule(from) && is_rule(until)).then_some(())
+}
+
+/// What follows a zone's name of at least three characters.
+fn named(text: &str) -> Option<&str> {
+    if let Some((quoted, _)) = text.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
+        let good = |b: u8| b.is_ascii_alphanumeric() || b"+-".contains(&b);
+        if quoted.len() < 3 || !quoted.bytes().all(good) {
+            return None;
+        }
+    }
+    name(text)
+}
+
+/// What follows an offset that a zone can have.
+fn hours(text: &str) -> Option<&str> {
+    let (seconds, rest) = span(text)?;
+    (seconds.abs() <= 25 * 3600).then_some(rest)
+}
+
+fn is_rule(text: &str) -> bool {
+    let (date, time) = text.split_once('/').unwrap_or((text, "2"));
+    let whole = span(time).is_some_and(|(_, rest)| rest.is_empty());
+    whole && date.split('.').count() == 3 && rule(text, 2026).is_some()
+}
+
 fn judge(zone: &str, utc: i32) -> Option<i32> {
     let (west, rest) = span(name(zone)?)?;
     let standard = -west;
@@ -131,6 +175,39 @@ mod tests {
                 let moment = (moment.parse::<u64>().unwrap() - BEGIN) as i32;
                 assert_eq!(offset(zone, moment), span(ahead).unwrap().0, "{zone} at {moment}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_no_zone_is_refused() {
+        for zone in [
+            "UTC0",
+            "WET0WEST,M3.5.0/1,M10.5.0",
+            "<+0545>-5:45",
+            "EST5EDT",
+            "<-02>2<-01>,M3.5.0/-1,M10.5.0/0",
+        ] {
+            assert!(is_zone(zone), "{zone}");
+        }
+        for zone in [
+            "",
+            "Lisbon",
+            "UTC",
+            "Europe/Lisbon",
+            "CET",
+            "CET-1CEST,",
+            "CET-1CEST,M3.5.0",
+            "AB1",
+            "CET-1CEST,M13.5.0,M10.5.0",
+            "CET-1CEST,J80,J300",
+            "CET-99",
+            "CET-1CEST,M3.5.0.1,M10.5.0",
+            "CET-1CEST,M3.5.0/x,M10.5.0",
+            "<+>1",
+            "UTC0 ",
+            "UTC0,M3.5.0,M10.5.0,M1.1.1",
+        ] {
+            assert!(!is_zone(zone), "{zone}");
         }
     }
 

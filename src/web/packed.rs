@@ -33,6 +33,8 @@ pub(super) const SCRIPT: Asset = asset!("mi360d.js");
 pub(super) const MORE: Asset = asset!("more.js");
 pub(super) const ENGLISH: Asset = asset!("en.json");
 pub(super) const PORTUGUESE: Asset = asset!("pt.json");
+/// Time zones as POSIX writes them, and the cities that have them.
+pub(super) const ZONES: Asset = asset!("zones.json");
 pub(super) const SCHEMAS: Packed =
     Packed(include_bytes!(concat!(env!("OUT_DIR"), "/schemas.json.lzma2")));
 
@@ -104,8 +106,20 @@ mod tests {
     }
 
     #[test]
+    fn every_city_has_a_time_zone_that_is_one() {
+        let zones: std::collections::BTreeMap<String, Vec<String>> =
+            serde_json::from_str(&ZONES.text()).unwrap();
+        for zone in zones.keys() {
+            assert!(crate::network::zone::is_zone(zone), "{zone}");
+        }
+        let lisbon = "WET0WEST,M3.5.0/1,M10.5.0";
+        assert!(zones[lisbon].contains(&"Europe/Lisbon".to_owned()));
+        assert!(zones.values().flatten().count() > 300);
+    }
+
+    #[test]
     fn a_gzip_trailer_is_that_of_its_text() {
-        for asset in [STYLE, SCRIPT, MORE, ENGLISH, PORTUGUESE] {
+        for asset in [STYLE, SCRIPT, MORE, ENGLISH, PORTUGUESE, ZONES] {
             let text = asset.text();
             assert!(!text.is_empty());
             assert_eq!(asset.tag(), format!("{:08x}", hash(text.as_bytes())));

@@ -4,9 +4,10 @@ use serde_json::{Map, Value};
 
 use super::asked::{Answer, Asked};
 use super::gate::ForeignHost;
-use super::packed::{Asset, ENGLISH, MORE, PORTUGUESE, SCRIPT, STYLE};
+use super::packed::{Asset, ENGLISH, MORE, PORTUGUESE, SCRIPT, STYLE, ZONES};
 use super::reply;
 use crate::access::login::Login;
+use crate::camera::Source;
 use crate::settings::config::Language;
 
 pub(super) const CSS: &str = "text/css; charset=utf-8";
@@ -34,6 +35,10 @@ pub(super) fn english(asked: &Asked<'_>) -> Answer {
     Ok(asset(TEXTS, ENGLISH, asked))
 }
 
+pub(super) fn zones(asked: &Asked<'_>) -> Answer {
+    Ok(asset(TEXTS, ZONES, asked))
+}
+
 pub(super) fn portuguese(asked: &Asked<'_>) -> Answer {
     Ok(asset(TEXTS, PORTUGUESE, asked))
 }
@@ -49,11 +54,15 @@ pub(super) fn page(asked: &Asked<'_>) -> Answer {
     let wanted = camera.state().settings.config.web.language;
     let (code, texts) = texts(language(wanted, asked.language.unwrap_or_default()));
     let (state, inside) = inside(camera.login(), asked.asking.cookie.unwrap_or_default());
+    let simulated = matches!(camera.source(), Source::Simulated { .. });
     let fill = |html: &str, inside: &str| {
         filled(html, |name| match name {
             "language" => code.to_owned(),
             "state" => state.to_owned(),
             "inside" => inside.to_owned(),
+            // Whoever sees a simulated camera's page has its card in a folder of the same PC.
+            "code" if simulated => escaped(&camera.login().setup_code().unwrap_or_default()),
+            "code" => String::new(),
             key => escaped(texts.get(key).and_then(Value::as_str).unwrap_or(key)),
         })
     };
@@ -217,7 +226,7 @@ mod tests {
         for html in ["login", "setup", "closed", "house", "index"] {
             let html = std::fs::read_to_string(format!("src/web/page/{html}.html")).unwrap();
             filled(&html, |name| {
-                let given = ["language", "state", "inside"].contains(&name);
+                let given = ["language", "state", "inside", "code"].contains(&name);
                 assert!(given || english.contains_key(name), "{name} has no text");
                 String::new()
             });

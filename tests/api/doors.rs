@@ -8,13 +8,14 @@ use crate::rig::Sim;
 use crate::rig::daemon::Daemon;
 
 /// What anybody may ask for.
-const OPEN: [&str; 9] = [
+const OPEN: [&str; 10] = [
     "/",
     "/mi360d.css",
     "/mi360d.js",
     "/more.js",
     "/en.json",
     "/pt.json",
+    "/zones.json",
     "/healthz",
     "/api/v1/setup",
     "/api/v1/login",

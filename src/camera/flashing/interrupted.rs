@@ -13,6 +13,9 @@ pub struct Interrupted {
     pub partitions: Vec<String>,
     /// Where its content comes from.
     pub source: String,
+    /// Whether that is still on the card. Where it is not, going on by hand puts back what was there
+    /// before.
+    pub source_is_here: bool,
     /// The backup of what was there before.
     pub before: String,
     /// What brings the camera back if it is cut again.
@@ -30,6 +33,7 @@ pub fn interrupted(card: &Card) -> Option<Interrupted> {
         Found::Damaged { reason } => Some(Interrupted {
             partitions: Vec::new(),
             source: String::new(),
+            source_is_here: false,
             before: String::new(),
             heals: None,
             resumed: 0,
@@ -37,6 +41,11 @@ pub fn interrupted(card: &Card) -> Option<Interrupted> {
         }),
         Found::Open(job, journal) => Some(Interrupted {
             partitions: job.partitions.iter().map(|p| p.name.clone()).collect(),
+            source_is_here: match &job.source {
+                JobSource::Image { path, .. } | JobSource::Set { path } => {
+                    card.root().join(path).exists()
+                }
+            },
             source: match &job.source {
                 JobSource::Image { path, .. } | JobSource::Set { path } => path.clone(),
             },

@@ -24,7 +24,7 @@ pub enum WhatCame {
 pub struct PartFate {
     /// Its name.
     pub name: String,
-    /// `as-before`, `new` or `partly`.
+    /// `as-before`, `new`, `put-back` or `partly`.
     pub holds: &'static str,
 }
 
@@ -33,6 +33,7 @@ impl PartFate {
     pub fn words(&self) -> String {
         let words = match self.holds {
             "new" => "holds the new content, proven by reading it back",
+            "put-back" => "contains what it did before, verified by reading it back",
             "partly" => "is partly written",
             _ => "is as it was",
         };
@@ -50,6 +51,8 @@ pub struct Flashed {
     pub error: Option<FlashError>,
     /// What else the owner must know.
     pub warnings: Vec<String>,
+    /// Whether the image was gone, so that what was there before was put back.
+    pub put_back: bool,
     /// The backup that holds what was there before.
     pub before: Option<String>,
     /// Blocks written.
@@ -74,6 +77,7 @@ impl Flashed {
             partitions: Vec::new(),
             error: None,
             warnings: Vec::new(),
+            put_back: false,
             before: None,
             blocks: 0,
             chip_time_before: None,
@@ -132,6 +136,7 @@ impl Flashed {
             "partitions": self.partitions,
             "error": error,
             "warnings": self.warnings,
+            "put_back": self.put_back,
             "before": self.before,
             "blocks": self.blocks,
             "chip_time_before": self.chip_time_before,

@@ -108,6 +108,10 @@ pub fn resume(
     }
     let mut done = writing::write(camera, &job, &parts, journal, ready, &lifted, watch);
     if source.is_before {
+        done.put_back = true;
+        for part in done.partitions.iter_mut().filter(|part| part.holds == "new") {
+            part.holds = "put-back";
+        }
         done.warnings.push(format!(
             "the image is gone, so what backup {} holds was put back: the camera is as before",
             job.before

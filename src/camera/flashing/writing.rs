@@ -172,6 +172,7 @@ pub fn write(
         partitions: fates,
         error,
         warnings,
+        put_back: false,
         before: Some(job.before.clone()),
         blocks: tally.done,
         chip_time_before: before,

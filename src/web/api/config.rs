@@ -1,7 +1,9 @@
 //! Settings: shown, changed, saved to a file and taken from one.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::camera::mqtt;
 use crate::camera::settings::{self, FIELDS, SettingsError};
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
@@ -35,6 +37,22 @@ pub(in crate::web) fn import(asked: &Asked<'_>) -> Answer {
     let changed = settings::import(&asked.context.camera, &file).map_err(problem)?;
     asked.context.settings_changed();
     Ok(reply::json(&changed))
+}
+
+/// What is typed; what is missing is as it is set.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TestMqtt {
+    broker: Option<String>,
+    user: Option<String>,
+    password: Option<String>,
+}
+
+/// Tries a broker with what is typed in the form.
+pub(in crate::web) fn test_mqtt(asked: &Asked<'_>) -> Answer {
+    let TestMqtt { broker, user, password } = asked.json()?;
+    let tried = mqtt::test(&asked.context.camera, broker, user, password).map_err(problem)?;
+    Ok(reply::json(&json!({ "connected": tried.is_none(), "problem": tried })))
 }
 
 fn problem(error: SettingsError) -> Problem {

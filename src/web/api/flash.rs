@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::on_a_thread;
+use super::{nothing, on_a_thread};
 use crate::backup::set;
 use crate::camera::flashing::{PlanDocument, PlanRequest, PlanSource};
-use crate::camera::{flash_jobs, flash_view, images};
+use crate::camera::{card_view, flash_ended, flash_jobs, flash_view, images};
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
@@ -81,6 +81,14 @@ struct Agreed {
 pub(in crate::web) fn begin(asked: &Asked<'_>) -> Answer {
     let Agreed { plan, confirm } = asked.json()?;
     Ok(reply::json_as(202, &flash_jobs::begin(&asked.context.camera, &plan, &confirm)?))
+}
+
+/// The owner has read how a flash ended that a start continued.
+pub(in crate::web) fn ended_is_read(asked: &Asked<'_>) -> Answer {
+    let camera = &asked.context.camera;
+    flash_ended::read(camera.card())?;
+    card_view::renew(camera);
+    Ok(nothing(200))
 }
 
 pub(in crate::web) fn resume(asked: &Asked<'_>) -> Answer {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::nothing;
-use crate::camera::{facts, power, status, uninstall};
+use crate::camera::{facts, network, power, status, uninstall};
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
@@ -52,6 +52,19 @@ pub(in crate::web) fn facts(asked: &Asked<'_>) -> Answer {
     let text = facts::shown(&asked.context.camera)?.into_bytes();
     let length = text.len();
     Ok(reply::download(Box::new(std::io::Cursor::new(text)), length, "mi360d-facts.txt"))
+}
+
+/// Seconds since 1970.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewClock {
+    utc: u64,
+}
+
+pub(in crate::web) fn clock(asked: &Asked<'_>) -> Answer {
+    let NewClock { utc } = asked.json()?;
+    network::set_clock(&asked.context.camera, utc)?;
+    Ok(nothing(200))
 }
 
 pub(in crate::web) fn reboot(asked: &Asked<'_>) -> Answer {

@@ -81,11 +81,16 @@ export async function api(method, path, body, options = {}) {
 }
 
 export const pause = (ms, signal) => new Promise((done, stop) => {
-  const timer = setTimeout(done, ms);
-  signal?.addEventListener("abort", () => {
+  const leave = () => {
     clearTimeout(timer);
     stop(new DOMException("left", "AbortError"));
-  });
+  };
+  const timer = setTimeout(() => {
+    signal?.removeEventListener("abort", leave);
+    done();
+  }, ms);
+  if (signal?.aborted) leave();
+  signal?.addEventListener("abort", leave);
 });
 
 /** Does something again and again, every so many milliseconds; without an answer it is tried again. */

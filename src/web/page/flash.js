@@ -8,7 +8,8 @@ import { doing, field, form, noteOf, stepName, trouble } from "./parts.js";
 import { again, heading } from "./house.js";
 import { comeBack, endOf, resumeThing, willRestart } from "./restart.js";
 import { CELL, ChipMap, chipNow, inWords, JOB_STATES, legend, planCells } from "./map.js";
-import { upload } from "./upload.js";
+import { upload, uploadBar, uploads } from "./upload.js";
+import { percent } from "./verdict.js";
 
 export async function flashView(main, signal, query) {
   const steps = h("div.steps");
@@ -46,10 +47,19 @@ async function chooseStep(steps, signal) {
   h("label.unseen", { for: "file" }, t("flash.choose")), input, place);
 
   async function send(file) {
-    const progress = h("progress", { max: 1, value: 0 });
-    fill(place, h("div.bar", null, h("label", null, t("flash.sending", { name: file.name }), progress)));
+    fill(place);
+    await arrival(upload(file));
+    input.value = "";
+  }
+
+  /** Shows an upload, also one that was begun before this view was left. */
+  async function arrival(sent) {
+    if (uploads.now) fill(place, uploadBar(signal));
     try {
-      const image = await upload(file, (part) => { progress.value = part; }, signal);
+      const image = await sent;
+      uploads.ended = signal.aborted ? image.name : null;
+      dispatchEvent(new Event("upload"));
+      if (signal.aborted) return;
       fill(place);
       say(t("flash.arrived", { name: image.name }));
       await refresh();
@@ -57,7 +67,6 @@ async function chooseStep(steps, signal) {
     } catch (error) {
       fill(place, trouble(error));
     }
-    input.value = "";
   }
 
   async function refresh() {
@@ -83,11 +92,20 @@ async function chooseStep(steps, signal) {
   }
 
   const known = h("section.sheet", { hidden: true }, h("h2", null, t("flash.known")), list);
-  steps.append(drop, known);
+  steps.append(stepper(1), drop, known);
   await refresh();
+  uploads.ended = null;
+  dispatchEvent(new Event("upload"));
+  if (uploads.now) arrival(uploads.now.done);
 }
 
-/** What a file is, in plain words, and the way on. */
+/** The three screens, and which one this is. */
+function stepper(now) {
+  return h("ol.stepper", { "aria-label": t("flash.steps") }, [1, 2, 3].map((step) =>
+    h("li", { "aria-current": step === now ? "step" : null }, t("flash.step." + step))));
+}
+
+/** One verdict on a file, and the way on; all else is folded. */
 function imageStep(steps, image, signal) {
   const report = image.report;
   const [go, said] = doing(t("flash.plan"), async () => {
@@ -96,25 +114,51 @@ function imageStep(steps, image, signal) {
   const facts = [
     [t("flash.firmware"), report.firmware],
     [t("camera.model"), report.model?.id],
+    [t("col.size"), bytes(image.size)],
     ["SHA-256", h("code", null, image.sha256)],
   ].filter(([, value]) => value);
+  const word = h("p.verdict.wait", { role: "status" }, icon("wait"), h("span", null, t("image.checking")));
+  const why = h("div.place");
+  const buttons = h("div.buttons", null);
+  const judge = async () => {
+    try {
+      const plan = await api("POST", "/plans", { image: image.id }, { signal });
+      const { mark, key, reasons } = judged(plan);
+      word.className = "verdict " + mark;
+      fill(word, icon(mark === "good" ? "good" : mark), h("span", null, t("image." + key)));
+      fill(why, reasons.map((one) => noteOf({ severity: "blocker", ...one })));
+      if (mark !== "bad" && plan.confirm !== null) buttons.append(go);
+    } catch (error) {
+      word.remove();
+      fill(why, trouble(error));
+    }
+  };
+  judge();
   return [h("section.sheet.after", null,
-    h("h2", { tabindex: "-1" }, image.name),
-    h("p", null, sentence(report.what ?? report.kind)),
-    h("dl", null, facts.map(([name, value]) => [h("dt", null, name), h("dd", null, value)])),
-    report.findings.map(noteOf),
-    h("div.buttons", null, go), said)];
+    h("h2", { tabindex: "-1" }, image.name), word,
+    h("p", null, sentence(report.what ?? report.kind)), why, buttons, said,
+    h("details", null, h("summary", null, t("image.details")),
+      h("dl", null, facts.map(([name, value]) => [h("dt", null, name), h("dd", null, value)])),
+      report.findings.map(noteOf)))];
+}
+
+/** What a plan for the whole file makes of it: right, partly, the same already, or not. */
+function judged(plan) {
+  if (plan.blockers.length === 0) return { mark: "good", key: plan.confirm === null ? "same" : "right", reasons: [] };
+  const blocked = new Set(plan.blockers.map((one) => one.partition));
+  const some = plan.partitions.some((part) => !blocked.has(part.name)) && !blocked.has(undefined) && !blocked.has(null);
+  return { mark: some ? "look" : "bad", key: some ? "partly" : "wrong", reasons: plan.blockers };
 }
 
 /** The plan: on the map, with all that speaks against it, and the phrase. */
 async function planStep(steps, source, name, signal) {
-  for (const old of steps.querySelectorAll(".plan")) old.remove();
   const step = h("section.sheet.plan.after");
   const place = h("div.stack");
   put(step, [h("h2", { tabindex: "-1" }, t("plan.title", { name })), place]);
-  steps.append(step);
   const first = await api("POST", "/plans", source, { signal });
   const view = await api("GET", "/flash", undefined, { signal });
+  fill(steps, stepper(2), step, h("div.buttons", null,
+    h("a.button", { href: "#/flash", onclick: () => location.hash === "#/flash" && again() }, t("plan.back"))));
   const names = first.partitions.map((part) => part.name);
   const chosen = new Set(names);
   const choice = h("fieldset.choice", null, h("legend", null, t("plan.choose")),
@@ -146,13 +190,13 @@ async function planStep(steps, source, name, signal) {
     const map = new ChipMap(view.partitions, states, t("plan.alt", { words: inWords(states) }));
     fill(body,
       map.element, legend(["same", "program", "erase", "outside"]),
-      planTable(plan),
+      h("details", null, h("summary", null, t("plan.table")), planTable(plan)),
       plan.blockers.length > 0 && h("div", null, h("h3", null, t("plan.blockers")),
         plan.blockers.map((blocker) => noteOf({ severity: "blocker", ...blocker }))),
+      plan.blockers.length === 0 && healsNote(plan),
       plan.warnings.length > 0 && h("div", null, h("h3", null, t("plan.warnings")),
         plan.warnings.map((warning) => noteOf({ severity: "warning", ...warning }))),
       (plan.notes ?? []).map((note) => noteOf({ severity: "note", ...note })),
-      healsNote(plan),
       plan.blockers.length === 0 && confirmForm(plan));
   }
 
@@ -214,11 +258,12 @@ async function watchFlash(steps, job, signal) {
     h("p.soft", null, t("flash.stay")),
     h("div.now", null, words, count), progress, map.element,
     legend(["same", "waiting", "active", "proven", "failed"]));
-  fill(steps, sheet);
+  fill(steps, stepper(3), sheet);
   let step = "";
   job = await follow(job, (news) => {
     words.textContent = stepName(news);
-    count.textContent = news.blocks ? t("flash.blocks", { block: news.block, blocks: news.blocks }) : "";
+    const part = percent(news);
+    count.textContent = [part === null ? "" : `${part} %`, news.left_s ? t("bar.left", { time: span(news.left_s) }) : ""].filter(Boolean).join(", ");
     if (news.blocks) progress.value = news.block / news.blocks;
     map.update(states(news.cells));
     if (news.step !== step) say(words.textContent);

@@ -2,11 +2,16 @@
 
 import { t } from "./text.js";
 import { fill, h, icon } from "./dom.js";
-import { field, form, trouble } from "./parts.js";
+import { Refused } from "./api.js";
+import { doing, field, form, trouble } from "./parts.js";
+import { unsaved } from "./house.js";
+import { reboot } from "./restart.js";
+import { zoneField } from "./zones.js";
 
 /** An input for a field of any type: how it looks, what it holds, and what stands below it. */
 function typed(field, value) {
   if (field.secret || field.type === "secret") return hidden(field, value);
+  if (field.type === "zone") return zoneField(value);
   switch (field.choices ? "enum" : field.type) {
     case "bool": {
       const input = h("input", { type: "checkbox", checked: value === true });
@@ -36,7 +41,7 @@ function typed(field, value) {
 const listOf = (input) => input.value.split("\n").map((line) => line.trim()).filter(Boolean);
 
 /** A secret: what is set is never shown, an empty field changes nothing, and to remove it is said apart. */
-export function hidden(field, value) {
+function hidden(field, value) {
   const list = field.type === "list";
   const set = field.set ?? Boolean(value?.length);
   const props = { autocomplete: "new-password", spellcheck: "false", placeholder: set ? t("secret.set") : "" };
@@ -54,7 +59,7 @@ export function hidden(field, value) {
   return [input, read, label, saved];
 }
 
-/** A form of fields; what was changed is marked, what is wrong is said at its field. */
+/** A form of fields; what was changed is marked, what is wrong is said at its field. `values()`: as typed. */
 export function settingsForm(fields, values, send) {
   const rows = fields.map((spec) => {
     const [input, read, below, saved] = typed(spec, values[spec.name]);
@@ -63,10 +68,14 @@ export function settingsForm(fields, values, send) {
     row.querySelector("label").dataset.changed = t("changed");
     const one = { spec, row, read, input, saved, before: JSON.stringify(read()) };
     one.isChanged = () => JSON.stringify(read()) !== one.before;
-    row.addEventListener("input", () => row.classList.toggle("changed", one.isChanged()));
+    row.addEventListener("input", () => {
+      row.classList.toggle("changed", one.isChanged());
+      if (rows.some((other) => other.isChanged())) unsaved.add(element);
+      else unsaved.delete(element);
+    });
     return one;
   });
-  return form(rows.map(({ row }) => row), t("save"), async (place) => {
+  const element = form(rows.map(({ row }) => row), t("save"), async (place) => {
     for (const { row, input } of rows) {
       input.removeAttribute("aria-invalid");
       row.querySelector(".trouble")?.remove();
@@ -79,15 +88,22 @@ export function settingsForm(fields, values, send) {
         r.before = JSON.stringify(r.read());
         r.row.classList.remove("changed");
       }
-      const restart = answer?.restart ?? [];
-      fill(place, h("div.note", { role: "status" }, icon("good"),
-        h("p", null, t("saved"), " ", restart.length ? t("saved.restart", { names: restart.join(", ") }) : "")));
+      unsaved.delete(element);
+      const restart = (answer?.restart ?? []).map((name) => rows.find((r) => r.spec.name === name)?.spec.label ?? name);
+      const [now, said] = doing(t("saved.now"), reboot);
+      fill(place, h("div.note", { role: "status" }, icon("good"), h("div", null,
+        h("p", null, t("saved"), " ", restart.length ? t("saved.restart", { names: restart.join(", ") }) : ""),
+        restart.length > 0 && [now, said])));
     } catch (error) {
       const wrong = rows.find((r) => r.spec.name === error.field);
       if (!wrong) throw error;
       wrong.input.setAttribute("aria-invalid", "true");
-      wrong.row.append(trouble(error));
+      // By its label, not by its name in the file.
+      const words = error.message.replace(`${error.field}: `, "");
+      wrong.row.append(trouble(new Refused(error.status, { code: "", message: `${wrong.spec.label}: ${words}`, hint: t("field.hint") })));
       wrong.input.focus();
     }
   });
+  element.values = () => Object.fromEntries(rows.map((r) => [r.spec.name, r.read()]));
+  return element;
 }

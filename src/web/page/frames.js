@@ -4,7 +4,7 @@ import { sentence, t } from "./text.js";
 import { fill, h, icon } from "./dom.js";
 import { api } from "./api.js";
 import { field, trouble } from "./parts.js";
-import { upload } from "./upload.js";
+import { upload, uploadBar } from "./upload.js";
 import { settingsForm } from "./forms.js";
 
 export function framesPart(signal) {
@@ -27,11 +27,11 @@ export function framesPart(signal) {
   }
 
   async function send(file) {
-    const progress = h("progress", { max: 1, value: 0 });
-    fill(said, h("div.bar", null, h("label", null, t("flash.sending", { name: file.name }), progress)));
     let image;
     try {
-      image = await upload(file, (part) => { progress.value = part; }, signal);
+      const sent = upload(file);
+      fill(said, uploadBar(signal));
+      image = await sent;
       show(await api("POST", "/framegrabber", { image: image.id }));
       fill(said, h("div.note", { role: "status" }, icon("good"), h("p", null, t("saved"))));
     } catch (error) {

@@ -121,10 +121,20 @@ function nextThing(status) {
     h("p", null, t("next.nothing.why"))));
 }
 
+/** Where what a notice asks for is done. */
+const PLACES = {
+  "card-full": "backups", "backup-damaged": "backups", "backup-incomplete": "backups", "backup-broken": "backups",
+  config: "settings", "time-zone": "settings?section=camera", "safe-mode": "log", "update-failed": "log", "unknown-map": "chip",
+  "identity-damaged": "backups", "identity-blank": "backups",
+};
+
+/** A notice as the first thing on Home: an alarm looks like one, and has the button for it. */
 function noticeThing(notice) {
-  return h("section.next", null, h("div", null,
+  const place = PLACES[notice.code];
+  return h(`section.next.${notice.severity === "danger" ? "alarm" : "caution"}`, { role: "alert" }, icon("look"), h("div", null,
     h("h2", null, sentence(told(notice.code, notice.message))),
-    h("p", null, told(notice.code + ".hint", notice.hint))));
+    h("p", null, told(notice.code + ".hint", notice.hint))),
+  place && h("a.button", { href: "#/" + place }, t("notice.open", { place: t("nav." + place.split("?")[0]) })));
 }
 
 function others(status) {

@@ -76,12 +76,14 @@ export function isBusy(status) {
 
 /** Looks at the camera until the signal ends; after something was done, `lookSoon` looks at once. */
 export async function watch(signal) {
+  // The browser notices its own network first.
+  addEventListener("online", lookSoon, { signal });
+  addEventListener("offline", lookSoon, { signal });
   for (;;) {
     const soon = !line.up || (known.status && isBusy(known.status));
-    await Promise.race([pause(soon ? SOON : USUAL, signal), new Promise((wake) => { known.wake = wake; })]);
-    if (document.hidden) continue;
     try {
-      await lookNow(signal);
+      await Promise.race([pause(soon ? SOON : USUAL, signal), new Promise((wake) => { known.wake = wake; })]);
+      if (!document.hidden) await lookNow(signal);
     } catch (error) {
       if (!isPassing(error) && (error.name === "AbortError" || error.status === 401)) return;
     }

@@ -1,6 +1,6 @@
 // Live: the picture, the streams with who watches them, their addresses and login, and the motors.
 
-import { sentence, span, t, told } from "./text.js";
+import { span, t } from "./text.js";
 import { fill, h, icon, say } from "./dom.js";
 import { api, poll } from "./api.js";
 import { closer, copyable, dialog, doing, form, secretField, trouble } from "./parts.js";
@@ -85,7 +85,7 @@ function noPicture(video, services) {
   const [on, said] = doing(t("live.on"), turnOn, { class: "main" });
   return h("section.picture", null, h("div.screen.empty", null, icon("live"),
     h("h2", null, t(server?.enabled ? "live.starting" : "live.off")),
-    h("p", null, server && !server.enabled ? t("live.off.why") : sentence(told(video.code, video.reason))),
+    h("p", null, server && !server.enabled ? t("live.off.why") : t("live.starting.why")),
     h("div.buttons", null, server && !server.enabled && on,
       server?.enabled && h("a.button", { href: "#/services" }, t("services.title")))), said);
 }

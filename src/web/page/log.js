@@ -2,7 +2,7 @@
 
 import { t } from "./text.js";
 import { fill, h } from "./dom.js";
-import { api, pause } from "./api.js";
+import { api, poll } from "./api.js";
 import { field } from "./parts.js";
 import { heading } from "./house.js";
 
@@ -26,8 +26,7 @@ export async function logView(main, signal) {
       class: (/^\s*\[?(ERROR|WARN|DEBUG)/i.exec(line)?.[1] ?? "").toLowerCase() || null }, line + "\n")) : t("log.empty"));
     if (atEnd) lines.scrollTop = lines.scrollHeight;
   }
-  for (;;) {
-    if (live.checked && !document.hidden) await refresh();
-    await pause(2000, signal);
-  }
+  await poll(signal, 2000, async () => {
+    if (live.checked) await refresh();
+  });
 }

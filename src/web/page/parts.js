@@ -112,7 +112,7 @@ export function closer(label = t("close")) {
 /** A text with a button that copies it, also where the browser trusts HTTPS alone. */
 export function copyable(text) {
   const code = h("code.phrase", null, text);
-  return h("div.bare", null, code, h("button", { type: "button", "aria-label": `${t("copy")}: ${text}`, onclick: async () => {
+  return h("div.bare", null, code, h("button", { type: "button", "aria-label": `${t("copy")}: ${text}`, onclick: async ({ currentTarget: target }) => {
     try {
       await navigator.clipboard.writeText(text);
     } catch {
@@ -120,6 +120,8 @@ export function copyable(text) {
       document.execCommand("copy");
     }
     say(t("copied"));
+    fill(target, t("copied"));
+    setTimeout(() => fill(target, t("copy")), 3000);
   } }, t("copy")));
 }
 

@@ -7,7 +7,7 @@ import { again } from "./house.js";
 import { dialog, doing } from "./parts.js";
 
 export function resumeThing(interrupted) {
-  const [go, said] = doing(t("resume"), async () => {
+  const [go, said] = doing(t(interrupted.source_is_here === false ? "resume.back" : "resume"), async () => {
     await api("POST", "/resume");
     if (location.hash.startsWith("#/flash")) again();
     else location.hash = "#/flash";
@@ -15,7 +15,7 @@ export function resumeThing(interrupted) {
   return h("section.next", null,
     h("div", null, h("h2", null, t("resume.title")),
       h("p", null, interrupted.damage ? sentence(interrupted.damage)
-        : t("resume.why", { names: interrupted.partitions.join(", "), before: interrupted.before }))),
+        : t(interrupted.source_is_here === false ? "resume.gone" : "resume.why", { names: interrupted.partitions.join(", "), before: interrupted.before }))),
     !interrupted.damage && go, said);
 }
 
@@ -27,6 +27,7 @@ export function willRestart(job) {
 /** How it ended: the mark, and which words. */
 export function endOf(job) {
   if (job.state === "interrupted") return { mark: "bad", key: "partly" };
+  if (job.put_back && job.outcome === "done") return { mark: "look", key: "back" };
   const key = job.outcome ?? (job.state === "done" ? "done" : "unchanged");
   return { mark: { done: "good", unchanged: "look", partly: "bad" }[key], key };
 }

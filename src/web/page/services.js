@@ -2,7 +2,7 @@
 
 import { sentence, T, t } from "./text.js";
 import { fill, h, icon } from "./dom.js";
-import { api, pause } from "./api.js";
+import { api, poll } from "./api.js";
 import { doing, field, form, noteOf, trouble } from "./parts.js";
 import { heading } from "./house.js";
 import { settingsForm } from "./forms.js";
@@ -14,7 +14,7 @@ export async function servicesView(main, signal) {
   main.append(heading(t("services.title"), t("services.lead")));
   const keys = await sshKeys(signal);
   const cards = new Map();
-  for (;;) {
+  await poll(signal, 3000, async () => {
     const { services, off } = await api("GET", "/services", undefined, { signal });
     fill(above, off && h("div.note.warning", null, icon("look"), h("p", null, sentence(off))),
       !services.length && !off && h("p.sheet", null, t("services.none")));
@@ -25,8 +25,7 @@ export async function servicesView(main, signal) {
     }
     // All of it at once: nothing that is read is pushed away.
     if (!place.isConnected) main.append(h("div.stack", null, above, place, keys));
-    await pause(3000, signal);
-  }
+  });
 }
 
 function serviceCard(service, place, signal) {
@@ -34,7 +33,7 @@ function serviceCard(service, place, signal) {
   const reason = h("p.soft");
   const said = h("div.place");
   const facts = h("div.place");
-  const box = h("input", { type: "checkbox", role: "switch", onchange: async () => {
+  const box = h("input", { type: "checkbox", role: "switch", "aria-label": `${service.name}: ${t("services.enabled")}`, onchange: async () => {
     fill(said);
     try {
       await api("PUT", "/services/" + service.id, { enabled: box.checked });
@@ -43,7 +42,8 @@ function serviceCard(service, place, signal) {
       fill(said, trouble(error));
     }
   } });
-  const [restart, restarted] = doing(t("services.restart"), () => api("POST", `/services/${service.id}/restart`));
+  const [restart, restarted] = doing(t("services.restart"), () => api("POST", `/services/${service.id}/restart`),
+    { "aria-label": `${service.name}: ${t("services.restart")}` });
   const lines = h("pre.log", { tabindex: "0" });
   const log = h("details", { ontoggle: async () => {
     if (!log.open) return;

@@ -1,17 +1,18 @@
 // Settings drawn from their types, and their export and import.
 
-import { T, t } from "./text.js";
-import { fill, h, icon } from "./dom.js";
+import { moment, sentence, T, t } from "./text.js";
+import { fill, h, icon, say } from "./dom.js";
 import { api, Refused } from "./api.js";
-import { doing, trouble } from "./parts.js";
-import { heading } from "./house.js";
+import { doing, noteOf, trouble } from "./parts.js";
+import { heading, lookSoon, onStatus } from "./house.js";
 import { settingsForm } from "./forms.js";
+import { loadZones } from "./zones.js";
 
-export async function settingsView(main, signal) {
+export async function settingsView(main, signal, query) {
   const place = h("div.stack");
   main.append(heading(t("settings.title"), t("settings.lead")), place);
   const [config, { fields }] = await Promise.all([
-    api("GET", "/config", undefined, { signal }), api("GET", "/config/fields", undefined, { signal })]);
+    api("GET", "/config", undefined, { signal }), api("GET", "/config/fields", undefined, { signal }), loadZones()]);
   const flat = flatten(config);
   // A setting that nobody described is drawn by its value.
   const all = [...fields, ...Object.keys(flat).filter((name) => !fields.some((f) => f.name === name))
@@ -21,12 +22,76 @@ export async function settingsView(main, signal) {
   const sections = [...new Set(all.map((spec) => spec.name.split(".")[0]))];
   for (const section of sections) {
     const own = all.filter((spec) => spec.name.split(".")[0] === section)
-      .map((spec) => ({ ...spec, label: T["set." + spec.name] ?? spec.name, help: T[`set.${spec.name}.help`] ?? spec.help,
+      .map((spec) => ({ ...spec, type: spec.name === "camera.time_zone" ? "zone" : spec.type, label: T["set." + spec.name] ?? spec.name, help: T[`set.${spec.name}.help`] ?? spec.help,
         words: (choice) => T["choice." + choice] }));
-    place.append(h("section.sheet", null, h("h2", null, T["section." + section] ?? section),
-      settingsForm(own, flat, (changed) => api("PUT", "/config", unflatten(changed)))));
+    const shown = settingsForm(own, flat, async (changed) => {
+      const answer = await api("PUT", "/config", unflatten(changed));
+      lookSoon();
+      return answer;
+    });
+    place.append(h("section.sheet", { id: "section-" + section }, h("h2", { tabindex: "-1" }, T["section." + section] ?? section),
+      EXTRAS[section]?.(signal, shown), shown));
   }
   place.append(fileSection());
+  const wanted = place.querySelector(`#section-${CSS.escape(query.get("section") ?? "none")}`);
+  wanted?.scrollIntoView();
+  wanted?.querySelector("h2").focus({ preventScroll: true });
+}
+
+/** What a section has besides its fields: how it is now, and what can be tried. */
+const EXTRAS = { camera: networkNow, mqtt: brokerNow };
+
+/** The clock, and why the cloud or the updates are not blocked where they should be. */
+function networkNow(signal) {
+  const clock = h("p.soft");
+  const notes = h("div.place");
+  const [set, said] = doing(t("clock.browser"), async (place) => {
+    await api("POST", "/clock", { utc: Math.floor(Date.now() / 1000) });
+    fill(place, h("p", { role: "status" }, t("clock.done")));
+    lookSoon();
+  });
+  onStatus((status) => {
+    clock.textContent = t("clock.now", { time: moment(status.clock) });
+    const { cloud_problem: cloud, updates_problem: updates } = status.network;
+    fill(notes, [["network.cloud", cloud], ["network.updates", updates]].map(([key, why]) => why
+      && noteOf({ severity: "warning", code: key, message: t(key), hint: plainly(why) })));
+  }, signal);
+  return h("div.now", null, clock, h("div.buttons", null, set), said, notes);
+}
+
+/** Whether the broker is connected, and the test of what is typed. */
+function brokerNow(signal, form) {
+  const state = h("div.place");
+  const [test, said] = doing(t("mqtt.test"), async (place) => {
+    const typed = form.values();
+    const body = { broker: typed["mqtt.broker"], user: typed["mqtt.user"] };
+    if (typed["mqtt.password"] !== null) body.password = typed["mqtt.password"];
+    const { connected, problem } = await api("POST", "/mqtt/test", body);
+    fill(place, noteOf({ severity: connected ? "note" : "warning", code: "", message: t(connected ? "mqtt.good" : "mqtt.bad"),
+      hint: connected ? "" : brokerWords(problem) }));
+    say(t(connected ? "mqtt.good" : "mqtt.bad"));
+  });
+  const show = () => onStatus(({ network }) => {
+    const isSet = form.values()["mqtt.broker"];
+    const problem = network.mqtt;
+    fill(state, (isSet || problem === null) && noteOf(problem === null ? { severity: "note", code: "", message: t("mqtt.connected") }
+      : { severity: "warning", code: "", message: t("mqtt.away"), hint: brokerWords(problem) }));
+  }, signal);
+  show();
+  return h("div.now", null, state, h("div.buttons", null, test), said);
+}
+
+/** Why there is no connection, in this language where the reason is a known one. */
+function brokerWords(problem) {
+  const known = [["refused (os", "refused"], ["no address", "noname"], ["lookup", "noname"], ["not known", "noname"], ["silent", "silent"],
+    ["timed out", "silent"], ["user", "login"], ["hung up", "hungup"], ["no broker", "none"], ["unreachable", "unreachable"]];
+  const found = known.find(([words]) => problem.includes(words));
+  return found ? t("mqtt.why." + found[1]) : plainly(problem);
+}
+
+/** Without the system's number of an error, which helps nobody here. */
+function plainly(words) {
+  return sentence(words.replace(/ \(os error \d+\)/g, ""));
 }
 
 function typeOf(value) {

@@ -8,6 +8,7 @@ import { closer, dialog, field, form, secretField, stepName, trouble } from "./p
 import { again, brand, hasUnsaved, logout, lookNow, onStatus, unsaved, watch } from "./house.js";
 import { percent } from "./verdict.js";
 import { liveView } from "./live.js";
+import { uploads, uploadWords } from "./upload.js";
 
 const VIEWS = {
   live: () => liveView,
@@ -81,6 +82,11 @@ function bars(signal) {
   const progress = h("progress", { max: 100, value: 0, "aria-label": t("bar.progress") });
   job.append(icon("wait"), words, progress);
   const ended = h("div.place");
+  const sending = h("div.place");
+  const upload = () => fill(sending, uploadStrip());
+  addEventListener("upload", upload, { signal });
+  addEventListener("view", upload, { signal });
+  upload();
   let running = null;
   const lineChanged = () => {
     document.querySelector(".house")?.classList.toggle("stale", !line.up);
@@ -100,7 +106,7 @@ function bars(signal) {
     }
     fill(ended, status.flash_ended && endedStrip(status.flash_ended));
   }, signal);
-  return h("div.strips", null, away, job, ended);
+  return h("div.strips", null, away, job, sending, ended);
 }
 
 
@@ -116,6 +122,19 @@ function runningThing({ job, backup }) {
   if (backup.state !== "running") return null;
   const part = percent(backup);
   return { href: "#/backups", flashes: false, part, words: stepName(backup) + (part === null ? "" : `, ${part} %`) };
+}
+
+/** An upload, on every view but the one that shows it itself. */
+function uploadStrip() {
+  if (location.hash.startsWith("#/flash")) return null;
+  const { now, ended } = uploads;
+  if (now) {
+    return h("div.strip", null, icon("wait"), h("a", { href: "#/flash" }, uploadWords(now)),
+      h("progress", { max: 1, value: now.part, "aria-label": t("bar.progress") }),
+      h("button", { type: "button", onclick: now.cancel }, t("upload.cancel")));
+  }
+  return ended && h("div.strip", { role: "status" }, icon("good"),
+    h("a", { href: "#/flash" }, t("flash.arrived", { name: ended })));
 }
 
 /** A flash that ended while nobody could watch: said until it was read. */
@@ -156,17 +175,17 @@ function showDoor(error) {
     if (kept) return comeBackIn();
     await route();
   });
-  const doorIsThere = app.querySelector("main.door");
   fill(app, h("main.door", { id: "main" }, h("div.sheet", null, brand(),
     h("h1", { tabindex: "-1" }, t(closed ? "door.closed" : setup ? "door.setup" : "door.login")),
     kept && h("div.note", { role: "status" }, icon("wait"), h("p", null, t("door.kept"))),
     h("p.soft", null, t(closed ? "door.closed.why" : setup ? "door.setup.why" : "door.login.why")),
-    setup && h("ol.how", null, [1, 2, 3].map((step) => h("li", null, t("door.how." + step)))),
+    setup && (early.code ? h("div.note", null, icon("good"), h("p", null, t("door.demo")))
+      : h("ol.how", null, [1, 2, 3].map((step) => h("li", null, t("door.how." + step))))),
     !closed && entry,
     !setup && !closed && h("details", null, h("summary", null, t("door.forgot")), h("p", null, t("door.forgot.how"))))));
   code.value = early.code ?? "";
   password.value = early.password ?? "";
-  if (!closed) (setup && !(doorIsThere && early.code) ? code : password).focus();
+  if (!closed) (setup && !early.code ? code : password).focus();
 }
 
 /** Back in the house as it was left, with what was typed. */
@@ -240,7 +259,7 @@ async function route() {
 
 addEventListener("hashchange", route);
 addEventListener("door", (event) => showDoor(event.detail));
-addEventListener("beforeunload", (event) => (kept || hasUnsaved()) && event.preventDefault());
+addEventListener("beforeunload", (event) => (kept || hasUnsaved() || uploads.now) && event.preventDefault());
 
 async function begin() {
   while (!await loadTexts().then(() => true, () => false)) await new Promise((done) => setTimeout(done, 2000));

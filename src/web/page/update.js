@@ -4,7 +4,7 @@ import { t } from "./text.js";
 import { fill, h, icon } from "./dom.js";
 import { api, pause } from "./api.js";
 import { field, form, trouble } from "./parts.js";
-import { upload } from "./upload.js";
+import { upload, uploadBar } from "./upload.js";
 
 // Milliseconds that the new program, or the old one after it, has to answer.
 const PATIENCE = 90000;
@@ -14,11 +14,11 @@ export function updateSection(signal) {
   const input = h("input", { type: "file", accept: ".zip", onchange: () => input.files[0] && send(input.files[0]) });
 
   async function send(file) {
-    const progress = h("progress", { max: 1, value: 0 });
-    fill(place, h("div.bar", null, h("label", null, t("flash.sending", { name: file.name }), progress)));
     let image;
     try {
-      image = await upload(file, (part) => { progress.value = part; }, signal);
+      const sent = upload(file);
+      fill(place, uploadBar(signal));
+      image = await sent;
       offer(image, await api("POST", "/update", { image: image.id }, { signal }));
     } catch (error) {
       fill(place, trouble(error));

@@ -1,0 +1,312 @@
+// The page says what is so: after a lost connection, during and after a flash, about backups,
+// settings and the broker.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { BODY, tfImage } from "./images.mjs";
+import { Demo, PASSWORD, PROGRAM, enter, open } from "./rig.mjs";
+
+const PHRASE = "FLASH KERNEL ROOTFS DATA WITHOUT RESCUE";
+
+/** A demo that is set up and has its first backup. */
+async function ready(options) {
+  const demo = await Demo.start(options);
+  assert.equal((await demo.setUp()).status, 200);
+  await demo.settled();
+  return demo;
+}
+
+async function close(page, demo) {
+  const { wrong, foreign } = page.context();
+  await page.context().close();
+  assert.deepEqual([wrong, foreign], [[], []]);
+  await demo.stop();
+}
+
+/** A flash by another process, whose power fails. */
+function cutFlash(demo, file) {
+  const { status } = spawnSync(PROGRAM, ["--sim", demo.dir, "flash", file, "--confirm", PHRASE],
+    { env: { ...process.env, MI360D_SIM_FAULTS: "cut@900" }, stdio: "ignore" });
+  assert.equal(status, 137, "the power is gone");
+}
+
+/** Lets the page see another status than the camera's. */
+async function withStatus(page, change) {
+  await page.route("**/api/v1/status", async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: change(await answer.json()) });
+  });
+}
+
+/** What listens where a broker would, and answers each greeting with this code. */
+function broker(code) {
+  return new Promise((done) => {
+    const server = createServer((line) => {
+      line.on("error", () => {});
+      line.once("data", () => line.write(Buffer.from([0x20, 2, 0, code])));
+    }).listen(0, "127.0.0.1", () => done(server));
+  });
+}
+
+export const truth = {
+  async "truth: resuming without the image says before and after that the old content is put back"(chrome) {
+    const demo = await ready();
+    const before = demo.flash;
+    const file = join(demo.base, "tf_recovery.img");
+    writeFileSync(file, tfImage(PROGRAM));
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    cutFlash(demo, file);
+    rmSync(file);
+    rmSync(join(demo.home, "images"), { recursive: true, force: true });
+    await page.goto("/#/chip");
+    await page.goto("/#/home");
+    const next = page.locator(".next").filter({ hasText: "no longer on the card" });
+    await next.waitFor();
+    assert.match(await next.textContent(), /puts back what the chip contained before/);
+    await next.getByRole("button", { name: "Put back previous content" }).click();
+    await page.getByRole("heading", { name: "Log in" }).waitFor();
+    assert.deepEqual(demo.flash.subarray(...BODY), before.subarray(...BODY));
+    await page.locator("form input[type=password]").fill(PASSWORD);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "The camera is back" }).waitFor();
+    await page.locator("main").filter({ hasText: "The previous content is back" }).waitFor();
+    assert.equal(await page.getByText("is what you chose").count(), 0);
+    await close(page, demo);
+  },
+
+  async "truth: without network every view says so, greys its data, and goes on by itself"(chrome) {
+    const demo = await ready();
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    for (const view of ["home", "live", "services", "log"]) {
+      await page.goto("/#/" + view);
+      await page.locator("main > :nth-child(2)").waitFor();
+      await page.context().setOffline(true);
+      const banner = page.getByRole("alert").filter({ hasText: "does not answer" });
+      await banner.waitFor();
+      assert.equal(await banner.count(), 1, "one banner");
+      assert.equal(await page.locator(".house.stale").count(), 1, view);
+      // Longer than a single retry.
+      await page.waitForTimeout(view === "home" ? 9000 : 500);
+      assert.equal(await page.locator("main .trouble").count(), 0, "nothing gave up");
+      page.context().asked.length = 0;
+      await page.context().setOffline(false);
+      await banner.waitFor({ state: "hidden" });
+      assert.equal(await page.locator(".house.stale").count(), 0, view);
+      const path = { home: "/api/v1/status", live: "/api/v1/video", services: "/api/v1/services", log: "/api/v1/log" }[view];
+      while (!page.context().asked.includes(path)) await new Promise((done) => setTimeout(done, 100));
+    }
+    await page.context().close();
+    await demo.stop();
+  },
+
+  async "truth: a flash that runs is shown on every view with per cent and time left"(chrome) {
+    const demo = await ready({ env: { MI360D_SIM_PACE: "0.2" } });
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    const sent = await demo.call("POST", "/api/v1/images", tfImage(PROGRAM), { "X-Filename": "tf_recovery.img" });
+    const { json: plan } = await demo.call("POST", "/api/v1/plans", { image: sent.json.id });
+    assert.equal((await demo.call("POST", "/api/v1/jobs", { plan: plan.id, confirm: plan.confirm })).status, 202);
+    const strip = page.locator(".strip.running");
+    for (const view of ["home", "settings", "backups"]) {
+      await page.goto("/#/" + view);
+      await strip.filter({ hasText: /\d %/ }).waitFor();
+    }
+    await strip.filter({ hasText: /Writing.*\d %, .* left/ }).waitFor();
+    await strip.click();
+    await page.getByRole("heading", { name: "Writing to the chip" }).or(page.locator(".live .cell.is-proven").first()).first().waitFor();
+    await page.getByRole("heading", { name: "Log in" }).waitFor();
+    await page.context().close();
+    await demo.stop();
+  },
+
+  async "truth: a flash that a start finished after a power cut is said until it was read"(chrome) {
+    const demo = await ready();
+    const file = join(demo.base, "tf_recovery.img");
+    const image = tfImage(PROGRAM);
+    writeFileSync(file, image);
+    await demo.stopOnly();
+    cutFlash(demo, file);
+    await demo.run();
+    while (!demo.flash.subarray(...BODY).equals(image.subarray(0, BODY[1] - BODY[0]))) {
+      await new Promise((done) => setTimeout(done, 200));
+    }
+    const page = await open(chrome, demo);
+    const strip = page.locator(".strip").filter({ hasText: "was finished and verified: KERNEL, ROOTFS, DATA" });
+    for (;;) {
+      await enter(page, demo);
+      if (await strip.count()) break;
+      // The simulated camera restarts after its flash, and the session with it.
+      await page.waitForTimeout(1000);
+      await page.context().clearCookies();
+    }
+    await page.goto("/#/live");
+    await page.reload();
+    await strip.waitFor();
+    await strip.getByRole("button", { name: "OK" }).click();
+    await strip.waitFor({ state: "detached" });
+    await page.reload();
+    await page.locator(".line .icon").waitFor();
+    assert.equal(await strip.count(), 0, "read once");
+    await page.context().close();
+    await demo.stop();
+  },
+
+  async "truth: a backup by hand contains DATA as it is now"(chrome) {
+    const demo = await ready();
+    const view = (await demo.call("GET", "/api/v1/flash")).json;
+    const data = view.partitions.find((part) => part.name === "DATA");
+    const chip = demo.flash;
+    chip.fill(0x5a, data.offset + 0x1000, data.offset + 0x1100);
+    writeFileSync(join(demo.dir, "flash.bin"), chip);
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await page.goto("/#/backups");
+    await page.getByRole("button", { name: "Back up now" }).click();
+    const said = page.getByRole("status").filter({ hasText: "DATA included" });
+    await said.waitFor();
+    const id = /Backup (\S+) contains/.exec(await said.textContent())[1];
+    const saved = readFileSync(join(demo.home, "backups", id, "DATA.bin"));
+    assert.deepEqual(saved, demo.flash.subarray(data.offset, data.offset + data.size));
+    await close(page, demo);
+  },
+
+  async "truth: nothing is called OK during the first backup, or with the card pulled"(chrome) {
+    const demo = await ready();
+    for (const [what, change, says] of [
+      ["the first backup at 70 %", (s) => ({ ...s, newest_backup: null, notices: [],
+        backup: { state: "running", step: "reading the chip", step_code: "read-chip", done: 70, total: 100 } }), "first backup is being made"],
+      ["a card that was pulled", (s) => ({ ...s, card: { state: "missing" },
+        notices: [{ severity: "danger", code: "card-missing", message: "there is no card", hint: "Put it in." }] }), "Missing"],
+    ]) {
+      const page = await open(chrome, demo);
+      await withStatus(page, change);
+      await enter(page, demo);
+      await page.locator("main").filter({ hasText: says }).waitFor();
+      const words = await page.locator("main").textContent();
+      assert.ok(!words.includes("Everything is OK"), what);
+      if (what.includes("card")) assert.ok(!/Identity\s*Safe/.test(words) && words.includes("not available now"), words);
+      await page.goto("/#/live");
+      await page.locator(".line").filter({ hasText: what.includes("card") ? "no card" : "70 %" }).waitFor();
+      await page.context().close();
+    }
+    await demo.stop();
+  },
+
+  async "truth: a city is a time zone, what is none is refused at its field, and the browser knows its own"(chrome) {
+    const demo = await ready();
+    const page = await open(chrome, demo, { timezoneId: "Asia/Kathmandu" });
+    await enter(page, demo);
+    await page.goto("/#/settings");
+    const zone = page.getByLabel("Time zone");
+    const form = page.locator("form").filter({ has: zone });
+    const save = form.getByRole("button", { name: "Save" });
+    await zone.fill("Nowhere");
+    await save.click();
+    await form.getByRole("alert").filter({ hasText: /Time zone: expected/ }).waitFor();
+    const now = async () => (await demo.call("GET", "/api/v1/config")).json.camera.time_zone;
+    assert.equal(await now(), "UTC0");
+    await zone.fill("Lisbon");
+    await save.click();
+    await form.getByRole("status").filter({ hasText: "Saved" }).waitFor();
+    assert.equal(await now(), "WET0WEST,M3.5.0/1,M10.5.0");
+    await form.getByRole("button", { name: "Use this browser's" }).click();
+    await save.click();
+    while (await now() !== "<+0545>-5:45") await new Promise((done) => setTimeout(done, 100));
+    assert.equal((await demo.call("PUT", "/api/v1/config", { camera: { time_zone: "Lisbon" } })).status, 422);
+    await page.getByRole("button", { name: "Set the clock from this browser" }).click();
+    await page.getByRole("alert").filter({ hasText: "clock of this PC" }).waitFor();
+    await close(page, demo);
+  },
+
+  async "truth: why the broker is not connected is said, and Test tries what is typed"(chrome) {
+    const demo = await ready();
+    const [good, bad] = [await broker(0), await broker(5)];
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await page.goto("/#/settings?section=mqtt");
+    const section = page.locator("#section-mqtt");
+    const test = async (port, says) => {
+      await section.getByLabel("Broker", { exact: true }).fill(`127.0.0.1:${port}`);
+      await section.getByRole("button", { name: "Test connection" }).click();
+      await section.locator(".note").filter({ hasText: says }).waitFor();
+    };
+    await test(good.address().port, "accepted this camera");
+    await test(bad.address().port, "does not accept this user");
+    await test(1, "Nothing answers at this address");
+    assert.equal((await demo.call("GET", "/api/v1/config")).json.mqtt.broker, undefined, "a test saves nothing");
+    await section.getByRole("button", { name: "Save" }).click();
+    await section.locator(".note").filter({ hasText: "Not connected to the broker" }).waitFor();
+    assert.ok(!(await section.textContent()).includes("os error"));
+    good.close();
+    bad.close();
+    await close(page, demo);
+  },
+
+  async "truth: settings that are not saved are asked about, and survive a login"(chrome) {
+    const demo = await ready();
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await page.goto("/#/settings");
+    const keep = page.getByLabel("Number of backups to keep");
+    await keep.fill("9");
+    await page.getByRole("link", { name: "Backups" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Keep editing" }).click();
+    assert.equal(await keep.inputValue(), "9");
+    // The session ends meanwhile.
+    await page.context().clearCookies();
+    const form = page.locator("form").filter({ has: keep });
+    await form.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Your unsaved changes are kept.").waitFor();
+    await page.locator("form input[type=password]").fill(PASSWORD);
+    await page.keyboard.press("Enter");
+    await keep.waitFor();
+    assert.equal(await keep.inputValue(), "9");
+    await form.getByRole("button", { name: "Save" }).click();
+    await form.getByRole("status").filter({ hasText: "Saved" }).waitFor();
+    const { json } = await demo.call("GET", "/api/v1/config");
+    assert.equal(json.backup.keep, 9);
+    await keep.fill("8");
+    await page.getByRole("link", { name: "Backups" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Discard changes" }).click();
+    await page.getByRole("heading", { name: "Backups" }).waitFor();
+    await close(page, demo);
+  },
+
+  async "truth: an upload shows per cent and time left, goes on when its view is left, and can be cancelled"(chrome) {
+    const demo = await ready();
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    const cdp = await page.context().newCDPSession(page);
+    await cdp.send("Network.enable");
+    const slow = (rate) => cdp.send("Network.emulateNetworkConditions",
+      { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: rate });
+    const choose = () => page.locator("#file").setInputFiles({ name: "tf_recovery.img", mimeType: "", buffer: tfImage(PROGRAM) });
+    await page.goto("/#/flash");
+    await page.locator(".drop").waitFor();
+    await slow(5 << 20);
+    await choose();
+    await page.locator(".drop .bar").filter({ hasText: /\d %, .* left/ }).waitFor();
+    await page.goto("/#/home");
+    const strip = page.locator(".strip").filter({ hasText: "tf_recovery.img" });
+    await strip.filter({ hasText: /\d %/ }).waitFor();
+    await strip.getByRole("button", { name: "Cancel upload" }).click();
+    await strip.waitFor({ state: "detached" });
+    assert.equal((await demo.call("GET", "/api/v1/images")).json.images.length, 0);
+    await page.goto("/#/flash");
+    await page.locator(".drop").waitFor();
+    await choose();
+    await page.locator(".drop .bar").waitFor();
+    await page.goto("/#/home");
+    await strip.filter({ hasText: /\d %/ }).waitFor();
+    await slow(-1);
+    await strip.filter({ hasText: "was uploaded" }).getByRole("link").click();
+    await page.locator(".files li").filter({ hasText: "tf_recovery.img" }).waitFor();
+    assert.equal(await strip.count(), 0);
+    await close(page, demo);
+  },
+};
