@@ -19,10 +19,10 @@ fn any_password_works_and_is_changed_everywhere_at_once() {
     let mut current = PASSWORD.to_owned();
     for new in [
         "$\"'\\`!#&;|<>(){}[] ",
-        "\u{65e5}\u{672c}\u{8a9e}\u{1f4f7} \u{0}\u{7}\u{202e}",
+        "8 \u{65e5}\u{672c}\u{8a9e}\u{1f4f7} \u{0}\u{7}\u{202e}",
         &"\u{1f512}".repeat(200),
-        " ",
-        "x",
+        "        ",
+        "x2345678",
     ] {
         let other = session(&login(&daemon, &current));
         let wish = json!({ "current": current, "password": new });
@@ -44,6 +44,9 @@ fn any_password_works_and_is_changed_everywhere_at_once() {
     let empty = json!({ "current": current, "password": "" });
     let answer = call(&daemon, "POST", "/api/v1/password", &empty);
     assert_eq!((answer.status, answer.code().as_str()), (422, "empty-password"));
+    let short = json!({ "current": current, "password": "7 chars" });
+    let answer = call(&daemon, "POST", "/api/v1/password", &short);
+    assert_eq!((answer.status, answer.code().as_str()), (422, "short-password"));
     let long = json!({ "current": current, "password": "x".repeat(1025) });
     assert_eq!(call(&daemon, "POST", "/api/v1/password", &long).code(), "long-password");
     assert_eq!(login(&daemon, &current).status, 200, "a refused one changes nothing");
