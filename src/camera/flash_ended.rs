@@ -3,11 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Camera;
 use super::flashing::{Flashed, WhatCame};
 use crate::base::host;
 use crate::card::file::{read_bounded, replace};
-use crate::card::{Card, CardError};
+use crate::card::{Card, CardError, fat};
 
 /// The file in `mi360d/state/`.
 const FILE: &str = "flash-ended.json";
@@ -29,7 +28,7 @@ pub struct Ended {
 }
 
 /// Keeps the end of a flash until it is read. A card that cannot be written is reported elsewhere.
-pub fn keep(camera: &Camera, flashed: &Flashed) {
+pub fn keep(card: &Card, flashed: &Flashed) {
     let outcome = match flashed.outcome {
         WhatCame::Unchanged => return,
         WhatCame::Done => "done",
@@ -42,7 +41,7 @@ pub fn keep(camera: &Camera, flashed: &Flashed) {
         clock: host::clock(),
     };
     let text = serde_json::to_vec(&ended).unwrap_or_default();
-    if let Err(e) = replace(&camera.card().state_dir().join(FILE), &text) {
+    if let Err(e) = replace(&card.state_dir().join(FILE), &text) {
         log::warn!("the end of the flash is not kept: {e}");
     }
 }
@@ -63,5 +62,5 @@ pub fn read(card: &Card) -> Result<(), CardError> {
         return Ok(());
     }
     card.require_writable()?;
-    std::fs::remove_file(&path).map_err(|source| CardError { what: "cannot delete", path, source })
+    fat::remove_file(&path)
 }

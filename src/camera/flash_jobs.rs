@@ -173,7 +173,7 @@ pub fn resume_at_start(camera: &Arc<Camera>) -> bool {
         camera.resume(true, &watch, &job)
     };
     if let Ok(Some(flashed)) = &result {
-        super::flash_ended::keep(camera, flashed);
+        super::flash_ended::keep(camera.card(), flashed);
     }
     end(camera, job, result)
 }
