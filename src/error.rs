@@ -2,7 +2,11 @@
 //! a hint for the owner, and the exit status. No error is defined here; each
 //! module has its own.
 
+mod code;
+
 use std::time::Duration;
+
+pub use code::Code;
 
 /// The exit status of the command line, in the meanings of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +81,8 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 
 /// What stands beside an error's text wherever it is shown.
 pub trait Explain: std::error::Error {
-    /// A stable name of this kind of error, in kebab-case: scripts rely on it.
-    fn code(&self) -> &'static str;
+    /// What kind of error it is: scripts rely on its name.
+    fn code(&self) -> Code;
     /// The next step for the owner, a whole sentence.
     fn hint(&self) -> String;
     /// What kind of error it is: page and terminal derive their status from it.

@@ -83,7 +83,7 @@ fn a_set_without_its_checksums_or_with_another_manifest_offers_nothing() {
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(&manifest, text.replace("ipc009", "ipc019")).unwrap();
     let error = take(&sim, &set, &identity).unwrap_err();
-    assert_eq!((error.code(), error.exit()), ("no-set", Exit::Damaged));
+    assert_eq!((error.code().name(), error.exit()), ("no-set", Exit::Damaged));
     fs::write(&manifest, text).unwrap();
     take(&sim, &set, &identity).unwrap();
     fs::remove_file(set.join("SHA256SUMS")).unwrap();

@@ -251,7 +251,7 @@ fn lay_down_in_a_process_of_its_own() {
 
 /// What opening a zip says.
 fn refusal(bench: &Bench, zip: &[u8]) -> &'static str {
-    bench.open(zip).map_or_else(|e| e.code(), |_| "taken")
+    bench.open(zip).map_or_else(|e| e.code().name(), |_| "taken")
 }
 
 #[test]

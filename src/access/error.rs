@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::card::CardError;
-use crate::error::{Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind};
 
 /// An error of the login. None of them holds what was typed.
 #[derive(Debug, Error)]
@@ -66,23 +66,23 @@ pub enum LoginError {
 }
 
 impl Explain for LoginError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            LoginError::SetupNeeded => "setup-needed",
-            LoginError::AlreadySetUp => "already-set-up",
-            LoginError::NoCode => "no-setup-code",
-            LoginError::WrongCode => "wrong-code",
-            LoginError::WrongPassword => "wrong-password",
-            LoginError::TooMany { .. } => "too-many-tries",
-            LoginError::Crowded { .. } => "too-many-logins",
-            LoginError::EmptyPassword => "empty-password",
-            LoginError::ShortPassword => "short-password",
-            LoginError::LongPassword => "long-password",
-            LoginError::TokenName => "token-name",
-            LoginError::TooManyTokens => "too-many-tokens",
-            LoginError::NoSuchToken => "no-such-token",
+            LoginError::SetupNeeded => Code::SetupNeeded,
+            LoginError::AlreadySetUp => Code::AlreadySetUp,
+            LoginError::NoCode => Code::NoSetupCode,
+            LoginError::WrongCode => Code::WrongCode,
+            LoginError::WrongPassword => Code::WrongPassword,
+            LoginError::TooMany { .. } => Code::TooManyTries,
+            LoginError::Crowded { .. } => Code::TooManyLogins,
+            LoginError::EmptyPassword => Code::EmptyPassword,
+            LoginError::ShortPassword => Code::ShortPassword,
+            LoginError::LongPassword => Code::LongPassword,
+            LoginError::TokenName => Code::TokenName,
+            LoginError::TooManyTokens => Code::TooManyTokens,
+            LoginError::NoSuchToken => Code::NoSuchToken,
             LoginError::Card(e) => e.code(),
-            LoginError::Random(_) => "no-random",
+            LoginError::Random(_) => Code::NoRandom,
         }
     }
 

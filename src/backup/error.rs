@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::card::CardError;
 use crate::chip::ChipError;
-use crate::error::{Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind};
 
 /// An error of the backup.
 #[derive(Debug, Error)]
@@ -54,17 +54,17 @@ pub enum BackupError {
 }
 
 impl Explain for BackupError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
             BackupError::Card(e) => e.code(),
             BackupError::Chip(e) => e.code(),
-            BackupError::NoRoom { .. } => "card-full",
-            BackupError::Unsettled { .. } => "chip-unsettled",
-            BackupError::NotProven { .. } => "card-lies",
-            BackupError::Thread(_) => "no-thread",
-            BackupError::Interrupted => "interrupted",
-            BackupError::NoSuchSet { .. } => "no-such-backup",
-            BackupError::NumbersUsedUp => "numbers-used-up",
+            BackupError::NoRoom { .. } => Code::CardFull,
+            BackupError::Unsettled { .. } => Code::ChipUnsettled,
+            BackupError::NotProven { .. } => Code::CardLies,
+            BackupError::Thread(_) => Code::NoThread,
+            BackupError::Interrupted => Code::Interrupted,
+            BackupError::NoSuchSet { .. } => Code::NoSuchBackup,
+            BackupError::NumbersUsedUp => Code::NumbersUsedUp,
         }
     }
 

@@ -14,7 +14,7 @@ use super::sums::{self, SHA256SUMS, Sums};
 use super::verify::hash_file;
 use crate::base::unhex;
 use crate::card::file::{open_past_cache, read_bounded};
-use crate::error::{Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind};
 use crate::image::InspectError;
 use crate::image::slices::{SetFile, SharedSource, Slices, Target};
 
@@ -36,9 +36,9 @@ pub enum OfferError {
 }
 
 impl Explain for OfferError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            OfferError::NoSet { .. } => "no-set",
+            OfferError::NoSet { .. } => Code::NoSet,
             OfferError::Read(e) => e.code(),
         }
     }

@@ -3,8 +3,6 @@
 
 pub use super::memory::{Wanted, ZIP};
 use crate::backup::downloaded;
-use std::fs::File;
-use std::io::Read as _;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,9 +12,9 @@ use super::{Camera, card_view};
 use crate::backup::BackupError;
 use crate::backup::set::{self, CHIP};
 use crate::backup::sums::is_plain_name;
-use crate::base::hex;
+use crate::base::{hex, random};
 use crate::card::file::open_past_cache;
-use crate::error::{Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind};
 use crate::image::redact::{RedactError, RedactedReader, Redaction};
 
 /// How long a ticket counts.
@@ -49,11 +47,11 @@ pub enum DownloadError {
 }
 
 impl Explain for DownloadError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            DownloadError::NoSuchFile => "no-such-file",
-            DownloadError::NoTicket => "no-ticket",
-            DownloadError::Random(_) => "no-random",
+            DownloadError::NoSuchFile => Code::NoSuchFile,
+            DownloadError::NoTicket => Code::NoTicket,
+            DownloadError::Random(_) => Code::NoRandom,
             DownloadError::Backup(e) => e.code(),
             DownloadError::Redact(e) => e.code(),
         }
@@ -106,11 +104,7 @@ pub fn ticket(camera: &Camera, id: &str, name: &str) -> Result<String, DownloadE
     if !is_file && !is_made {
         return Err(DownloadError::NoSuchFile);
     }
-    let mut bytes = [0; 16];
-    File::open("/dev/urandom")
-        .and_then(|mut random| random.read_exact(&mut bytes))
-        .map_err(DownloadError::Random)?;
-    let ticket = hex(&bytes);
+    let ticket = hex(&random::<16>().map_err(DownloadError::Random)?);
     let mut tickets = camera.tickets().0.lock().unwrap_or_else(PoisonError::into_inner);
     if tickets.len() >= MOST {
         tickets.remove(0);

@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::{Camera, Source, video};
 use crate::card::file::{make_dir, read_bounded, rename, replace};
 use crate::card::{CardError, CardState, claim};
-use crate::error::{Exit, Explain};
+use crate::error::{Code, Exit, Explain};
 use crate::facts::machine::Root;
 use crate::facts::{Answer, FORMAT, Facts, flash, scrub, text};
 use crate::sys;
@@ -41,8 +41,8 @@ pub enum FactsError {
 }
 
 impl Explain for FactsError {
-    fn code(&self) -> &'static str {
-        "not-yet"
+    fn code(&self) -> Code {
+        Code::NotYet
     }
 
     fn hint(&self) -> String {

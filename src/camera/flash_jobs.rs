@@ -15,7 +15,7 @@ use super::{Camera, Source, power, status_txt};
 use crate::backup::{Progress, Silent, Work};
 use crate::base::hex;
 use crate::chip::Partition;
-use crate::error::{self, Exit, Explain};
+use crate::error::{self, Code, Exit, Explain};
 use crate::flash::{BlockState, Step, Watch};
 
 /// Plans that are remembered.
@@ -51,14 +51,14 @@ pub enum BeginError {
 }
 
 impl Explain for BeginError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
             BeginError::Busy(e) => e.code(),
-            BeginError::NoSuchPlan => "no-such-plan",
-            BeginError::Blocked => "plan-blocked",
-            BeginError::WrongPhrase { .. } => "wrong-phrase",
-            BeginError::NothingToDo => "nothing-to-do",
-            BeginError::NothingToResume => "nothing-to-resume",
+            BeginError::NoSuchPlan => Code::NoSuchPlan,
+            BeginError::Blocked => Code::PlanBlocked,
+            BeginError::WrongPhrase { .. } => Code::WrongPhrase,
+            BeginError::NothingToDo => Code::NothingToDo,
+            BeginError::NothingToResume => Code::NothingToResume,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::backup::verify;
 use crate::base::hex;
 use crate::card::file::{NewFile, make_dir, read_bounded, rename, replace};
 use crate::card::{Card, CardError, CardState, fat};
-use crate::error::{Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind};
 use crate::formats::document;
 use crate::formats::sha256::Sha256;
 use crate::image;
@@ -82,15 +82,15 @@ pub enum ImageError {
 }
 
 impl Explain for ImageError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            ImageError::TooLarge { .. } => "image-too-large",
-            ImageError::NoRoom { .. } => "card-full",
-            ImageError::TooMany => "too-many-images",
-            ImageError::Arriving => "upload-busy",
-            ImageError::BrokeOff { .. } => "upload-broke-off",
-            ImageError::InUse => "image-in-use",
-            ImageError::NoSuchImage => "no-such-image",
+            ImageError::TooLarge { .. } => Code::ImageTooLarge,
+            ImageError::NoRoom { .. } => Code::CardFull,
+            ImageError::TooMany => Code::TooManyImages,
+            ImageError::Arriving => Code::UploadBusy,
+            ImageError::BrokeOff { .. } => Code::UploadBrokeOff,
+            ImageError::InUse => Code::ImageInUse,
+            ImageError::NoSuchImage => Code::NoSuchImage,
             ImageError::Card(e) => e.code(),
             ImageError::Inspect(e) => e.code(),
         }

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::backup::{Progress, Work};
 use crate::card::claim;
-use crate::error::{Exit, Explain, chain};
+use crate::error::{Code, Exit, Explain, chain};
 
 /// Ended jobs that are remembered.
 const REMEMBERED: usize = 16;
@@ -72,7 +72,7 @@ pub enum JobOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct JobError {
     /// A stable name.
-    pub code: String,
+    pub code: Code,
     /// What is the case.
     pub message: String,
     /// What to do.
@@ -82,7 +82,7 @@ pub struct JobError {
 impl JobError {
     /// An error with its causes.
     pub fn of(error: &dyn Explain) -> JobError {
-        JobError { code: error.code().into(), message: chain(error), hint: error.hint() }
+        JobError { code: error.code(), message: chain(error), hint: error.hint() }
     }
 }
 
@@ -161,8 +161,8 @@ pub struct Busy {
 }
 
 impl Explain for Busy {
-    fn code(&self) -> &'static str {
-        "busy"
+    fn code(&self) -> Code {
+        Code::Busy
     }
 
     fn hint(&self) -> String {
@@ -375,7 +375,7 @@ impl Drop for Running<'_> {
             if job.state == JobState::Running {
                 job.state = JobState::Failed;
                 job.error = Some(JobError {
-                    code: "internal".into(),
+                    code: Code::Internal,
                     message: "the program made a mistake".into(),
                     hint: "Report this with the log.".into(),
                 });
@@ -396,7 +396,7 @@ mod tests {
         let id = first.id().to_owned();
         drop(first);
         let job = jobs.get(&id, None, Duration::ZERO).unwrap();
-        assert_eq!((job.state, job.error.unwrap().code.as_str()), (JobState::Failed, "internal"));
+        assert_eq!((job.state, job.error.unwrap().code.name()), (JobState::Failed, "internal"));
         jobs.begin(Kind::Verify).unwrap().end(Ok(()));
         assert_eq!(jobs.newest().unwrap().state, JobState::Done);
     }

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::{Camera, Source, onvif, plan};
 use crate::base::host;
-use crate::error::{Exit, Explain};
+use crate::error::{Code, Exit, Explain};
 use crate::network::clock;
 use crate::network::cloud::{self, Blocked};
 use crate::network::mdns::{self, Ourselves};
@@ -62,10 +62,10 @@ pub enum ClockError {
 }
 
 impl Explain for ClockError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            ClockError::Simulated => "clock-simulated",
-            ClockError::Refused(_) => "clock-refused",
+            ClockError::Simulated => Code::ClockSimulated,
+            ClockError::Refused(_) => Code::ClockRefused,
         }
     }
 

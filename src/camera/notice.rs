@@ -8,7 +8,7 @@ use crate::backup::set::{SetFolder, SetState};
 use crate::backup::vault::{Kept, Vaulted};
 use crate::card::CardState;
 use crate::chip::Layout;
-use crate::error::Explain;
+use crate::error::{Code, Explain};
 use crate::identity::Health;
 use crate::network::zone;
 
@@ -41,19 +41,14 @@ pub struct Notice {
     /// How grave it is.
     pub severity: Severity,
     /// A stable name.
-    pub code: &'static str,
+    pub code: Code,
     /// What is the case.
     pub message: String,
     /// What to do.
     pub hint: String,
 }
 
-pub(super) fn notice(
-    severity: Severity,
-    code: &'static str,
-    message: String,
-    hint: &str,
-) -> Notice {
+pub(super) fn notice(severity: Severity, code: Code, message: String, hint: &str) -> Notice {
     Notice { severity, code, message, hint: hint.to_owned() }
 }
 
@@ -78,27 +73,27 @@ pub(super) fn of_identity(vaulted: &Vaulted) -> Option<Notice> {
         Health::Healthy => return None,
         Health::Blank => (
             Severity::Danger,
-            "identity-blank",
+            Code::IdentityBlank,
             "FACTORY is blank: this camera has no cloud identity".to_owned(),
             "If a backup or a dump of this very camera exists, its FACTORY brings the identity \
              back. Another camera's must not be used.",
         ),
         Health::Damaged { reasons } => (
             Severity::Warning,
-            "identity-damaged",
+            Code::IdentityDamaged,
             format!("the identity in FACTORY is damaged: {}", reasons.join("; ")),
             "It is saved as it is. Keep every backup: what can still be read may be all there is.",
         ),
         Health::Missing => match &vaulted.kept {
             Kept::NoIdentity => (
                 Severity::Warning,
-                "identity-missing",
+                Code::IdentityMissing,
                 "this chip has no partition named FACTORY".to_owned(),
                 "All that can be read is backed up. Nothing will be written to this chip.",
             ),
             _ => (
                 Severity::Danger,
-                "identity-unreadable",
+                Code::IdentityUnreadable,
                 "FACTORY cannot be read".to_owned(),
                 "The chip may be failing. Keep the card with all backups, and try again.",
             ),
@@ -112,7 +107,7 @@ pub(super) fn of_keeping(kept: &Kept) -> Option<Notice> {
         Kept::Already(_) | Kept::Saved(_) | Kept::NoIdentity => None,
         Kept::MemoryOnly { path, reason } => Some(Notice {
             severity: Severity::Danger,
-            code: "identity-not-on-card",
+            code: Code::IdentityNotOnCard,
             message: format!(
                 "the identity could not be saved on the card ({reason}); a copy is in {} until \
                  power goes",
@@ -122,7 +117,7 @@ pub(super) fn of_keeping(kept: &Kept) -> Option<Notice> {
         }),
         Kept::Nowhere(reason) => Some(Notice {
             severity: Severity::Danger,
-            code: "identity-not-saved",
+            code: Code::IdentityNotSaved,
             message: format!("the identity could not be saved: {reason}"),
             hint: reason.hint(),
         }),
@@ -133,21 +128,21 @@ pub(super) fn of_card(state: CardState) -> Option<Notice> {
     match state {
         CardState::Ready { free, .. } if free < 4 << 20 => Some(notice(
             Severity::Warning,
-            "card-full",
+            Code::CardFull,
             format!("the card is nearly full: {} KiB free", free >> 10),
             "Free at least 40 MiB, on a PC or by deleting old backups.",
         )),
         CardState::Ready { .. } => None,
         CardState::ReadOnly { .. } => Some(notice(
             Severity::Danger,
-            "card-read-only",
+            Code::CardReadOnly,
             "the card is read-only: nothing can be saved on it".into(),
             "Check its write-protect switch. A card that Linux made read-only has errors: let a PC \
              check it, or use another.",
         )),
         CardState::Missing => Some(notice(
             Severity::Danger,
-            "card-missing",
+            Code::CardMissing,
             "there is no card".into(),
             "Put the card in, FAT32, and restart the camera.",
         )),
@@ -158,7 +153,7 @@ pub(super) fn of_map(layout: &Layout) -> Option<Notice> {
     let Layout::Unknown { reason } = layout else { return None };
     Some(notice(
         Severity::Warning,
-        "unknown-map",
+        Code::UnknownMap,
         format!("the flash map is not one this program knows: {reason}"),
         "Everything that can be read is backed up. Nothing will be written to this chip.",
     ))
@@ -169,13 +164,13 @@ pub(super) fn of_backup(state: &State) -> Vec<Notice> {
     match &state.backup {
         BackupState::Failed { code, message, hint } => found.push(Notice {
             severity: Severity::Danger,
-            code,
+            code: *code,
             message: format!("no backup could be made: {message}"),
             hint: hint.clone(),
         }),
         BackupState::Done { set, complete: false, .. } => found.push(notice(
             Severity::Danger,
-            "backup-incomplete",
+            Code::BackupIncomplete,
             format!("some of the chip cannot be read; the rest is saved as {set}"),
             "The chip is failing. Keep the card, and copy it to a PC now.",
         )),
@@ -184,7 +179,7 @@ pub(super) fn of_backup(state: &State) -> Vec<Notice> {
     if let Some(problem) = &state.settings.problem {
         found.push(notice(
             Severity::Warning,
-            "config",
+            Code::Config,
             format!("config.toml is not used, defaults are: {problem}"),
             "Mend that line, then restart. Until then no old backup is removed.",
         ));
@@ -193,7 +188,7 @@ pub(super) fn of_backup(state: &State) -> Vec<Notice> {
     if !zone::is_zone(set) {
         found.push(notice(
             Severity::Warning,
-            "time-zone",
+            Code::TimeZone,
             format!("\"{set}\" is not a time zone, so the camera uses UTC"),
             "Choose your city in Settings, Network and clock.",
         ));
@@ -201,7 +196,7 @@ pub(super) fn of_backup(state: &State) -> Vec<Notice> {
     if state.safe_mode {
         found.push(notice(
             Severity::Warning,
-            "safe-mode",
+            Code::SafeMode,
             "three starts in a row did not last: this is the safe mode, backup and page only"
                 .into(),
             "mi360d/logs on the card tells why. A start that lasts two minutes ends it.",
@@ -214,7 +209,7 @@ pub(super) fn of_page(state: &State) -> Option<Notice> {
     let problem = state.page_problem.as_ref()?;
     Some(notice(
         Severity::Warning,
-        "no-page",
+        Code::NoPage,
         format!("the page cannot be served: {problem}"),
         "It is tried again every half minute. Another program may have the port: name another \
          in config.toml, [web] listen.",
@@ -228,7 +223,7 @@ pub(super) fn of_proofs(state: &State) -> Vec<Notice> {
             let first = verdict.damage.first().map(ToString::to_string).unwrap_or_default();
             notice(
                 Severity::Danger,
-                "backup-damaged",
+                Code::BackupDamaged,
                 format!("backup {name} no longer holds: {first}"),
                 "Do not restore the damaged file. A card that loses data is worn: copy what is \
                  on it and use another.",
@@ -243,7 +238,7 @@ pub fn of_folders(sets: &[SetFolder]) -> Vec<Notice> {
         .filter_map(|set| match &set.state {
             SetState::Broken { reason } => Some(notice(
                 Severity::Warning,
-                "backup-broken",
+                Code::BackupBroken,
                 format!("backup {} does not count: {reason}", set.name),
                 "`mi360d verify` says what of it still holds. It is left as it is.",
             )),
@@ -275,9 +270,9 @@ mod tests {
     fn a_reason_and_what_failed_for_it_are_one_notice() {
         let told = |code, message: &str| notice(Severity::Danger, code, message.into(), "hint");
         let all = one_each(vec![
-            told("card-missing", "there is no card"),
-            told("identity-blank", "blank"),
-            told("card-missing", "no backup could be made"),
+            told(Code::CardMissing, "there is no card"),
+            told(Code::IdentityBlank, "blank"),
+            told(Code::CardMissing, "no backup could be made"),
         ]);
         let messages: Vec<&str> = all.iter().map(|n| n.message.as_str()).collect();
         assert_eq!(messages, ["there is no card; no backup could be made", "blank"]);

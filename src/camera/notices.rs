@@ -8,6 +8,7 @@ use super::notice::{
     of_proofs, one_each,
 };
 use super::{Camera, update};
+use crate::error::Code;
 
 /// Everything to tell now, the gravest first.
 pub fn all(camera: &Camera) -> Vec<Notice> {
@@ -39,7 +40,7 @@ fn of_interruption(camera: &Camera, on_card: &CardView) -> Option<Notice> {
     }
     Some(notice(
         Severity::Danger,
-        "flash-interrupted",
+        Code::FlashInterrupted,
         words(interrupted),
         "Keep the camera powered and go on with it: on the page, or by `mi360d resume`. If the \
          image is gone, the backup can take its place.",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::{Camera, Source};
-use crate::error::{Exit, Explain};
+use crate::error::{Code, Exit, Explain};
 use crate::machine::boots::Boots;
 
 /// The answer should reach the owner first.
@@ -30,10 +30,10 @@ pub enum PowerError {
 }
 
 impl Explain for PowerError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            PowerError::Busy { .. } => "busy",
-            PowerError::Thread(_) => "no-thread",
+            PowerError::Busy { .. } => Code::Busy,
+            PowerError::Thread(_) => Code::NoThread,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::backup::sums::SHA256SUMS;
 use crate::backup::{BackupError, Progress, Silent, Work, verify};
 use crate::card::CardError;
 use crate::card::file;
-use crate::error::{self, Exit, Explain};
+use crate::error::{self, Code, Exit, Explain};
 
 /// Why a set is not deleted.
 #[derive(Debug, Error)]
@@ -41,9 +41,9 @@ impl From<CardError> for DeleteError {
 }
 
 impl Explain for DeleteError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            DeleteError::Protected { .. } => "backup-protected",
+            DeleteError::Protected { .. } => Code::BackupProtected,
             DeleteError::Busy(e) => e.code(),
             DeleteError::Backup(e) => e.code(),
         }
@@ -113,7 +113,7 @@ pub fn begin_verify(camera: &Arc<Camera>, id: &str) -> Result<Job, VerifyError> 
             Ok(())
         } else {
             Err(JobError {
-                code: "backup-damaged".into(),
+                code: Code::BackupDamaged,
                 message: format!("the backup no longer holds: {first}"),
                 hint: "Do not restore the damaged file. The card may be worn: copy what is on it \
                        and use another."
@@ -137,7 +137,7 @@ pub enum VerifyError {
 }
 
 impl Explain for VerifyError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
             VerifyError::Busy(e) => e.code(),
             VerifyError::Backup(e) => e.code(),

@@ -14,7 +14,7 @@ pub use crate::settings::fields::{CARD_ONLY, FIELDS, Field, FieldKind};
 
 use crate::card::CardError;
 use crate::card::file::{read_bounded, replace};
-use crate::error::{Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind};
 use crate::formats::document;
 use crate::network::zone;
 
@@ -59,11 +59,11 @@ impl SettingsError {
 }
 
 impl Explain for SettingsError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            SettingsError::Field { .. } => "setting",
-            SettingsError::NotOurs(_) => "settings-file",
-            SettingsError::Broken(_) => "config",
+            SettingsError::Field { .. } => Code::Setting,
+            SettingsError::NotOurs(_) => Code::SettingsFile,
+            SettingsError::Broken(_) => Code::Config,
             SettingsError::Card(e) => e.code(),
         }
     }

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::{Camera, Source, services, video};
 use crate::card::file::read_bounded;
-use crate::error::{Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind};
 use crate::formats::wav::{self, WavError};
 use crate::rtsp::{RtspError, client, sound, speaker};
 use crate::services::ServiceError;
@@ -83,12 +83,12 @@ pub enum SoundError {
 }
 
 impl Explain for SoundError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            SoundError::Unknown(_) => "no-such-sound",
-            SoundError::TooLarge(_) | SoundError::Wav(WavError::Long(_)) => "sound-too-long",
-            SoundError::Wav(_) => "not-a-sound",
-            SoundError::Broken(_) => "upload-broke-off",
+            SoundError::Unknown(_) => Code::NoSuchSound,
+            SoundError::TooLarge(_) | SoundError::Wav(WavError::Long(_)) => Code::SoundTooLong,
+            SoundError::Wav(_) => Code::NotASound,
+            SoundError::Broken(_) => Code::UploadBrokeOff,
             SoundError::Rtsp(error) => error.code(),
         }
     }

@@ -11,6 +11,7 @@ use crate::backup::retention::{Standing, standings};
 use crate::backup::vault::Kept;
 use crate::backup::{room, set, verify};
 use crate::card::{CardState, claim};
+use crate::error::Code;
 use crate::machine::boots::Boots;
 use crate::settings::config;
 use crate::sys;
@@ -107,7 +108,7 @@ fn save_again(camera: &Arc<Camera>) {
 /// The work ended by a mistake of the program: that is said, and the page stays.
 pub fn work_panicked(camera: &Camera) {
     camera.state().backup = BackupState::Failed {
-        code: "internal",
+        code: Code::Internal,
         message: "the program made a mistake while backing up".to_owned(),
         hint: "Restart the camera; if it happens again, report it with mi360d/logs.".to_owned(),
     };

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::backup::vault::Vaulted;
 use crate::backup::{Outcome, Reading, SetName, Verdict};
-use crate::error::{Explain, chain};
+use crate::error::{Code, Explain, chain};
 use crate::settings::config::Loaded;
 
 /// Everything known.
@@ -72,7 +72,7 @@ pub enum BackupState {
     /// There is none.
     Failed {
         /// A stable name of the reason.
-        code: &'static str,
+        code: Code,
         /// The reason.
         message: String,
         /// What to do.

@@ -11,7 +11,7 @@ use super::Camera;
 use super::status_txt::STATUS_TXT;
 use crate::card::file::read_bounded;
 use crate::card::{CardError, fat};
-use crate::error::{Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind};
 
 /// What must be typed.
 pub const PHRASE: &str = "UNINSTALL";
@@ -60,10 +60,10 @@ pub enum UninstallError {
 }
 
 impl Explain for UninstallError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            UninstallError::NotConfirmed => "not-confirmed",
-            UninstallError::Busy { .. } => "busy",
+            UninstallError::NotConfirmed => Code::NotConfirmed,
+            UninstallError::Busy { .. } => Code::Busy,
             UninstallError::Card(e) => e.code(),
         }
     }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::jobs::Busy;
 use super::{Camera, Source, images, notice};
 use crate::backup::verify;
-use crate::error::Explain;
+use crate::error::{Code, Explain};
 use crate::update::{self, PUBLIC_KEY, Package, Standing, UpdateError};
 
 /// This program's version.
@@ -123,7 +123,7 @@ pub fn at_start(camera: &Camera) -> bool {
 pub(super) fn of_update(failure: Option<&String>) -> Option<notice::Notice> {
     failure.map(|reason| notice::Notice {
         severity: notice::Severity::Warning,
-        code: "update-failed",
+        code: Code::UpdateFailed,
         message: reason.clone(),
         hint: "Nothing is lost. Report it with mi360d/logs of the card.".to_owned(),
     })

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::libc;
 use thiserror::Error;
 
-use crate::error::{Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind};
 
 /// An operation on the card that failed.
 #[derive(Debug, Error)]
@@ -84,15 +84,15 @@ impl CardError {
 }
 
 impl Explain for CardError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self.fault() {
-            Fault::Full => "card-full",
-            Fault::ReadOnly => "card-read-only",
-            Fault::Gone => "card-missing",
-            Fault::Lying => "card-lies",
-            Fault::Busy => "busy",
-            Fault::Claimed => "card-claimed",
-            Fault::Other => "card-error",
+            Fault::Full => Code::CardFull,
+            Fault::ReadOnly => Code::CardReadOnly,
+            Fault::Gone => Code::CardMissing,
+            Fault::Lying => Code::CardLies,
+            Fault::Busy => Code::Busy,
+            Fault::Claimed => Code::CardClaimed,
+            Fault::Other => Code::CardError,
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::error::{Exit, Explain};
+use crate::error::{Code, Exit, Explain};
 
 /// An error of a chip, real or simulated.
 #[derive(Debug, Error)]
@@ -97,17 +97,17 @@ pub enum ChipError {
 }
 
 impl Explain for ChipError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            ChipError::Read { .. } => "chip-read",
-            ChipError::Erase { .. } => "chip-erase",
-            ChipError::Program { .. } => "chip-program",
-            ChipError::Protect { .. } => "chip-protect",
-            ChipError::OutOfRange { .. } => "chip-range",
-            ChipError::Map { .. } => "no-flash-map",
-            ChipError::Sim { .. } => "bad-simulated-camera",
-            ChipError::Fault { .. } => "bad-fault",
-            ChipError::PowerCut => "power-cut",
+            ChipError::Read { .. } => Code::ChipRead,
+            ChipError::Erase { .. } => Code::ChipErase,
+            ChipError::Program { .. } => Code::ChipProgram,
+            ChipError::Protect { .. } => Code::ChipProtect,
+            ChipError::OutOfRange { .. } => Code::ChipRange,
+            ChipError::Map { .. } => Code::NoFlashMap,
+            ChipError::Sim { .. } => Code::BadSimulatedCamera,
+            ChipError::Fault { .. } => Code::BadFault,
+            ChipError::PowerCut => Code::PowerCut,
         }
     }
 

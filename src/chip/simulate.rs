@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::synthetic;
 use crate::chip::sim::{SimCamera, SimPartition};
 use crate::chip::{FlashMap, Role};
-use crate::error::{Exit, Explain};
+use crate::error::{Code, Exit, Explain};
 use crate::identity;
 
 /// The hack that plays the made-up scene; with the camera's own id, so that the page finds it.
@@ -49,12 +49,12 @@ pub enum SimulateError {
 }
 
 impl Explain for SimulateError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            SimulateError::Exists(_) => "simulated-camera-exists",
-            SimulateError::UnknownModel(_) => "unknown-model",
-            SimulateError::BadDump { .. } => "bad-dump",
-            SimulateError::File { .. } => "file",
+            SimulateError::Exists(_) => Code::SimulatedCameraExists,
+            SimulateError::UnknownModel(_) => Code::UnknownModel,
+            SimulateError::BadDump { .. } => Code::BadDump,
+            SimulateError::File { .. } => Code::File,
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 use thiserror::Error;
 
-use crate::error::{Exit, Explain};
+use crate::error::{Code, Exit, Explain};
 use crate::programmer::{DEFAULT_PROGRAMMER, Device};
 
 /// All that the command line says.
@@ -159,8 +159,8 @@ impl UsageError {
 }
 
 impl Explain for UsageError {
-    fn code(&self) -> &'static str {
-        "usage"
+    fn code(&self) -> Code {
+        Code::Usage
     }
 
     fn hint(&self) -> String {

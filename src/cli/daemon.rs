@@ -17,7 +17,7 @@ use crate::camera::jobs::Kind;
 use crate::camera::{Camera, Source, eject, facts, mqtt, network, services, startup, update};
 use crate::card::log::{LogFile, Recent};
 use crate::chip::simulate;
-use crate::error::{Exit, Explain, chain};
+use crate::error::{Code, Exit, Explain, chain};
 use crate::machine::boots::Boots;
 use crate::web;
 
@@ -39,8 +39,8 @@ pub struct ListenError {
 }
 
 impl Explain for ListenError {
-    fn code(&self) -> &'static str {
-        "listen"
+    fn code(&self) -> Code {
+        Code::Listen
     }
 
     fn hint(&self) -> String {

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::args::Args;
 use super::out::print;
-use crate::error::{Exit, Explain};
+use crate::error::{Code, Exit, Explain};
 use crate::image;
 use crate::image::source::OpenFile;
 use crate::repair::inputs;
@@ -21,8 +21,8 @@ struct OpenError {
 }
 
 impl Explain for OpenError {
-    fn code(&self) -> &'static str {
-        "file"
+    fn code(&self) -> Code {
+        Code::File
     }
 
     fn hint(&self) -> String {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::args::Args;
-use crate::error::Explain;
+use crate::error::{Code, Explain};
 
 /// The answer could not be given.
 #[derive(Debug, Error)]
@@ -16,8 +16,8 @@ use crate::error::Explain;
 pub struct OutputError(#[source] io::Error);
 
 impl Explain for OutputError {
-    fn code(&self) -> &'static str {
-        "output"
+    fn code(&self) -> Code {
+        Code::Output
     }
 
     fn hint(&self) -> String {

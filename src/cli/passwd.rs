@@ -9,7 +9,7 @@ use super::args::Args;
 use super::out::print;
 use crate::access::login;
 use crate::card::Card;
-use crate::error::{Exit, Explain};
+use crate::error::{Code, Exit, Explain};
 
 /// Bytes read: more than the longest password, so that a longer one is refused and not cut.
 const LIMIT: u64 = 4096;
@@ -24,8 +24,8 @@ enum InputError {
 }
 
 impl Explain for InputError {
-    fn code(&self) -> &'static str {
-        "input"
+    fn code(&self) -> Code {
+        Code::Input
     }
 
     fn hint(&self) -> String {

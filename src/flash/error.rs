@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::backup::BackupError;
 use crate::card::{CardError, Fault};
 use crate::chip::ChipError;
-use crate::error::{Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind};
 
 /// An error of a flash.
 #[derive(Debug, Error)]
@@ -109,24 +109,24 @@ impl FlashError {
 }
 
 impl Explain for FlashError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            FlashError::WriteProtected { .. } => "write-protected",
-            FlashError::Stuck { .. } => "block-stuck",
-            FlashError::NotKept { .. } => "block-not-kept",
-            FlashError::NotProven { .. } => "not-proven",
-            FlashError::NeighbourLost { .. } => "neighbour-lost",
-            FlashError::ContentChanged { .. } => "image-changed",
+            FlashError::WriteProtected { .. } => Code::WriteProtected,
+            FlashError::Stuck { .. } => Code::BlockStuck,
+            FlashError::NotKept { .. } => Code::BlockNotKept,
+            FlashError::NotProven { .. } => Code::NotProven,
+            FlashError::NeighbourLost { .. } => Code::NeighbourLost,
+            FlashError::ContentChanged { .. } => Code::ImageChanged,
             FlashError::Content(e) => match e.fault() {
-                Fault::Gone => "card-missing",
-                _ => "image-unreadable",
+                Fault::Gone => Code::CardMissing,
+                _ => Code::ImageUnreadable,
             },
             FlashError::Card(e) => e.code(),
             FlashError::Chip(e) => e.code(),
             FlashError::Backup(e) => e.code(),
-            FlashError::Protection { .. } => "protected-partition",
-            FlashError::Thread(_) => "no-thread",
-            FlashError::Interrupted => "interrupted",
+            FlashError::Protection { .. } => Code::ProtectedPartition,
+            FlashError::Thread(_) => Code::NoThread,
+            FlashError::Interrupted => Code::Interrupted,
         }
     }
 

@@ -11,7 +11,7 @@ use super::finding::Finding;
 use super::slices::{Slice, Slices, Target};
 use super::source::{Source, peek};
 use crate::chip::{FlashMap, Role, WINDOW};
-use crate::error::{Exit, Explain};
+use crate::error::{Code, Exit, Explain};
 use crate::formats::mxp;
 use crate::formats::uimage::{self, Family};
 use crate::identity::{self, Identity, Judgement};
@@ -43,10 +43,12 @@ fn reasons(findings: &[Finding]) -> String {
 }
 
 impl Explain for AssembleError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            AssembleError::NoMap => "no-map",
-            AssembleError::Refused(findings) => findings.first().map_or("refused", |f| f.code),
+            AssembleError::NoMap => Code::NoMap,
+            AssembleError::Refused(findings) => {
+                findings.first().map_or(Code::Refused, |f| Code::Finding(f.code))
+            }
         }
     }
 
@@ -199,7 +201,7 @@ impl Mixture {
         }
         // The stock system does not check it: the owner is told, and decides.
         let (told, others): (Vec<Finding>, _) =
-            against.into_iter().partition(|f| f.code == "identity-crc");
+            against.into_iter().partition(|f| Code::Finding(f.code) == "identity-crc");
         against = others;
         warnings.extend(told);
         let is_identity = |f: &Finding| f.code.starts_with("identity-");

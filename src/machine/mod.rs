@@ -27,7 +27,7 @@ mod watchdog;
 
 use thiserror::Error;
 
-use crate::error::{Exit, Explain};
+use crate::error::{Code, Exit, Explain};
 use crate::image::Finding;
 
 pub use device::Device;
@@ -132,12 +132,12 @@ pub enum MachineError {
 }
 
 impl Explain for MachineError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            MachineError::DataBusy { .. } => "data-busy",
-            MachineError::Watchdog { .. } => "watchdog",
-            MachineError::OtherWriter { .. } => "other-writer",
-            MachineError::LittleMemory { .. } => "little-memory",
+            MachineError::DataBusy { .. } => Code::DataBusy,
+            MachineError::Watchdog { .. } => Code::Watchdog,
+            MachineError::OtherWriter { .. } => Code::OtherWriter,
+            MachineError::LittleMemory { .. } => Code::LittleMemory,
             MachineError::NotBack(e) => e.code(),
         }
     }

@@ -1,12 +1,12 @@
 //! SNTP: one question, one answer, and what makes an answer worth believing.
 //! RFC 5905, section 14. The packet's part is pure.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::lookup;
+use crate::base::random;
 
 /// Seconds from 1900 to 1970.
 const TO_UNIX: u64 = 2_208_988_800;
@@ -96,8 +96,7 @@ pub fn ask(server: &str) -> Result<Told, String> {
 
 fn ask_at(address: SocketAddr) -> Result<Told, String> {
     let failed = |e: io::Error| e.to_string();
-    let mut cookie = [0; 8];
-    File::open("/dev/urandom").and_then(|mut f| f.read_exact(&mut cookie)).map_err(failed)?;
+    let cookie = random::<8>().map_err(failed)?;
     let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any).map_err(failed)?;
     socket.connect(address).map_err(failed)?;

@@ -3,11 +3,11 @@
 
 use std::collections::VecDeque;
 
+use data_encoding::BASE64;
 use sha1::{Digest as _, Sha1};
 
 use super::Fault;
 use super::xml::Tree;
-use crate::formats::base64;
 use crate::rtsp::auth::USER;
 
 /// Seconds between a token's time and ours, where we have one.
@@ -41,8 +41,11 @@ impl Token {
             kind.ends_with("#PasswordDigest").then_some(())?;
             Some(Token {
                 user: text("Username")?,
-                digest: base64::decode(tree.text(password))?,
-                nonce: base64::decode(&text("Nonce")?).filter(|n| n.len() <= LONGEST)?,
+                digest: BASE64.decode(tree.text(password).as_bytes()).ok()?,
+                nonce: BASE64
+                    .decode(text("Nonce")?.as_bytes())
+                    .ok()
+                    .filter(|n| n.len() <= LONGEST)?,
                 created: text("Created")?,
             })
         };

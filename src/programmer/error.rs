@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::backup::BackupError;
 use crate::card::CardError;
-use crate::error::{Exit, Explain};
+use crate::error::{Code, Exit, Explain};
 use crate::image::{Finding, InspectError};
 
 /// Why a command for the programmer did not reach its end.
@@ -112,26 +112,28 @@ pub enum ProgrammerError {
 }
 
 impl Explain for ProgrammerError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            ProgrammerError::NoFlashrom => "no-flashrom",
-            ProgrammerError::Start(_) => "flashrom",
-            ProgrammerError::NoProgrammer { .. } => "no-programmer",
-            ProgrammerError::NoChip => "no-chip",
-            ProgrammerError::Ambiguous { .. } => "several-chips",
-            ProgrammerError::OtherSize { .. } => "wrong-size",
-            ProgrammerError::Read { .. } => "programmer-read",
-            ProgrammerError::Unsettled { .. } => "readings-differ",
-            ProgrammerError::Exists(_) => "file-exists",
-            ProgrammerError::File { .. } => "file",
+            ProgrammerError::NoFlashrom => Code::NoFlashrom,
+            ProgrammerError::Start(_) => Code::Flashrom,
+            ProgrammerError::NoProgrammer { .. } => Code::NoProgrammer,
+            ProgrammerError::NoChip => Code::NoChip,
+            ProgrammerError::Ambiguous { .. } => Code::SeveralChips,
+            ProgrammerError::OtherSize { .. } => Code::WrongSize,
+            ProgrammerError::Read { .. } => Code::ProgrammerRead,
+            ProgrammerError::Unsettled { .. } => Code::ReadingsDiffer,
+            ProgrammerError::Exists(_) => Code::FileExists,
+            ProgrammerError::File { .. } => Code::File,
             ProgrammerError::Folder(e) => e.code(),
             ProgrammerError::Set(e) => e.code(),
             ProgrammerError::Inspect(e) => e.code(),
-            ProgrammerError::Refused(findings) => findings.first().map_or("refused", |f| f.code),
-            ProgrammerError::Protected { .. } => "chip-protected",
-            ProgrammerError::Interrupted { .. } => "interrupted",
-            ProgrammerError::NotVerified { .. } => "not-verified",
-            ProgrammerError::Unchanged { .. } => "nothing-written",
+            ProgrammerError::Refused(findings) => {
+                findings.first().map_or(Code::Refused, |f| Code::Finding(f.code))
+            }
+            ProgrammerError::Protected { .. } => Code::ChipProtected,
+            ProgrammerError::Interrupted { .. } => Code::Interrupted,
+            ProgrammerError::NotVerified { .. } => Code::NotVerified,
+            ProgrammerError::Unchanged { .. } => Code::NothingWritten,
         }
     }
 

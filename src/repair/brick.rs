@@ -15,7 +15,7 @@ use super::inputs;
 use crate::backup::offer::{self, OfferError};
 use crate::base::hex;
 use crate::chip::{Role, WINDOW};
-use crate::error::{Exit, Explain};
+use crate::error::{Code, Exit, Explain};
 use crate::image::assemble::{AssembleError, Mixture, Own, Side, Taken};
 use crate::image::inspect::inspect;
 use crate::image::recover::{Input, RecoverError, recover};
@@ -65,16 +65,16 @@ pub enum BrickError {
 }
 
 impl Explain for BrickError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            BrickError::Exists(_) => "file-exists",
-            BrickError::File { .. } => "file",
+            BrickError::Exists(_) => Code::FileExists,
+            BrickError::File { .. } => Code::File,
             BrickError::Set(e) => e.code(),
             BrickError::Inspect { source, .. } => source.code(),
             BrickError::Recover(e) => e.code(),
             BrickError::Assemble(e) => e.code(),
             BrickError::Redact(e) => e.code(),
-            BrickError::BadOutput(_) => "bad-output",
+            BrickError::BadOutput(_) => Code::BadOutput,
         }
     }
 

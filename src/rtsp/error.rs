@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::error::{Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind};
 
 /// See the module.
 #[derive(Debug, Error)]
@@ -64,21 +64,21 @@ pub enum RtspError {
 }
 
 impl Explain for RtspError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            RtspError::Streams(_) => "rtsp-streams",
-            RtspError::Listen { .. } => "rtsp-listen",
-            RtspError::NoPassword(_) => "rtsp-no-password",
-            RtspError::Password { .. } => "rtsp-password",
-            RtspError::EmptyPassword(_) => "rtsp-password-empty",
-            RtspError::Start(_) => "rtsp-start",
-            RtspError::Ask(_) => "rtsp-not-running",
-            RtspError::NoStream => "no-such-stream",
-            RtspError::NoJpeg(_) => "rtsp-no-jpeg",
-            RtspError::NoSound => "rtsp-no-sound",
-            RtspError::NoSpeaker(_) => "rtsp-no-speaker",
-            RtspError::SpeakerBusy(_) => "speaker-busy",
-            RtspError::Refused(_) => "rtsp-no-picture",
+            RtspError::Streams(_) => Code::RtspStreams,
+            RtspError::Listen { .. } => Code::RtspListen,
+            RtspError::NoPassword(_) => Code::RtspNoPassword,
+            RtspError::Password { .. } => Code::RtspPassword,
+            RtspError::EmptyPassword(_) => Code::RtspPasswordEmpty,
+            RtspError::Start(_) => Code::RtspStart,
+            RtspError::Ask(_) => Code::RtspNotRunning,
+            RtspError::NoStream => Code::NoSuchStream,
+            RtspError::NoJpeg(_) => Code::RtspNoJpeg,
+            RtspError::NoSound => Code::RtspNoSound,
+            RtspError::NoSpeaker(_) => Code::RtspNoSpeaker,
+            RtspError::SpeakerBusy(_) => Code::SpeakerBusy,
+            RtspError::Refused(_) => Code::RtspNoPicture,
         }
     }
 

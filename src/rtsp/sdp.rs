@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use data_encoding::BASE64;
+
 use super::params::{Codec, Params};
 use super::rtp::PAYLOAD_TYPE;
 use super::sound::Form;
@@ -62,7 +64,7 @@ pub fn describe(
 }
 
 fn list(units: &[Vec<u8>]) -> String {
-    units.iter().map(|unit| base64(unit)).collect::<Vec<_>>().join(",")
+    units.iter().map(|unit| BASE64.encode(unit)).collect::<Vec<_>>().join(",")
 }
 
 fn fmtp_h264(params: &Params) -> String {
@@ -92,60 +94,4 @@ fn fmtp_h265(params: &Params) -> String {
         list(&params.pps)
     );
     text
-}
-
-/// RFC 4648, section 4.
-pub fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4usize {
-            let letter = LETTERS[(bits >> (18 - 6 * place) & 63) as usize];
-            text.push(if place <= three.len() { char::from(letter) } else { '=' });
-        }
-    }
-    text
-}
-
-/// RFC 4648, section 4; nothing but the letters and the padding.
-pub fn unbase64(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim_end_matches('=');
-    let mut out = Vec::with_capacity(text.len() * 3 / 4);
-    let (mut bits, mut count) = (0u32, 0u32);
-    for letter in text.bytes() {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
-        }
-    }
-    (count < 6).then_some(out)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_that_of_the_rfc() {
-        for (plain, coded) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
-        {
-            assert_eq!(base64(plain.as_bytes()), coded);
-            assert_eq!(unbase64(coded).as_deref(), Some(plain.as_bytes()));
-        }
-        assert_eq!(unbase64("Zg=?"), None);
-        assert_eq!(unbase64("Z"), None);
-    }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::card::CardError;
-use crate::error::{Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind};
 
 /// What is wrong with a `hack.toml`, and where.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -102,17 +102,17 @@ pub enum ServiceError {
 }
 
 impl Explain for ServiceError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            ServiceError::Unknown(_) => "no-such-service",
-            ServiceError::Broken { .. } => "hack-toml",
-            ServiceError::Unavailable { .. } => "service-unavailable",
-            ServiceError::Setting { .. } => "setting",
-            ServiceError::Config(_) => "config",
-            ServiceError::Key { .. } => "ssh-key",
-            ServiceError::Original { .. } => "original-hack",
-            ServiceError::Framegrabber { .. } => "framegrabber",
-            ServiceError::NotRunning(_) => "services-off",
+            ServiceError::Unknown(_) => Code::NoSuchService,
+            ServiceError::Broken { .. } => Code::HackToml,
+            ServiceError::Unavailable { .. } => Code::ServiceUnavailable,
+            ServiceError::Setting { .. } => Code::Setting,
+            ServiceError::Config(_) => Code::Config,
+            ServiceError::Key { .. } => Code::SshKey,
+            ServiceError::Original { .. } => Code::OriginalHack,
+            ServiceError::Framegrabber { .. } => Code::Framegrabber,
+            ServiceError::NotRunning(_) => Code::ServicesOff,
             ServiceError::Card(e) => e.code(),
         }
     }

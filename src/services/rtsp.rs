@@ -2,13 +2,12 @@
 //! folder in memory. It is the owner's, or one that was made once and lies on the
 //! card. Digest logins need it readable, so it is not the page's.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::World;
 use super::private::write_private;
 use super::setting::{Value, Values};
+use crate::base::random;
 use crate::card::file::{read_bounded, replace};
 
 /// The hack of this server, and its settings.
@@ -40,10 +39,7 @@ pub fn password(card: &Path, values: &Values) -> Result<String, String> {
     if let Some(known) = known.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()) {
         return Ok(known);
     }
-    let mut bytes = [0; LENGTH];
-    File::open("/dev/urandom")
-        .and_then(|mut random| random.read_exact(&mut bytes))
-        .map_err(|e| format!("the system gives no random bytes: {e}"))?;
+    let bytes = random::<LENGTH>().map_err(|e| format!("the system gives no random bytes: {e}"))?;
     let letter = |byte: &u8| char::from(LETTERS[usize::from(byte & 31)]);
     let password: String = bytes.iter().map(letter).collect();
     replace(&path, format!("{password}\n").as_bytes()).map_err(|e| e.to_string())?;

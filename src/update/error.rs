@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::card::CardError;
-use crate::error::{Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind};
 use crate::formats::zip::ZipError;
 
 /// Why a release is not taken.
@@ -54,16 +54,16 @@ impl From<ZipError> for UpdateError {
 }
 
 impl Explain for UpdateError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            UpdateError::NoRelease(_) => "no-release",
-            UpdateError::Damaged(_) => "release-damaged",
-            UpdateError::OtherMachine(_) => "release-other-machine",
-            UpdateError::Forged(_) => "release-forged",
-            UpdateError::Phrase(_) => "phrase-needed",
-            UpdateError::Same => "nothing-to-do",
-            UpdateError::Simulated => "simulated",
-            UpdateError::NoRoom { .. } => "card-full",
+            UpdateError::NoRelease(_) => Code::NoRelease,
+            UpdateError::Damaged(_) => Code::ReleaseDamaged,
+            UpdateError::OtherMachine(_) => Code::ReleaseOtherMachine,
+            UpdateError::Forged(_) => Code::ReleaseForged,
+            UpdateError::Phrase(_) => Code::PhraseNeeded,
+            UpdateError::Same => Code::NothingToDo,
+            UpdateError::Simulated => Code::Simulated,
+            UpdateError::NoRoom { .. } => Code::CardFull,
             UpdateError::Card(e) => e.code(),
         }
     }

@@ -9,6 +9,7 @@ use super::problem::Problem;
 use super::reply::Reply;
 use crate::access::Source;
 use crate::access::login::Caller;
+use crate::error::Code;
 use crate::formats::crc32::hash;
 use crate::formats::document::{self, Fault};
 
@@ -54,7 +55,7 @@ impl Asked<'_> {
             Err(Fault { at: 0, line: 1, message, is_form: false })
         });
         read.map_err(|Fault { at, message, is_form, .. }| {
-            let (status, code) = if is_form { (400, "bad-json") } else { (422, "bad-body") };
+            let (status, code) = if is_form { (400, Code::BadJson) } else { (422, Code::BadBody) };
             let hint = "/api/v1/openapi.json tells what this call takes.";
             let message = format!("The body is not understood: {message}, at byte {at}");
             Problem::new(status, code, &message, hint)
@@ -71,7 +72,7 @@ impl Asked<'_> {
             }
             Some(_) => {
                 let message = format!("'{name}' must be a number.");
-                Err(Problem::new(400, "bad-query", &message, "Correct the address."))
+                Err(Problem::new(400, Code::BadQuery, &message, "Correct the address."))
             }
         }
     }

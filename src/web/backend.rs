@@ -9,8 +9,7 @@
 //!   emptied and forgotten, some hundred bytes for each time it is built anew.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::linux::net::SocketAddrExt;
@@ -25,7 +24,8 @@ use nix::sys::socket::{
 };
 use tiny_http::{Request, Response, Server};
 
-use crate::error::Explain;
+use crate::base::{hex, random};
+use crate::error::{Code, Explain};
 use crate::web::clients::Clients;
 use crate::web::gate::forward::{KEY, NUMBER, PEER};
 
@@ -83,9 +83,7 @@ impl Door {
     /// of 128 random bits.
     pub fn new(name: &str) -> io::Result<Self> {
         SocketAddr::from_abstract_name(name)?;
-        let mut bytes = [0; 16];
-        File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-        let key = format!("{:032x}", u128::from_ne_bytes(bytes));
+        let key = hex(&random::<16>()?);
         Ok(Self(Arc::new(DoorParts {
             name: name.to_owned(),
             key,
@@ -189,10 +187,10 @@ pub enum BackendError {
 }
 
 impl Explain for BackendError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            BackendError::Listen(_) => "backend-listen",
-            BackendError::Thread(_) => "backend-thread",
+            BackendError::Listen(_) => Code::BackendListen,
+            BackendError::Thread(_) => Code::BackendThread,
         }
     }
 

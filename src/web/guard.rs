@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::problem::Problem;
 use crate::access::login::{Caller, Login};
+use crate::error::Code;
 
 /// The session's cookie.
 pub(super) const COOKIE: &str = "mi360d_session";
@@ -72,7 +73,7 @@ pub(super) fn check(login: &Login, access: Access, asking: &Asking<'_>) -> Resul
             if asking.csrf != Some(csrf.as_str()) {
                 return Err(Problem::new(
                     403,
-                    "csrf",
+                    Code::Csrf,
                     "The call does not carry this session's X-CSRF-Token.",
                     "Reload the page; scripts take the token that `login` answers with.",
                 ));
@@ -81,7 +82,7 @@ pub(super) fn check(login: &Login, access: Access, asking: &Asking<'_>) -> Resul
         Caller::Token { .. } if access == Access::Owner => {
             return Err(Problem::new(
                 403,
-                "not-by-token",
+                Code::NotByToken,
                 "A token does not open this.",
                 "Log in with the password.",
             ));
@@ -96,19 +97,19 @@ pub(super) fn check(login: &Login, access: Access, asking: &Asking<'_>) -> Resul
 pub(super) fn not_logged_in(login: &Login) -> Problem {
     if login.has_password() {
         let hint = "Log in on the page, or send a token.";
-        return Problem::new(401, "login-needed", "This needs a login.", hint);
+        return Problem::new(401, Code::LoginNeeded, "This needs a login.", hint);
     }
     if login.setup_code().is_none() {
         return Problem::new(
             401,
-            "no-setup-code",
+            Code::NoSetupCode,
             "No password can be set: the card is missing, full or read-only.",
             "Put in a card that can be written, FAT32, and restart the camera.",
         );
     }
     Problem::new(
         401,
-        "setup-needed",
+        Code::SetupNeeded,
         "No password is set yet.",
         "Open the page and set one: the code is in mi360d/setup-code.txt on the card.",
     )
@@ -124,7 +125,7 @@ fn same_origin(asking: &Asking<'_>) -> Result<(), Problem> {
     if foreign || by_browser {
         return Err(Problem::new(
             403,
-            "foreign-origin",
+            Code::ForeignOrigin,
             "This call comes from another site's page.",
             "Open the camera's own page, by the address that the call goes to.",
         ));

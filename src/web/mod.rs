@@ -45,7 +45,7 @@ use self::gate::{Gate, GateConfig, GateError, GateHandle, Limits};
 use self::upload::Uploads;
 use crate::camera::Camera;
 use crate::card::log::Recent;
-use crate::error::Explain;
+use crate::error::{Code, Explain};
 
 /// Connections that the kernel holds until the gate accepts them; it may allow fewer.
 const BACKLOG: i32 = 1024;
@@ -66,11 +66,11 @@ pub enum WebError {
 }
 
 impl Explain for WebError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
             WebError::Gate(e) => e.code(),
             WebError::Backend(e) => e.code(),
-            WebError::Door(_) => "web-door",
+            WebError::Door(_) => Code::WebDoor,
         }
     }
 

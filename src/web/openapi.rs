@@ -9,13 +9,14 @@ use super::packed::SCHEMAS;
 use super::reply;
 use super::route::{Gives, Route};
 use crate::camera::settings::{FIELDS, FieldKind};
+use crate::error::Code;
 
 pub(super) fn document(routes: &[Route]) -> Answer {
     let schemas = SCHEMAS.text();
     let schemas = schemas.trim().strip_prefix('{').unwrap_or_default();
     let body = format!(
         "{{\"openapi\":\"3.1.0\",\"info\":{},\"security\":[{{\"session\":[]}},{{\"token\":[]}}],\
-         \"paths\":{},\"components\":{{\"securitySchemes\":{},\"schemas\":{{\"Config\":{},{schemas}}}}}",
+         \"paths\":{},\"components\":{{\"securitySchemes\":{},\"schemas\":{{\"Config\":{},\"ErrorCode\":{},{schemas}}}}}",
         json!({
             "title": "mi360d",
             "version": env!("CARGO_PKG_VERSION"),
@@ -30,6 +31,7 @@ pub(super) fn document(routes: &[Route]) -> Answer {
             "streams": { "type": "http", "scheme": "digest" }
         }),
         config(),
+        error_code(),
     );
     Ok(reply::bytes(200, "application/json", body.into_bytes()))
 }
@@ -127,6 +129,15 @@ fn operation(route: &Route) -> Value {
     operation
 }
 
+/// The codes of errors; a refusal may carry the code of the finding that is its reason.
+fn error_code() -> Value {
+    let known: Vec<&str> = Code::ON_PAGE.iter().map(|code| code.name()).collect();
+    json!({
+        "description": "A stable name; a refusal may have that of a finding.",
+        "anyOf": [{ "enum": known }, { "type": "string", "pattern": "^[a-z0-9-]+$" }]
+    })
+}
+
 /// The settings that have a row of their own; there may be more.
 fn config() -> Value {
     let mut sections = Map::new();
@@ -162,8 +173,8 @@ mod tests {
         for route in ROUTES {
             let Gives::Json(_, gives) = route.gives else { continue };
             for name in [Some(gives), route.takes].into_iter().flatten() {
-                let known =
-                    ["Config", "File", "Soap"].contains(&name) || schemas.get(name).is_some();
+                let known = ["Config", "ErrorCode", "File", "Soap"].contains(&name)
+                    || schemas.get(name).is_some();
                 assert!(known, "{name} of {}", route.path);
             }
         }

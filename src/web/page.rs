@@ -165,6 +165,17 @@ fn language(wanted: Language, accepted: &str) -> Language {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Code;
+
+    /// Codes of findings that have words in other languages.
+    const FINDINGS: &[&str] = &[
+        "foreign",
+        "model-unknown",
+        "unknown-file",
+        "unsigned",
+        "version-unknown",
+        "without-rescue",
+    ];
 
     #[test]
     fn the_browser_chooses_unless_the_owner_did() {
@@ -213,9 +224,20 @@ mod tests {
         for code in works.into_iter().chain(steps).chain(["begins"]) {
             assert!(english.contains_key(&format!("step.{code}")), "{code} has no text");
         }
-        // Beyond that a language may have its own words for what the camera says, by its code.
+        // English is what the camera says itself: an error's words and hint. Every other language
+        // has words for each code that the page can show, and for no other.
         for key in portuguese.keys().filter(|key| !english.contains_key(*key)) {
-            assert!(key.starts_with("say."), "{key} is nowhere in English");
+            let code = key.strip_prefix("say.").map(|rest| rest.trim_end_matches(".hint"));
+            let is_code = Code::ON_PAGE.iter().any(|known| Some(known.name()) == code);
+            // Codes of findings that have words, too.
+            let is_finding = code.is_some_and(|code| FINDINGS.contains(&code));
+            assert!(is_code || is_finding, "{key} is no code and nowhere in English");
+        }
+        for code in Code::ON_PAGE {
+            for key in [format!("say.{code}"), format!("say.{code}.hint")] {
+                let text = portuguese.get(&key).and_then(serde_json::Value::as_str);
+                assert!(text.is_some_and(|text| !text.is_empty()), "{key} has no text");
+            }
         }
         let script = SCRIPT.text() + &MORE.text();
         for (at, _) in script.match_indices(" t(\"").chain(script.match_indices("(t(\"")) {

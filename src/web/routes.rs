@@ -18,6 +18,7 @@ use super::reply::{self};
 use super::route::{Gives, Handler, Route};
 use super::{backend, page};
 use crate::access::login::Caller;
+use crate::error::Code;
 
 use Access::{Login, Open, Owner, Streams};
 
@@ -144,9 +145,8 @@ pub(super) fn answer(context: &Context, mut request: Request) {
     let read = request.as_reader().take(BODY_LIMIT + 1).read_to_end(&mut body);
     let reply = match read {
         Ok(_) => reply_to(context, &request, &body).unwrap_or_else(Problem::into_reply),
-        Err(_) => {
-            Problem::new(400, "bad-request", "The body broke off.", "Send it again.").into_reply()
-        }
+        Err(_) => Problem::new(400, Code::BadRequest, "The body broke off.", "Send it again.")
+            .into_reply(),
     };
     if let Err(e) = reply::send(request, reply) {
         log::debug!("a client went away: {e}");
@@ -241,7 +241,7 @@ fn no_route(path: &str) -> Problem {
     }
     let hint = "/api/v1/openapi.json tells what is.";
     let problem =
-        Problem::new(405, "method-not-allowed", "This method is not answered here.", hint);
+        Problem::new(405, Code::MethodNotAllowed, "This method is not answered here.", hint);
     Problem { allow: Some(methods.join(", ")), ..problem }
 }
 

@@ -78,7 +78,11 @@ fn an_image_that_cannot_be_read_in_the_middle_leaves_no_block_erased() {
         };
         let done = with(&bench, block, &shorten);
         let error = done.error.as_ref().unwrap();
-        assert_eq!((error.code(), done.outcome), ("image-unreadable", WhatCame::Partly), "{error}");
+        assert_eq!(
+            (error.code().name(), done.outcome),
+            ("image-unreadable", WhatCame::Partly),
+            "{error}"
+        );
         assert_eq!(done.exit(), Exit::Interrupted);
         none_left_erased(&bench.bytes(), &before, &wanted);
         // The image is back: it goes on.
@@ -125,7 +129,7 @@ fn a_gone_image_is_replaced_by_the_set_that_was_made_before() {
     // A start does not decide that by itself; the owner does.
     let camera = bench.camera("");
     let refused = camera.resume(true, &mi360d::flash::Unwatched, &Silent).err().unwrap();
-    assert_eq!(refused.code(), "image-gone");
+    assert_eq!(refused.code().name(), "image-gone");
     drop(camera);
     let done = resume(&bench.camera("")).unwrap().unwrap();
     assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
@@ -228,7 +232,7 @@ fn an_image_that_changes_after_it_was_found_again_is_not_gone_on_with() {
     };
     let watch = at(Step::Preparing, &spoil);
     let refused = bench.camera("").resume(false, &watch, &Silent).err().unwrap();
-    assert_eq!(refused.code(), "image-changed", "{refused}");
+    assert_eq!(refused.code().name(), "image-changed", "{refused}");
     assert!(bench.bytes() == before, "nothing was written");
 }
 

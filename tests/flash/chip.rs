@@ -38,7 +38,7 @@ fn a_write_protected_block_is_named_wherever_it_lies_and_harms_nothing_else() {
     for at in PLACES {
         let (bench, before, wanted, flashed) = with_fault(&format!("wp@{at}"));
         let error = flashed.error.unwrap();
-        assert_eq!(error.code(), "write-protected", "{error}");
+        assert_eq!(error.code().name(), "write-protected", "{error}");
         let place = format!("{:#x}", at - ROOTFS);
         assert!(error.to_string().contains("ROOTFS") && error.to_string().contains(&place));
         let now = bench.bytes();
@@ -66,7 +66,11 @@ fn a_block_that_does_not_erase_is_named_and_the_journal_goes_on_once_it_does() {
     for at in &PLACES[1..] {
         let (bench, before, wanted, flashed) = with_fault(&format!("stuck@{at}"));
         let error = flashed.error.unwrap();
-        assert_eq!((error.code(), flashed.outcome), ("block-stuck", WhatCame::Partly), "{error}");
+        assert_eq!(
+            (error.code().name(), flashed.outcome),
+            ("block-stuck", WhatCame::Partly),
+            "{error}"
+        );
         assert!(error.to_string().contains(&format!("{:#x}", at - ROOTFS)), "{error}");
         assert!(untouched(&before, &bench.bytes()));
         let again = resume(&bench.camera(&format!("stuck@{at}"))).unwrap().unwrap();

@@ -182,7 +182,7 @@ fn an_interrupted_flash_of_another_camera_is_left_alone() {
     chip[crate::rig::FACTORY..].copy_from_slice(&crate::synthetic::factory("424242424"));
     bench.set(&chip);
     let refused = resume(&bench.camera("")).err().unwrap();
-    assert_eq!((refused.code(), refused.exit()), ("other-camera", Exit::Refused));
+    assert_eq!((refused.code().name(), refused.exit()), ("other-camera", Exit::Refused));
     assert!(bench.bytes() == chip);
     // Nor does a flash of this camera take its place: the other would never come back.
     let journal = bench.home().join("state/flash.toml");

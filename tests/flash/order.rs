@@ -164,7 +164,7 @@ fn the_identity_that_an_erase_of_config_took_along_is_put_back_or_missed_aloud()
     let faults = format!("{over},lying-write@{byte}");
     let done = flash(&bench.camera(&faults), &request).unwrap();
     let error = done.error.as_ref().unwrap();
-    assert_eq!((error.code(), done.exit()), ("neighbour-lost", Exit::Damaged), "{error}");
+    assert_eq!((error.code().name(), done.exit()), ("neighbour-lost", Exit::Damaged), "{error}");
     assert!(error.to_string().contains("FACTORY"), "{error}");
     assert!(!error.hint().is_empty());
 }
@@ -179,7 +179,11 @@ fn a_write_that_says_it_succeeded_and_did_not_is_named_with_its_block() {
         let wanted = flashed(&before, &tf);
         let done = flash(&bench.camera(&format!("lying-write@{at}")), &image(&path)).unwrap();
         let error = done.error.as_ref().unwrap_or_else(|| panic!("{at:#x} was not noticed"));
-        assert_eq!((error.code(), done.outcome), ("block-not-kept", WhatCame::Partly), "{error}");
+        assert_eq!(
+            (error.code().name(), done.outcome),
+            ("block-not-kept", WhatCame::Partly),
+            "{error}"
+        );
         assert_eq!(done.exit(), Exit::Damaged);
         let start = [KERNEL, ROOTFS, DATA].into_iter().rfind(|start| *start <= at).unwrap();
         let place = format!("{:#x}", (at - start) / BLOCK * BLOCK);
@@ -209,7 +213,11 @@ fn a_start_goes_on_with_one_journal_three_times_and_then_waits_for_its_owner() {
     for _ in 0..2 {
         let camera = bench.camera("");
         let refused = camera.resume(true, &Unwatched, &Silent).err().expect("a fourth start");
-        assert_eq!((refused.code(), refused.exit()), ("resume-limit", Exit::Refused), "{refused}");
+        assert_eq!(
+            (refused.code().name(), refused.exit()),
+            ("resume-limit", Exit::Refused),
+            "{refused}"
+        );
         assert!(bench.bytes() == before, "nothing was written");
         assert!(camera.interrupted().is_some(), "and the journal stays");
     }

@@ -285,6 +285,28 @@ class Onvif(Demo):
         # Behind the same address, and at once: the one with the right password.
         self.assertEqual(self.soap("device", "<GetScopes/>", self.token())[0], 200)
 
+    def raw(self, address, head):
+        """What comes back to GetCapabilities behind this request's head, byte for byte."""
+        body = (f"<s:Envelope {NAMES}><s:Header>{self.token()}</s:Header><s:Body>"
+                "<GetCapabilities/></s:Body></s:Envelope>").encode()
+        with socket.create_connection((address, self.port), 60) as out:
+            out.sendall(head.format(length=len(body)).encode() + body)
+            return b"".join(iter(lambda: out.recv(65536), b"")).decode()
+
+    def test_without_a_host_the_addresses_are_the_connection_s_own(self):
+        # HTTP/1.0 needs no Host: the addresses are those of the connection itself, and usable.
+        for address in ("127.0.0.1", "127.0.0.2"):
+            said = self.raw(address, "POST /onvif/device_service HTTP/1.0\r\n"
+                                     "Content-Length: {length}\r\n\r\n")
+            xaddrs = [part.split("<")[0] for part in said.split("XAddr>")[1::2]]
+            self.assertTrue(xaddrs, said)
+            for xaddr in xaddrs:
+                self.assertTrue(xaddr.startswith(f"http://{address}:{self.port}/onvif/"), xaddr)
+        # With one it is the name that the client knows.
+        said = self.raw("127.0.0.1", "POST /onvif/device_service HTTP/1.0\r\nHost: cam.local\r\n"
+                                     "Content-Length: {length}\r\n\r\n")
+        self.assertIn("XAddr>http://cam.local/onvif/", said)
+
     def test_hostile_xml_gets_a_clean_refusal(self):
         bomb = '<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]>'
         envelope = f"<s:Envelope {NAMES}><s:Body>"

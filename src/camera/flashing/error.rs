@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::planned::Planned;
 use crate::backup::BackupError;
 use crate::card::{CardError, Fault};
-use crate::error::{Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind};
 use crate::flash::FlashError;
 use crate::image::inspect::InspectError;
 use crate::image::slices::ChoiceError;
@@ -110,30 +110,31 @@ fn phrase_reason(planned: &Planned, given: bool) -> String {
 }
 
 impl Explain for FlashingError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
             FlashingError::Open { source, .. } => match source.fault() {
-                Fault::Gone => "no-such-file",
-                _ => "unreadable",
+                Fault::Gone => Code::NoSuchFile,
+                _ => Code::Unreadable,
             },
             FlashingError::Inspect { source, .. } => source.code(),
-            FlashingError::NotASet { .. } => "not-a-set",
+            FlashingError::NotASet { .. } => Code::NotASet,
             FlashingError::Choice(e) => e.code(),
             FlashingError::Backup(e) => e.code(),
             FlashingError::Flash(e) => e.code(),
             FlashingError::Card(e) => e.code(),
             FlashingError::Machine(e) | FlashingError::NotReady(e) => e.code(),
             FlashingError::AfterRelease(e) => e.code(),
-            FlashingError::Blocked(planned) => {
-                planned.blockers.first().map_or("blocked", |finding| finding.code)
-            }
-            FlashingError::Phrase(_, true) => "wrong-phrase",
-            FlashingError::Phrase(_, false) => "phrase-needed",
-            FlashingError::Interrupted { .. } => "flash-interrupted",
-            FlashingError::OtherCamera => "other-camera",
-            FlashingError::SourceGone { .. } => "image-gone",
-            FlashingError::TooManyStarts { .. } => "resume-limit",
-            FlashingError::Journal { .. } => "journal-damaged",
+            FlashingError::Blocked(planned) => planned
+                .blockers
+                .first()
+                .map_or(Code::Blocked, |finding| Code::Finding(finding.code)),
+            FlashingError::Phrase(_, true) => Code::WrongPhrase,
+            FlashingError::Phrase(_, false) => Code::PhraseNeeded,
+            FlashingError::Interrupted { .. } => Code::FlashInterrupted,
+            FlashingError::OtherCamera => Code::OtherCamera,
+            FlashingError::SourceGone { .. } => Code::ImageGone,
+            FlashingError::TooManyStarts { .. } => Code::ResumeLimit,
+            FlashingError::Journal { .. } => Code::JournalDamaged,
         }
     }
 

@@ -140,9 +140,5 @@ impl Check<'_> {
 }
 
 fn hex(hash: Sha256) -> String {
-    use std::fmt::Write as _;
-    hash.finalize().iter().fold(String::with_capacity(64), |mut out, b| {
-        let _ = write!(out, "{b:02x}"); // a String takes all
-        out
-    })
+    crate::base::hex(&hash.finalize())
 }

@@ -5,7 +5,7 @@ use std::io;
 use serde::Serialize;
 
 use crate::chip::Role;
-use crate::error::Explain;
+use crate::error::{Code, Explain};
 use crate::identity::{self, Identity, Masked};
 use crate::image::content::{Facts, Health};
 use crate::image::finding::Finding;
@@ -216,8 +216,8 @@ pub enum InspectError {
 }
 
 impl Explain for InspectError {
-    fn code(&self) -> &'static str {
-        "unreadable"
+    fn code(&self) -> Code {
+        Code::Unreadable
     }
 
     fn hint(&self) -> String {

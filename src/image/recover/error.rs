@@ -1,6 +1,6 @@
 //! Why no image can be made.
 
-use crate::error::{Exit, Explain};
+use crate::error::{Code, Exit, Explain};
 
 /// Why nothing can be made.
 #[derive(Debug, thiserror::Error)]
@@ -34,14 +34,14 @@ pub enum RecoverError {
 }
 
 impl Explain for RecoverError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            RecoverError::Nothing(_) => "nothing-found",
-            RecoverError::TwoMaps => "two-maps",
-            RecoverError::TwoIdentities(..) => "two-identities",
-            RecoverError::TwoChips(..) => "two-chips",
-            RecoverError::NoFactory(_) => "no-identity",
-            RecoverError::TooLong { .. } => "too-long",
+            RecoverError::Nothing(_) => Code::NothingFound,
+            RecoverError::TwoMaps => Code::TwoMaps,
+            RecoverError::TwoIdentities(..) => Code::TwoIdentities,
+            RecoverError::TwoChips(..) => Code::TwoChips,
+            RecoverError::NoFactory(_) => Code::NoIdentity,
+            RecoverError::TooLong { .. } => Code::TooLong,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::error::{Exit, Explain};
+use crate::error::{Code, Exit, Explain};
 
 /// Why there is no safe copy.
 #[derive(Debug, thiserror::Error)]
@@ -20,11 +20,11 @@ pub enum RedactError {
 }
 
 impl Explain for RedactError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            RedactError::NotADump(_) => "not-a-dump",
-            RedactError::Io(_) => "unreadable",
-            RedactError::Leak(_) => "leak",
+            RedactError::NotADump(_) => Code::NotADump,
+            RedactError::Io(_) => Code::Unreadable,
+            RedactError::Leak(_) => Code::Leak,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::{Slice, Slices};
 use crate::chip::{FlashMap, Role};
-use crate::error::{Exit, Explain};
+use crate::error::{Code, Exit, Explain};
 
 /// Why names cannot be chosen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,11 +30,11 @@ pub enum ChoiceError {
 }
 
 impl Explain for ChoiceError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            ChoiceError::Nothing => "no-partition",
-            ChoiceError::Unknown { .. } => "unknown-partition",
-            ChoiceError::NotInFile { .. } => "not-in-image",
+            ChoiceError::Nothing => Code::NoPartition,
+            ChoiceError::Unknown { .. } => Code::UnknownPartition,
+            ChoiceError::NotInFile { .. } => Code::NotInImage,
         }
     }
 

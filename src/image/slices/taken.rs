@@ -267,12 +267,7 @@ pub(super) const UNCHECKED: &str = "signature-unchecked";
 pub(super) const UNSIGNED: &str = "unsigned";
 
 fn as_hex<S: serde::Serializer>(digest: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
-    use std::fmt::Write as _;
-    let text = digest.iter().fold(String::with_capacity(64), |mut out, b| {
-        let _ = write!(out, "{b:02x}"); // a String takes all
-        out
-    });
-    serializer.serialize_str(&text)
+    serializer.serialize_str(&crate::base::hex(digest))
 }
 
 #[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref)] // as serde calls it

@@ -22,7 +22,6 @@ mod session;
 
 pub use local::{Head, MOTORS_RUN, NO_JPEG, NO_SOUND, NO_SPEAKER, NO_STREAM, SPEAKER_BUSY};
 
-use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::UnixListener;
@@ -40,6 +39,7 @@ use super::snapshots::Snapshots;
 use super::sound::Form;
 use super::source::{self, Source};
 use super::speaker::Speaker;
+use crate::base::random;
 use crate::vendor::frames::{Endpoint, Kind, State};
 
 /// Stacks of the threads, in bytes: all that is large is on the heap.
@@ -114,7 +114,7 @@ impl Server {
         if config.password_file.is_none() && !config.listen.ip().is_loopback() {
             return Err(RtspError::NoPassword(config.listen));
         }
-        let secret = secret().map_err(RtspError::Start)?;
+        let secret = random().map_err(RtspError::Start)?;
         let password = config.password_file.clone();
         let password = password.map(|file| password::Password::read(file, secret, config.basic));
         let password = password.transpose()?;
@@ -248,12 +248,6 @@ fn check_names(streams: &[(String, Source)]) -> Result<(), RtspError> {
         }
     }
     Ok(())
-}
-
-fn secret() -> std::io::Result<[u8; 32]> {
-    let mut bytes = [0; 32];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Without it there are viewers and no page: worth a warning, not an end.

@@ -2,10 +2,9 @@
 //! "Unix crypt using SHA-256 and SHA-512", in the public domain. The SSH server
 //! checks them with the same.
 
-use std::fs::File;
-use std::io::Read;
-
 use sha2::{Digest, Sha512};
+
+use crate::base::random;
 
 /// The shortest password taken, in bytes.
 pub const SHORTEST: usize = 8;
@@ -35,10 +34,7 @@ pub fn hash_password(password: &str) -> Result<String, String> {
     if password.contains(['\0', '\n']) {
         return Err("expected one line".into());
     }
-    let mut salt = [0; SALT];
-    File::open("/dev/urandom")
-        .and_then(|mut random| random.read_exact(&mut salt))
-        .map_err(|e| format!("/dev/urandom: {e}"))?;
+    let mut salt = random::<SALT>().map_err(|e| format!("/dev/urandom: {e}"))?;
     for byte in &mut salt {
         *byte = ALPHABET[usize::from(*byte & 63)];
     }

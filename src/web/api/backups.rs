@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::nothing;
 use crate::camera::sets;
+use crate::error::Code;
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
@@ -23,7 +24,7 @@ pub(in crate::web) fn one(asked: &Asked<'_>) -> Answer {
         Some(set) => Ok(reply::json(set)),
         None => Err(Problem::new(
             404,
-            "no-such-backup",
+            Code::NoSuchBackup,
             "There is no such backup on this card.",
             "GET /api/v1/backups lists them.",
         )),

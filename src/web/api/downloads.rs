@@ -11,6 +11,7 @@ use crate::access::login::{Caller, LoginError};
 use crate::camera::Camera;
 use crate::camera::downloads::{self, REDACTED, Wanted, ZIP};
 use crate::card::file::open_past_cache;
+use crate::error::Code;
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
@@ -30,7 +31,7 @@ pub(in crate::web) fn ticket(asked: &Asked<'_>) -> Answer {
         if let Caller::Token { .. } = asked.caller {
             let hint = "Log in with the password; redacted.bin needs none.";
             let message = "A token takes no secrets out of the camera.";
-            return Err(Problem::new(403, "not-by-token", message, hint));
+            return Err(Problem::new(403, Code::NotByToken, message, hint));
         }
         let password = password.ok_or(LoginError::WrongPassword)?;
         camera.login().check_password(asked.source(), &password)?;
@@ -43,12 +44,17 @@ pub(in crate::web) fn file(asked: &Asked<'_>) -> Answer {
     let camera = &asked.context.camera;
     if asked.asking.method == "HEAD" {
         // It would use the ticket up.
-        return Err(Problem::new(405, "method-not-allowed", "Only GET answers here.", "Use GET."));
+        return Err(Problem::new(
+            405,
+            Code::MethodNotAllowed,
+            "Only GET answers here.",
+            "Use GET.",
+        ));
     }
     let wanted = downloads::redeem(camera, asked.id())?;
     let gone = |e: io::Error| {
         let message = format!("The backup's file cannot be read: {e}");
-        Problem::new(500, "card-gone", &message, "Look at the card.")
+        Problem::new(500, Code::CardGone, &message, "Look at the card.")
     };
     let (body, length): (Box<dyn Read + Send>, u64) = match wanted.name.as_str() {
         ZIP => {

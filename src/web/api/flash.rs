@@ -8,6 +8,7 @@ use super::{nothing, on_a_thread};
 use crate::backup::set;
 use crate::camera::flashing::{PlanDocument, PlanRequest, PlanSource};
 use crate::camera::{card_view, flash_ended, flash_jobs, flash_view, images};
+use crate::error::Code;
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
@@ -61,7 +62,7 @@ pub(in crate::web) fn plan(asked: &Asked<'_>) -> Answer {
         }
         _ => {
             let message = "Either 'image' or 'backup' must be named.";
-            return Err(Problem::new(422, "bad-body", message, "Name one of them."));
+            return Err(Problem::new(422, Code::BadBody, message, "Name one of them."));
         }
     };
     let request = PlanRequest { source, only, did };

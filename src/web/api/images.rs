@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::nothing;
 use crate::camera::images;
+use crate::error::Code;
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
@@ -21,7 +22,7 @@ pub(in crate::web) fn delete(asked: &Asked<'_>) -> Answer {
 pub(in crate::web) fn without_length(_: &Asked<'_>) -> Answer {
     Err(Problem::new(
         411,
-        "length-needed",
+        Code::LengthNeeded,
         "An upload needs a Content-Length.",
         "Send the file itself as the body, with its length.",
     ))

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::error::Code;
 use crate::web::asked::{Answer, Asked};
 use crate::web::clients::Presence;
 use crate::web::problem::Problem;
@@ -29,7 +30,7 @@ pub(in crate::web) fn one(asked: &Asked<'_>) -> Answer {
         Some(job) => Ok(reply::json(&job)),
         None => Err(Problem::new(
             404,
-            "no-such-job",
+            Code::NoSuchJob,
             "There is no such job.",
             "GET /api/v1/jobs lists them; a restart forgets those before it.",
         )),

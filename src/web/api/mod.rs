@@ -21,6 +21,7 @@ use serde_json::json;
 
 use super::problem::Problem;
 use super::reply::{self, Reply};
+use crate::error::Code;
 
 /// Stack of work that goes deeper than a handler's: signatures, inspections.
 const STACK: usize = 256 << 10;
@@ -29,10 +30,15 @@ const STACK: usize = 256 << 10;
 fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     let thread = std::thread::Builder::new().name("deep".into()).stack_size(STACK).spawn(work);
     let thread = thread.map_err(|e| {
-        Problem::new(503, "no-thread", &format!("No thread could be started: {e}"), "Try again.")
+        Problem::new(503, Code::NoThread, &format!("No thread could be started: {e}"), "Try again.")
     })?;
     thread.join().map_err(|_| {
-        Problem::new(500, "internal", "The program made a mistake.", "Report this with the log.")
+        Problem::new(
+            500,
+            Code::Internal,
+            "The program made a mistake.",
+            "Report this with the log.",
+        )
     })
 }
 

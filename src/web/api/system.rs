@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::nothing;
 use crate::camera::{facts, network, power, status, uninstall};
+use crate::error::Code;
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
@@ -31,7 +32,7 @@ pub(in crate::web) fn log(asked: &Asked<'_>) -> Answer {
             let at = LEVELS.iter().position(|level| *level == word);
             at.ok_or_else(|| {
                 let message = "'level' must be error, warn, info or debug.";
-                Problem::new(400, "bad-query", message, "Correct the address.")
+                Problem::new(400, Code::BadQuery, message, "Correct the address.")
             })?
         }
     };

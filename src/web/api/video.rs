@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::access::login::Caller;
 use crate::camera::video;
+use crate::error::Code;
 use crate::rtsp::client::{Form, Media};
 use crate::web::asked::{Answer, Asked};
 use crate::web::clients::{Client, Presence};
@@ -30,7 +31,7 @@ pub(in crate::web) fn snapshot(asked: &Asked<'_>) -> Answer {
         Some("annexb") => Some(Form::AnnexB),
         Some(_) => {
             let message = "'form' must be jpeg, mp4 or annexb.";
-            return Err(Problem::new(400, "bad-query", message, "Correct the address."));
+            return Err(Problem::new(400, Code::BadQuery, message, "Correct the address."));
         }
     };
     let stream = asked.word("stream").unwrap_or(USUAL);
@@ -97,7 +98,7 @@ pub(in crate::web) fn login(asked: &Asked<'_>) -> Answer {
     if let Caller::Token { .. } = asked.caller {
         let hint = "Log in with the password.";
         let message = "A token takes no secrets out of the camera.";
-        return Err(Problem::new(403, "not-by-token", message, hint));
+        return Err(Problem::new(403, Code::NotByToken, message, hint));
     }
     let camera = &asked.context.camera;
     camera.login().check_password(asked.source(), &password)?;

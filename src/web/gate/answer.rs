@@ -1,6 +1,6 @@
 //! What the gate says itself: its refusals, and `/healthz`. Pure: bytes out, no sockets.
 
-use crate::error::Explain;
+use crate::error::{Code, Explain};
 
 /// Why the gate does not hand a request on. Every one is answered with JSON (see
 /// [`Refusal::to_bytes`]) and ends the connection.
@@ -57,71 +57,74 @@ impl Refusal {
     }
 
     /// Status, its phrase, the stable code, and the hint.
-    fn parts(self) -> (u16, &'static str, &'static str, &'static str) {
+    fn parts(self) -> (u16, &'static str, Code, &'static str) {
         match self {
             Refusal::Malformed(_) => {
-                (400, "Bad Request", "bad-request", "Send a plain HTTP/1.1 request.")
+                (400, "Bad Request", Code::BadRequest, "Send a plain HTTP/1.1 request.")
             }
             Refusal::ForeignHost => (
                 403,
                 "Forbidden",
-                "foreign-host",
+                Code::ForeignHost,
                 "Open the camera by its IP address or its .local name, or add this name under \
                  Settings, Host names.",
             ),
             Refusal::Method => {
-                (405, "Method Not Allowed", "method-not-allowed", "Use GET or HEAD.")
+                (405, "Method Not Allowed", Code::MethodNotAllowed, "Use GET or HEAD.")
             }
             Refusal::TooSlow => (
                 408,
                 "Request Timeout",
-                "request-timeout",
+                Code::RequestTimeout,
                 "Send the request again; a weak WiFi signal may be the reason.",
             ),
-            Refusal::BodyTooLarge => {
-                (413, "Content Too Large", "body-too-large", "Send less than 64 KiB to this path.")
-            }
+            Refusal::BodyTooLarge => (
+                413,
+                "Content Too Large",
+                Code::BodyTooLarge,
+                "Send less than 64 KiB to this path.",
+            ),
             Refusal::Expectation => {
-                (417, "Expectation Failed", "expectation-failed", "Send no Expect header.")
+                (417, "Expectation Failed", Code::ExpectationFailed, "Send no Expect header.")
             }
             Refusal::HeadTooLarge | Refusal::TooManyHeaders => (
                 431,
                 "Request Header Fields Too Large",
-                "head-too-large",
+                Code::HeadTooLarge,
                 "Delete the cookies of this address in the browser, then try again.",
             ),
             Refusal::HandlerFailed => (
                 500,
                 "Internal Server Error",
-                "internal",
+                Code::Internal,
                 "Look into the log, and report this as a bug.",
             ),
             Refusal::TransferEncoding => (
                 501,
                 "Not Implemented",
-                "transfer-encoding",
+                Code::TransferEncoding,
                 "Send the body with a Content-Length.",
             ),
             Refusal::BackendGone => (
                 502,
                 "Bad Gateway",
-                "server-restarting",
+                Code::ServerRestarting,
                 "The server is being started anew; try again in a few seconds.",
             ),
             Refusal::Busy => (
                 503,
                 "Service Unavailable",
-                "busy",
+                Code::Busy,
                 "Close other pages and downloads of this camera, or try again in a few seconds.",
             ),
             Refusal::BackendSilent => (
                 504,
                 "Gateway Timeout",
-                "no-answer",
+                Code::NoAnswer,
                 "Look at the status page before you try again: the work may still be going on.",
             ),
             Refusal::Version => {
-                (505, "HTTP Version Not Supported", "http-version", "Use HTTP/1.1.")
+                (505, "HTTP Version Not Supported", Code::HttpVersion, "Use HTTP/1.1.")
             }
         }
     }
@@ -143,7 +146,7 @@ impl Refusal {
 }
 
 impl Explain for Refusal {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         self.parts().2
     }
 

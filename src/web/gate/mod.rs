@@ -47,7 +47,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use crate::error::Explain;
+use crate::error::{Code, Explain};
 use crate::web::backend::Door;
 use crate::web::gate::host::Names;
 
@@ -86,11 +86,11 @@ pub enum GateError {
 }
 
 impl Explain for GateError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            GateError::Listener(_) => "gate-listener",
-            GateError::Wake(_) => "gate-wake",
-            GateError::Thread(_) => "gate-thread",
+            GateError::Listener(_) => Code::GateListener,
+            GateError::Wake(_) => Code::GateWake,
+            GateError::Thread(_) => Code::GateThread,
         }
     }
 

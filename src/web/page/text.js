@@ -14,9 +14,9 @@ export function t(key, values = {}) {
   return (T[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-/** A message of the camera by its code, if this language has one; else as the camera said it. */
+/** A message of the camera by its code, if this language has one; {said} in it is how the camera said it. */
 export function told(code, said) {
-  return T["say." + code] ?? said;
+  return T["say." + code]?.replace("{said}", () => said ?? "") ?? said;
 }
 
 /** A whole sentence of what the camera says in lower case. */
