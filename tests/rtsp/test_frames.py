@@ -302,7 +302,7 @@ class Frames(Case):
                 _, server = self.from_frames({"mainstream": "sub.h264"}, "--sound", form,
                                              sound=lambda n: n // 640 % 256)
                 wait_for(lambda: server.stats()["sound"]["pieces"] > 5, "sound")
-                head, film = server.ask("live mainstream sound", 1_500_000)
+                head, film = server.ask("live mainstream sound", 700_000)
                 self.assertRegex(head["media_type"], r'^video/mp4; codecs="avc1\.\w+, flac"$')
                 path = server.folder / "film.mp4"
                 path.write_bytes(whole_fragments(film))
