@@ -26,8 +26,10 @@ const SOUNDS: &str = "/api/v1/sounds";
 const STALL: Duration = Duration::from_secs(20);
 /// How long it may take in all: a chip at 20 KiB/s.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
-/// How long the client's last bytes are waited for after the answer.
+/// How long the client's next bytes are waited for after the answer.
 const LEAVE: Duration = Duration::from_secs(2);
+/// How long they may take in all: what was refused in the middle is still on its way.
+const LEAVE_IN_ALL: Duration = Duration::from_secs(180);
 /// Stack of the thread; inspecting is the deepest it goes.
 const STACK: usize = 256 << 10;
 
@@ -212,7 +214,7 @@ fn receive(
     if sent.is_ok() && stream.shutdown(Shutdown::Write).is_ok() {
         let _ = stream.set_read_timeout(Some(LEAVE));
         let mut rest = [0; 4096];
-        let until = Instant::now() + LEAVE;
+        let until = Instant::now() + LEAVE_IN_ALL;
         while Instant::now() < until && (&stream).read(&mut rest).is_ok_and(|count| count > 0) {}
     }
 }

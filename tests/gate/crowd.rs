@@ -247,6 +247,30 @@ fn who_has_its_answer_and_goes_on_sending_is_ended_by_the_clock() {
 }
 
 #[test]
+fn a_slow_client_whose_body_is_refused_gets_the_answer_and_no_reset() {
+    // It needs longer than one that only has to leave may take: five times this.
+    let limits = Limits { leave_time: Duration::from_millis(500), ..Limits::default() };
+    let rig = Rig::new(limits);
+    let mut client = rig.connect();
+    let piece = [0x5A; 4096];
+    let pieces = 70;
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+        pieces * piece.len()
+    );
+    client.write_all(head.as_bytes()).unwrap();
+    for n in 0..pieces {
+        client.write_all(&piece).unwrap_or_else(|e| panic!("piece {n}: {e}"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).expect("the answer, not a reset");
+    assert!(answer.starts_with(b"HTTP/1.1 413 "), "{}", String::from_utf8_lossy(&answer));
+    drop(client);
+    rig.end();
+}
+
+#[test]
 fn those_that_have_their_answer_and_do_not_close_stay_few() {
     let limits = Limits { leaving: 3, leave_time: Duration::from_secs(60), ..Limits::default() };
     let rig = Rig::new(limits);

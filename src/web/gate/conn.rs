@@ -29,6 +29,8 @@ pub(super) struct Conn {
     pub(super) phase: Phase,
     /// The request is a HEAD: an answer has no body.
     head_only: bool,
+    /// Bytes of a body that was refused, and that its client still sends.
+    owed: u64,
 }
 
 /// How far it has come.
@@ -78,7 +80,7 @@ pub(super) struct Around<'a> {
 impl Conn {
     pub(super) fn new(stream: TcpStream, peer: IpAddr, limits: &Limits, now: Instant) -> Self {
         let phase = Phase::Head(HeadBuffer::new(limits.head_bytes));
-        Self { stream, peer, since: now, phase, head_only: false }
+        Self { stream, peer, since: now, phase, head_only: false, owed: 0 }
     }
 
     pub(super) fn seat(&self) -> Option<Seat> {
@@ -154,7 +156,13 @@ impl Conn {
     }
 
     fn leave(&mut self, around: &Around<'_>) {
-        let end = around.now + around.limits.leave_time * LEAVE_TIMES;
+        let is_body = self.owed > 0 && self.owed <= around.limits.refused_body;
+        let in_all = if is_body {
+            around.limits.refused_time
+        } else {
+            around.limits.leave_time * LEAVE_TIMES
+        };
+        let end = around.now + in_all;
         let until = around.now + around.limits.leave_time;
         self.phase = match self.stream.shutdown(Shutdown::Write) {
             Ok(()) => Phase::Leaving { until, end },
@@ -260,6 +268,8 @@ impl Conn {
         };
         let reads = matches!(head.method, "GET" | "HEAD");
         let length = head.content_length.unwrap_or(0);
+        // Only a refusal makes anything of it.
+        self.owed = length.saturating_sub(rest.len() as u64);
         if reads && length > 0 {
             return Err(Refusal::Malformed("GET and HEAD have no body"));
         }

@@ -46,6 +46,11 @@ pub struct Limits {
     pub leaving: usize,
     /// How long such a client may send nothing and not close. 2 s; it has five times that in all.
     pub leave_time: Duration,
+    /// Bytes of a refused body that are still read and thrown away, as long as they come: a client
+    /// that is reset while it sends never sees why. 17 MiB: the largest upload and a bit.
+    pub refused_body: u64,
+    /// How long they may take in all. 3 min: such an upload at 100 KiB/s.
+    pub refused_time: Duration,
     /// Bytes the kernel keeps for each direction of a connection (it takes twice that). 32 KiB:
     /// enough for some 10 MB/s in a home network, where its own choice can be 4 MiB each.
     pub kernel_buffer: usize,
@@ -71,6 +76,8 @@ impl Default for Limits {
             total_time: Duration::from_secs(3600),
             leaving: 32,
             leave_time: Duration::from_secs(2),
+            refused_body: 17 << 20,
+            refused_time: Duration::from_secs(180),
             kernel_buffer: 32 * 1024,
         }
     }
