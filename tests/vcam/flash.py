@@ -110,10 +110,21 @@ def jffs2(files, erase=0x10000):
 def settled(part, size, erase):
     """DATA as it is on a camera that has run before: JFFS2 has erased the free
     blocks and put its clean marker in each. Otherwise it does so in the
-    background, while the first backup reads."""
-    head = struct.pack("<HHI", 0x1985, 0x2003, 12)
-    marker = head + struct.pack("<I", zlib.crc32(head, 0xFFFFFFFF) ^ 0xFFFFFFFF)
+    background, while the first backup reads. The last block of the image is full, by a
+    padding node: the vendor's has no clean marker in it, and the kernel of the rig, which would
+    write on there, puts a summary at its end that says there is one; at the next mount it fails
+    over that (BUG in jffs2_link_node_ref), and the program that mounts ends in the kernel."""
+
+    def node(kind, length):
+        head = struct.pack("<HHI", 0x1985, kind, length)
+        return head + struct.pack("<I", zlib.crc32(head, 0xFFFFFFFF) ^ 0xFFFFFFFF)
+
+    marker = node(0x2003, 12)
     image = bytearray(part.ljust(size, b"\xff"))
+    end = -(-len(part) // 4) * 4
+    rest = -end % erase
+    if rest >= len(marker):
+        image[end : end + len(marker)] = node(0x2004, rest)
     for at in range(-(-len(part) // erase) * erase, size, erase):
         image[at : at + len(marker)] = marker
     return image if part else b""

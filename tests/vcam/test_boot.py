@@ -101,7 +101,16 @@ class HookTest(CameraTest):
         for flash_map in MAPS:
             with self.subTest(map=flash_map):
                 camera = self.camera(flash_map=flash_map, program=STAND_IN)
+                # The firmware's renamers have their turn after the hook, which keeps them off where
+                # a flash of ours is open.
+                camera.card.add("tf_recovery.img", b"a rescue image")
+                is_open = flash_map == "ipc019"
+                if is_open:
+                    camera.card.add("manu_test/update.txt", b"mi360d keeps it\n")
                 camera.start()
+                names = camera.run("ls /mnt/sdcard").text.split()
+                self.assertEqual("tf_recovery.img" in names, is_open, names)
+                self.assertEqual("tf_recovery.img.bak" in names, not is_open, names)
                 found = camera.wait_console(
                     r"@@VCAM hook status=(\d+) from=([\d.]+) to=([\d.]+) said=(.*)\n", 1)
                 status, began, ended, said = (g.decode() for g in found.groups())
