@@ -196,6 +196,11 @@ fn end(
                 job.error = Some(JobError::of(&e));
                 job.state = if half_done { JobState::Interrupted } else { JobState::Failed };
             });
+            drop(job);
+            if e.needs_restart() {
+                std::thread::sleep(LAST_NEWS);
+                camera.restart_for_programs();
+            }
             return false;
         }
     };
@@ -235,7 +240,9 @@ fn end(
         crate::machine::boots::Boots::lasted(camera.card());
         std::thread::sleep(LAST_NEWS);
     }
-    flashed.conclude(true);
+    if flashed.conclude(true) {
+        camera.restart_for_programs();
+    }
     if changed && !restarts {
         // What is known of the chip is old.
         camera.state().reading = camera.read(&Silent).ok();

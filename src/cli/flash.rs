@@ -75,7 +75,7 @@ pub fn resume(args: &Args) -> super::failure::Result {
         print(args, &json!({ "outcome": "unchanged" }), || "nothing to do\n".to_owned())?;
         return Ok(Exit::Done);
     };
-    Ok(end(args, flashed))
+    Ok(end(args, &camera, flashed))
 }
 
 fn open(args: &Args) -> Result<Camera, crate::chip::ChipError> {
@@ -100,7 +100,7 @@ fn go(args: &Args, camera: &Camera, source: PlanSource, choice: &Choice) -> supe
         camera.flash(&request, choice.confirm.as_deref(), &bar, &bar)
     };
     match result {
-        Ok(flashed) => Ok(end(args, flashed)),
+        Ok(flashed) => Ok(end(args, camera, flashed)),
         // The plan is the answer: what would be done, or why not.
         Err(e @ (FlashingError::Blocked(_) | FlashingError::Phrase(..))) => {
             let (FlashingError::Blocked(planned) | FlashingError::Phrase(planned, _)) = &e else {
@@ -110,12 +110,20 @@ fn go(args: &Args, camera: &Camera, source: PlanSource, choice: &Choice) -> supe
             complain(&e, &e.hint());
             Ok(e.exit())
         }
-        Err(e) => Err(e.into()),
+        Err(e) => {
+            if e.needs_restart() {
+                // Said first: on a camera it does not come back.
+                complain(&e, &e.hint());
+                camera.restart_for_programs();
+                return Ok(e.exit());
+            }
+            Err(e.into())
+        }
     }
 }
 
 /// Says what came of it, and restarts the camera where it is one.
-fn end(args: &Args, flashed: Flashed) -> Exit {
+fn end(args: &Args, camera: &Camera, flashed: Flashed) -> Exit {
     let exit = flashed.exit();
     let answer = flashed.document();
     let text = if args.json { out::pretty(&answer) } else { ended(&flashed) };
@@ -135,7 +143,9 @@ fn end(args: &Args, flashed: Flashed) -> Exit {
             let _ = std::io::Write::write_all(&mut std::io::stderr(), remark.as_bytes());
         }
     });
-    flashed.conclude(false);
+    if flashed.conclude(false) {
+        camera.restart_for_programs();
+    }
     exit
 }
 

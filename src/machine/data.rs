@@ -21,6 +21,8 @@ pub const MOUNT_POINT: &str = "/mnt/data";
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it is tried to unmount DATA: the forks' installer needs up to ten times 5 s.
 pub const UNMOUNT: Duration = Duration::from_secs(60);
+/// How long the kernel may take to mount or unmount it.
+const KERNEL: Duration = Duration::from_secs(60);
 /// How long between two tries.
 const AGAIN: Duration = Duration::from_secs(1);
 /// How often it is checked whether a program has ended.
@@ -211,7 +213,7 @@ pub fn release(
     }
     // One that only reads it does no harm.
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
-    if mount(None::<&str>, MOUNT_POINT, None::<&str>, flags, None::<&str>).is_ok() {
+    if mounted_in_time(None, None, flags).is_ok() {
         log::warn!("DATA cannot be unmounted; it is read-only now");
         return Ok(());
     }
@@ -287,18 +289,48 @@ pub struct Mounted {
 impl Mounted {
     /// Mounts it again, or makes it writable again.
     pub fn again(&self) -> std::io::Result<()> {
-        let none = None::<&str>;
         if mounted().is_some() {
-            let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RELATIME;
-            return Ok(mount(none, MOUNT_POINT, none, flags, none)?);
+            return mounted_in_time(None, None, MsFlags::MS_REMOUNT | MsFlags::MS_RELATIME);
         }
-        let source = Some(self.source.as_str());
-        Ok(mount(source, MOUNT_POINT, Some(self.kind.as_str()), MsFlags::MS_RELATIME, none)?)
+        let (source, kind) = (self.source.clone(), self.kind.clone());
+        mounted_in_time(Some(source), Some(kind), MsFlags::MS_RELATIME)
     }
 }
 
 fn unmount() -> bool {
-    umount2(MOUNT_POINT, MntFlags::empty()).is_ok()
+    in_time(KERNEL, || umount2(MOUNT_POINT, MntFlags::empty())).is_ok()
+}
+
+fn mounted_in_time(
+    source: Option<String>,
+    kind: Option<String>,
+    flags: MsFlags,
+) -> std::io::Result<()> {
+    in_time(KERNEL, move || {
+        mount(source.as_deref(), MOUNT_POINT, kind.as_deref(), flags, None::<&str>)
+    })
+}
+
+/// A call that may never come back: a kernel that fails in it ends the thread that made it, and
+/// says nothing. (6.1 does so where JFFS2 meets a summary that it wrote wrongly itself.)
+///
+/// # Errors
+/// Its own, or `TimedOut`.
+fn in_time(
+    patience: Duration,
+    call: impl FnOnce() -> nix::Result<()> + Send + 'static,
+) -> std::io::Result<()> {
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::Builder::new().name("mount".to_owned()).stack_size(64 << 10).spawn(move || {
+        let _ = done.send(call());
+    })?;
+    match ended.recv_timeout(patience) {
+        Ok(answer) => Ok(answer?),
+        Err(_) => {
+            let what = "the kernel does not come back from it";
+            Err(std::io::Error::new(std::io::ErrorKind::TimedOut, what))
+        }
+    }
 }
 
 /// Whether something is mounted on DATA's place.
@@ -380,6 +412,22 @@ mod tests {
         );
         assert!(!child.wait().unwrap().success());
         assert_eq!(seen, 2, "TERM, then KILL");
+    }
+
+    #[test]
+    fn a_mount_that_never_comes_back_does_not_hold_a_flash_up() {
+        let (never, waits) = std::sync::mpsc::channel::<()>();
+        let begun = Instant::now();
+        let hangs = in_time(Duration::from_millis(100), move || {
+            let _ = waits.recv();
+            Ok(())
+        });
+        assert_eq!(hangs.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        drop(never);
+        in_time(Duration::from_secs(60), || Ok(())).unwrap();
+        let refused = in_time(Duration::from_secs(60), || Err(nix::errno::Errno::EBUSY));
+        assert_eq!(refused.unwrap_err().raw_os_error(), Some(nix::errno::Errno::EBUSY as i32));
     }
 
     #[test]

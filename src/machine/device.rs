@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
 
+use super::mark::UnderWay;
 use super::oom::Spared;
 use super::restore::Ended;
 use super::updates::UPDATER;
@@ -101,6 +102,42 @@ impl Hold {
         stop.store(true, Ordering::SeqCst);
     }
 
+    /// Gives it back to the stock feeder, which is started here. A driver that does not disarm it
+    /// leaves it running at the close: then the feeder has its time limit to open it, and where it
+    /// does not, it is ours again. Whether the feeder has it.
+    fn hand_back(&self, ended: &Ended) -> bool {
+        let is_armed = {
+            let mut watchdog = self.watchdog();
+            match watchdog.take() {
+                Some(held) => match held.disarm() {
+                    Ok(()) => false,
+                    Err(e) => {
+                        log::info!("the watchdog cannot be disarmed ({e}): it is handed over");
+                        held.hand_over();
+                        true
+                    }
+                },
+                None => false,
+            }
+        };
+        self.stop_feeder();
+        let is_started = ended.start_feeder();
+        if watchdog::is_fed_by_stock(FEEDER_OPENS) {
+            return is_started;
+        }
+        log::error!("the watchdog's feeder does not open it");
+        if is_armed {
+            match Watchdog::again() {
+                Ok(again) => {
+                    *self.watchdog() = Some(again);
+                    self.start_feeder();
+                }
+                Err(e) => log::error!("the watchdog cannot be opened again: {e}"),
+            }
+        }
+        false
+    }
+
     /// Disarms and closes it. False where the driver does not: then it is ours, and fed, until the
     /// restart.
     fn give_back(&self) -> bool {
@@ -114,6 +151,24 @@ impl Hold {
         self.stop_feeder();
         true
     }
+}
+
+/// How long the stock feeder may take to open the watchdog, once it was started: well below the
+/// time limit.
+const FEEDER_OPENS: Duration = Duration::from_secs(20);
+
+/// Everything back as it was, where nothing was written: DATA first, from which all of it runs, then
+/// the watchdog's feeder, then the rest. Whether all of it is back.
+fn undo(hold: &Hold, ended: &Ended) -> bool {
+    // Fed by us until DATA is there: that may take a minute.
+    let has_data = ended.mount_again();
+    let mut is_all = has_data;
+    if has_data && ended.has_feeder() {
+        is_all &= hold.hand_back(ended);
+    } else {
+        hold.give_back();
+    }
+    has_data && ended.bring_back() && is_all
 }
 
 impl Device {
@@ -235,17 +290,22 @@ impl Machine for Device {
         .into_iter()
         .collect();
         let _ = signals.thread_block();
+        // Before anything is ended: the hook must not start it again.
+        let under_way = UnderWay::begin();
         let mut spared = Spared::now();
         let mut ended = Ended::before();
         match self.make_ready(needs, &mut ended) {
-            Ok(settings) => {
-                Ok(Box::new(Ready { hold: self.hold.clone(), spared, ended, settings }))
-            }
+            Ok(settings) => Ok(Box::new(Ready {
+                hold: self.hold.clone(),
+                spared,
+                ended,
+                settings,
+                _under_way: under_way,
+            })),
             Err(e) => {
                 // What is started inherits the score.
                 spared.restore();
-                let with_feeder = self.hold.give_back();
-                let is_back = ended.bring_back(with_feeder);
+                let is_back = undo(&self.hold, &ended);
                 Err(if is_back { e } else { MachineError::NotBack(Box::new(e)) })
             }
         }
@@ -284,6 +344,7 @@ struct Ready {
     spared: Spared,
     ended: Ended,
     settings: Option<Vec<u8>>,
+    _under_way: UnderWay,
 }
 
 impl Prepared for Ready {
@@ -316,8 +377,7 @@ impl Prepared for Ready {
     fn call_off(self: Box<Self>) -> bool {
         let Ready { hold, mut spared, ended, .. } = *self;
         spared.restore();
-        let with_feeder = hold.give_back();
-        ended.bring_back(with_feeder)
+        undo(&hold, &ended)
     }
 }
 

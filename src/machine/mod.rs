@@ -7,6 +7,7 @@
 //! | [`boots`] | the count of starts, and the safe mode |
 //! | `device` | the camera's own, through Linux |
 //! | `data` | who uses DATA, and how it is released |
+//! | `mark` | a flash is under way, as the boot hook sees it |
 //! | `restore` | what was ended comes back, where a flash is called off |
 //! | `watchdog` | taken over, fed and disarmed |
 //! | `restart` | the restart, and what is left where it does not come |
@@ -18,6 +19,7 @@ pub mod boots;
 
 mod data;
 mod device;
+mod mark;
 mod oom;
 mod restart;
 mod restore;
@@ -160,8 +162,8 @@ impl Explain for MachineError {
             }
             MachineError::NotBack(e) => {
                 return format!(
-                    "{} The camera's own programs were ended for the flash: restart it to have \
-                     them back.",
+                    "{} The camera's own programs were ended for the flash, and not all of them \
+                     came back: it restarts by itself to have them again.",
                     e.hint()
                 );
             }

@@ -104,15 +104,27 @@ impl Ended {
         self.others || !self.groups.is_empty()
     }
 
-    /// Starts everything again; whether all of it is back. Leaves the watchdog's feeder out where
-    /// `with_feeder` is not set: then the watchdog is still ours.
-    pub fn bring_back(self, with_feeder: bool) -> bool {
-        if let Some(mount) = &self.mount
-            && let Err(e) = mount.again()
-        {
+    /// Mounts DATA again, from which all of it runs; whether it is. May take a minute.
+    pub fn mount_again(&self) -> bool {
+        let mounted = self.mount.as_ref().map_or(Ok(()), Mounted::again);
+        if let Err(e) = &mounted {
             log::error!("DATA cannot be mounted again: {e}");
-            return false;
         }
+        mounted.is_ok()
+    }
+
+    /// Whether the watchdog's feeder was ended.
+    pub fn has_feeder(&self) -> bool {
+        self.groups.contains(&Group::Watchdog)
+    }
+
+    /// Starts the watchdog's feeder again; whether its script ended well.
+    pub fn start_feeder(&self) -> bool {
+        self.start_group(&scripts_in(Path::new(SCRIPTS)), Group::Watchdog)
+    }
+
+    /// Starts everything again but the feeder, once DATA is mounted; whether all of it is back.
+    pub fn bring_back(&self) -> bool {
         if !self.is_something() {
             return true;
         }
@@ -121,19 +133,27 @@ impl Ended {
         let listed = scripts_in(Path::new(SCRIPTS));
         let mut groups = self.groups.clone();
         groups.sort_unstable();
-        groups.retain(|group| with_feeder || *group != Group::Watchdog);
+        groups.retain(|group| *group != Group::Watchdog);
         if groups.contains(&Group::Supervisor) {
             forget_supervisor();
         }
-        for name in groups.iter().flat_map(|group| group.scripts()) {
-            let started = script(&listed, name).is_some_and(|path| start(path, &self.environment));
+        for group in groups {
+            is_all &= self.start_group(&listed, group);
+        }
+        if is_all {
+            log::info!("what was ended for the flash runs again");
+        }
+        is_all
+    }
+
+    fn start_group(&self, listed: &[PathBuf], group: Group) -> bool {
+        let mut is_all = true;
+        for name in group.scripts() {
+            let started = script(listed, name).is_some_and(|path| start(path, &self.environment));
             if !started {
                 log::error!("the vendor's start of '{name}' does not work");
             }
             is_all &= started;
-        }
-        if is_all {
-            log::info!("what was ended for the flash runs again");
         }
         is_all
     }

@@ -41,6 +41,19 @@ pub fn foreign_holder() -> Option<Process> {
     holders.into_iter().next()
 }
 
+/// Whether the stock feeder holds it open, within this time.
+pub fn is_fed_by_stock(within: Duration) -> bool {
+    let holds = |process: &Process| process.name == FEEDER && process.has_open(Path::new(DEVICE));
+    let begun = Instant::now();
+    while data::who(&holds).is_empty() {
+        if begun.elapsed() > within {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    true
+}
+
 /// A watchdog that is ours; fed by [`Watchdog::feed`].
 #[derive(Debug)]
 pub struct Watchdog(Option<File>);
@@ -98,6 +111,25 @@ impl Watchdog {
     /// Where the driver does not: then it has to be fed until the restart.
     pub fn disarm(&self) -> io::Result<()> {
         self.0.as_ref().map_or(Ok(()), sys::watchdog::disable)
+    }
+
+    /// Closes it while it runs, fed for the last time: for a feeder that is started at once.
+    pub fn hand_over(mut self) {
+        self.feed();
+        // Not by `drop`, which leaves it open.
+        self.0 = None;
+    }
+
+    /// Opens it once more, and feeds it; nobody else holds it.
+    ///
+    /// # Errors
+    /// Where somebody does, or it is gone.
+    pub fn again() -> io::Result<Watchdog> {
+        let device = OpenOptions::new().write(true).open(DEVICE)?;
+        let _ = sys::watchdog::set_timeout(&device, LIMIT);
+        let watchdog = Watchdog(Some(device));
+        watchdog.feed();
+        Ok(watchdog)
     }
 
     /// Arms it with a short time limit, for a restart that does not come. Not fed from here on.

@@ -223,7 +223,7 @@ fn what_was_ended_comes_back_where_the_chip_is_as_it_was_and_nowhere_else() {
         let noted: &'static Mutex<Vec<&'static str>> = Box::leak(Box::default());
         let ready: Box<dyn Prepared> = Box::new(Noted(noted));
         let flashed = Flashed { outcome, ready: Some(ready), ..Flashed::unchanged() };
-        flashed.conclude(true);
+        assert!(!flashed.conclude(true));
         assert_eq!(*noted.lock().unwrap(), [wanted], "{outcome:?}");
     }
 }

@@ -95,6 +95,16 @@ pub enum FlashingError {
     },
 }
 
+impl FlashingError {
+    /// Whether nothing was written, and the camera has to restart to have its own programs again.
+    pub fn needs_restart(&self) -> bool {
+        matches!(
+            self,
+            FlashingError::AfterRelease(_) | FlashingError::Machine(MachineError::NotBack(_))
+        )
+    }
+}
+
 fn first_reason(planned: &Planned) -> String {
     let reasons = planned.blockers.iter().map(|f| f.reason.trim_end_matches('.'));
     format!("refused: {}", reasons.collect::<Vec<_>>().join("; "))
@@ -156,8 +166,8 @@ impl Explain for FlashingError {
                     .to_owned()
             }
             FlashingError::AfterRelease(e) => format!(
-                "{} The camera's own programs were ended for the flash: restart it to have them \
-                 back.",
+                "{} The camera's own programs were ended for the flash, and not all of them came \
+                 back: it restarts by itself to have them again.",
                 e.hint()
             ),
             FlashingError::Blocked(planned) => {

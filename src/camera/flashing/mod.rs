@@ -114,6 +114,17 @@ impl Camera {
         run::flash(self, request, phrase, watch, progress)
     }
 
+    /// Restarts a camera whose own programs did not come back after a flash that was called off: its
+    /// WiFi may be away, and nobody could ask for it. Not where a flash is half done.
+    pub fn restart_for_programs(&self) {
+        if self.interrupted().is_some() {
+            log::error!("a flash is half done: the camera does not restart by itself");
+            return;
+        }
+        log::warn!("the camera restarts to have its own programs again");
+        self.machine().restart();
+    }
+
     /// Goes on with what was interrupted; `None` where nothing was.
     ///
     /// # Errors

@@ -106,8 +106,10 @@ impl Flashed {
     }
 
     /// Restarts the machine, where it is to be; holds the watchdog where the
-    /// process lives on after a failure.
-    pub fn conclude(mut self, lives_on: bool) {
+    /// process lives on after a failure. Whether the chip is as it was, and the camera has to
+    /// restart to have its own programs again.
+    #[must_use]
+    pub fn conclude(mut self, lives_on: bool) -> bool {
         let restarts = self.restarts();
         if let Some(ready) = self.ready.take() {
             if restarts {
@@ -116,14 +118,13 @@ impl Flashed {
                 std::mem::forget(ready);
             } else if self.outcome == WhatCame::Unchanged {
                 // The chip is as it was; the camera goes on as before.
-                if !ready.call_off() {
-                    log::error!("not all that was ended for the flash is back: restart the camera");
-                }
+                return !ready.call_off();
             } else if lives_on {
                 // A restart by the watchdog would come unannounced.
                 ready.hold();
             }
         }
+        false
     }
 
     /// As it is shown.

@@ -87,9 +87,19 @@ supervisor() {
     runs "perp*"
 }
 
-# A flash that has begun ends the supervisor, and needs it to stay so.
+# A flash ends the supervisor, and needs it to stay so. Its journal is there from the first erase
+# on; before that, while it makes its backup, a file with its process number.
 flashing() {
-    [ -e /mnt/sdcard/mi360d/state/flash.toml ]
+    [ ! -e /mnt/sdcard/mi360d/state/flash.toml ] || return 0
+    { read -r pid </tmp/mi360d-flashing; } 2>/dev/null && kill -0 "$pid" 2>/dev/null
+}
+
+# Whether the supervisor is ours to start: no flash, and none that runs. A flash is looked for
+# after the supervisor too, for it makes its mark before it ends anything.
+missing() {
+    ! flashing || { say "$(now): late look: a flash is under way"; return 1; }
+    ! supervisor || return 1
+    ! flashing || { say "$(now): late look: a flash is under way"; return 1; }
 }
 
 # Starts one of the firmware's scripts as its own rcS does: with its environment, and with the
@@ -130,17 +140,20 @@ late_look() {
     started
     ! supervisor || return
     [ -x /etc/init.d/S50perp ] || { say "$(now): late look: no S50perp in this firmware"; return; }
-    # The journal is looked at after the supervisor: a flash writes it before it ends anything.
-    ! flashing || { say "$(now): late look: a flash is under way"; return; }
+    missing || return
     say "$(now): late look: no supervisor: factory mode is cleared"
     rm -rf /tmp/factory_mode
     # A start that waited for that goes on now.
     sleep "$last_look"
     started || { say "$(now): late look: the firmware's start does not end"; return; }
     ! supervisor || { say "$(now): late look: the supervisor runs now"; return; }
-    ! flashing || { say "$(now): late look: a flash is under way"; return; }
-    vendor_start /etc/init.d/S50perp
-    [ ! -x /etc/init.d/S60service ] || vendor_start /etc/init.d/S60service
+    # A flash that begins now waits as long as this file is there.
+    echo $$ >"$here/starting"
+    if missing; then
+        vendor_start /etc/init.d/S50perp
+        [ ! -x /etc/init.d/S60service ] || vendor_start /etc/init.d/S60service
+    fi
+    rm -f "$here/starting"
 }
 
 # The copy in memory is made anew when the card holds another program, and kept
