@@ -36,7 +36,13 @@ pub fn keep(card: &Card, flashed: &Flashed) {
     };
     let ended = Ended {
         outcome: outcome.to_owned(),
-        partitions: flashed.partitions.iter().map(|part| part.name.clone()).collect(),
+        // One that was lost was not to be written.
+        partitions: flashed
+            .partitions
+            .iter()
+            .filter(|part| part.holds != "lost")
+            .map(|part| part.name.clone())
+            .collect(),
         put_back: flashed.put_back,
         clock: host::clock(),
     };

@@ -48,14 +48,18 @@ pub enum FlashError {
     },
     /// The chip erased more than it was told to, and it cannot be put back.
     #[error(
-        "{partition} at {offset:#x} lost what it held although nothing was written there, and \
-         could not be put back"
+        "{partition} lost what it begins with although nothing was written there, and it could \
+         not be put back: {why}"
     )]
     NeighbourLost {
         /// The partition's name.
         partition: String,
-        /// Bytes from its start.
-        offset: u32,
+        /// Why it could not be put back.
+        why: String,
+        /// The backup that holds it.
+        set: String,
+        /// The partitions that a restore has to name, with commas between them.
+        only: String,
     },
     /// New content reads differently than before.
     #[error("the new content of {partition} at {offset:#x} is no longer what it was")]
@@ -96,6 +100,14 @@ pub enum FlashError {
 }
 
 impl FlashError {
+    /// The partition that was lost without being written; empty where none was.
+    pub fn lost(&self) -> String {
+        match self {
+            FlashError::NeighbourLost { partition, .. } => partition.clone(),
+            _ => String::new(),
+        }
+    }
+
     /// Whether it is the card's fault, and the same flash can go on with another try.
     pub fn is_of_card(&self) -> bool {
         matches!(
@@ -143,9 +155,14 @@ impl Explain for FlashError {
             FlashError::NotProven { .. } => {
                 "Keep the camera powered and try `resume`; if it stays, restore the newest backup."
             }
-            FlashError::NeighbourLost { .. } => {
-                "The chip erases more than it is told to. Keep the camera powered, and restore \
-                 this partition from the newest backup."
+            FlashError::NeighbourLost { partition, set, only, .. } => {
+                return format!(
+                    "The chip erases more than it is told to. Keep the camera powered and copy \
+                     backup {set} to a PC. `mi360d resume` tries again to put {partition} back; \
+                     `mi360d restore {set} --only {only}` is the other way (with `--did DID`, as \
+                     the label shows it, where FACTORY needs it). If the chip takes neither, only \
+                     a programmer and chip.bin of that backup help."
+                );
             }
             FlashError::ContentChanged { .. } => {
                 "The card, or the file on it, is failing or was exchanged. Keep the camera \

@@ -13,7 +13,7 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-pub use job::{Job, JobPart, JobProtected, JobSource};
+pub use job::{Job, JobNeighbour, JobPart, JobProtected, JobSource};
 
 use crate::card::file::{make_dir, read_bounded, replace};
 use crate::card::{Card, CardError, fat};
@@ -269,6 +269,7 @@ mod tests {
             owners_mark: false,
             wifi: None,
             protected: Vec::new(),
+            neighbours: Vec::new(),
             partitions: vec![JobPart { name: "DATA".into(), sha256: "11".into(), carried: false }],
         }
     }

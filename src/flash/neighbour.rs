@@ -1,6 +1,6 @@
-//! The erase block behind each partition that is written: a chip that erases more than it was told
-//! to takes it along, and it may be the identity's. It is held in memory from before the first
-//! erase, read again after the last one, and put back where it was lost.
+//! The blocks behind each partition that is written: a chip that erases more than it was told to
+//! takes them along, and they may be the identity's. They are held in memory from before the first
+//! erase, read again after the last one, and put back where they were lost.
 
 use super::block::{BlockWriter, Verified};
 use super::content::NewContent;
@@ -12,93 +12,62 @@ use crate::chip::{Chip, ChipError, Partition};
 use crate::formats::crc32;
 use crate::formats::sha256::Sha256;
 
+/// Bytes that are held of each: one erase block of the camera's chips, and all of FACTORY. Chips
+/// with smaller blocks may be erased by as much.
+const SPAN: u32 = 0x1_0000;
+
 /// The blocks that are held.
 #[derive(Debug, Default)]
 pub struct Neighbours(Vec<Held>);
 
-/// The first erase block of a partition.
+/// The first bytes of a partition, whole erase blocks.
 #[derive(Debug)]
 struct Held {
     part: Partition,
     bytes: Vec<u8>,
 }
 
+/// What the last look at them found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct PutBack {
+    /// Partitions that had lost something, and hold it again.
+    pub back: Vec<String>,
+    /// Partitions that do not take back what they lost, or cannot be read any more.
+    pub lost: Vec<String>,
+}
+
 impl NewContent for Held {
-    fn read(&self, _offset: u32, buf: &mut [u8]) -> Result<(), CardError> {
-        buf.copy_from_slice(&self.bytes);
+    fn read(&self, offset: u32, buf: &mut [u8]) -> Result<(), CardError> {
+        let from = offset as usize;
+        if let Some(bytes) = self.bytes.get(from..from + buf.len()) {
+            buf.copy_from_slice(bytes);
+        }
         Ok(())
     }
 }
 
-impl Neighbours {
-    /// Reads the block behind each of these partitions, where it belongs to none of them. DATA
-    /// that is mounted changes by itself, so it is not held; nor is what two readings do not agree
-    /// on.
-    pub fn hold(chip: &dyn Chip, written: &[&Partition]) -> Neighbours {
-        let is_written = |part: &Partition| written.iter().any(|w| w.index == part.index);
-        let ends: Vec<u32> =
-            written.iter().filter_map(|part| Some(part.offset? + part.size)).collect();
-        let behind = chip.map().covering().into_iter().filter(|part| {
-            part.offset.is_some_and(|start| ends.contains(&start))
-                && !is_written(part)
-                && !is_live(part)
-        });
-        let held = behind.filter_map(|part| {
-            let bytes = settled(chip, part);
-            if bytes.is_none() {
-                log::warn!("the first block of {} cannot be held in memory", part.name);
-            }
-            Some(Held { part: part.clone(), bytes: bytes? })
-        });
-        Neighbours(held.collect())
-    }
-
-    /// Looks whether they still hold what they held, and puts back what was lost; the names of
-    /// the partitions in which something was.
-    ///
-    /// # Errors
-    /// [`FlashError::NeighbourLost`] where it cannot be put back, [`FlashError::Chip`] where power
-    /// is gone.
-    pub fn put_back(&self, chip: &dyn Chip) -> Result<Vec<String>, FlashError> {
-        let mut lost = Vec::new();
-        for held in &self.0 {
-            // What cannot be read is not known to be lost, and nothing is erased for a guess.
-            match settled(chip, &held.part) {
-                Some(now) if now != held.bytes => {
-                    log::error!("{} lost its first block: putting it back", held.part.name);
-                    held.write(chip, &now)?;
-                    lost.push(held.part.name.clone());
-                }
-                _ => {}
-            }
-        }
-        Ok(lost)
-    }
+/// The partitions that lie right behind these and are none of them. DATA that is mounted changes by
+/// itself, so it is left out.
+pub fn behind<'a>(chip: &'a dyn Chip, written: &[&Partition]) -> Vec<&'a Partition> {
+    let is_written = |part: &Partition| written.iter().any(|w| w.index == part.index);
+    let ends: Vec<u32> = written.iter().filter_map(|part| Some(part.offset? + part.size)).collect();
+    let mut found = chip.map().covering();
+    found.retain(|part| {
+        part.offset.is_some_and(|start| ends.contains(&start))
+            && !is_written(part)
+            && !is_live(part)
+    });
+    found
 }
 
-impl Held {
-    fn write(&self, chip: &dyn Chip, now: &[u8]) -> Result<(), FlashError> {
-        let plan = Block {
-            action: Action::of(now, &self.bytes),
-            sha256: Sha256::digest(&self.bytes),
-            old_crc32: crc32::hash(now),
-            pages: 0,
-        };
-        let new = Verified::read(&self.part, self, 0, &plan, Vec::new())?;
-        match BlockWriter::new(chip, &self.part).put(&new, &plan) {
-            Err(FlashError::Chip(e @ ChipError::PowerCut)) => Err(e.into()),
-            Err(e) => {
-                log::error!("{e}");
-                Err(FlashError::NeighbourLost { partition: self.part.name.clone(), offset: 0 })
-            }
-            Ok(()) => Ok(()),
-        }
-    }
+/// How many bytes of a partition are held.
+pub fn span(part: &Partition) -> u32 {
+    part.size.min(SPAN.max(part.erase_size))
 }
 
-/// A partition's first block, once two readings in a row agree.
-fn settled(chip: &dyn Chip, part: &Partition) -> Option<Vec<u8>> {
-    let mut last = vec![0; part.erase_size as usize];
+/// What is held of a partition, as the chip has it, once two readings in a row agree.
+pub fn settled(chip: &dyn Chip, part: &Partition) -> Option<Vec<u8>> {
+    let mut last = vec![0; span(part) as usize];
     let mut next = last.clone();
     read_chip(chip, part, 0, &mut last).ok()?;
     for _ in 0..3 {
@@ -109,4 +78,69 @@ fn settled(chip: &dyn Chip, part: &Partition) -> Option<Vec<u8>> {
         std::mem::swap(&mut last, &mut next);
     }
     None
+}
+
+impl Neighbours {
+    /// Holds these bytes, which `part` begins with.
+    pub fn add(&mut self, part: &Partition, bytes: Vec<u8>) {
+        self.0.push(Held { part: part.clone(), bytes });
+    }
+
+    /// Looks whether the chip still holds all of it, and puts back what was lost.
+    ///
+    /// # Errors
+    /// [`FlashError::Chip`] where power is gone.
+    pub fn put_back(&self, chip: &dyn Chip) -> Result<PutBack, FlashError> {
+        let mut found = PutBack::default();
+        for held in &self.0 {
+            let name = held.part.name.clone();
+            // Nothing is erased for a guess, and nothing that cannot be read counts as whole.
+            let Some(now) = settled(chip, &held.part) else {
+                log::error!("what {name} begins with cannot be read any more");
+                found.lost.push(name);
+                continue;
+            };
+            if now == held.bytes {
+                continue;
+            }
+            log::error!("{name} lost what it begins with: putting it back");
+            match held.write(chip, &now) {
+                Ok(()) => found.back.push(name),
+                Err(FlashError::Chip(e @ ChipError::PowerCut)) => return Err(e.into()),
+                Err(e) => {
+                    log::error!("{e}");
+                    found.lost.push(name);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Held {
+    /// Writes each block that differs from `now`; goes on behind one that does not take it.
+    fn write(&self, chip: &dyn Chip, now: &[u8]) -> Result<(), FlashError> {
+        let size = self.part.erase_size as usize;
+        let mut writer = BlockWriter::new(chip, &self.part);
+        let mut done = Ok(());
+        for (number, (new, old)) in self.bytes.chunks(size).zip(now.chunks(size)).enumerate() {
+            if new == old {
+                continue;
+            }
+            let plan = Block {
+                action: Action::of(old, new),
+                sha256: Sha256::digest(new),
+                old_crc32: crc32::hash(old),
+                pages: 0,
+            };
+            let number = number as u32;
+            let verified = Verified::read(&self.part, self, number, &plan, Vec::new())?;
+            match writer.put(&verified, &plan) {
+                Err(FlashError::Chip(e @ ChipError::PowerCut)) => return Err(e.into()),
+                Err(e) => done = Err(e),
+                Ok(()) => {}
+            }
+        }
+        done
+    }
 }

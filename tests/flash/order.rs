@@ -2,7 +2,7 @@
 //! on with one journal.
 
 use mi360d::backup::Silent;
-use mi360d::camera::flashing::{PlanRequest, WhatCame};
+use mi360d::camera::flashing::{Flashed, PlanRequest, WhatCame};
 use mi360d::error::{Exit, Explain};
 use mi360d::flash::Unwatched;
 
@@ -163,10 +163,139 @@ fn the_identity_that_an_erase_of_config_took_along_is_put_back_or_missed_aloud()
     let byte = wanted[FACTORY..].iter().position(|b| *b != 0xFF).unwrap() + FACTORY;
     let faults = format!("{over},lying-write@{byte}");
     let done = flash(&bench.camera(&faults), &request).unwrap();
-    let error = done.error.as_ref().unwrap();
+    let name = done.before.clone().unwrap();
+    is_lost(&done, "FACTORY", &name, "CONFIG,FACTORY");
+    // It stays so as long as the chip does not take it, start or owner: nothing is "done".
+    for by_itself in [true, false] {
+        let camera = bench.camera(&faults);
+        let again = camera.resume(by_itself, &Unwatched, &Silent).unwrap().unwrap();
+        is_lost(&again, "FACTORY", &name, "CONFIG,FACTORY");
+        assert!(camera.interrupted().is_some(), "the journal stays open");
+    }
+    assert!(bench.bytes() != wanted, "it is lost, or this shows nothing");
+    // Once the chip takes it, a start puts it back from the backup, by FACTORY's own laws.
+    let camera = bench.camera("");
+    let done = camera.resume(true, &Unwatched, &Silent).unwrap().unwrap();
+    assert_eq!((done.outcome, done.warnings.len()), (WhatCame::Done, 1), "{:?}", done.error);
+    assert!(done.warnings[0].contains("FACTORY"), "{:?}", done.warnings);
+    assert!(bench.bytes() == wanted, "FACTORY is what it was");
+    assert!(camera.interrupted().is_none());
+}
+
+/// The end of a flash that lost a partition which it does not write: named with what holds it.
+fn is_lost(done: &Flashed, lost: &str, set: &str, only: &str) {
+    let error = done.error.as_ref().expect("an error");
     assert_eq!((error.code().name(), done.exit()), ("neighbour-lost", Exit::Damaged), "{error}");
-    assert!(error.to_string().contains("FACTORY"), "{error}");
-    assert!(!error.hint().is_empty());
+    assert_eq!(done.outcome, WhatCame::Partly);
+    assert!(error.to_string().contains(lost), "{error}");
+    let hint = error.hint();
+    assert!(hint.contains(&format!("mi360d restore {set} --only {only}")), "{hint}");
+    let fate = done.partitions.iter().find(|fate| fate.name == lost).expect("its fate");
+    assert!(fate.words().contains("lost"), "{}", fate.words());
+}
+
+#[test]
+fn a_power_cut_after_an_erase_that_took_the_identity_along_does_not_hide_the_loss() {
+    let bench = Bench::new();
+    let camera = bench.camera("");
+    camera.secure_identity();
+    let own = camera.backup(None, &Silent).unwrap().set.path;
+    drop(camera);
+    let wanted = bench.bytes();
+    let mut chip = wanted.clone();
+    chip[CONFIG..CONFIG + 0x100].fill(0);
+    bench.set(&chip);
+    // The first operation erases CONFIG and FACTORY behind it, in the second the power fails.
+    let cut =
+        flash(&bench.camera(&format!("over-erase@{CONFIG},cut@2")), &only(set(&own), &["CONFIG"]));
+    assert!(cut.unwrap().error.is_some());
+    assert!(
+        bench.bytes()[FACTORY..].iter().all(|b| *b == 0xFF),
+        "it is lost, or this shows nothing"
+    );
+    let done = bench.camera("").resume(true, &Unwatched, &Silent).unwrap().unwrap();
+    assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
+    assert!(bench.bytes() == wanted);
+}
+
+#[test]
+fn a_lost_identity_goes_back_by_itself_only_where_its_laws_allow_it() {
+    let bench = Bench::new();
+    let camera = bench.camera("");
+    camera.secure_identity();
+    let own = camera.backup(None, &Silent).unwrap().set.path;
+    drop(camera);
+    // No WiFi tells whose camera it is, and two identities were saved on the card.
+    let settings = std::fs::read_to_string(bench.path().join("camera.toml")).unwrap();
+    let without: String =
+        settings.lines().filter(|l| !l.starts_with("wifi_mac")).map(|l| format!("{l}\n")).collect();
+    std::fs::write(bench.path().join("camera.toml"), without).unwrap();
+    let other = bench.home().join("identity/00000000");
+    std::fs::create_dir_all(&other).unwrap();
+    std::fs::write(other.join("FACTORY.bin"), crate::synthetic::factory("987654321")).unwrap();
+    let wanted = bench.bytes();
+    let mut chip = wanted.clone();
+    chip[CONFIG..CONFIG + 0x100].fill(0);
+    bench.set(&chip);
+    let cut =
+        flash(&bench.camera(&format!("over-erase@{CONFIG},cut@2")), &only(set(&own), &["CONFIG"]));
+    assert!(cut.unwrap().error.is_some());
+    let before = bench.bytes();
+    let name = bench.camera("").interrupted().unwrap().before;
+    for by_itself in [true, false] {
+        let camera = bench.camera("");
+        let refused = camera.resume(by_itself, &Unwatched, &Silent).err().expect("uncertain");
+        assert_eq!(refused.code().name(), "neighbour-lost", "{refused}");
+        let way = format!("mi360d restore {name} --only CONFIG,FACTORY");
+        assert!(
+            refused.hint().contains(&way) && refused.hint().contains("--did"),
+            "{}",
+            refused.hint()
+        );
+        assert!(bench.bytes() == before, "nothing was written");
+        assert!(camera.interrupted().is_some());
+    }
+    // What the hint says is possible, and only with this camera's did.
+    let both = only(set(&own), &["CONFIG", "FACTORY"]);
+    assert!(flash(&bench.camera(""), &both).is_err());
+    let typed = PlanRequest { did: Some("123456789".to_owned()), ..both };
+    let done = flash(&bench.camera(""), &typed).unwrap();
+    assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
+    assert!(bench.bytes() == wanted && bench.camera("").interrupted().is_none());
+}
+
+#[test]
+fn a_resume_and_a_new_flash_are_never_done_before_what_was_lost_is_whole_again() {
+    let tf = everything();
+    for flashes_anew in [false, true] {
+        let bench = Bench::new();
+        let path = bench.upload("image.img", &tf);
+        let mut before = bench.bytes();
+        // KERNEL's last block has to be erased.
+        before[ROOTFS - BLOCK + 0x100..ROOTFS - BLOCK + 0x200].fill(0x42);
+        bench.set(&before);
+        let mut wanted = before.clone();
+        wanted[KERNEL..ROOTFS].copy_from_slice(&tf[..ROOTFS - KERNEL]);
+        let faults = format!("over-erase@{},lying-write@{}", ROOTFS - BLOCK, ROOTFS + 0x10);
+        let done = flash(&bench.camera(&faults), &only(image(&path), &["KERNEL"])).unwrap();
+        let set = done.before.clone().unwrap();
+        is_lost(&done, "ROOTFS", &set, "KERNEL,ROOTFS");
+        assert!(bench.bytes() != wanted, "it is lost, or this shows nothing");
+        let done = resume(&bench.camera(&faults)).unwrap().unwrap();
+        is_lost(&done, "ROOTFS", &set, "KERNEL,ROOTFS");
+        // A flash that takes its place does not take what is lost for what is right.
+        let done = if flashes_anew {
+            let other = bench.upload("other.img", &six_blocks());
+            wanted[KERNEL..ROOTFS].copy_from_slice(&six_blocks()[..ROOTFS - KERNEL]);
+            flash(&bench.camera(""), &only(image(&other), &["KERNEL"])).unwrap()
+        } else {
+            resume(&bench.camera("")).unwrap().unwrap()
+        };
+        assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
+        assert!(done.warnings.iter().any(|w| w.contains("ROOTFS")), "{:?}", done.warnings);
+        assert!(bench.bytes() == wanted, "anew: {flashes_anew}");
+        assert!(bench.camera("").interrupted().is_none());
+    }
 }
 
 #[test]

@@ -81,6 +81,22 @@ pub fn check(
     Ownership { is_own_set }
 }
 
+/// Whether this FACTORY may take the place of what the camera's holds now.
+///
+/// # Errors
+/// The blocker that says why not.
+pub fn own_factory(camera: &Camera, factory: &Judgement) -> Result<Ground, Finding> {
+    let wifi_mac = camera.machine().wifi_mac();
+    let saved = only_saved(camera);
+    let live = Live {
+        identity: &camera.judge_identity(),
+        wifi_mac: wifi_mac.as_deref(),
+        only_saved: saved.as_ref(),
+        typed_did: None,
+    };
+    rules::own(factory, &live)
+}
+
 /// Whether a set's BOOT is the one on the chip.
 fn same_boot(camera: &Camera, opened: &Opened, planned: &Planned) -> bool {
     let live = camera.chip().map().by_role(Role::Boot).and_then(|part| planned.reading.of(part));

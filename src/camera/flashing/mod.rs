@@ -9,6 +9,7 @@
 //! | `conditions` | what else must hold: card, identity, machine, protection |
 //! | `document` | the plan as page and `--json` show it |
 //! | `run` | doing it |
+//! | `behind` | what lies behind the partitions written: recorded, put back |
 //! | `writing` | the part that a flash and its resumption share |
 //! | `rescue` | the image for the boot loader at the card's root |
 //! | `renamers` | the vendor's renamers, kept off that image |
@@ -22,6 +23,7 @@ use crate::backup::Progress;
 use crate::flash::Watch;
 use crate::flash::journal::{self, Found};
 
+mod behind;
 mod conditions;
 mod document;
 mod error;

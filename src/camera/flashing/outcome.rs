@@ -24,7 +24,8 @@ pub enum WhatCame {
 pub struct PartFate {
     /// Its name.
     pub name: String,
-    /// `as-before`, `new`, `put-back` or `partly`.
+    /// `as-before`, `new`, `put-back`, `partly`, or `lost`: it was not to be written, and holds no
+    /// longer what it held.
     pub holds: &'static str,
 }
 
@@ -35,6 +36,7 @@ impl PartFate {
             "new" => "holds the new content, proven by reading it back",
             "put-back" => "contains what it did before, verified by reading it back",
             "partly" => "is partly written",
+            "lost" => "lost what it begins with, and could not be put back",
             _ => "is as it was",
         };
         format!("{} {words}", self.name)

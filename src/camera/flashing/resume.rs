@@ -4,6 +4,7 @@
 use std::path::{Component, Path};
 use std::sync::Arc;
 
+use super::behind::{self, Behind};
 use super::error::FlashingError;
 use super::opened::Opened;
 use super::outcome::Flashed;
@@ -11,6 +12,7 @@ use super::planning::{family, kernel_load};
 use super::request::PlanSource;
 use super::rescue::Rescue;
 use super::same::check_camera;
+use super::writing::Guards;
 use super::{renamers, rescue, writing};
 use crate::backup::set::{self, SetFolder};
 use crate::backup::{Progress, verify};
@@ -52,6 +54,7 @@ pub fn resume(
     }
     check_camera(camera, &job)?;
     check_job(camera, &job)?;
+    check_lost_identity(camera, &job)?;
     if !camera.chip().map().is_known() {
         let what = "this camera's flash map is not known".to_owned();
         return Err(FlashingError::SourceGone { what });
@@ -95,7 +98,9 @@ pub fn resume(
     }
     let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
     let lifted = Lifted::try_out(camera.chip(), &written, recorded(camera, &job))?;
-    lifted.lift(camera.chip())?;
+    let behind = Behind::hold(camera, &written, Some(&job), &job.before);
+    let guards = Guards { lifted, behind };
+    guards.lifted.lift(camera.chip())?;
     if source.is_before {
         // From here on this is what is agreed to, also after another cut.
         job.source = JobSource::Set { path: format!("mi360d/backups/{}", job.before) };
@@ -106,7 +111,7 @@ pub fn resume(
         }
         journal = Journal::open(camera.card(), &job)?;
     }
-    let mut done = writing::write(camera, &job, &parts, journal, ready, &lifted, watch);
+    let mut done = writing::write(camera, &job, &parts, journal, ready, &guards, watch);
     if source.is_before {
         done.put_back = true;
         for part in done.partitions.iter_mut().filter(|part| part.holds == "new") {
@@ -154,6 +159,14 @@ fn check_job(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
     if !stays && matches!(camera.source(), crate::camera::Source::Device) {
         return refuse("its source does not lie on the card");
     }
+    // Nothing lies before BOOT.
+    for note in &job.neighbours {
+        let role = Role::of_name(&note.name);
+        if matches!(role, Role::Other | Role::Boot) || seen.contains(&role) {
+            return refuse("it names a partition that no erase of its own takes along");
+        }
+        seen.push(role);
+    }
     let protected = |part: &&JobPart| Role::of_name(&part.name).is_protected() && !part.carried;
     for part in job.partitions.iter().filter(protected) {
         let unlocked = camera.flash_settings().unlock;
@@ -170,6 +183,19 @@ fn check_job(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
         return refuse("the backup that was made before it is not there, or is another camera's");
     }
     Ok(())
+}
+
+/// Where an erase took FACTORY along, it does not tell any more whose the camera is: then the WiFi
+/// does, or FACTORY as the backup holds it, by its own laws.
+fn check_lost_identity(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
+    let Some(note) = behind::lost_factory(camera, job) else { return Ok(()) };
+    if job.wifi.is_some() && camera.machine().wifi_mac().is_some() {
+        return Ok(()); // They are the same: `check_camera` looked.
+    }
+    let part = camera.chip().map().by_name(&note.name).ok_or(FlashingError::OtherCamera)?;
+    behind::recall(camera, job, part, note)
+        .map(|_| ())
+        .map_err(|why| behind::lost(camera, job, &note.name, &why).into())
 }
 
 /// FACTORY that was being written is written on only where it can be this

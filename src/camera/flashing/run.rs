@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::base::fill_random;
 
+use super::behind::Behind;
 use super::error::FlashingError;
 use super::outcome::{Flashed, WhatCame};
 use super::planned::Planned;
@@ -11,6 +12,7 @@ use super::planning;
 use super::request::{PlanRequest, PlanSource};
 use super::rescue::Rescue;
 use super::same::{below_card, same_content, wifi_mark};
+use super::writing::Guards;
 use super::{conditions, renamers, rescue, resume, writing};
 use crate::backup::Progress;
 use crate::base::{hex, unhex};
@@ -82,8 +84,8 @@ fn write_agreed(
     let hacks = services::hold(camera);
     let ready = camera.machine().prepare(needs)?;
     match before_erase(camera, &mut planned, kept, ready.as_ref(), watch, progress) {
-        Ok(Begun { job, parts, journal, lifted }) => {
-            let done = writing::write(camera, &job, &parts, journal, ready, &lifted, watch);
+        Ok(Begun { job, parts, journal, guards }) => {
+            let done = writing::write(camera, &job, &parts, journal, ready, &guards, watch);
             if done.outcome != WhatCame::Unchanged {
                 hacks.for_good(camera);
             }
@@ -100,7 +102,7 @@ struct Begun {
     job: Job,
     parts: Vec<PartPlan>,
     journal: Journal,
-    lifted: Lifted,
+    guards: Guards,
 }
 
 /// With nothing in the way any more: the backup, the protection, the journal.
@@ -124,12 +126,22 @@ fn before_erase(
         let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
         Lifted::try_out(camera.chip(), &written, left_open(camera))?
     };
-    let (job, journal) = open(camera, planned, &parts, kept, &lifted, before, progress)?;
-    if let Err(e) = lifted.lift(camera.chip()) {
+    let behind = {
+        let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
+        // What an older flash lost is still to be put back.
+        let older = match journal::find(camera.card()) {
+            Found::Open(job, _) => Some(job),
+            _ => None,
+        };
+        Behind::hold(camera, &written, older.as_deref(), &before)
+    };
+    let guards = Guards { lifted, behind };
+    let (job, journal) = open(camera, planned, &parts, kept, &guards, before, progress)?;
+    if let Err(e) = guards.lifted.lift(camera.chip()) {
         writing::abandon(camera, &job, journal);
         return Err(e.into());
     }
-    Ok(Begun { job, parts, journal, lifted })
+    Ok(Begun { job, parts, journal, guards })
 }
 
 /// What an interrupted flash lifted, whose place this one takes.
@@ -184,7 +196,7 @@ fn open(
     planned: &Planned,
     parts: &[PartPlan],
     kept: Kept,
-    lifted: &Lifted,
+    guards: &Guards,
     before: String,
     progress: &dyn Progress,
 ) -> Result<(Job, Journal), FlashingError> {
@@ -218,7 +230,8 @@ fn open(
         owners_mark: older.map_or_else(|| renamers::is_owners(camera), |job| job.owners_mark),
         rescue,
         wifi: camera.machine().wifi_mac().map(|mac| wifi_mark(&mac)),
-        protected: lifted
+        protected: guards
+            .lifted
             .ranges()
             .iter()
             .map(|range| JobProtected {
@@ -227,6 +240,7 @@ fn open(
                 length: range.length,
             })
             .collect(),
+        neighbours: guards.behind.recorded.clone(),
         partitions: parts
             .iter()
             .map(|plan| JobPart {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
+use super::behind;
 use super::error::FlashingError;
 use crate::base::{Digest, hex};
 use crate::camera::Camera;
@@ -42,7 +43,10 @@ pub(super) fn check_camera(camera: &Camera, job: &Job) -> Result<(), FlashingErr
     if job.partitions.iter().any(|part| part.name == Role::Factory.name()) {
         return Ok(());
     }
-    if camera.judge_identity().fingerprint == job.identity {
+    // Nor where an erase of its own took FACTORY along: `check_lost_identity` looks.
+    let live = camera.judge_identity();
+    let is_lost = || !live.health.is_healthy() && behind::lost_factory(camera, job).is_some();
+    if live.fingerprint == job.identity || is_lost() {
         Ok(())
     } else {
         Err(FlashingError::OtherCamera)

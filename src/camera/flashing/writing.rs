@@ -4,16 +4,15 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use super::behind::{self, Behind};
 use super::outcome::{Flashed, PartFate, WhatCame};
 use super::renamers;
 use super::rescue::{self, Rescue};
 use crate::camera::Camera;
 use crate::card::fat;
-use crate::chip::{Chip, ChipError, Partition, Role};
+use crate::chip::{ChipError, Partition, Role};
 use crate::error::chain;
 use crate::flash::journal::{self, Job, JobSource, Journal, Stage};
-use crate::flash::neighbour::Neighbours;
-use crate::flash::proof::Proven;
 use crate::flash::protection::Lifted;
 use crate::flash::writer::{self, Tally};
 use crate::flash::{BlockState, FlashError, PartPlan, Step, Watch};
@@ -78,6 +77,14 @@ impl Watch for Fed<'_> {
     }
 }
 
+/// What is recorded before the first erase, to be put back at the end.
+pub struct Guards {
+    /// The chip's protection.
+    pub lifted: Lifted,
+    /// The partitions behind those that are written.
+    pub behind: Behind,
+}
+
 /// Writes a job's partitions, which stand in the order of writing, and closes
 /// its journal if it ends.
 pub fn write(
@@ -86,7 +93,7 @@ pub fn write(
     parts: &[PartPlan],
     mut journal: Journal,
     ready: Box<dyn Prepared>,
-    lifted: &Lifted,
+    guards: &Guards,
     watch: &dyn Watch,
 ) -> Flashed {
     let chip = camera.chip();
@@ -102,10 +109,6 @@ pub fn write(
     let mut fates: Vec<PartFate> = Vec::new();
     let mut error = None;
     let mut proven = Vec::new();
-    let neighbours = {
-        let written: Vec<&Partition> = parts.iter().map(|plan| &plan.part).collect();
-        Neighbours::hold(chip, &written)
-    };
     // What an earlier run wrote counts: nothing is "as it was" that it may have touched.
     let before_now = journal.begun_before;
     let untouched = |plan: &PartPlan| match (before_now, plan.changes()) {
@@ -143,10 +146,24 @@ pub fn write(
     }
     let mut warnings = Vec::new();
     if begun.is_some() && !is_power_cut(error.as_ref()) {
-        let looked = look_again(chip, error.is_none(), proven, &neighbours, &fed, &mut tally);
-        warnings.extend(looked.warnings);
         if error.is_none() {
-            error = looked.error;
+            // A chip that erases more than it was told to ruins what was good when it was read.
+            error = writer::hold_all(chip, proven, &fed, &mut tally).err();
+        }
+        if !is_power_cut(error.as_ref()) {
+            let (lost, power_cut) = put_back(camera, job, &guards.behind, &mut warnings);
+            fates.extend(lost.iter().map(|e| PartFate { name: e.lost(), holds: "lost" }));
+            for lost in power_cut.into_iter().chain(lost) {
+                log::error!("{}", chain(&lost));
+                match &error {
+                    None => error = Some(lost),
+                    Some(_) => warnings.push(format!(
+                        "{}. {}",
+                        chain(&lost),
+                        crate::error::Explain::hint(&lost)
+                    )),
+                }
+            }
         }
         ended = Some(Instant::now());
     }
@@ -160,7 +177,7 @@ pub fn write(
     let mut may_restart = true;
     if !is_power_cut(error.as_ref()) {
         fed.step(Step::Closing, None);
-        if let Err(e) = lifted.put_back(chip) {
+        if let Err(e) = guards.lifted.put_back(chip) {
             warnings.push(format!("{}. {}", chain(&e), crate::error::Explain::hint(&e)));
         }
         if outcome != WhatCame::Partly {
@@ -187,42 +204,30 @@ fn is_power_cut(error: Option<&FlashError>) -> bool {
     matches!(error, Some(FlashError::Chip(ChipError::PowerCut)))
 }
 
-/// What the look at the chip after the last erase came to.
-struct Looked {
-    warnings: Vec<String>,
-    error: Option<FlashError>,
-}
-
-/// A chip that erases more than it was told to ruins what was good when it was read: a partition
-/// written before, or the one behind. `whole` where all that was to be written is.
-fn look_again(
-    chip: &dyn Chip,
-    whole: bool,
-    proven: Vec<(&PartPlan, Proven)>,
-    neighbours: &Neighbours,
-    watch: &dyn Watch,
-    tally: &mut Tally,
-) -> Looked {
-    let mut looked = Looked { warnings: Vec::new(), error: None };
-    if whole {
-        looked.error = writer::hold_all(chip, proven, watch, tally).err();
-    }
-    if is_power_cut(looked.error.as_ref()) {
-        return looked;
-    }
-    match neighbours.put_back(chip) {
-        Ok(lost) => looked.warnings.extend(lost.iter().map(|name| {
-            format!(
-                "The chip erased a block of {name} that it was not told to erase. It was put \
-                 back and verified; keep a backup on a PC, for this chip is failing."
-            )
-        })),
-        Err(e) => {
-            log::error!("{}", chain(&e));
-            looked.error.get_or_insert(e);
+/// Looks at what lies behind the partitions written, and puts back what was lost; what is still
+/// lost then, and where the power failed.
+fn put_back(
+    camera: &Camera,
+    job: &Job,
+    behind: &Behind,
+    warnings: &mut Vec<String>,
+) -> (Vec<FlashError>, Option<FlashError>) {
+    let mut lost: Vec<FlashError> =
+        behind.lost.iter().map(|(name, why)| behind::lost(camera, job, name, why)).collect();
+    match behind.held.put_back(camera.chip()) {
+        Ok(found) => {
+            warnings.extend(found.back.iter().map(|name| {
+                format!(
+                    "The chip erased a block of {name} that it was not told to erase. It was put \
+                     back and verified; keep a backup on a PC, for this chip is failing."
+                )
+            }));
+            let why = "the chip does not take it back, or cannot be read there";
+            lost.extend(found.lost.iter().map(|name| behind::lost(camera, job, name, why)));
+            (lost, None)
         }
+        Err(power_cut) => (lost, Some(power_cut)),
     }
-    looked
 }
 
 /// The card may be gone: the chip still tells how far it is.

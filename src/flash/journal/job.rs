@@ -37,9 +37,24 @@ pub struct Job {
     /// What of the chip was write-protected before, to be put back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protected: Vec<JobProtected>,
+    /// What the partitions behind those held before the first erase; none in a journal of a
+    /// program that did not record it.
+    #[serde(default, rename = "neighbour", skip_serializing_if = "Vec::is_empty")]
+    pub neighbours: Vec<JobNeighbour>,
     /// The partitions, in the order in which they are written.
     #[serde(rename = "partition")]
     pub partitions: Vec<JobPart>,
+}
+
+/// What a partition that is not written held, as long as an erase may take it along.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobNeighbour {
+    /// The partition's name.
+    pub name: String,
+    /// SHA-256 of its first bytes, as many as `neighbour::span` says, in hex.
+    pub sha256: String,
+    /// The backup that holds it.
+    pub set: String,
 }
 
 /// A range that was write-protected.
@@ -114,6 +129,11 @@ mod tests {
             owners_mark: true,
             wifi: Some("00".into()),
             protected: vec![JobProtected { name: "BOOT".into(), offset: 0, length: 0x1_0000 }],
+            neighbours: vec![JobNeighbour {
+                name: "FACTORY".into(),
+                sha256: "33".into(),
+                set: "0001-01234567".into(),
+            }],
             partitions: vec![part("DATA", true), part("KERNEL", false)],
         };
         let source = JobSource::Image { path: "x".into(), sha256: "22".into() };
@@ -125,6 +145,7 @@ mod tests {
             owners_mark: false,
             wifi,
             protected,
+            neighbours: Vec::new(),
             heals: Heals::Itself,
             ..set.clone()
         };
