@@ -22,9 +22,11 @@ TESTS = ["test_vendor", "test_update", "test_flash_cuts.TwiceTest", "test_flash.
          "test_backup", "test_frames", "test_ssh", "test_rtsp", "test_network", "test_card", "test_assemble", "test_boot",
          "test_gate", "test_crowd.CrowdTest"]
 # Too long for every run: `tests/vcam/run.py more`, which tests/soak begins with.
-MORE = ["test_flash.WatchdogTest", "test_flash.ProtectionTest", "test_flash_cuts.CutTest", "test_flash_speed", "test_crowd.LongCrowdTest", "test_format", "test_cloud"]
+MORE = ["test_flash.WatchdogTest", "test_flash.ProtectionTest", "test_flash_cuts.CutTest", "test_flash_speed",
+        "test_crowd.LongCrowdTest", "test_format", "test_cloud",
+        "test_vendor_flash", "test_small"]
 # No other camera next to them: they measure.
-ALONE = ("test_backup.BackupTest.test_a_proven_backup_is_not_slower_", "test_gate.", "test_flash_speed.", "test_crowd.")
+ALONE = ("test_backup.BackupTest.test_a_proven_backup_is_not_slower_", "test_gate.", "test_flash_speed.", "test_crowd.", "test_small.")
 
 
 class Result(unittest.TestResult):

@@ -2,8 +2,7 @@
 backup, two viewers, an upload of 16 MiB, a flash of DATA, one of KERNEL and ROOTFS. Nobody is ended
 for want of memory, and nothing is refused.
 
-Run by name only. It does not pass yet: the upload with two viewers ended in a reset connection, and why
-is not known. In no list of run.py, so that nobody takes it for shown."""
+Run by name: `tests/vcam/run.py test_small`."""
 
 import json
 import re
@@ -27,6 +26,8 @@ from viewer import Viewer  # noqa: E402
 # MiB that are there before the vendor's services start: camera.md knows of 37 on a real one.
 MEMORY = 40
 MAP = vendor_root.MAP
+# Bytes of each stream.
+STREAM = 1 << 20
 
 
 class SmallTest(DaemonTest):
@@ -68,17 +69,36 @@ class SmallTest(DaemonTest):
 
         camera.wait_for(streams, 300, "pictures", every=2)
         login = self.ask(camera, "/video/login", "POST", {"password": "correct horse"})
-        both = [Viewer(port, f"{name}stream", login=(login["user"], login["password"]))
+        return [self.viewer(port, f"{name}stream", (login["user"], login["password"]))
                 for name in ("main", "sub")]
-        for viewer in both:
+
+    def viewer(self, port, stream, login):
+        """One that plays. A new login restarts the streams' process: who comes too soon finds none."""
+        deadline = time.monotonic() + 300
+        while True:
+            viewer = Viewer(port, stream, login=login)
             viewer.start()
-            self.assertTrue(viewer.playing.wait(120), viewer.error)
-            self.addCleanup(viewer.stop)
-        return both
+            until = time.monotonic() + 120
+            while not viewer.playing.wait(1) and not viewer.error and time.monotonic() < until:
+                pass
+            if viewer.playing.is_set():
+                self.addCleanup(viewer.stop)
+                return viewer
+            self.assertLess(time.monotonic(), deadline, viewer.error)
+            time.sleep(2)
+
+    def rested(self, camera):
+        """No job runs: while the sets of the start are read again, an upload is refused."""
+        camera.wait_for(lambda: (self.ask(camera, "/status")["job"] or {}).get("state") != "running",
+                        900, "the end of the start's job", every=3)
 
     def flashed(self, camera, image, only):
         """A flash from the page, to its restart."""
-        plan = self.ask(camera, "/plans", "POST", {"image": image, "only": only})
+        # On a PC that is busy itself the gate's two minutes for an answer may be too few: once more.
+        for _ in range(3):
+            plan = self.ask(camera, "/plans", "POST", {"image": image, "only": only}, (200, 201, 504))
+            if "error" not in plan:
+                break
         self.assertEqual(plan["blockers"], [], "refused")
         job = self.ask(camera, "/jobs", "POST", {"plan": plan["id"], "confirm": plan["confirm"]})
         began = time.monotonic()
@@ -96,7 +116,8 @@ class SmallTest(DaemonTest):
         self._cameras.append(camera)
         camera.card.add(f"hacks/framegrabber/bin/{MAP}/framegrabber", program.read_bytes())
         for channel, name in enumerate(("main.h264", "sub.h264")):
-            camera.card.add(f"hacks/framegrabber/stream-{channel}.h264", stream(name).read_bytes())
+            # The stand-in holds it in memory: no more than the vendor's own would take.
+            camera.card.add(f"hacks/framegrabber/stream-{channel}.h264", stream(name).read_bytes()[:STREAM])
         watcher = self.folder / "watcher"
         subprocess.run(["arm-linux-gnueabihf-gcc", "-O2", "-static", "-Wall", "-o", watcher,
                         HERE / "watcher.c"], check=True)
@@ -115,6 +136,7 @@ class SmallTest(DaemonTest):
         self.seen(camera, "the first backup")
         self.headers = camera.log_in("correct horse")
         viewers = self.viewers(camera, camera.more_ports[8554])
+        self.rested(camera)
         image = self.ask(camera, "/images", "POST", tf_image(new))["id"]
         counts = [len(viewer.seen) for viewer in viewers]
         time.sleep(10)
@@ -129,6 +151,7 @@ class SmallTest(DaemonTest):
 
         self.started(camera)
         self.headers = camera.log_in("correct horse")
+        self.rested(camera)
         image = self.ask(camera, "/images", "POST", tf_image(new))["id"]
         self.flashed(camera, image, ["KERNEL", "ROOTFS"])
         self.seen(camera, "the flash of KERNEL and ROOTFS")
