@@ -45,10 +45,12 @@ fn main() -> Result<(), String> {
             list(&lazy)
         ),
     )?;
-    for (name, path) in
-        [("page.css", "page.css"), ("en.json", "texts/en.json"), ("pt.json", "texts/pt.json")]
-    {
-        gzip(name, &text(&format!("{PAGE}/{path}"))?)?;
+    gzip(
+        "page.css",
+        &(text(&format!("{PAGE}/page.css"))? + &text(&format!("{PAGE}/controls.css"))?),
+    )?;
+    for name in ["en.json", "pt.json"] {
+        gzip(name, &text(&format!("{PAGE}/texts/{name}"))?)?;
     }
     gzip("zones.json", &zones())?;
     for (name, path) in

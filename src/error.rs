@@ -51,6 +51,8 @@ pub enum Kind {
     Full,
     /// What it needs is not there now, and may be later.
     Unavailable,
+    /// It was sent on, and not confirmed in time.
+    Unconfirmed,
 }
 
 impl Kind {

@@ -24,6 +24,7 @@
 //! | [`settings`] | `config.toml`: its fields, defaults and checks |
 //! | [`machine`] | processes, watchdog, memory and restart around a flash |
 //! | [`repair`] | dumps on a PC: assemble, redact, recover |
+//! | [`controls`] | what the firmware lets its owner set: night vision, LED, motors and more |
 //! | [`camera`] | one camera: its map, card, identity, jobs |
 //! | [`vendor`] | the stock firmware's own services, as we speak to them |
 //! | [`rtsp`] | the RTSP server, a process of its own |
@@ -39,6 +40,7 @@ pub mod camera;
 pub mod card;
 pub mod chip;
 pub mod cli;
+pub mod controls;
 pub mod error;
 pub mod facts;
 pub mod flash;

@@ -34,6 +34,7 @@ fn turn(reader: &mut Reader, seen: &mut Seen) {
     let wake = File::open("/dev/zero").unwrap();
     std::thread::sleep(Duration::from_millis(1));
     reader.turn(Some(wake.as_fd()), &mut |_, event| match event {
+        Event::Message(_) => {}
         Event::Frame { payload, lost } => {
             seen.frames.push((payload.number, payload.micros, payload.data.to_vec(), lost));
         }

@@ -114,6 +114,10 @@ fn daemon_with(sim: &Sim, broker: &str, more: &str) -> Ends {
     )
     .unwrap();
     let mut command = sim.command(&["run", "--listen", "127.0.0.1:0"]);
+    // The motors here are motord's; those of the firmware are in `controls_are_entities_...`.
+    if !more.contains("controls") {
+        command.env("MI360D_SIM_SERVICES", "none");
+    }
     Ends(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
@@ -288,6 +292,50 @@ fn what_is_gone_is_taken_back_while_it_runs_after_a_restart_and_under_an_old_pre
     });
     assert!(!has("home/ha", "left"), "motors that are off");
     assert_eq!(announced(port, "other").len(), 1, "another camera's");
+}
+
+#[test]
+fn controls_are_entities_that_show_what_is_and_set_what_is_sent() {
+    if mosquitto().is_none() {
+        println!(
+            "NOT RUN: mosquitto is not installed (apt-get install mosquitto mosquitto-clients)"
+        );
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let _broker = broker(dir.path(), port);
+    let sim = Sim::small();
+    let _camera = daemon_with(&sim, &format!("127.0.0.1:{port}"), "# controls\n");
+    let topic = wait("the switch", || {
+        let all = announced(port, "homeassistant");
+        all.into_iter().find(|topic| topic.ends_with("/control_flip/config"))
+    });
+    assert!(topic.starts_with("homeassistant/switch/"), "{topic}");
+    let device = topic.split('/').nth(2).unwrap();
+    let state = || {
+        let (_, text) = kept(port, &format!("mi360d/{device}/state")).pop()?;
+        serde_json::from_str::<Value>(&text).ok()
+    };
+    let publish = |key: &str, value: &str| {
+        let topic = format!("mi360d/{device}/set/{key}");
+        let mut said = client("mosquitto_pub", port);
+        assert!(said.args(["-t", &topic, "-m", value]).status().unwrap().success());
+    };
+    wait("its state", || state().filter(|state| state["control_flip"] == "OFF"));
+    publish("control_flip", "ON");
+    publish("control_night", "night");
+    let all = wait("the change", || {
+        state().filter(|state| state["control_flip"] == "ON" && state["night"] == "ON")
+    });
+    assert_eq!((&all["control_night"], &all["control_led"]), (&"night".into(), &"ON".into()));
+    assert!(all["control_volume"].is_i64());
+    // What is no value of it changes nothing.
+    publish("control_flip", "perhaps");
+    publish("control_miio_token", "x");
+    publish("control_watermark", "OFF");
+    let all = wait("the last change", || state().filter(|s| s["control_watermark"] == "OFF"));
+    assert_eq!(all["control_flip"], "ON");
 }
 
 #[test]

@@ -20,13 +20,13 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::jobs::Kind;
 use super::{Camera, services, startup};
 use crate::card::{CardState, MOUNT_POINT, claim};
-use crate::vendor::mortox::connection::{Mortox, SOCKET};
-use crate::vendor::mortox::{Ask, MEM, Said};
+use crate::vendor::mortox::wire::Ask;
+use crate::vendor::mortox::{Key, Mortox, SOCKET, Said};
 
 use crate::card::eject::{self as decide, Deed, Seen, Watch};
 
 /// The key that `miio_sdcard` sets.
-const KEY: &str = "sdcard_status";
+const KEY: Key = Key::CardStatus;
 /// The longest sleep; what polls does not tell is noticed then.
 const LOOK: Duration = Duration::from_secs(2);
 /// How often a missing mortoxd is tried again.
@@ -93,7 +93,7 @@ fn leave_the_card() {
 /// A connection that tells of the key; none where the daemon does not run.
 fn listen() -> Option<Mortox> {
     let mut mortox = Mortox::connect(Path::new(SOCKET)).ok()?;
-    let asked = mortox.ask(Ask::Watch, MEM, KEY);
+    let asked = mortox.ask(Ask::Watch(KEY));
     asked.inspect_err(|e| log::info!("mortoxd takes no question: {e}")).ok()?;
     Some(mortox)
 }
@@ -118,7 +118,7 @@ fn news(mortox: &mut Mortox) -> std::io::Result<Vec<u32>> {
     let mut values = Vec::new();
     while let Some(said) = mortox.next(Duration::ZERO)? {
         let value = match said {
-            Said::News { key, value } if key == KEY => Some(value),
+            Said::News { key, value } if key == KEY => value,
             Said::Answer { value, .. } => value,
             Said::News { .. } => None,
         };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Camera, Source, video};
+use super::{Camera, Source, controls, video};
 use crate::card::file::{make_dir, read_bounded, rename, replace};
 use crate::card::{CardError, CardState, claim};
 use crate::error::{Code, Exit, Explain};
@@ -65,7 +65,7 @@ pub fn gather(camera: &Camera) -> Facts {
     if let Some(machine) = &mut machine {
         machine.services.extend(frames(camera));
     }
-    let facts = Facts {
+    let mut facts = Facts {
         format: FORMAT,
         program: env!("CARGO_PKG_VERSION").to_owned(),
         firmware: flash::firmware(camera.chip()),
@@ -75,6 +75,12 @@ pub fn gather(camera: &Camera) -> Facts {
         machine,
         flash: flash::of(camera.chip()),
     };
+    if let (Some(machine), Ok(controls)) = (&mut facts.machine, controls::of(camera)) {
+        let answers = controls.facts().into_iter();
+        machine
+            .services
+            .extend(answers.map(|(id, answer)| Answer { name: format!("control {id}"), answer }));
+    }
     scrub::clean(&facts, &secrets)
 }
 

@@ -27,6 +27,7 @@
 
 pub mod card_view;
 pub mod codec;
+pub mod controls;
 pub mod downloads;
 pub mod eject;
 pub mod facts;
@@ -42,6 +43,7 @@ pub mod jobs;
 mod libraries;
 pub mod memory;
 mod mend;
+pub mod motors;
 pub mod mqtt;
 pub mod network;
 pub mod notice;
@@ -91,6 +93,7 @@ pub struct Camera {
     tickets: memory::Tickets,
     arrivals: memory::Arrivals,
     services: OnceLock<crate::services::Services>,
+    controls: OnceLock<controls::Held>,
     /// Held while `STATUS.txt` is written; true once that is no longer to be.
     uninstalled: Mutex<bool>,
     onvif: crate::onvif::door::Door,
@@ -160,6 +163,7 @@ impl Camera {
             tickets: memory::Tickets::default(),
             arrivals: memory::Arrivals::default(),
             services: OnceLock::new(),
+            controls: OnceLock::new(),
             uninstalled: Mutex::default(),
             onvif: crate::onvif::door::Door::default(),
             seen: memory::Seen::default(),

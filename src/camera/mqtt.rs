@@ -7,13 +7,16 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::settings::{MASK, SettingsError};
-use super::{Camera, host_name, power, services, sounds, status, video};
+use super::{Camera, controls, host_name, motors, power, services, status, video};
 use crate::base::host;
 use crate::card::CardState;
+use crate::controls::table::Value as Setting;
+use crate::controls::{Controls, Form, Id};
+use crate::error::chain;
 use crate::mqtt::client::{self, Broker, Home};
 use crate::mqtt::discovery::{Category, Device, Entity, Kind, cut, key};
-use crate::rtsp::client::Form;
-use crate::services::ptz::{self, Direction, Steps, Wish};
+use crate::rtsp::client::Form as PictureForm;
+use crate::services::ptz::{Direction, Steps, Wish};
 use crate::services::{State, rtsp};
 use crate::settings::config::Server;
 
@@ -75,9 +78,9 @@ impl OnCamera {
         Some(if port == 80 { format!("http://{ip}/") } else { format!("http://{ip}:{port}/") })
     }
 
-    /// Motors that are switched on: whether they run just now is another question.
+    /// Motors that can be asked.
     fn has_motors(&self) -> bool {
-        services::brief(&self.0).iter().any(|s| s.id == ptz::HACK && s.enabled)
+        motors::available(&self.0)
     }
 
     /// The main stream's address, while it is served.
@@ -95,6 +98,11 @@ impl OnCamera {
 /// Whether the RTSP server has JPEG files of the firmware's.
 fn has_jpeg(camera: &Camera) -> bool {
     video::document(camera).has_jpeg()
+}
+
+/// The key of a control's entity.
+fn control_key(id: Id) -> String {
+    format!("control_{}", key(id.name()))
 }
 
 impl Home for OnCamera {
@@ -150,6 +158,26 @@ impl Home for OnCamera {
                 entities.push(entity(kind, key, name, "mdi:arrow-all", Category::Main));
             }
         }
+        let controls = controls::of(&self.0).ok();
+        for id in controls.into_iter().flat_map(Controls::offered_ids) {
+            let kind = match id.form() {
+                Form::Switch => Kind::Switch,
+                Form::Choice(options) => Kind::Select { options },
+                Form::Number { min, max, unit } => Kind::Level { min, max, unit },
+                Form::Region => continue,
+            };
+            let category = if id == Id::Power { Category::Main } else { Category::Config };
+            entities.push(entity(kind, &control_key(id), id.title(), id.icon(), category));
+        }
+        if controls.is_some_and(|controls| controls.is_night().is_some()) {
+            let kind = Kind::Detected { class: None };
+            let (name, icon) = ("Night picture", "mdi:weather-night");
+            entities.push(entity(kind, "night", name, icon, Category::Diagnostic));
+        }
+        if controls.is_some_and(|controls| controls.events().motion().is_some()) {
+            let kind = Kind::Detected { class: Some("motion") };
+            entities.push(entity(kind, "motion", "Motion", "mdi:motion-sensor", Category::Main));
+        }
         Device {
             id: format!("mi360_{}", key(&own)),
             name: host_name::host_name(&self.0),
@@ -158,7 +186,9 @@ impl Home for OnCamera {
             url: self.url(),
             entities,
             // Without its card the camera does not know its hacks.
-            complete: services::of(&self.0).is_some() && status.card != CardState::Missing,
+            complete: services::of(&self.0).is_some()
+                && status.card != CardState::Missing
+                && controls.is_none_or(Controls::is_settled),
         }
     }
 
@@ -196,6 +226,22 @@ impl Home for OnCamera {
             let running = service.state == State::Running;
             put(&format!("service_{}", key(&service.id)), on(running).into());
         }
+        if let Ok(controls) = controls::of(&self.0) {
+            for id in controls.offered_ids().into_iter().filter(|id| id.form() != Form::Region) {
+                let value = match controls.value(id) {
+                    Some(Setting::On(on_now)) => on(on_now).into(),
+                    Some(value) => value.json(),
+                    None => Value::Null,
+                };
+                put(&control_key(id), value);
+            }
+            if let Some(motion) = controls.events().motion() {
+                put("motion", on(motion).into());
+            }
+            if let Some(night) = controls.is_night() {
+                put("night", on(night).into());
+            }
+        }
         Value::Object(state)
     }
 
@@ -205,7 +251,7 @@ impl Home for OnCamera {
     }
 
     fn picture(&self) -> Option<Vec<u8>> {
-        match video::snapshot(&self.0, "mainstream", Form::Jpeg) {
+        match video::snapshot(&self.0, "mainstream", PictureForm::Jpeg) {
             Ok(picture) => Some(picture.body),
             Err(e) => {
                 log::debug!("MQTT: no picture: {e}");
@@ -224,8 +270,21 @@ impl Home for OnCamera {
         }
         let Some((.., direction)) = MOVES.iter().find(|(name, ..)| *name == key) else { return };
         let Ok(steps) = Steps::try_from(i64::from(PRESS_STEPS)) else { return };
-        if let Err(e) = sounds::move_camera(&self.0, Wish::Move { direction: *direction, steps }) {
+        if let Err(e) = motors::wish(&self.0, Wish::Move { direction: *direction, steps }) {
             log::warn!("MQTT: {e}");
+        }
+    }
+
+    fn set(&self, key: &str, value: &str) {
+        let Ok(controls) = controls::of(&self.0) else { return };
+        let Some(id) = Id::ALL.into_iter().find(|id| control_key(*id) == key) else { return };
+        match id.form().read_text(value) {
+            Ok(value) => {
+                if let Err(e) = controls.put(id, value) {
+                    log::warn!("MQTT: '{}' was not changed: {}", id.name(), chain(&e));
+                }
+            }
+            Err(expected) => log::warn!("MQTT: '{}' was not changed: {expected}", id.name()),
         }
     }
 

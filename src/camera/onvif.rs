@@ -8,16 +8,21 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::{Camera, host_name, services, sounds, video};
+use super::motors::{Ask, MotorError, NewPreset};
+use super::{Camera, controls, host_name, motors, services, video};
 use crate::base::host;
 use crate::card::file::read_bounded;
+use crate::controls::motors::Place;
+use crate::controls::presets::PresetError;
+use crate::controls::table::{Id, Value as Setting};
 use crate::error::Explain;
 use crate::network::mdns::{only_v4, open};
+use crate::onvif::control::{Deed, Imaging, Motors, Preset, TOKEN};
 use crate::onvif::discovery::{self, Ourselves};
 use crate::onvif::login::Token;
 use crate::onvif::{self, Facts, Fault, Moved, Stream, xml};
 use crate::rtsp::auth::{Login, Verdict};
-use crate::services::ptz::{Direction, HACK, Steps, Wish};
+use crate::services::ptz::{Direction, Steps, Wish};
 use crate::services::rtsp::ID;
 use crate::services::setting;
 
@@ -106,7 +111,10 @@ fn answer(camera: &Camera, call: &Call<'_>) -> Result<String, Fault> {
     if let Some(moved) = outcome.moved {
         go(camera, moved)?;
     }
-    Ok(outcome.body)
+    match outcome.deed {
+        Some(deed) => Ok(outcome.body.replace(TOKEN, &act(camera, deed)?)),
+        None => Ok(outcome.body),
+    }
 }
 
 /// Lets the owner of the streams' password in.
@@ -208,6 +216,8 @@ fn facts(camera: &Camera, call: &Call<'_>) -> Facts {
         ntp,
         ptz: has_motors(camera),
         jpeg,
+        motors: places(camera),
+        imaging: imaging(camera),
         streams: [stream("main", "mainstream", 1920, 1080), stream("sub", "substream", 640, 360)],
     }
 }
@@ -222,10 +232,95 @@ fn name_servers() -> Vec<String> {
 }
 
 fn has_motors(camera: &Camera) -> bool {
-    services::get(camera, HACK).is_ok_and(|view| view.enabled)
+    motors::available(camera)
 }
 
-/// motord takes one command at a time: the longer way counts.
+/// Motors that know places.
+fn places(camera: &Camera) -> Option<Motors> {
+    let document = motors::document(camera);
+    let presets = document.presets.into_iter().map(|preset| Preset {
+        id: preset.id,
+        name: preset.name,
+        at: (preset.at.pan, preset.at.tilt),
+    });
+    (document.available && document.absolute).then(|| Motors {
+        position: document.position.map(|at| (at.pan, at.tilt)),
+        moving: document.moving,
+        presets: presets.collect(),
+    })
+}
+
+/// The filter in front of the sensor is there by day.
+const FILTERS: [(&str, &str); 3] = [("AUTO", "auto"), ("ON", "day"), ("OFF", "night")];
+
+fn imaging(camera: &Camera) -> Imaging {
+    let value = |id| controls::of(camera).ok().and_then(|controls| controls.value(id));
+    let filter = match value(Id::Night) {
+        Some(Setting::Word(word)) => FILTERS.iter().find(|(_, known)| *known == word),
+        _ => None,
+    };
+    let wdr = match value(Id::Wdr) {
+        Some(Setting::On(on)) => Some(on),
+        _ => None,
+    };
+    Imaging { filter: filter.map(|(mode, _)| *mode), wdr }
+}
+
+/// Does it; the token of a preset that was kept.
+fn act(camera: &Camera, deed: Deed) -> Result<String, Fault> {
+    let ask = match deed {
+        Deed::Move { pan, tilt, ms } => Ask::Move { pan, tilt, ms },
+        Deed::Goto(pan, tilt) => Ask::Goto(Place { pan, tilt }),
+        Deed::GotoPreset(id) => Ask::Preset(id),
+        Deed::GotoHome => Ask::Home(true),
+        Deed::Stop => Ask::Stop(true),
+        Deed::SetPreset { id, name } => {
+            let known = motors::document(camera).presets;
+            let known = known.into_iter().find(|preset| Some(preset.id) == id);
+            let home = known.as_ref().is_some_and(|preset| preset.home);
+            let number = motors::document(camera).presets.len() + 1;
+            let name = name.or(known.map(|preset| preset.name));
+            let name = name.unwrap_or_else(|| format!("Preset {number}"));
+            let kept = motors::keep(camera, id, &NewPreset { name, at: None, home });
+            return kept.map(|preset| preset.id.to_string()).map_err(no_deed);
+        }
+        Deed::SetHome => {
+            let new = NewPreset { name: "Home".to_owned(), at: None, home: true };
+            return motors::keep(camera, None, &new).map(|_| String::new()).map_err(no_deed);
+        }
+        Deed::RemovePreset(id) => {
+            return motors::forget(camera, id).map(|()| String::new()).map_err(no_deed);
+        }
+        Deed::Image { filter, wdr } => return image(camera, filter, wdr),
+    };
+    motors::ask(camera, ask).map(|_| String::new()).map_err(no_deed)
+}
+
+fn no_deed(error: MotorError) -> Fault {
+    log::warn!("ONVIF: {error}");
+    match error {
+        MotorError::NoPreset => Fault::NoHome,
+        MotorError::Preset(PresetError::TooMany) => Fault::TooManyPresets,
+        MotorError::Preset(PresetError::Name) => Fault::BadSettings,
+        _ => Fault::Motors,
+    }
+}
+
+fn image(camera: &Camera, filter: Option<&str>, wdr: Option<bool>) -> Result<String, Fault> {
+    let controls = controls::of(camera).map_err(|_| Fault::Unknown)?;
+    let word = FILTERS.iter().find(|(mode, _)| Some(*mode) == filter).map(|(_, word)| *word);
+    let wanted = [(Id::Night, word.map(Setting::Word)), (Id::Wdr, wdr.map(Setting::On))];
+    for (id, value) in wanted {
+        let Some(value) = value else { continue };
+        controls.put(id, value).map_err(|error| {
+            log::warn!("ONVIF: {error}");
+            Fault::Firmware
+        })?;
+    }
+    Ok(String::new())
+}
+
+/// One axis moves at a time: the longer way counts.
 fn go(camera: &Camera, moved: Moved) -> Result<(), Fault> {
     let (direction, steps) = if moved.pan.abs() >= moved.tilt.abs() {
         (if moved.pan < 0 { Direction::Left } else { Direction::Right }, moved.pan.abs())
@@ -234,7 +329,7 @@ fn go(camera: &Camera, moved: Moved) -> Result<(), Fault> {
     };
     // Less than a step is none.
     let Ok(steps) = Steps::try_from(steps) else { return Ok(()) };
-    let told = sounds::move_camera(camera, Wish::Move { direction, steps });
+    let told = motors::wish(camera, Wish::Move { direction, steps });
     told.map(drop).map_err(|error| {
         log::warn!("ONVIF: {error}");
         Fault::Motors

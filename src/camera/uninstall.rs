@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::Camera;
 use super::status_txt::STATUS_TXT;
+use super::{Camera, controls};
 use crate::card::file::read_bounded;
 use crate::card::{CardError, fat};
-use crate::error::{Code, Exit, Explain, Kind};
+use crate::controls::Controls;
+use crate::error::{Code, Exit, Explain, Kind, chain};
 
 /// What must be typed.
 pub const PHRASE: &str = "UNINSTALL";
@@ -26,6 +27,8 @@ pub enum Fate {
     Removed,
     /// It stays, because it is the owner's.
     Kept,
+    /// A setting of the firmware: it is put back to what it was.
+    Restored,
 }
 
 /// One thing that mi360d made.
@@ -95,16 +98,29 @@ impl Explain for UninstallError {
 /// Everything that is there; nothing was written to the chip for it but a codec that its owner
 /// switched.
 pub fn list(camera: &Camera) -> Vec<Change> {
-    known(camera)
-        .into_iter()
-        .filter(|(path, ..)| path.exists())
-        .map(|(path, (thing, what), fate)| Change {
-            path: path.strip_prefix(camera.card().root()).unwrap_or(&path).display().to_string(),
-            thing,
-            what,
-            fate,
-        })
-        .collect()
+    let files = known(camera).into_iter().filter(|(path, ..)| path.exists());
+    let files = files.map(|(path, (thing, what), fate)| Change {
+        path: path.strip_prefix(camera.card().root()).unwrap_or(&path).display().to_string(),
+        thing,
+        what,
+        fate,
+    });
+    let changed = controls::of(camera).map(Controls::changed).unwrap_or_default();
+    let settings = changed.into_iter().map(|id| Change {
+        path: id.name().to_owned(),
+        thing: "control",
+        what: "setting of the camera's own firmware",
+        fate: Fate::Restored,
+    });
+    settings.chain(files).collect()
+}
+
+/// Puts the firmware's settings back. One that cannot be put back stops nothing: the log names it.
+fn restore_settings(camera: &Camera) {
+    let Ok(controls) = controls::of(camera) else { return };
+    for (id, error) in controls.restore_all() {
+        log::error!("the setting '{}' is not as it was: {}", id.name(), chain(&error));
+    }
 }
 
 /// Removes what the list says goes; the next start is the stock firmware's own.
@@ -118,6 +134,7 @@ pub fn run(camera: &Camera, confirm: &str) -> Result<Vec<Change>, UninstallError
     let _quiet = camera.quiet().map_err(|busy| UninstallError::Busy { step: busy.step })?;
     camera.card().require_writable()?;
     let done = list(camera);
+    restore_settings(camera);
     // It would come back within a minute.
     *camera.uninstalled() = true;
     for (path, _, fate) in known(camera) {

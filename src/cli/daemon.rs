@@ -14,7 +14,9 @@ use thiserror::Error;
 use super::args::{Args, Command};
 use super::lines;
 use crate::camera::jobs::Kind;
-use crate::camera::{Camera, Source, eject, facts, mqtt, network, services, startup, update};
+use crate::camera::{
+    Camera, Source, controls, eject, facts, mqtt, network, services, startup, update,
+};
 use crate::card::log::{LogFile, Recent};
 use crate::chip::simulate;
 use crate::error::{Code, Exit, Explain, chain};
@@ -136,6 +138,7 @@ fn serve(
         log::warn!("no hack is started before the interrupted flash has ended");
     } else {
         services::start(&camera, config);
+        controls::start(&camera);
         network::start(&camera);
         mqtt::start(&camera);
     }
@@ -182,6 +185,7 @@ fn serve(
         }
     }
     services::stop(&camera);
+    controls::stop(&camera);
     if let Some(page) = page {
         page.stop();
     }

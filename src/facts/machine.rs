@@ -12,8 +12,7 @@ use crate::base::hex;
 use crate::card::file::drop_cache;
 use crate::formats::sha256::Sha256;
 use crate::image::redact::secrets::Secrets;
-use crate::vendor::mortox::MEM;
-use crate::vendor::mortox::connection::{Mortox, SOCKET};
+use crate::vendor::mortox::{Key, Mortox, SOCKET};
 
 /// Bytes of one text that are read.
 const TEXT: u64 = 0x1_0000;
@@ -49,7 +48,7 @@ const SETTINGS: [&str; 2] = ["mnt/data/.config.nvram", "mnt/data/.config.def"];
 /// What sysfs tells about a watchdog.
 const WATCHDOG: [&str; 6] = ["identity", "state", "status", "timeout", "nowayout", "bootstatus"];
 /// A harmless key of mortoxd's: what the camera is doing, `normal` or `starting`.
-const HARMLESS: &str = "dev_status";
+const HARMLESS: Key = Key::DeviceStatus;
 /// How long mortoxd has to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -185,8 +184,7 @@ impl Root {
         if !path.exists() {
             return "is not there";
         }
-        let asked =
-            Mortox::connect(&path).and_then(|mut mortox| mortox.get(MEM, HARMLESS, PATIENCE));
+        let asked = Mortox::connect(&path).and_then(|mut mortox| mortox.get(HARMLESS, PATIENCE));
         match asked {
             Ok(Some(_)) => "answers",
             Ok(None) => "takes a connection, and does not answer",

@@ -18,7 +18,7 @@ use crate::base::host;
 use crate::image::Finding;
 use crate::sys::memory;
 use crate::sys::mmap::map_locked;
-use crate::vendor::mortox_sync as mortox;
+use crate::vendor::mortox;
 
 /// The live settings in DATA.
 const NVRAM: &str = "/mnt/data/.config.nvram";
@@ -205,7 +205,7 @@ impl Device {
         let mut settings = None;
         if needs.data {
             // It writes them up to a minute late, and once more at its end.
-            match mortox::sync(Path::new(mortox::SOCKET), SYNC) {
+            match mortox::sync::sync(Path::new(mortox::SOCKET), SYNC) {
                 Ok(()) => log::info!("mortoxd has written its settings"),
                 Err(e) => log::info!("{e}: the settings are carried as they are in DATA"),
             }

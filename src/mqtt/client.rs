@@ -55,6 +55,8 @@ pub trait Home {
     fn picture(&self) -> Option<Vec<u8>>;
     /// A button was pressed.
     fn press(&self, key: &str);
+    /// A value is to be set.
+    fn set(&self, key: &str, value: &str);
     /// How it stands with the broker, in words; `None`: connected.
     fn says(&self, trouble: Option<String>);
 }
@@ -151,7 +153,10 @@ fn connected(home: &dyn Home, broker: &Broker) -> Result<(), String> {
     let mut came = Incoming::default();
     greeting(&mut came, &mut line).map_err(|e| e.words(broker))?;
     let presses = device.command_topic();
-    line.write_all(&packet::subscribe(&format!("{presses}+"))).map_err(failed)?;
+    let sets = device.set_topic();
+    for topic in [&presses, &sets] {
+        line.write_all(&packet::subscribe(&format!("{topic}+"))).map_err(failed)?;
+    }
     for topic in subscriptions(&device.id, &broker.prefix) {
         line.write_all(&packet::subscribe(&topic)).map_err(failed)?;
     }
@@ -189,6 +194,15 @@ fn connected(home: &dyn Home, broker: &Broker) -> Result<(), String> {
                     (topic.strip_prefix(&presses), kept, payload.as_slice())
                 {
                     home.press(key);
+                    looked = None;
+                }
+                if let (Some(key), false, Ok(value)) =
+                    (topic.strip_prefix(&sets), kept, std::str::from_utf8(&payload))
+                {
+                    home.set(key, value);
+                    // The state is published again, also where nothing changed: the sender may show
+                    // what it wished for.
+                    told.state = None;
                     looked = None;
                 }
                 if kept {

@@ -75,25 +75,51 @@ pub enum Kind {
     },
     /// Pictures, as JPEG files.
     Camera,
+    /// Something that is on or off, and can be set.
+    Switch,
+    /// One of these words, and can be set.
+    Select {
+        /// The words.
+        options: &'static [&'static str],
+    },
+    /// A number that can be set.
+    Level {
+        /// The least.
+        min: i64,
+        /// The most.
+        max: i64,
+        /// Its unit.
+        unit: &'static str,
+    },
+    /// On while something is the case.
+    Detected {
+        /// Home Assistant's class of binary sensors, if one fits.
+        class: Option<&'static str>,
+    },
 }
 
 impl Kind {
     fn component(self) -> &'static str {
         match self {
             Kind::Text | Kind::Number { .. } => "sensor",
-            Kind::Problem | Kind::Running => "binary_sensor",
+            Kind::Problem | Kind::Running | Kind::Detected { .. } => "binary_sensor",
             Kind::Button { .. } => "button",
             Kind::Camera => "camera",
+            Kind::Switch => "switch",
+            Kind::Select { .. } => "select",
+            Kind::Level { .. } => "number",
         }
     }
 
     fn class(self) -> Option<&'static str> {
         match self {
-            Kind::Text | Kind::Camera => None,
+            Kind::Text | Kind::Camera | Kind::Switch | Kind::Select { .. } | Kind::Level { .. } => {
+                None
+            }
             Kind::Number { class, .. } => Some(class),
             Kind::Problem => Some("problem"),
             Kind::Running => Some("running"),
-            Kind::Button { class } => class,
+            Kind::Button { class } | Kind::Detected { class } => class,
         }
     }
 }
@@ -131,6 +157,11 @@ impl Device {
     /// Whether it sends pictures.
     pub fn has_pictures(&self) -> bool {
         self.entities.iter().any(|entity| entity.kind == Kind::Camera)
+    }
+
+    /// Where its values are set: the key stands behind it.
+    pub fn set_topic(&self) -> String {
+        format!("mi360d/{}/set/", self.id)
     }
 
     /// All discovery documents: topic and payload.
@@ -184,8 +215,23 @@ impl Device {
             Kind::Camera => put("topic", self.picture_topic().into()),
             _ => put("state_topic", self.state_topic().into()),
         }
+        if matches!(entity.kind, Kind::Switch | Kind::Select { .. } | Kind::Level { .. }) {
+            put("command_topic", format!("{}{}", self.set_topic(), entity.key).into());
+            put("value_template", value("none"));
+        }
         match entity.kind {
             Kind::Button { .. } | Kind::Camera => {}
+            Kind::Switch => {
+                put("payload_on", "ON".into());
+                put("payload_off", "OFF".into());
+            }
+            Kind::Select { options } => put("options", json!(options)),
+            Kind::Level { min, max, unit } => {
+                put("min", min.into());
+                put("max", max.into());
+                put("step", 1.into());
+                put("unit_of_measurement", unit.into());
+            }
             Kind::Text => {
                 let details = format!("value_json.{}_details | default({{}})", entity.key);
                 put("value_template", value("''"));
@@ -197,7 +243,7 @@ impl Device {
                 put("unit_of_measurement", unit.into());
                 put("state_class", "measurement".into());
             }
-            Kind::Problem | Kind::Running => {
+            Kind::Problem | Kind::Running | Kind::Detected { .. } => {
                 put("value_template", value("none"));
                 put("payload_on", "ON".into());
                 put("payload_off", "OFF".into());
@@ -290,6 +336,49 @@ mod tests {
         assert_eq!(card_free.1["unit_of_measurement"], "MiB");
         assert_eq!(card_free.1["state_class"], "measurement");
         assert_eq!(key("SSH-Server é"), "ssh_server__");
+    }
+
+    #[test]
+    fn what_can_be_set_has_its_topic_and_its_range() {
+        let entity = |kind, key: &str| Entity {
+            kind,
+            key: key.into(),
+            name: key.into(),
+            icon: "mdi:cctv",
+            category: Category::Main,
+        };
+        let device = Device {
+            id: "mi360_1".into(),
+            name: "Porch".into(),
+            model: "ipc019".into(),
+            version: "1".into(),
+            url: None,
+            complete: true,
+            entities: vec![
+                entity(Kind::Switch, "control_flip"),
+                entity(Kind::Select { options: &["auto", "day"] }, "control_night"),
+                entity(Kind::Level { min: -25, max: 0, unit: "dB" }, "control_volume"),
+                entity(Kind::Detected { class: Some("motion") }, "motion"),
+            ],
+        };
+        let documents = device.documents("ha");
+        let topics: Vec<&str> = documents.iter().map(|(topic, _)| topic.as_str()).collect();
+        assert_eq!(
+            topics,
+            [
+                "ha/switch/mi360_1/control_flip/config",
+                "ha/select/mi360_1/control_night/config",
+                "ha/number/mi360_1/control_volume/config",
+                "ha/binary_sensor/mi360_1/motion/config",
+            ]
+        );
+        let [flip, night, volume, motion] = &documents[..] else { panic!() };
+        assert_eq!(flip.1["command_topic"], "mi360d/mi360_1/set/control_flip");
+        assert_eq!(flip.1["state_topic"], "mi360d/mi360_1/state");
+        assert_eq!(night.1["options"], json!(["auto", "day"]));
+        assert_eq!((&volume.1["min"], &volume.1["max"]), (&json!(-25), &json!(0)));
+        assert_eq!(motion.1["device_class"], "motion");
+        assert_eq!(motion.1["command_topic"], Value::Null);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! From a request to its answer. Pure: what moves the camera comes back as a wish.
 
+use super::control::{self, Deed, Imaging, Motors};
 use super::fault::Fault;
 use super::template::{Templates, Values};
 use super::xml::{At, Tree};
@@ -52,6 +53,10 @@ pub struct Facts {
     pub ptz: bool,
     /// Whether its encoder makes JPEG files.
     pub jpeg: bool,
+    /// Motors that know places, where these are such.
+    pub motors: Option<Motors>,
+    /// What imaging can be asked for.
+    pub imaging: Imaging,
     /// The larger one first.
     pub streams: [Stream; 2],
 }
@@ -70,8 +75,10 @@ pub struct Moved {
 pub struct Outcome {
     /// The whole document.
     pub body: String,
-    /// What is to be done before it is sent.
+    /// What is to be done before it is sent, by motors that only move.
     pub moved: Option<Moved>,
+    /// What else is to be done before.
+    pub deed: Option<Deed>,
 }
 
 /// Steps from one end to the other, the longer way.
@@ -110,9 +117,19 @@ pub fn answer(service: &str, tree: &Tree<'_>, facts: &Facts) -> Result<Outcome, 
     if service == "media" && action.contains("Audio") {
         return Err(Fault::NoAudio);
     }
+    if service == "imaging" && facts.imaging == Imaging::default() {
+        return Err(Fault::Unknown);
+    }
     let chosen = chosen(tree, at, service, action, facts)?;
-    if let Some(fault) = refused(service, action, facts) {
-        return Err(fault);
+    let mut deed = None;
+    match (service, &facts.motors) {
+        ("ptz", Some(motors)) => deed = control::motors(tree, at, action, motors)?,
+        ("imaging", _) => deed = control::imaging(tree, at, action, &facts.imaging)?,
+        _ => {
+            if let Some(fault) = refused(service, action, facts) {
+                return Err(fault);
+            }
+        }
     }
     let name = format!("{service}.{action}");
     let templates = Templates::unpack();
@@ -120,13 +137,14 @@ pub fn answer(service: &str, tree: &Tree<'_>, facts: &Facts) -> Result<Outcome, 
         return Err(Fault::Unknown);
     }
     let moved = match (service, action) {
+        _ if facts.motors.is_some() => None,
         ("ptz", "ContinuousMove") => Some(moved(tree, at, "Velocity", PUSH)?),
         ("ptz", "RelativeMove") => Some(moved(tree, at, "Translation", STEPS)?),
         _ => None,
     };
     let body =
         templates.fill(&name, &[&all(&templates, facts), &stream(&templates, facts, chosen)]);
-    Ok(Outcome { body: templates.envelope(body), moved })
+    Ok(Outcome { body: templates.envelope(body), moved, deed })
 }
 
 /// Requests that ONVIF has an answer for, which here is no.
@@ -141,6 +159,7 @@ fn refused(service: &str, action: &str, facts: &Facts) -> Option<Fault> {
         ("ptz", "GotoPreset" | "RemovePreset") => Fault::NoPreset,
         ("ptz", "SetPreset") => Fault::TooManyPresets,
         ("ptz", "GotoHomePosition" | "SetHomePosition") => Fault::NoHome,
+        ("ptz", "AbsoluteMove") => Fault::Unknown,
         _ => return None,
     };
     Some(fault)
@@ -174,7 +193,7 @@ fn chosen<'a>(
     facts: &'a Facts,
 ) -> Result<&'a Stream, Fault> {
     let main = &facts.streams[0];
-    if service == "device" {
+    if service == "device" || service == "imaging" {
         return Ok(main);
     }
     let word = |name: &str| tree.below(at, &[name]).map(|at| tree.text(at).trim());
@@ -229,6 +248,8 @@ fn all(templates: &Templates, facts: &Facts) -> Vec<(&'static str, String, bool)
         ("utc", facts.utc.clone(), false),
         ("jpeg", facts.jpeg.to_string(), false),
     ];
+    values.extend(control::motor_values(templates, facts.motors.as_ref()));
+    values.extend(control::imaging_values(templates, &facts.imaging));
     let mut part = |name: &'static str, wanted: bool| {
         let text =
             if wanted { templates.fill(&format!("+{name}"), &[&values]) } else { String::new() };
@@ -241,6 +262,8 @@ fn all(templates: &Templates, facts: &Facts) -> Vec<(&'static str, String, bool)
     part("ptz-in-profile", facts.ptz);
     part("ptz-capability", facts.ptz);
     part("ptz-service", facts.ptz);
+    part("imaging-capability", facts.imaging != Imaging::default());
+    part("imaging-service", facts.imaging != Imaging::default());
     let scope = |scope: String| templates.fill("+scope", &[&[("scope", scope, false)]]);
     let scopes = super::discovery::scopes(&facts.name, &facts.model, facts.ptz);
     values.push(("scopes", scopes.into_iter().map(scope).collect(), true));
@@ -281,8 +304,9 @@ fn all_of_profile(templates: &Templates, facts: &Facts) -> Vec<(&'static str, St
     let mut values = vec![
         ("full-width", full.width.to_string(), false),
         ("full-height", full.height.to_string(), false),
-        ("ptz", templates.fill("+ptz", &[]), true),
     ];
+    let motors = control::motor_values(templates, facts.motors.as_ref());
+    values.push(("ptz", templates.fill("+ptz", &[&motors]), true));
     let source = templates.fill("+source", &[&values]);
     let ptz = if facts.ptz { templates.fill("+ptz-in-profile", &[&values]) } else { String::new() };
     values.extend([("source", source, true), ("ptz-in-profile", ptz, true)]);
@@ -349,6 +373,8 @@ pub(super) mod tests {
             ntp: vec!["0.pool.ntp.org".into()],
             ptz,
             jpeg: true,
+            motors: None,
+            imaging: Imaging::default(),
             streams: [
                 stream("main", "mainstream", 1920, 1080),
                 stream("sub", "substream", 640, 360),
@@ -357,8 +383,49 @@ pub(super) mod tests {
     }
 
     fn ask(service: &str, inside: &str, ptz: bool) -> Result<Outcome, Fault> {
+        ask_of(&facts(ptz), service, inside)
+    }
+
+    fn ask_of(facts: &Facts, service: &str, inside: &str) -> Result<Outcome, Fault> {
         let text = format!("<s:Envelope><s:Body>{inside}</s:Body></s:Envelope>");
-        answer(service, &parse(&text).unwrap(), &facts(ptz))
+        answer(service, &parse(&text).unwrap(), facts)
+    }
+
+    /// A camera whose firmware has its motors and its filter.
+    fn whole() -> Facts {
+        let door = control::Preset { id: 3, name: "Door <1>".to_owned(), at: (10, 90) };
+        Facts {
+            motors: Some(Motors { position: Some((50, 75)), moving: true, presets: vec![door] }),
+            imaging: Imaging { filter: Some("AUTO"), wdr: Some(true) },
+            ..facts(true)
+        }
+    }
+
+    #[test]
+    fn motors_that_know_places_say_so_and_imaging_is_a_service() {
+        let main = "<ProfileToken>main</ProfileToken>";
+        let source = "<VideoSourceToken>video</VideoSourceToken>";
+        for (service, action, inside, words) in [
+            ("ptz", "GetStatus", main, &["x=\"0.00\" y=\"0.50\"", ">MOVING<"][..]),
+            ("ptz", "GetPresets", main, &["token=\"3\"", "Door &lt;1&gt;", "x=\"-0.80\""]),
+            ("ptz", "GetNodes", "", &["AbsolutePanTiltPositionSpace", ">32<", ">true<"]),
+            ("ptz", "GetConfigurationOptions", "", &["PT10S"]),
+            ("ptz", "SetPreset", main, &[control::TOKEN]),
+            ("media", "GetProfiles", "", &["PT5S", "DefaultAbsolutePantTiltPositionSpace"]),
+            ("imaging", "GetImagingSettings", source, &[">AUTO<", "<tt:Mode>ON<"]),
+            ("imaging", "GetOptions", source, &["IrCutFilterModes>OFF<", "WideDynamicRange"]),
+            ("device", "GetCapabilities", "", &["/onvif/imaging", "/onvif/ptz"]),
+            ("device", "GetServices", "", &["ver20/imaging/wsdl"]),
+        ] {
+            let body = ask_of(&whole(), service, &format!("<{action}>{inside}</{action}>"));
+            let body = body.unwrap().body;
+            for word in words {
+                assert!(body.contains(word), "{action}: {word} in {body}");
+            }
+        }
+        let none =
+            ask("imaging", &format!("<GetImagingSettings>{source}</GetImagingSettings>"), true);
+        assert_eq!(none, Err(Fault::Unknown));
     }
 
     #[test]
@@ -372,10 +439,17 @@ pub(super) mod tests {
             let more = match action {
                 "ContinuousMove" => format!("<Velocity>{vector}</Velocity>"),
                 "RelativeMove" => format!("<Translation>{vector}</Translation>"),
+                "AbsoluteMove" => format!("<Position>{vector}</Position>"),
+                "GotoPreset" | "RemovePreset" => "<PresetToken>3</PresetToken>".to_owned(),
                 _ => String::new(),
             };
-            let more = if service == "device" { more } else { format!("{token}{more}") };
-            let body = ask(service, &format!("<{action}>{more}</{action}>"), true).unwrap().body;
+            let more = match service {
+                "device" => more,
+                "imaging" => "<VideoSourceToken>video</VideoSourceToken>".to_owned(),
+                _ => format!("{token}{more}"),
+            };
+            let answered = ask_of(&whole(), service, &format!("<{action}>{more}</{action}>"));
+            let body = answered.unwrap().body;
             let tree = parse(&body).unwrap_or_else(|| panic!("{body}"));
             let response = tree.path(&["Envelope", "Body", &format!("{action}Response")]);
             assert!(response.is_some() && !body.contains(['{', '}']), "{body}");
@@ -478,7 +552,7 @@ pub(super) mod tests {
             ("device", "GetUsers", "", &[">admin<"]),
             ("media", "GetVideoEncoderConfigurationOptions", sub, &[">640<", "H264"]),
             ("ptz", "GetStatus", main, &["MoveStatus", "2026-01-02T03:04:00Z"]),
-            ("ptz", "GetPresets", main, &["GetPresetsResponse/>"]),
+            ("ptz", "GetPresets", main, &["<tptz:GetPresetsResponse></tptz:GetPresetsResponse>"]),
             ("ptz", "GetConfigurationOptions", "", &["VelocityGenericSpace", "PTZTimeout"]),
         ] {
             let body = ask(service, &format!("<{action}>{inside}</{action}>"), true).unwrap().body;

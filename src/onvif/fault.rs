@@ -39,10 +39,16 @@ pub enum Fault {
     TooManyPresets,
     /// There is no home position.
     NoHome,
+    /// There is no such video source.
+    NoSource,
+    /// Imaging settings that the camera does not have.
+    BadSettings,
     /// A move of no known kind.
     BadMove,
     /// The motors do not do it.
     Motors,
+    /// The camera's own firmware does not do it.
+    Firmware,
 }
 
 /// Whose fault it is, its code, the code below that, and what people read.
@@ -97,7 +103,14 @@ impl Fault {
             Fault::NoPreset => argument("NoToken", "There is no such preset."),
             Fault::TooManyPresets => unable("TooManyPresets", "This camera keeps no presets."),
             Fault::NoHome => unable("NoHomePosition", "This camera has no home position."),
+            Fault::NoSource => argument("NoSource", "There is no such video source."),
+            Fault::BadSettings => {
+                argument("SettingsInvalid", "This camera does not have these settings.")
+            }
             Fault::BadMove => (SENDER, "InvalidArgVal", None, "This move is not understood."),
+            Fault::Firmware => {
+                (RECEIVER, "Action", None, "The camera did not take it. The page's log says why.")
+            }
             Fault::Motors => {
                 (RECEIVER, "Action", None, "The motors do not move. The page's log says why.")
             }

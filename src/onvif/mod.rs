@@ -6,10 +6,12 @@
 //! | `xml` | a small reader for what strangers send, and escaping for what is answered |
 //! | `login` | WS-Security's UsernameToken by digest, and what was used before |
 //! | `fault` | why a request is not answered, as ONVIF says it |
+//! | `control` | motors by places and presets, imaging |
 //! | `answer` | from a request to its answer, by the templates of `answers.xml` |
 //! | `discovery` | WS-Discovery: "is there a camera?" |
 
 mod answer;
+pub mod control;
 pub mod discovery;
 pub mod door;
 mod fault;

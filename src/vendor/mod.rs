@@ -4,9 +4,11 @@
 //! | file | contains |
 //! | --- | --- |
 //! | [`frames`] | pictures, sound and snapshots: the vendor's shbf library on the wire |
-//! | [`mortox`] | settings and events of mortoxd: one key read, or watched |
-//! | [`mortox_sync`] | mortoxd, asked to write its settings |
+//! | [`mortox`] | settings and events: mortoxd's bus |
+//! | [`av`] | fetch_av's direct commands: day or night, volume |
+//! | [`pretend`] | fakes of mortoxd and fetch_av for `demo` and simulated cameras |
 
+pub mod av;
 pub mod frames;
 pub mod mortox;
-pub mod mortox_sync;
+pub mod pretend;

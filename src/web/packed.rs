@@ -74,8 +74,9 @@ mod tests {
 
     #[test]
     fn every_text_is_unpacked_as_it_is_in_the_sources() {
+        let style = concat!(include_str!("page/page.css"), include_str!("page/controls.css"));
         for (asset, text) in [
-            (STYLE, include_str!("page/page.css")),
+            (STYLE, style),
             (ENGLISH, include_str!("page/texts/en.json")),
             (PORTUGUESE, include_str!("page/texts/pt.json")),
         ] {

@@ -107,6 +107,7 @@ fn status(kind: Kind) -> u16 {
         Kind::TooMany => 429,
         Kind::Full => 507,
         Kind::Unavailable => 503,
+        Kind::Unconfirmed => 504,
     }
 }
 

@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use tiny_http::Request;
 
 use super::api::{
-    backups, config, downloads, flash, framegrabber, images, jobs, onvif, services, session,
-    sounds, system, tokens, update, video,
+    backups, config, controls, downloads, events, flash, framegrabber, images, jobs, onvif, ptz,
+    services, session, sounds, system, tokens, update, video,
 };
 use super::asked::{Answer, Asked};
 use super::context::Context;
@@ -104,7 +104,17 @@ pub(super) const ROUTES: &[Route] = &[
     change("PUT", "/api/v1/services/{id}", Login, Some("PutService"), ok("Service"), services::change, "Switches a hack, and sets its settings"),
     change("POST", "/api/v1/services/{id}/restart", Login, None, ok("Service"), services::restart, "Starts a hack anew"),
     get("/api/v1/services/{id}/log", Login, ok("ServiceLog"), services::log, "The last lines that a hack printed"),
-    change("POST", "/api/v1/ptz", Login, Some("Ptz"), ok("Moved"), services::ptz, "Moves the camera"),
+    asks(get("/api/v1/controls", Login, ok("Controls"), controls::list, "What this camera's firmware lets one set, as it answered; waits for news"), &[("wait", "integer"), ("since", "integer")]),
+    change("DELETE", "/api/v1/controls", Login, None, ok("Controls"), controls::restore_all, "Puts everything back to what it was before the first change"),
+    get("/api/v1/controls/{id}", Login, ok("Control"), controls::one, "One control"),
+    change("PUT", "/api/v1/controls/{id}", Login, Some("NewValue"), ok("Control"), controls::set, "Sets a control, and waits until the firmware confirms it"),
+    change("DELETE", "/api/v1/controls/{id}", Login, None, ok("Control"), controls::restore, "Puts a control back to what it was before the first change"),
+    asks(get("/api/v1/events", Login, ok("Events"), events::list, "What happened: motion, day and night, button, firmware; waits for news"), &[("wait", "integer"), ("since", "integer")]),
+    get("/api/v1/ptz", Login, ok("Motors"), ptz::show, "Where the camera looks, and its presets"),
+    change("POST", "/api/v1/ptz", Login, Some("Ptz"), ok("Motors"), ptz::ask, "Moves the camera: for some time, to a place, to a preset"),
+    get("/api/v1/ptz/presets", Login, ok("Presets"), ptz::presets, "Positions with names"),
+    change("POST", "/api/v1/ptz/presets", Login, Some("NewPreset"), Gives::Json(201, "Preset"), ptz::keep, "Keeps where the camera looks, or a place, under a name"),
+    change("DELETE", "/api/v1/ptz/presets/{id}", Login, None, ok("Empty"), ptz::forget, "Deletes a preset"),
     get("/api/v1/framegrabber", Login, ok("Framegrabber"), framegrabber::show, "What the camera's pictures need, and their codec"),
     change("POST", "/api/v1/framegrabber", Owner, Some("NewFramegrabber"), ok("Framegrabber"), framegrabber::install, "Takes the framegrabber out of an uploaded zip"),
     change("PUT", "/api/v1/framegrabber", Owner, Some("Codec"), ok("Framegrabber"), framegrabber::set, "Switches the codec, or puts back what the firmware had"),

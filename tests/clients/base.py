@@ -38,7 +38,9 @@ class Streams(Demo):
     """A demo that serves its streams and answers ONVIF."""
 
     LISTEN = "0.0.0.0"
-    # A stand-in for the original's motord: it takes commands in a file, and does not move.
+    # The firmware's own services do not answer here: the motors are the original's motord.
+    ENVIRONMENT = {"MI360D_SIM_SERVICES": "none"}
+    # A stand-in for it: it takes commands in a file, and does not move.
     MOTORS = False
 
     def setUp(self):

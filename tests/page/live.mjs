@@ -113,38 +113,57 @@ export const live = {
     await demo.stop();
   },
 
+  async "live: a control is set, shown when another program changes it, and undone"(chrome) {
+    const demo = await withStreams();
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await page.goto("/#/live");
+    await page.getByRole("heading", { name: "Camera controls" }).waitFor();
+    const flip = page.getByRole("switch", { name: "Rotate picture 180°" });
+    await flip.check();
+    const row = page.locator('[data-control="flip"]');
+    await row.getByRole("button", { name: "Undo change" }).waitFor();
+    assert.equal((await demo.call("GET", "/api/v1/controls/flip")).json.value, true);
+    // Changed elsewhere: the page follows.
+    await demo.call("PUT", "/api/v1/controls/night", { value: "night" });
+    await page.locator('[data-control="night"]').getByText("Now: night picture.").waitFor();
+    assert.equal(await page.getByLabel("Night vision").inputValue(), "night");
+    // Too soon after that: the camera's reason is shown next to it.
+    await page.getByLabel("Night vision").selectOption("day");
+    await page.locator('[data-control="night"]').getByRole("alert").waitFor();
+    await row.getByRole("button", { name: "Undo change" }).click();
+    await page.waitForFunction(() => !document.querySelector('[data-control="flip"] input').checked);
+    await axe(page, "live, with controls");
+    await page.context().close();
+    await demo.stop();
+  },
+
   async "live: the motors turned by buttons and by arrow keys, where there are motors"(chrome) {
     const demo = await withStreams();
     const page = await open(chrome, demo);
     await enter(page, demo);
     await page.goto("/#/live");
-    await page.getByRole("heading", { name: "Streams are off" }).waitFor();
-    assert.equal(await page.getByRole("heading", { name: "Turn the camera" }).count(), 0);
-    // What listens as motord does.
-    const folder = join(demo.dir, "sdcard/hacks/motor-control");
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "motord.sh"), '#!/bin/sh\n: > "$1/event"\nexec sleep 600\n', { mode: 0o755 });
-    writeFileSync(join(folder, "hack.toml"), 'id = "motor-control"\nexec = ["./motord.sh", "{run.dir}"]\n'
-      + 'enabled = true\n[ready]\nfile = "{run.dir}/event"\n');
-    const event = join(demo.dir, "run/hacks/motor-control/event");
-    for (;;) {
-      const { json } = await demo.call("GET", "/api/v1/services");
-      if (json.services.some((one) => one.id === "motor-control" && one.state === "running")) break;
-      await new Promise((done) => setTimeout(done, 200));
-    }
-    await page.goto("/#/home");
-    await page.goto("/#/live");
-    const told = async (wish) => {
-      while (readFileSync(event, "latin1") !== `${wish}\0`) await new Promise((done) => setTimeout(done, 50));
+    await page.getByRole("heading", { name: "Turn the camera" }).waitFor();
+    // The simulated camera's devicekit moves, and reports where it is.
+    const at = async () => (await demo.call("GET", "/api/v1/ptz")).json.position;
+    const until = async (there) => {
+      while (!there(await at())) await new Promise((done) => setTimeout(done, 50));
     };
-    await page.getByRole("button", { name: "Left" }).click();
-    await told("pan reverse 20");
-    await page.getByLabel("Distance").selectOption("60");
+    assert.deepEqual(await at(), { pan: 50, tilt: 50 });
+    const left = page.getByRole("button", { name: "Left" });
+    await left.dispatchEvent("pointerdown", { button: 0, pointerId: 1 });
+    await until(({ pan }) => pan <= 42);
+    await left.dispatchEvent("pointerup", { button: 0, pointerId: 1 });
     await page.getByRole("button", { name: "Up" }).focus();
-    await page.keyboard.press("ArrowDown");
-    await told("tilt forward 60");
+    await page.keyboard.down("ArrowDown");
+    await until(({ tilt }) => tilt < 50);
+    await page.keyboard.up("ArrowDown");
+    await page.getByText("Saved positions").click();
+    await page.getByLabel("Name", { exact: true }).fill("Door");
+    await page.getByRole("button", { name: "Save this position" }).click();
+    await page.getByRole("button", { name: "Door", exact: true }).waitFor();
     await page.getByRole("button", { name: "Center camera" }).click();
-    await told("calibrate");
+    await until(({ pan, tilt }) => pan === 50 && tilt === 50);
     await axe(page, "live, with motors");
     assert.deepEqual(page.context().wrong, []);
     await page.context().close();

@@ -41,11 +41,19 @@ def root():
     return KEPT
 
 
+def line(root, name, *words):
+    """The command line of one of its programs."""
+    found = ["chroot", root, "/qemu-arm", "-E", f"LD_LIBRARY_PATH={LIBRARIES}", "-E",
+             "LD_PRELOAD=/stub/encoder.so", f"/mnt/data/bin/{name}", *words]
+    return [str(w) for w in found]
+
+
 class Camera:
     """mortoxd and fetch_av, playing these streams."""
 
     def __init__(self, main="fetch.hevc", sub="sub.hevc"):
         self.root = root()
+        self.more = []
         self.names = {"mainstream": main, "substream": sub}
         for folder in ("run", "tmp"):
             shutil.rmtree(self.root / folder, ignore_errors=True)
@@ -57,6 +65,9 @@ class Camera:
                 for picture, key in pictures:
                     # fetch_av takes codec and key from the encoder's NAL type, which is H.265's.
                     out.write(struct.pack("<II", len(picture), key) + picture)
+        # Without a size for CONFIG mortoxd dies at its first save.
+        (self.root / "proc" / "mtd").write_text('dev:    size   erasesize  name\n'
+                                                'mtd0: 00010000 00010000 "CONFIG"\n')
         self.log = open(self.root / "run" / "log", "w")
         self.mortoxd = self._start("mortoxd")
         wait_for(lambda: (self.root / "tmp/mortox.socket").exists(), "mortoxd", 60)
@@ -64,10 +75,25 @@ class Camera:
         self.start()
 
     def _start(self, name):
-        line = ["chroot", self.root, "/qemu-arm", "-E", f"LD_LIBRARY_PATH={LIBRARIES}", "-E",
-                "LD_PRELOAD=/stub/encoder.so", f"/mnt/data/bin/{name}"]
-        return subprocess.Popen([str(w) for w in line], stdout=self.log, stderr=self.log,
+        return subprocess.Popen(line(self.root, name), stdout=self.log, stderr=self.log,
                                 stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def start_more(self, name):
+        """Another of its programs, ended with the others."""
+        self.more.append(self._start(name))
+        return self.more[-1]
+
+    def restart_mortoxd(self):
+        self.mortoxd.kill()
+        self.mortoxd.wait()
+        (self.root / "tmp/mortox.socket").unlink(missing_ok=True)
+        self.mortoxd = self._start("mortoxd")
+        wait_for(lambda: (self.root / "tmp/mortox.socket").exists(), "mortoxd", 60)
+
+    def calls(self, *names):
+        """How often its programs asked the hardware's stand-in for one of these."""
+        text = (self.root / "run" / "log").read_text(errors="replace")
+        return sum(text.count(name) for name in names)
 
     def start(self):
         """fetch_av, until its sockets are new. Under qemu it may hang before it makes them: then it is
@@ -120,7 +146,7 @@ class Camera:
         return path.read_text().count("key 1") if path.exists() else 0
 
     def stop(self):
-        for process in (self.fetch_av, self.mortoxd):
+        for process in (self.fetch_av, self.mortoxd, *self.more):
             if process.poll() is None:
                 process.kill()
             process.wait()

@@ -106,6 +106,14 @@ impl Broadcaster {
         }
     }
 
+    /// Sends a message to all readers, as motion is reported.
+    pub fn tell(&mut self, text: &[u8]) {
+        let datagram = [&wire::TEXT_HEAD, text].concat();
+        self.peers.retain(|peer| {
+            matches!(send(&peer.socket, &datagram, None), Ok(()) | Err(Errno::EAGAIN))
+        });
+    }
+
     /// Sends a frame to all readers; one whose queue is full loses it. Returns how many got it.
     ///
     /// # Errors

@@ -63,6 +63,8 @@ pub enum Kind {
     Jpeg,
     /// The speaker: it sends nothing, and plays what it is sent.
     Speaker,
+    /// Messages without frames: motion.
+    Messages,
 }
 
 /// One endpoint.
@@ -102,6 +104,8 @@ pub enum Event<'a> {
         /// At least one frame between the last one and this was lost.
         lost: bool,
     },
+    /// A message of an endpoint that sends these.
+    Message(&'a [u8]),
     /// A new state.
     State(&'a State),
 }
@@ -467,7 +471,12 @@ impl Reader {
             (Datagram::Text(_), Phase::Handshake(_)) => Err(Fault::First(0)),
             (Datagram::Frame { .. }, Phase::Handshake(_)) => Err(Fault::First(2)),
             (Datagram::Descriptor { .. }, _) => Err(Fault::Second),
-            (Datagram::Text(_), _) => Ok(()),
+            (Datagram::Text(text), _) => {
+                if slot.endpoint.kind == Kind::Messages {
+                    sink(index, Event::Message(text));
+                }
+                Ok(())
+            }
             (Datagram::Frame { sequence, map_length }, _) => {
                 let counted = slot.sequence.wrapping_add(1) == sequence;
                 slot.sequence = sequence;
@@ -557,6 +566,8 @@ impl Reader {
             Kind::Sound => payload::sound(content)?,
             Kind::Jpeg => payload::jpeg(content)?,
             Kind::Speaker => return Ok(()),
+            // It sends none that is known; what it is does not matter.
+            Kind::Messages => return Ok(()),
         };
         slot.faults = 0;
         if slot.endpoint.kind != Kind::Jpeg {

@@ -7,7 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{Ask, Said, question, take};
+use super::key::Key;
+use super::wire::{Ask, Said, question, take};
 
 /// Where 3.5.1_0052's mortoxd listens (`/etc/mortoxd.conf`, `server.s1.path`).
 pub const SOCKET: &str = "/tmp/mortox.socket";
@@ -32,14 +33,14 @@ impl Mortox {
         Ok(Mortox { stream, bytes: Vec::new(), asked: 0 })
     }
 
-    /// Asks for a key; the number of the question.
+    /// Asks; the number of the question.
     ///
     /// # Errors
-    /// Where the daemon is gone.
-    pub fn ask(&mut self, ask: Ask, layer: &str, key: &str) -> io::Result<u32> {
+    /// Where the daemon is gone, or takes nothing for two seconds.
+    pub fn ask(&mut self, ask: Ask) -> io::Result<u32> {
         self.asked = self.asked.wrapping_add(1);
-        let packet = question(self.asked, ask, layer, key)
-            .ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
+        let packet =
+            question(self.asked, ask).ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
         self.stream.write_all(&packet)?;
         Ok(self.asked)
     }
@@ -76,17 +77,12 @@ impl Mortox {
     ///
     /// # Errors
     /// As of [`Mortox::next`].
-    pub fn get(
-        &mut self,
-        layer: &str,
-        key: &str,
-        patience: Duration,
-    ) -> io::Result<Option<Option<String>>> {
+    pub fn get(&mut self, key: Key, patience: Duration) -> io::Result<Option<Option<String>>> {
         let until = Instant::now() + patience;
-        let asked = self.ask(Ask::Get, layer, key)?;
+        let asked = self.ask(Ask::Get(key))?;
         loop {
             match self.next(until.saturating_duration_since(Instant::now()))? {
-                Some(Said::Answer { id, value }) if id == asked => return Ok(Some(value)),
+                Some(Said::Answer { id, value, .. }) if id == asked => return Ok(Some(value)),
                 Some(_) => {}
                 None => return Ok(None),
             }

@@ -3,12 +3,15 @@
 
 pub(super) mod backups;
 pub(super) mod config;
+pub(super) mod controls;
 pub(super) mod downloads;
+pub(super) mod events;
 pub(super) mod flash;
 pub(super) mod framegrabber;
 pub(super) mod images;
 pub(super) mod jobs;
 pub(super) mod onvif;
+pub(super) mod ptz;
 pub(super) mod services;
 pub(super) mod session;
 pub(super) mod sounds;

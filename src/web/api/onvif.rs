@@ -1,7 +1,7 @@
 //! ONVIF: SOAP behind the streams' own login, which the call itself carries.
 
 use crate::camera::onvif::{self, Answered, Call};
-use crate::camera::video;
+use crate::camera::{controls, video};
 use crate::rtsp::client::Form;
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
@@ -45,6 +45,7 @@ pub(in crate::web) fn snapshot(asked: &Asked<'_>) -> Answer {
     if let Err(refused) = onvif::may(camera, &call_of(asked)?) {
         return Ok(soap(refused));
     }
+    controls::require_on(camera)?;
     let stream = asked.word("stream").unwrap_or("mainstream");
     // The address that GetSnapshotUri gives: a client saves it as what it expects.
     let picture = match asked.word("form") {

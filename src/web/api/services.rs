@@ -32,11 +32,6 @@ pub(in crate::web) fn log(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&services::log(&asked.context.camera, asked.id())?))
 }
 
-pub(in crate::web) fn ptz(asked: &Asked<'_>) -> Answer {
-    let wish = asked.json()?;
-    Ok(reply::json(&sounds::move_camera(&asked.context.camera, wish)?))
-}
-
 pub(in crate::web) fn ssh_keys(asked: &Asked<'_>) -> Answer {
     Ok(reply::json(&services::ssh_keys(&asked.context.camera)))
 }

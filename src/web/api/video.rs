@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use crate::access::login::Caller;
-use crate::camera::video;
+use crate::camera::{controls, video};
 use crate::error::Code;
 use crate::rtsp::client::{Form, Media};
 use crate::web::asked::{Answer, Asked};
@@ -36,6 +36,7 @@ pub(in crate::web) fn snapshot(asked: &Asked<'_>) -> Answer {
     };
     let stream = asked.word("stream").unwrap_or(USUAL);
     let camera = &asked.context.camera;
+    controls::require_on(camera)?;
     let picture = match form {
         Some(form) => video::snapshot(camera, stream, form)?,
         None => video::best_snapshot(camera, stream)?,
@@ -46,6 +47,7 @@ pub(in crate::web) fn snapshot(asked: &Asked<'_>) -> Answer {
 pub(in crate::web) fn live(asked: &Asked<'_>) -> Answer {
     let stream = asked.word("stream").unwrap_or(USUAL);
     let sound = asked.number("sound")?.is_some_and(|wanted| wanted != 0);
+    controls::require_on(&asked.context.camera)?;
     let view = video::live(&asked.context.camera, stream, sound)?;
     endless(asked, view)
 }

@@ -6,6 +6,9 @@ import { api, poll } from "./api.js";
 import { closer, copyable, dialog, doing, form, secretField, trouble } from "./parts.js";
 import { heading, lookSoon, onStatus } from "./house.js";
 import { player } from "./player.js";
+import { controlSection } from "./controls.js";
+import { eventSection } from "./events.js";
+import { motorSection } from "./motors.js";
 import { firstRun } from "./firstrun.js";
 import { verdict } from "./verdict.js";
 
@@ -42,14 +45,13 @@ export async function liveView(main, signal) {
         const names = video.server.streams.map((stream) => stream.name);
         const shows = player(names, drawn.signal);
         playing = shows;
-        motors(shows, services);
         fill(picture, shows.element);
         update = streamThings(rest, names, video);
         hooks(controls, shows, drawn.signal);
       } else {
         fill(picture, noPicture(video, services));
-        fill(controls);
-        fill(rest, motorSection(services));
+        fill(controls, controlSection(drawn.signal));
+        fill(rest, motorSection(drawn.signal));
         update = () => {};
       }
       lookSoon();
@@ -60,7 +62,11 @@ export async function liveView(main, signal) {
 }
 
 /** What belongs below the picture, each in a place of its own: `(place, player, signal)`. */
-const HOOKS = [];
+const HOOKS = [
+  (place, shows, signal) => fill(place, motorSection(signal, shows.over)),
+  (place, _, signal) => fill(place, controlSection(signal)),
+  (place, _, signal) => fill(place, eventSection(signal)),
+];
 
 function hooks(controls, shows, signal) {
   fill(controls, HOOKS.map((hook) => {
@@ -141,52 +147,4 @@ function streamLoginDialog(place) {
     fill(place, copyable(login.password));
     element.close();
   }, { more: closer(t("cancel")) }));
-}
-
-/** Whether there are motors that run. */
-const hasMotors = (services) => services.some(({ id, state }) => id === "motor-control" && state === "running");
-
-/** The pad of arrows over the picture. */
-function motors(shows, services) {
-  if (!hasMotors(services)) return;
-  const { pad, far, said } = motorPad();
-  shows.over.append(pad);
-  shows.bar.querySelector(".gap").before(far);
-  shows.element.append(said);
-}
-
-/** The pad where there is no picture. */
-function motorSection(services) {
-  if (!hasMotors(services)) return null;
-  const { pad, far, said } = motorPad();
-  return h("section.sheet.turn", null, h("h2", null, t("motor.title")), pad, far, said);
-}
-
-/** Four arrows and the middle, by hand or by the arrow keys on them. */
-function motorPad() {
-  const said = h("div.place");
-  const far = h("select", { "aria-label": t("motor.far") }, [5, 20, 60].map((steps) =>
-    h("option", { value: steps }, t("motor.steps", { steps }))));
-  far.value = "20";
-  const send = async (wish) => {
-    try {
-      const { at_end } = await api("POST", "/ptz", wish);
-      fill(said, at_end && h("p", { role: "status" }, t("motor.end")));
-    } catch (error) {
-      fill(said, trouble(error));
-    }
-  };
-  const move = (direction) => send({ do: "move", direction, steps: Number(far.value) });
-  const arrow = (direction) => h("button." + direction, { type: "button", "aria-label": t("motor." + direction),
-    title: t("motor." + direction), onclick: () => move(direction) }, icon(direction));
-  const pad = h("div.pad", { role: "group", "aria-label": t("motor.title"), onkeydown: (event) => {
-    const direction = event.key.replace("Arrow", "").toLowerCase();
-    if (!["left", "right", "up", "down"].includes(direction)) return;
-    event.preventDefault();
-    move(direction);
-  } }, arrow("up"), arrow("left"),
-  h("button.center", { type: "button", "aria-label": t("motor.calibrate"), title: t("motor.calibrate"),
-    onclick: () => send({ do: "calibrate" }) }, icon("center")),
-  arrow("right"), arrow("down"));
-  return { pad, far, said };
 }

@@ -1,0 +1,86 @@
+//! The controls of this camera: where its firmware is, and a fake of it for a simulated camera.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use super::{Camera, Source};
+use crate::controls::originals::Store;
+use crate::controls::presets::Presets;
+use crate::controls::{ControlError, Controls, Firmware, Id, Value};
+use crate::vendor::av::Address;
+use crate::vendor::pretend::Pretend;
+
+/// Where a PC's program finds the firmware's sockets and files, instead of the fake's.
+const FIRMWARE: &str = "MI360D_FIRMWARE";
+
+/// `none`: a simulated camera whose firmware does not answer, as one that is not understood.
+const SERVICES: &str = "MI360D_SIM_SERVICES";
+
+/// The controls, and the firmware behind them where that is a fake.
+#[derive(Debug)]
+pub struct Held {
+    controls: Controls,
+    /// Ends with the value.
+    fake: Mutex<Option<Pretend>>,
+}
+
+/// Connects to the firmware's services. To be called once, when the identity is safe, and not in
+/// safe mode.
+pub fn start(camera: &Camera) {
+    match connect(camera) {
+        Ok(held) => drop(camera.controls.set(held)),
+        Err(e) => log::error!("the controls do not start: {e}"),
+    }
+}
+
+fn connect(camera: &Camera) -> std::io::Result<Held> {
+    let firmware = std::env::var_os(FIRMWARE).map(PathBuf::from);
+    let (firmware, fake) = match (camera.source(), firmware) {
+        (Source::Device, _) => (Firmware { root: PathBuf::from("/"), av: Address::Firmware }, None),
+        (Source::Simulated { .. }, Some(root)) => (Firmware { root, av: Address::Firmware }, None),
+        (Source::Simulated { dir, .. }, None)
+            if std::env::var_os(SERVICES).is_some_and(|services| services == "none") =>
+        {
+            let root = dir.join("no-firmware");
+            (Firmware { av: Address::File(root.join("av.socket")), root }, None)
+        }
+        (Source::Simulated { dir, .. }, None) => {
+            let fake = Pretend::with(Some(dir.join("motion")))?;
+            let av = Address::File(fake.av());
+            (Firmware { root: fake.root().to_owned(), av }, Some(fake))
+        }
+    };
+    let mark = {
+        let state = camera.state();
+        let judgement = state.vaulted.as_ref().map(|vaulted| &vaulted.judgement);
+        judgement.and_then(|judgement| judgement.mark()).map(str::to_owned)
+    };
+    let mark = mark.as_deref().unwrap_or("unknown");
+    let store = Store::new(camera.card(), mark);
+    let presets = Presets::load(camera.card(), mark);
+    Ok(Held { controls: Controls::start(firmware, store, presets)?, fake: Mutex::new(fake) })
+}
+
+/// The controls, once they are started.
+///
+/// # Errors
+/// [`ControlError::NotStarted`].
+pub fn of(camera: &Camera) -> Result<&Controls, ControlError> {
+    camera.controls.get().map(|held| &held.controls).ok_or(ControlError::NotStarted)
+}
+
+/// Ends what watches the firmware, politely, and the fake.
+pub fn stop(camera: &Camera) {
+    let Some(held) = camera.controls.get() else { return };
+    held.controls.stop();
+    drop(held.fake.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
+/// That the camera is not switched off: then no picture is handed out, an older one neither.
+///
+/// # Errors
+/// [`ControlError::Off`].
+pub fn require_on(camera: &Camera) -> Result<(), ControlError> {
+    let power = of(camera).ok().and_then(|controls| controls.value(Id::Power));
+    if power == Some(Value::On(false)) { Err(ControlError::Off) } else { Ok(()) }
+}

@@ -1,0 +1,138 @@
+//! Why a control was not changed.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::card::CardError;
+use crate::error::{Exit, Explain, Kind};
+use crate::vendor::av::AvError;
+use crate::vendor::mortox::bus::BusError;
+
+/// Why a control was not changed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// There is no such control.
+    #[error("there is no control '{0}'")]
+    Unknown(String),
+    /// This camera's firmware does not have it.
+    #[error("this camera does not have '{id}': {reason}")]
+    Absent {
+        /// The control.
+        id: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The value is none that it takes.
+    #[error("'{id}': {expected}")]
+    Invalid {
+        /// The control.
+        id: &'static str,
+        /// What it takes.
+        expected: String,
+    },
+    /// The value that is set now is not known, so it could not be put back.
+    #[error("'{id}' has a value that mi360d does not know, so it could not be put back")]
+    NotUnderstood {
+        /// The control.
+        id: &'static str,
+    },
+    /// Privacy: the camera makes no pictures.
+    #[error("the camera is switched off")]
+    Off,
+    /// Nothing was started yet: safe mode, or an interrupted flash.
+    #[error("the controls are not started")]
+    NotStarted,
+    /// The bus.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// fetch_av.
+    #[error(transparent)]
+    Av(#[from] AvError),
+    /// The card: what was before could not be kept.
+    #[error("the present value could not be saved on the card first")]
+    Card(#[from] CardError),
+}
+
+impl Explain for ControlError {
+    fn code(&self) -> &'static str {
+        match self {
+            ControlError::Unknown(_) => "no-such-control",
+            ControlError::Absent { .. } => "control-absent",
+            ControlError::Invalid { .. } => "control-value",
+            ControlError::NotUnderstood { .. } => "control-unknown-value",
+            ControlError::Off => "camera-off",
+            ControlError::NotStarted => "controls-off",
+            ControlError::Bus(BusError::Away) | ControlError::Av(_) => "firmware-away",
+            ControlError::Bus(BusError::TooSoon(_) | BusError::TooMany) => "control-too-soon",
+            ControlError::Bus(_) => "control-unconfirmed",
+            ControlError::Card(e) => e.code(),
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            ControlError::Unknown(_) | ControlError::Absent { .. } => {
+                "GET /api/v1/controls lists what this camera has.".to_owned()
+            }
+            ControlError::Invalid { .. } => "Nothing was changed. Correct the value.".to_owned(),
+            ControlError::NotUnderstood { .. } => {
+                "Nothing was changed. Change it once in the Mi Home app, then try again.".to_owned()
+            }
+            ControlError::Off => {
+                "Switch it on with the control 'Camera on', or in the Mi Home app.".to_owned()
+            }
+            ControlError::NotStarted => {
+                "Restart the camera. In safe mode, find out first why three starts did not last."
+                    .to_owned()
+            }
+            ControlError::Bus(BusError::Away) | ControlError::Av(_) => {
+                "Nothing was changed. The camera's own services may still be starting: try again \
+                 in a minute."
+                    .to_owned()
+            }
+            ControlError::Bus(BusError::TooSoon(_) | BusError::TooMany) => {
+                "Nothing was changed. Wait a moment, then try again.".to_owned()
+            }
+            ControlError::Bus(_) => {
+                "The shown value is the one that the camera reports. Try again; restart the \
+                 camera if it happens again."
+                    .to_owned()
+            }
+            ControlError::Card(e) => e.hint(),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            ControlError::Unknown(_) | ControlError::Absent { .. } => Kind::Missing,
+            ControlError::Invalid { .. } => Kind::Invalid,
+            ControlError::NotUnderstood { .. } | ControlError::Off => Kind::Refused,
+            ControlError::NotStarted | ControlError::Bus(BusError::Away) | ControlError::Av(_) => {
+                Kind::Unavailable
+            }
+            ControlError::Bus(BusError::TooSoon(_) | BusError::TooMany) => Kind::TooMany,
+            ControlError::Bus(_) => Kind::Unconfirmed,
+            ControlError::Card(e) => e.kind(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            ControlError::Bus(BusError::TooSoon(left)) => {
+                Some(Duration::from_secs(left.as_secs() + 1))
+            }
+            _ => None,
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            ControlError::Card(e) => e.exit(),
+            ControlError::Unknown(_) | ControlError::Invalid { .. } => Exit::Usage,
+            ControlError::Bus(_) | ControlError::Av(_) => Exit::Failed,
+            _ => Exit::Refused,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! One question to fetch_av: connect, ask, wait for the answer, close.
+
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::wire::{self, Ask, Volume};
+
+/// The abstract socket's name; the zeros behind it count.
+const NAME: &[u8] = b"miio_IPCsock";
+/// Bytes of an abstract name.
+const ABSTRACT: usize = 107;
+/// How long fetch_av may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where fetch_av listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// The firmware's own name.
+    Firmware,
+    /// A file, as the fake has it.
+    File(PathBuf),
+}
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AvError {
+    /// It does not run, or its socket fails.
+    #[error("the camera's picture service cannot be reached")]
+    Away(#[source] io::Error),
+    /// It did not answer in time.
+    #[error("the camera's picture service does not answer")]
+    Silent,
+    /// Its answer is none of this protocol's.
+    #[error("the answer of the camera's picture service is not understood")]
+    Strange,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Av {
+    address: Address,
+    /// One connection at a time.
+    turn: Mutex<()>,
+}
+
+impl Av {
+    /// Connects to nothing yet.
+    pub fn new(address: Address) -> Av {
+        Av { address, turn: Mutex::default() }
+    }
+
+    /// Whether it is night: the picture is grey, infrared light is on.
+    ///
+    /// # Errors
+    /// [`AvError`].
+    pub fn is_night(&self) -> Result<bool, AvError> {
+        let answer = self.ask(Ask::IsNight)?.ok_or(AvError::Silent)?;
+        wire::is_night(&answer).ok_or(AvError::Strange)
+    }
+
+    /// Sets the speaker's volume, until fetch_av restarts. It confirms nothing.
+    ///
+    /// # Errors
+    /// [`AvError::Away`].
+    pub fn set_volume(&self, volume: Volume) -> Result<(), AvError> {
+        self.ask(Ask::SetVolume(volume)).map(drop)
+    }
+
+    fn ask(&self, ask: Ask) -> Result<Option<wire::Answer>, AvError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stream = self.connect().map_err(AvError::Away)?;
+        stream.set_read_timeout(Some(PATIENCE)).map_err(AvError::Away)?;
+        stream.set_write_timeout(Some(PATIENCE)).map_err(AvError::Away)?;
+        stream.write_all(&wire::request(ask)).map_err(AvError::Away)?;
+        if !ask.is_answered() {
+            return Ok(None);
+        }
+        let (mut bytes, mut piece) = (Vec::new(), [0; 1024]);
+        loop {
+            match stream.read(&mut piece) {
+                Ok(0) => return Err(AvError::Silent),
+                Ok(count) => bytes.extend_from_slice(piece.get(..count).unwrap_or_default()),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    return Err(AvError::Silent);
+                }
+                Err(e) => return Err(AvError::Away(e)),
+            }
+            match wire::answer(&bytes) {
+                Ok(Some(answer)) if answer.command == ask.command() + 1 => {
+                    return Ok(Some(answer));
+                }
+                Ok(None) => {}
+                _ => return Err(AvError::Strange),
+            }
+        }
+    }
+
+    fn connect(&self) -> io::Result<UnixStream> {
+        match &self.address {
+            Address::File(path) => UnixStream::connect(path),
+            Address::Firmware => {
+                let mut name = NAME.to_vec();
+                name.resize(ABSTRACT, 0);
+                UnixStream::connect_addr(&SocketAddr::from_abstract_name(name)?)
+            }
+        }
+    }
+}

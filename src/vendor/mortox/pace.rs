@@ -1,0 +1,184 @@
+//! How often a change may be sent, whoever asks for it: the page, MQTT, a recorder or a schedule.
+//! Pure. The times are those that the hardware and the vendor's programs stand (docs/controls.md,
+//! "Limits").
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::key::{Change, Key, Operation, Position};
+
+/// Between two changes of the night mode: the filter's coil is driven for half a second each time.
+pub const NIGHT: Duration = Duration::from_secs(5);
+/// Between two changes of the power: each stops or starts the encoders.
+pub const POWER: Duration = Duration::from_secs(2);
+/// Between two changes of any other setting.
+pub const SETTING: Duration = Duration::from_millis(500);
+/// Between two pushes of a motor.
+pub const PUSH: Duration = Duration::from_millis(250);
+/// How long one push moves.
+pub const MOVES: Duration = Duration::from_millis(350);
+/// Between two calibrations: each drives against the mechanical ends.
+pub const CALIBRATE: Duration = Duration::from_secs(120);
+/// How long a calibration takes.
+pub const CALIBRATES: Duration = Duration::from_secs(28);
+/// From the last push to an absolute move: devicekit ignores it before.
+pub const SETTLE: Duration = Duration::from_secs(5);
+/// How long an absolute move takes at most; devicekit takes no command meanwhile.
+pub const TRAVELS: Duration = Duration::from_secs(14);
+/// How far from its target an absolute move may end, in the units of a position.
+const NEAR: u8 = 2;
+/// Between two sounds.
+pub const SOUND: Duration = Duration::from_secs(1);
+
+/// When what was sent last.
+#[derive(Debug, Default)]
+pub struct Pace {
+    settings: BTreeMap<Key, Instant>,
+    pushed: Option<Instant>,
+    reported: Option<Instant>,
+    calibrated: Option<Instant>,
+    travels: Option<Instant>,
+    target: Option<Position>,
+    sound: Option<Instant>,
+}
+
+impl Pace {
+    /// Whether a change may be sent now.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub fn may(&self, change: &Change, now: Instant) -> Result<(), Duration> {
+        let since = |at: Option<Instant>, pause: Duration| {
+            let left = at.map_or(Duration::ZERO, |at| {
+                pause.saturating_sub(now.saturating_duration_since(at))
+            });
+            if left.is_zero() { Ok(()) } else { Err(left) }
+        };
+        let idle = || {
+            since(self.calibrated, CALIBRATES)?;
+            since(self.travels, TRAVELS)
+        };
+        let key = change.key();
+        match change {
+            Change::NightMode(_) => since(self.settings.get(&key).copied(), NIGHT),
+            Change::Power(_) => since(self.settings.get(&key).copied(), POWER),
+            Change::FullColor(_)
+            | Change::Wdr(_)
+            | Change::Flip(_)
+            | Change::Watermark(_)
+            | Change::Light(_)
+            | Change::MotionRegion(_)
+            | Change::MotionRecord(_) => since(self.settings.get(&key).copied(), SETTING),
+            // Parts of a change that was let through.
+            Change::Lamp { .. } | Change::TrackStop => Ok(()),
+            Change::Motor { operation: Operation::Calibrate, .. } => {
+                idle()?;
+                since(self.calibrated, CALIBRATE)
+            }
+            // devicekit answers it when it has arrived.
+            Change::Motor { operation: Operation::Report, .. } => since(self.reported, PUSH),
+            Change::Motor { .. } => {
+                idle()?;
+                since(self.pushed, PUSH)
+            }
+            // An equal target is not sent, so both are asked.
+            Change::Target(_) | Change::TrackIdle(_) => {
+                idle()?;
+                since(self.pushed, SETTLE)
+            }
+            Change::Sound { .. } => {
+                idle()?;
+                since(self.pushed, MOVES)?;
+                since(self.sound, SOUND)
+            }
+        }
+    }
+
+    /// Notes that a change was sent.
+    pub fn sent(&mut self, change: &Change, now: Instant) {
+        match change {
+            Change::Motor { operation: Operation::Calibrate, .. } => self.calibrated = Some(now),
+            Change::Motor { operation: Operation::Report, .. } => self.reported = Some(now),
+            Change::Motor { .. } => self.pushed = Some(now),
+            Change::TrackStop => self.travels = Some(now),
+            Change::Sound { .. } => self.sound = Some(now),
+            Change::Target(at) => self.target = Some(*at),
+            Change::TrackIdle(_) | Change::Lamp { .. } => {}
+            setting => {
+                self.settings.insert(setting.key(), now);
+            }
+        }
+    }
+
+    /// Notes a position that was reported: that of the target ends an absolute move.
+    pub fn reported(&mut self, at: Position) {
+        let near = |a: u8, b: u8| a.abs_diff(b) <= NEAR;
+        if self.target.is_some_and(|to| near(to.pan(), at.pan()) && near(to.tilt(), at.tilt())) {
+            self.travels = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::key::{Night, Sound};
+    use super::*;
+
+    fn motor(operation: Operation) -> Change {
+        Change::Motor { operation, counter: 1 }
+    }
+
+    #[test]
+    fn no_change_is_sent_more_often_than_the_hardware_takes_it() {
+        let target = Change::Target(Position::new(50, 50).unwrap());
+        let sound = Change::Sound { sound: Sound::new(4).unwrap(), counter: 1 };
+        let (left, up) = (motor(Operation::Left), motor(Operation::Up));
+        let calibrate = motor(Operation::Calibrate);
+        let (auto, night) = (Change::NightMode(Night::Auto), Change::NightMode(Night::Night));
+        // First this is sent, then that is asked for: the pause in ms.
+        let table = [
+            (night, auto, 5000),
+            (night, Change::Flip(true), 0),
+            (Change::Flip(true), Change::Flip(false), 500),
+            (Change::Power(false), Change::Power(true), 2000),
+            (left, left, 250),
+            (left, up, 250),
+            (left, target, 5000),
+            (left, sound, 350),
+            (left, calibrate, 0),
+            (calibrate, calibrate, 120_000),
+            (calibrate, left, 28_000),
+            (calibrate, target, 28_000),
+            (calibrate, sound, 28_000),
+            (Change::TrackStop, left, 14_000),
+            (Change::TrackStop, target, 14_000),
+            (Change::TrackStop, Change::TrackIdle(1), 14_000),
+            (Change::TrackStop, motor(Operation::Report), 0),
+            (left, Change::TrackIdle(1), 5000),
+            (sound, sound, 1000),
+            (sound, left, 0),
+            (target, Change::TrackIdle(1), 0),
+            (Change::TrackIdle(1), Change::TrackStop, 0),
+        ];
+        for (first, second, ms) in table {
+            let (mut pace, begin) = (Pace::default(), Instant::now());
+            pace.may(&first, begin).unwrap();
+            pace.sent(&first, begin);
+            let pause = Duration::from_millis(ms);
+            if ms > 0 {
+                let almost = begin + pause.saturating_sub(Duration::from_millis(1));
+                let left = pace.may(&second, almost).unwrap_err();
+                assert_eq!(left, Duration::from_millis(1), "{first:?}, then {second:?}");
+            }
+            pace.may(&second, begin + pause).unwrap();
+        }
+        // An absolute move ends early where its target was reported, and only there.
+        let (mut pace, begin) = (Pace::default(), Instant::now());
+        pace.sent(&target, begin);
+        pace.sent(&Change::TrackStop, begin);
+        pace.reported(Position::new(50, 90).unwrap());
+        pace.may(&left, begin).unwrap_err();
+        pace.reported(Position::new(51, 49).unwrap());
+        pace.may(&left, begin).unwrap();
+    }
+}

@@ -1,0 +1,206 @@
+//! The controls through the daemon: what a simulated camera's firmware lets one set, by the API.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod rig;
+
+use std::time::{Duration, Instant};
+
+use rig::Sim;
+use rig::daemon::{Daemon, status};
+use serde_json::{Value, json};
+
+fn controls(daemon: &Daemon) -> Value {
+    let end = Instant::now() + Duration::from_secs(120);
+    loop {
+        let (status, body) = daemon.get("/api/v1/controls");
+        let all: Value = serde_json::from_str(&body).unwrap();
+        if status == 200 && all["connected"] == true && all["controls"][0]["value"] == true {
+            return all;
+        }
+        assert!(Instant::now() < end, "{status} {body}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn call(daemon: &Daemon, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let (head, answer) =
+        daemon.send(method, &format!("/api/v1/controls{path}"), "localhost", &body);
+    (status(&head), serde_json::from_slice(&answer).unwrap())
+}
+
+fn put(daemon: &Daemon, id: &str, value: Value) -> (u16, Value) {
+    call(daemon, "PUT", &format!("/{id}"), &json!({ "value": value }))
+}
+
+#[test]
+fn a_control_is_set_confirmed_waited_for_and_put_back() {
+    let sim = Sim::small();
+    let daemon = Daemon::start(&sim);
+    let all = controls(&daemon);
+    let ids: Vec<&str> =
+        all["controls"].as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap()).collect();
+    for id in ["power", "night", "led", "flip", "wdr", "watermark", "motion-region", "recording"] {
+        assert!(ids.contains(&id), "{id} of {ids:?}");
+    }
+    // Set, and put back; a client that waits is answered by the change.
+    let since = controls(&daemon)["seq"].as_u64().unwrap();
+    std::thread::scope(|scope| {
+        let path = format!("/api/v1/controls?wait=25&since={since}");
+        let waiting = scope.spawn({
+            let daemon = &daemon;
+            move || (Instant::now(), daemon.json(&path))
+        });
+        let (status, flip) = put(&daemon, "flip", json!(true));
+        assert_eq!((status, &flip["value"], &flip["changed"]), (200, &json!(true), &json!(true)));
+        assert_eq!(flip["original"], json!(false));
+        let (_, news) = waiting.join().unwrap();
+        assert!(news["seq"].as_u64().unwrap() > since);
+    });
+    let (status, flip) = call(&daemon, "DELETE", "/flip", &Value::Null);
+    assert_eq!((status, &flip["value"], &flip["changed"]), (200, &json!(false), &json!(false)));
+    // The night mode has a pause, and says so.
+    assert_eq!(put(&daemon, "night", json!("night")).0, 200);
+    let (status, soon) = put(&daemon, "night", json!("day"));
+    assert_eq!((status, &soon["error"]["code"]), (429, &json!("control-too-soon")));
+    // Privacy: no picture is handed out, and the reason is given.
+    assert_eq!(put(&daemon, "power", json!(false)).0, 200);
+    for path in ["/api/v1/snapshot", "/api/v1/live"] {
+        let (status, body) = daemon.get(path);
+        assert!(status == 409 && body.contains("camera-off"), "{path}: {status} {body}");
+    }
+    // What is wrong is named, and what is not there is.
+    let (status, wrong) = put(&daemon, "flip", json!("yes"));
+    assert_eq!((status, &wrong["error"]["field"]), (422, &json!("value")));
+    let (status, none) = put(&daemon, "miio_token", json!("x"));
+    assert_eq!((status, &none["error"]["code"]), (404, &json!("no-such-control")));
+    let (status, _) = call(&daemon, "PUT", "/flip", &json!({ "value": true, "key": "x" }));
+    assert_eq!(status, 422);
+    // Everything back, though the night mode has to wait for its pause.
+    assert_eq!(put(&daemon, "watermark", json!(false)).0, 200);
+    let (status, all) = call(&daemon, "DELETE", "", &Value::Null);
+    assert_eq!(status, 200, "{all}");
+    assert!(all["controls"].as_array().unwrap().iter().all(|c| c["changed"] == false), "{all}");
+}
+
+#[test]
+fn motion_is_one_event_that_begins_and_one_that_ends() {
+    let sim = Sim::small();
+    let daemon = Daemon::start(&sim);
+    controls(&daemon);
+    let kinds = |events: &Value, name: &str| {
+        let all = events["events"].as_array().unwrap();
+        all.iter().filter(|event| event["kind"] == name).count()
+    };
+    let until = |name: &str| {
+        let end = Instant::now() + Duration::from_secs(60);
+        let mut events = daemon.json("/api/v1/events");
+        while kinds(&events, name) == 0 {
+            assert!(Instant::now() < end, "{name}: {events}");
+            let seq = events["seq"].as_u64().unwrap();
+            daemon.json(&format!("/api/v1/events?wait=25&since={seq}"));
+            events = daemon.json("/api/v1/events");
+        }
+        events
+    };
+    let motion = sim.path().join("motion");
+    std::fs::write(&motion, "").unwrap();
+    assert_eq!(until("motion-begin")["motion"], true);
+    assert_eq!(put(&daemon, "night", json!("night")).0, 200);
+    until("night");
+    std::fs::remove_file(&motion).unwrap();
+    let events = until("motion-end");
+    assert_eq!((kinds(&events, "motion-begin"), kinds(&events, "motion-end")), (1, 1));
+    assert_eq!(events["motion"], false);
+}
+
+fn ptz(daemon: &Daemon, body: &Value) -> (u16, Value) {
+    let (head, answer) = daemon.send("POST", "/api/v1/ptz", "localhost", &body.to_string());
+    (status(&head), serde_json::from_slice(&answer).unwrap())
+}
+
+fn until(daemon: &Daemon, found: impl Fn(&Value) -> bool) -> Value {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let motors = daemon.json("/api/v1/ptz");
+        if found(&motors) {
+            return motors;
+        }
+        assert!(Instant::now() < end, "{motors}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn the_motors_move_to_places_and_presets_and_refuse_what_is_too_soon() {
+    let sim = Sim::small();
+    let daemon = Daemon::start(&sim);
+    controls(&daemon);
+    assert_eq!(daemon.json("/api/v1/ptz")["position"], json!({ "pan": 50, "tilt": 50 }));
+    let place = json!({ "pan": 20, "tilt": 80 });
+    assert_eq!(ptz(&daemon, &json!({ "goto": place })).0, 200);
+    until(&daemon, |motors| motors["position"] == place && motors["moving"] == false);
+    let new = json!({ "name": "Door", "home": true }).to_string();
+    let (head, preset) = daemon.send("POST", "/api/v1/ptz/presets", "localhost", &new);
+    assert_eq!(status(&head), 201);
+    let preset: Value = serde_json::from_slice(&preset).unwrap();
+    assert_eq!((&preset["name"], &preset["pan"]), (&json!("Door"), &json!(20)));
+    // A push to the right ends by itself; right after it no place is taken.
+    assert_eq!(ptz(&daemon, &json!({ "move": { "pan": 100, "ms": 300 } })).0, 200);
+    let (status_, soon) = ptz(&daemon, &json!({ "home": true }));
+    assert_eq!((status_, &soon["error"]["code"]), (429, &json!("control-too-soon")), "{soon}");
+    until(&daemon, |motors| motors["position"]["pan"].as_u64() > Some(20));
+    let end = Instant::now() + Duration::from_secs(60);
+    while ptz(&daemon, &json!({ "preset": preset["id"] })).0 != 200 {
+        assert!(Instant::now() < end);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    until(&daemon, |motors| motors["position"] == place);
+    assert_eq!(ptz(&daemon, &json!({ "calibrate": true })).0, 200);
+    assert_eq!(ptz(&daemon, &json!({ "calibrate": true })).0, 429);
+    for (wrong, code) in [
+        (json!({ "move": { "pan": 1, "ms": 0 } }), 422),
+        (json!({ "move": { "pan": 1, "ms": 10_001 } }), 422),
+        (json!({ "goto": { "pan": 101, "tilt": 0 } }), 422),
+        (json!({ "preset": 9 }), 404),
+        (json!({ "reboot": true }), 422),
+        (json!({ "stop": true, "calibrate": true }), 422),
+    ] {
+        assert_eq!(ptz(&daemon, &wrong).0, code, "{wrong}");
+    }
+    let path = format!("/api/v1/ptz/presets/{}", preset["id"]);
+    assert_eq!(status(&daemon.send("DELETE", &path, "localhost", "").0), 200);
+    assert_eq!(status(&daemon.send("DELETE", &path, "localhost", "").0), 404);
+}
+
+#[test]
+fn what_was_before_survives_a_restart_and_uninstall_puts_it_back() {
+    let sim = Sim::small();
+    let daemon = Daemon::start(&sim);
+    controls(&daemon);
+    assert_eq!(put(&daemon, "watermark", json!(false)).0, 200);
+    let kept = std::fs::read_dir(sim.home().join("state")).unwrap().flatten();
+    let kept: Vec<String> = kept.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    assert!(kept.iter().any(|name| name.starts_with("controls-")), "{kept:?}");
+    daemon.backup();
+    let list = daemon.json("/api/v1/uninstall");
+    let restored = |list: &Value| {
+        let changes = list["changes"].as_array().unwrap();
+        changes.iter().any(|c| c["thing"] == "control" && c["fate"] == "restored")
+    };
+    assert!(restored(&list), "{list}");
+    let confirm = json!({ "confirm": "UNINSTALL" }).to_string();
+    let end = Instant::now() + Duration::from_secs(120);
+    loop {
+        // Not while the sets are being verified.
+        let (head, body) = daemon.send("POST", "/api/v1/uninstall", "localhost", &confirm);
+        if status(&head) == 200 {
+            break;
+        }
+        assert!(Instant::now() < end, "{head} {}", String::from_utf8_lossy(&body));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let watermark = daemon.json("/api/v1/controls/watermark");
+    assert_eq!((&watermark["value"], &watermark["changed"]), (&json!(true), &json!(false)));
+}
