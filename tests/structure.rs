@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["formats", "network"],
     &["identity", "card", "vendor", "mqtt"],
     &["chip"],
-    &["image", "access", "services", "settings"],
+    &["image", "access", "services", "settings", "controls"],
     &["backup", "machine", "facts", "rtsp"],
     &["flash", "repair", "update", "onvif"],
     &["programmer"],

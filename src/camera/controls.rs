@@ -1,7 +1,7 @@
 //! The controls of this camera: where its firmware is, and a fake of it for a simulated camera.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use super::{Camera, Source};
 use crate::controls::originals::Store;
@@ -16,24 +16,16 @@ const FIRMWARE: &str = "MI360D_FIRMWARE";
 /// `none`: a simulated camera whose firmware does not answer, as one that is not understood.
 const SERVICES: &str = "MI360D_SIM_SERVICES";
 
-/// The controls, and the firmware behind them where that is a fake.
-#[derive(Debug)]
-pub struct Held {
-    controls: Controls,
-    /// Ends with the value.
-    fake: Mutex<Option<Pretend>>,
-}
-
 /// Connects to the firmware's services. To be called once, when the identity is safe, and not in
 /// safe mode.
 pub fn start(camera: &Camera) {
     match connect(camera) {
-        Ok(held) => drop(camera.controls.set(held)),
+        Ok(controls) => drop(camera.controls.set(controls)),
         Err(e) => log::error!("the controls do not start: {e}"),
     }
 }
 
-fn connect(camera: &Camera) -> std::io::Result<Held> {
+fn connect(camera: &Camera) -> std::io::Result<Controls> {
     let firmware = std::env::var_os(FIRMWARE).map(PathBuf::from);
     let (firmware, fake) = match (camera.source(), firmware) {
         (Source::Device, _) => (Firmware { root: PathBuf::from("/"), av: Address::Firmware }, None),
@@ -58,7 +50,8 @@ fn connect(camera: &Camera) -> std::io::Result<Held> {
     let mark = mark.as_deref().unwrap_or("unknown");
     let store = Store::new(camera.card(), mark);
     let presets = Presets::load(camera.card(), mark);
-    Ok(Held { controls: Controls::start(firmware, store, presets)?, fake: Mutex::new(fake) })
+    *camera.fake.lock().unwrap_or_else(PoisonError::into_inner) = fake;
+    Controls::start(firmware, store, presets)
 }
 
 /// The controls, once they are started.
@@ -66,14 +59,14 @@ fn connect(camera: &Camera) -> std::io::Result<Held> {
 /// # Errors
 /// [`ControlError::NotStarted`].
 pub fn of(camera: &Camera) -> Result<&Controls, ControlError> {
-    camera.controls.get().map(|held| &held.controls).ok_or(ControlError::NotStarted)
+    camera.controls.get().ok_or(ControlError::NotStarted)
 }
 
 /// Ends what watches the firmware, politely, and the fake.
 pub fn stop(camera: &Camera) {
-    let Some(held) = camera.controls.get() else { return };
-    held.controls.stop();
-    drop(held.fake.lock().unwrap_or_else(PoisonError::into_inner).take());
+    let Some(controls) = camera.controls.get() else { return };
+    controls.stop();
+    drop(camera.fake.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
 /// That the camera is not switched off: then no picture is handed out, an older one neither.

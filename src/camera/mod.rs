@@ -93,7 +93,9 @@ pub struct Camera {
     tickets: memory::Tickets,
     arrivals: memory::Arrivals,
     services: OnceLock<crate::services::Services>,
-    controls: OnceLock<controls::Held>,
+    controls: OnceLock<crate::controls::Controls>,
+    /// The firmware behind them, where that is a fake.
+    fake: Mutex<Option<crate::vendor::pretend::Pretend>>,
     /// Held while `STATUS.txt` is written; true once that is no longer to be.
     uninstalled: Mutex<bool>,
     onvif: crate::onvif::door::Door,
@@ -164,6 +166,7 @@ impl Camera {
             arrivals: memory::Arrivals::default(),
             services: OnceLock::new(),
             controls: OnceLock::new(),
+            fake: Mutex::default(),
             uninstalled: Mutex::default(),
             onvif: crate::onvif::door::Door::default(),
             seen: memory::Seen::default(),
