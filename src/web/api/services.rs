@@ -3,7 +3,6 @@
 use serde::Deserialize;
 
 use crate::camera::services::{self, Put};
-use crate::camera::sounds;
 use crate::services::ServiceError;
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
