@@ -10,7 +10,7 @@ use super::{Camera, controls, services, sounds, video};
 use crate::controls::motors::{LONGEST, Place};
 use crate::controls::presets::{Preset, PresetError};
 use crate::controls::{ControlError, Controls};
-use crate::error::{Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind};
 use crate::rtsp::client;
 use crate::services::ServiceError;
 use crate::services::ptz::{self, Direction, STEPS, Steps, Wish};
@@ -104,16 +104,16 @@ pub enum MotorError {
 }
 
 impl Explain for MotorError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
             MotorError::Control(e) => e.code(),
             MotorError::Service(e) => e.code(),
             MotorError::Preset(PresetError::Card(e)) => e.code(),
-            MotorError::Preset(PresetError::TooMany) => "too-many-presets",
-            MotorError::Preset(PresetError::Name) => "preset-name",
-            MotorError::NoPreset => "no-such-preset",
-            MotorError::NoPosition => "no-position",
-            MotorError::Range(_) => "ptz-range",
+            MotorError::Preset(PresetError::TooMany) => Code::TooManyPresets,
+            MotorError::Preset(PresetError::Name) => Code::PresetName,
+            MotorError::NoPreset => Code::NoSuchPreset,
+            MotorError::NoPosition => Code::NoPosition,
+            MotorError::Range(_) => Code::PtzRange,
         }
     }
 

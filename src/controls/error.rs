@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::card::CardError;
-use crate::error::{Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind};
 use crate::vendor::av::AvError;
 use crate::vendor::mortox::bus::BusError;
 
@@ -56,17 +56,17 @@ pub enum ControlError {
 }
 
 impl Explain for ControlError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            ControlError::Unknown(_) => "no-such-control",
-            ControlError::Absent { .. } => "control-absent",
-            ControlError::Invalid { .. } => "control-value",
-            ControlError::NotUnderstood { .. } => "control-unknown-value",
-            ControlError::Off => "camera-off",
-            ControlError::NotStarted => "controls-off",
-            ControlError::Bus(BusError::Away) | ControlError::Av(_) => "firmware-away",
-            ControlError::Bus(BusError::TooSoon(_) | BusError::TooMany) => "control-too-soon",
-            ControlError::Bus(_) => "control-unconfirmed",
+            ControlError::Unknown(_) => Code::NoSuchControl,
+            ControlError::Absent { .. } => Code::ControlAbsent,
+            ControlError::Invalid { .. } => Code::ControlValue,
+            ControlError::NotUnderstood { .. } => Code::ControlUnknownValue,
+            ControlError::Off => Code::CameraOff,
+            ControlError::NotStarted => Code::ControlsOff,
+            ControlError::Bus(BusError::Away) | ControlError::Av(_) => Code::FirmwareAway,
+            ControlError::Bus(BusError::TooSoon(_) | BusError::TooMany) => Code::ControlTooSoon,
+            ControlError::Bus(_) => Code::ControlUnconfirmed,
             ControlError::Card(e) => e.code(),
         }
     }

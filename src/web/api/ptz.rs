@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::nothing;
 use crate::camera::motors::{self, Ask, MotorError, NewPreset};
+use crate::error::Code;
 use crate::services::ptz::Wish;
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
@@ -50,5 +51,5 @@ fn wrong(words: &str) -> Problem {
     let words: String = words.chars().take(200).collect();
     let message = format!("The body is not understood: {words}");
     let hint = "/api/v1/openapi.json tells what this call takes.";
-    Problem::new(422, "bad-body", &message, hint)
+    Problem::new(422, Code::BadBody, &message, hint)
 }
