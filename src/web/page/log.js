@@ -1,7 +1,7 @@
-// The log.
+// The log: by level, searched, followed, kept as a file; and the file for those who help.
 
 import { t } from "./text.js";
-import { fill, h } from "./dom.js";
+import { fill, h, say } from "./dom.js";
 import { api, poll } from "./api.js";
 import { field } from "./parts.js";
 import { heading } from "./house.js";
@@ -11,22 +11,53 @@ export async function logView(main, signal) {
   const level = h("select", null, ["debug", "info", "warn", "error"].map((name) =>
     h("option", { value: name }, t("choice." + name))));
   level.value = "info";
+  const search = h("input", { type: "search", spellcheck: "false", autocomplete: "off" });
   const live = h("input", { type: "checkbox", checked: true });
-  level.addEventListener("change", () => refresh());
-  main.append(heading(t("log.title"), t("log.lead")),
-    h("div.stack", null, h("div.bare", null, field(t("log.level"), level), h("label.switch", null, live, t("log.live"))), lines));
-  let shown = "";
-  async function refresh() {
-    const { lines: last } = await api("GET", `/log?lines=400&level=${level.value}`, undefined, { signal });
-    const text = last.join("\n");
+  const save = h("button", { type: "button", onclick: () => {
+    const url = URL.createObjectURL(new Blob([wanted().join("\n") + "\n"], { type: "text/plain" }));
+    h("a", { href: url, download: `mi360d-log-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.txt` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10000);
+  } }, t("log.save"));
+  let last = [];
+  let shown = null;
+
+  /** The lines that hold what is searched for. */
+  function wanted() {
+    const words = search.value.trim().toLowerCase();
+    return last.filter((line) => line.toLowerCase().includes(words));
+  }
+
+  function show() {
+    const found = wanted();
+    const text = found.join("\n");
     if (text === shown) return;
-    const atEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;
+    const atEnd = shown === null || lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;
     shown = text;
-    fill(lines, last.length ? last.map((line) => h("span", {
-      class: (/^\s*\[?(ERROR|WARN|DEBUG)/i.exec(line)?.[1] ?? "").toLowerCase() || null }, line + "\n")) : t("log.empty"));
+    fill(lines, found.length ? found.map((line) => h("span", {
+      class: (/^\s*\[?(ERROR|WARN|DEBUG)/i.exec(line)?.[1] ?? "").toLowerCase() || null }, line + "\n"))
+      : t(last.length ? "log.nothing" : "log.empty"));
     if (atEnd) lines.scrollTop = lines.scrollHeight;
   }
+
+  async function refresh() {
+    ({ lines: last } = await api("GET", `/log?lines=400&level=${level.value}`, undefined, { signal }));
+    show();
+  }
+
+  search.addEventListener("input", () => {
+    show();
+    say(t("log.found", { count: wanted().length }));
+  });
+  level.addEventListener("change", () => refresh().catch(() => {}));
+  main.append(heading(t("log.title"), t("log.lead")),
+    h("div.stack", null,
+      h("div.bare.tools", null, field(t("log.search"), search), field(t("log.level"), level), h("label.switch", null, live, t("log.live"))),
+      lines,
+      h("div.buttons", null, save, h("a.button", { href: "api/v1/facts", download: "mi360d-facts.txt" }, t("log.facts"))),
+      h("p.help", null, t("log.facts.why"))));
+  let asked = false;
   await poll(signal, 2000, async () => {
-    if (live.checked) await refresh();
+    if (live.checked || !asked) await refresh();
+    asked = true;
   });
 }

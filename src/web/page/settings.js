@@ -19,7 +19,7 @@ export async function settingsView(main, signal, query) {
     .map((name) => ({ name, type: typeOf(flat[name]), help: "" }))]
     // What unlocks a partition stands on the card alone.
     .filter((spec) => !["services", "hacks"].includes(spec.name.split(".")[0]) && spec.name !== "flash.unlock");
-  const sections = [...new Set(all.map((spec) => spec.name.split(".")[0]))];
+  const sections = [...new Set([...ORDER, ...all.map((spec) => spec.name.split(".")[0])])];
   for (const section of sections) {
     const own = all.filter((spec) => spec.name.split(".")[0] === section)
       .map((spec) => ({ ...spec, type: spec.name === "camera.time_zone" ? "zone" : spec.type, label: T["set." + spec.name] ?? spec.name, help: T[`set.${spec.name}.help`] ?? spec.help,
@@ -37,6 +37,9 @@ export async function settingsView(main, signal, query) {
   wanted?.scrollIntoView();
   wanted?.querySelector("h2").focus({ preventScroll: true });
 }
+
+/** The sections that an owner looks for first; what is not here follows. */
+const ORDER = ["camera", "mqtt", "web", "backup", "flash", "log"];
 
 /** What a section has besides its fields: how it is now, and what can be tried. */
 const EXTRAS = { camera: networkNow, mqtt: brokerNow };
