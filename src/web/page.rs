@@ -254,4 +254,37 @@ mod tests {
             });
         }
     }
+
+    #[test]
+    fn both_languages_fill_in_the_same_names_and_no_text_is_left_over() {
+        let read = |text: &str| -> Map<String, Value> { serde_json::from_str(text).unwrap() };
+        let (english, portuguese) = (read(&ENGLISH.text()), read(&PORTUGUESE.text()));
+        let names = |text: &Value| -> Vec<String> {
+            let parts = text.as_str().unwrap().split('{').skip(1);
+            let mut names: Vec<String> =
+                parts.filter_map(|part| Some(part.split_once('}')?.0.to_owned())).collect();
+            names.sort();
+            names.dedup();
+            names
+        };
+        for (key, text) in &english {
+            assert_eq!(names(text), names(&portuguese[key]), "{key}");
+        }
+        let mut used = SCRIPT.text() + &MORE.text() + include_str!("page.rs");
+        for html in ["login", "setup", "closed", "house", "index"] {
+            used += &std::fs::read_to_string(format!("src/web/page/{html}.html")).unwrap();
+        }
+        // A key that is put together begins with a text that ends with a dot.
+        let beginnings: Vec<&str> = used
+            .split(['"', '`'])
+            .filter_map(|text| text.split("${").next())
+            .filter(|text| text.len() > 1 && text.ends_with('.') && !text.contains(' '))
+            .collect();
+        for key in english.keys() {
+            let whole =
+                used.contains(&format!("\"{key}\"")) || used.contains(&format!("{{{key}}}"));
+            let begun = beginnings.iter().any(|beginning| key.starts_with(beginning));
+            assert!(whole || begun, "{key} is used nowhere");
+        }
+    }
 }
