@@ -82,7 +82,7 @@ class SmallTest(DaemonTest):
             while not viewer.playing.wait(1) and not viewer.error and time.monotonic() < until:
                 pass
             if viewer.playing.is_set():
-                self.addCleanup(viewer.stop)
+                self.addCleanup(viewer.stopping.set)
                 return viewer
             self.assertLess(time.monotonic(), deadline, viewer.error)
             time.sleep(2)
@@ -143,6 +143,9 @@ class SmallTest(DaemonTest):
         rates = [(len(viewer.seen) - count) / 10 for viewer, count in zip(viewers, counts)]
         print(f"[small] pictures in a second for each viewer after the upload: {rates}")
         self.assertTrue(all(rates), rates)
+        # They have missed nothing; a flash ends the streams.
+        for viewer in viewers:
+            viewer.stop()
         self.seen(camera, "an upload of 16 MiB, two viewers")
         self.flashed(camera, image, ["DATA"])
         self.seen(camera, "the flash of DATA")
