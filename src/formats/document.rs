@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use toml::de::DeTable;
+
+use super::tree::Tree;
 
 /// What is wrong with a document, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,13 +42,17 @@ enum Words {
 /// # Errors
 /// The first fault. The parser lets nothing nest deeper than 80 levels.
 pub fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
-    toml::from_str(text).map_err(|e| toml_fault(text, &e))
+    let parsed = DeTable::parse(text).map_err(|e| {
+        let at = e.span().map_or(0, |span| span.start);
+        toml_fault(text, at, e.message())
+    })?;
+    let read = Tree::of(parsed).and_then(T::deserialize);
+    read.map_err(|e| toml_fault(text, e.at(), e.message()))
 }
 
-fn toml_fault(text: &str, error: &toml::de::Error) -> Fault {
-    let at = error.span().map_or(0, |span| span.start);
+fn toml_fault(text: &str, at: usize, message: &str) -> Fault {
     let line = line_at(text.as_bytes(), at);
-    Fault { at, line, message: plain(error.message(), Words::Toml), is_form: false }
+    Fault { at, line, message: plain(message, Words::Toml), is_form: false }
 }
 
 /// Writes a TOML document.

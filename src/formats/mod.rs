@@ -13,6 +13,7 @@ pub mod mxp;
 pub mod sha256;
 pub mod squashfs;
 pub mod tf;
+mod tree;
 pub mod uboot_env;
 pub mod uimage;
 pub mod version;
