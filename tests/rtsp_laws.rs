@@ -365,8 +365,10 @@ fn the_description_is_one_that_others_read() {
     let fmtp = media.get_first_attribute_value("fmtp").unwrap().unwrap();
     assert!(fmtp.contains("profile-level-id=4D001E") && fmtp.contains("packetization-mode=1"));
     let sets = fmtp.split("sprop-parameter-sets=").nth(1).unwrap();
-    let sets: Vec<Vec<u8>> =
-        sets.split(',').map(|set| data_encoding::BASE64.decode(set.as_bytes()).unwrap()).collect();
+    let sets: Vec<Vec<u8>> = sets
+        .split(',')
+        .map(|set| <base64ct::Base64 as base64ct::Encoding>::decode_vec(set).unwrap())
+        .collect();
     assert_eq!(sets, [sps264(), pps264()]);
     assert_eq!(params.codec, Codec::H264);
     assert_eq!(fmp4::codec_string(params), "avc1.4d001e");

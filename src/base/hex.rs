@@ -1,19 +1,20 @@
 //! Bytes as hex digits.
 
-use data_encoding::HEXLOWER;
+use base16ct::lower;
 
 /// A SHA-256 digest.
 pub type Digest = [u8; 32];
 
 /// Bytes as lowercase hex digits, two for each byte.
 pub fn hex(bytes: &[u8]) -> String {
-    HEXLOWER.encode(bytes)
+    lower::encode_string(bytes)
 }
 
 /// The digest that 64 lowercase hex digits name. Nothing else is accepted, so that
 /// a flipped bit in a checksum file is always noticed.
 pub fn unhex(text: &str) -> Option<Digest> {
-    HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
+    let mut digest = [0; 32];
+    (lower::decode(text, &mut digest).ok()?.len() == 32).then_some(digest)
 }
 
 #[cfg(test)]

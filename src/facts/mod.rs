@@ -18,13 +18,13 @@ pub mod scrub;
 pub mod text;
 pub mod words;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The version of the document's form.
 pub const FORMAT: u32 = 1;
 
 /// All that is told.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Facts {
     /// [`FORMAT`].
     pub format: u32,
@@ -45,7 +45,7 @@ pub struct Facts {
 }
 
 /// The machine at one moment of its start.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Moment {
     /// Seconds since this program started.
     pub after_seconds: u64,
@@ -62,7 +62,7 @@ pub struct Moment {
 }
 
 /// What Linux and the vendor's files tell.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Machine {
     /// `/proc/version`.
     pub kernel: String,
@@ -97,7 +97,7 @@ pub struct Machine {
 }
 
 /// A number with a name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Number {
     /// The name.
     pub name: String,
@@ -106,7 +106,7 @@ pub struct Number {
 }
 
 /// One program that runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Program {
     /// Its name, as the kernel has it: 15 characters at most.
     pub name: String,
@@ -117,7 +117,7 @@ pub struct Program {
 }
 
 /// What was asked, and the answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Answer {
     /// What was asked.
     pub name: String,
@@ -126,7 +126,7 @@ pub struct Answer {
 }
 
 /// One file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FileFact {
     /// Where it is.
     pub path: String,
@@ -137,7 +137,7 @@ pub struct FileFact {
 }
 
 /// What the chip tells.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Flash {
     /// Size in bytes, where it is known.
     pub size: Option<u32>,
@@ -156,7 +156,7 @@ pub struct Flash {
 }
 
 /// One partition.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Part {
     /// Its name.
     pub name: String,

@@ -270,7 +270,9 @@ impl<'de> SeqAccess<'de> for Items {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, TreeError> {
-        self.0.next().map(|item| seed.deserialize(item)).transpose()
+        let Some(item) = self.0.next() else { return Ok(None) };
+        let at = item.span.start;
+        seed.deserialize(item).map(Some).map_err(|e| e.placed(at))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -289,13 +291,18 @@ impl<'de> MapAccess<'de> for Rows {
     ) -> Result<Option<K::Value>, TreeError> {
         let Some((key, value)) = self.0.next() else { return Ok(None) };
         self.1 = Some(value);
+        let at = key.span.start;
         let key = Tree { span: key.span, value: Value::Text(key.name) };
-        seed.deserialize(key).map(Some)
+        seed.deserialize(key).map(Some).map_err(|e| e.placed(at))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, TreeError> {
         match self.1.take() {
-            Some(value) => seed.deserialize(value),
+            // What a type's own check says of it has no place yet.
+            Some(value) => {
+                let at = value.span.start;
+                seed.deserialize(value).map_err(|e| e.placed(at))
+            }
             None => Err(TreeError::custom("a value without a key")),
         }
     }

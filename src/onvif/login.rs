@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use data_encoding::BASE64;
+use base64ct::{Base64, Encoding as _};
 use sha1::{Digest as _, Sha1};
 
 use super::Fault;
@@ -41,11 +41,8 @@ impl Token {
             kind.ends_with("#PasswordDigest").then_some(())?;
             Some(Token {
                 user: text("Username")?,
-                digest: BASE64.decode(tree.text(password).as_bytes()).ok()?,
-                nonce: BASE64
-                    .decode(text("Nonce")?.as_bytes())
-                    .ok()
-                    .filter(|n| n.len() <= LONGEST)?,
+                digest: Base64::decode_vec(tree.text(password)).ok()?,
+                nonce: Base64::decode_vec(&text("Nonce")?).ok().filter(|n| n.len() <= LONGEST)?,
                 created: text("Created")?,
             })
         };

@@ -8,7 +8,7 @@
 //! length: a client that mixes the two up gets in all the same.
 
 use crate::base::{hex, same};
-use data_encoding::BASE64_NOPAD;
+use base64ct::{Base64Unpadded, Encoding as _};
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
@@ -95,9 +95,8 @@ impl Login {
         let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
         if scheme.eq_ignore_ascii_case("Basic") && self.basic {
             let wanted = format!("{USER}:{}", self.password);
-            let given = BASE64_NOPAD
-                .decode(rest.trim().trim_end_matches('=').as_bytes())
-                .unwrap_or_default();
+            let given =
+                Base64Unpadded::decode_vec(rest.trim().trim_end_matches('=')).unwrap_or_default();
             return if same(&given, wanted.as_bytes()) { Verdict::Good } else { Verdict::Wrong };
         }
         if !scheme.eq_ignore_ascii_case("Digest") {
@@ -248,7 +247,8 @@ mod tests {
 
     #[test]
     fn basic_is_refused_unless_it_was_asked_for() {
-        let coded = format!("Basic {}", data_encoding::BASE64.encode(b"admin:pa:ss\"w\xc3\xb6rd"));
+        let coded =
+            format!("Basic {}", base64ct::Base64::encode_string(b"admin:pa:ss\"w\xc3\xb6rd"));
         assert_eq!(login().judge(Some(&coded), "PLAY", 0), Verdict::Wrong);
         let basic = Login { basic: true, ..login() };
         assert_eq!(basic.judge(Some(&coded), "PLAY", 0), Verdict::Good);

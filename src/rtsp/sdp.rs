@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use data_encoding::BASE64;
+use base64ct::{Base64, Encoding as _};
 
 use super::params::{Codec, Params};
 use super::rtp::PAYLOAD_TYPE;
@@ -64,7 +64,7 @@ pub fn describe(
 }
 
 fn list(units: &[Vec<u8>]) -> String {
-    units.iter().map(|unit| BASE64.encode(unit)).collect::<Vec<_>>().join(",")
+    units.iter().map(|unit| Base64::encode_string(unit)).collect::<Vec<_>>().join(",")
 }
 
 fn fmtp_h264(params: &Params) -> String {

@@ -1,8 +1,8 @@
 //! minisign's signatures (https://jedisct1.github.io/minisign/), checked: Ed25519 over
 //! the BLAKE2b hash of the text, and once more over the signature and its trusted comment.
 
+use base64ct::{Base64, Encoding as _};
 use blake2::{Blake2b512, Digest as _};
-use data_encoding::BASE64;
 use ed25519_dalek::{Signature, VerifyingKey};
 
 /// The maker's public key; as long as there is none, every release is unsigned.
@@ -20,7 +20,7 @@ struct Key {
 
 fn key(text: &str) -> Option<Key> {
     let line = text.lines().rfind(|line| !line.is_empty() && !line.starts_with("untrusted"))?;
-    let bytes: [u8; 42] = BASE64.decode(line.trim().as_bytes()).ok()?.try_into().ok()?;
+    let bytes: [u8; 42] = Base64::decode_vec(line.trim()).ok()?.try_into().ok()?;
     let key = VerifyingKey::from_bytes(bytes[10..].try_into().ok()?).ok()?;
     (&bytes[..2] == PLAIN).then_some(Key { number: bytes[2..10].try_into().ok()?, key })
 }
@@ -43,16 +43,10 @@ pub fn verify(text: &[u8], signature: &str, public_key: &str) -> Result<String, 
     else {
         return Err(broken);
     };
-    let first: [u8; 74] = BASE64
-        .decode(first.trim().as_bytes())
-        .ok()
-        .and_then(|b| b.try_into().ok())
-        .ok_or(broken)?;
-    let second: [u8; 64] = BASE64
-        .decode(second.trim().as_bytes())
-        .ok()
-        .and_then(|b| b.try_into().ok())
-        .ok_or(broken)?;
+    let first: [u8; 74] =
+        Base64::decode_vec(first.trim()).ok().and_then(|b| b.try_into().ok()).ok_or(broken)?;
+    let second: [u8; 64] =
+        Base64::decode_vec(second.trim()).ok().and_then(|b| b.try_into().ok()).ok_or(broken)?;
     let comment = comment.strip_prefix(TRUSTED).ok_or(broken)?;
     if first[2..10] != key.number {
         return Err("it is made with another key");

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::formats::sha256::Sha256;
-use data_encoding::{BASE64, BASE64_NOPAD};
+use base64ct::{Base64, Base64Unpadded, Encoding as _};
 use serde::Serialize;
 
 use crate::card::file::{make_dir, replace};
@@ -111,7 +111,7 @@ fn check(line: &str) -> Result<Option<Key>, String> {
                 .into()
         });
     }
-    let bytes = BASE64.decode(blob.as_bytes()).ok().filter(|bytes| !bytes.is_empty());
+    let bytes = Base64::decode_vec(blob).ok().filter(|bytes| !bytes.is_empty());
     let bytes = bytes.ok_or("the key is cut short or mistyped")?;
     let parts = strings(&bytes).ok_or("the key is cut short or mistyped")?;
     if parts.first().is_some_and(|first| *first != kind.as_bytes()) {
@@ -142,7 +142,7 @@ fn check(line: &str) -> Result<Option<Key>, String> {
 
 /// As `ssh-keygen -l` shows it.
 pub fn fingerprint(blob: &[u8]) -> String {
-    format!("SHA256:{}", BASE64_NOPAD.encode(&Sha256::digest(blob)))
+    format!("SHA256:{}", Base64Unpadded::encode_string(&Sha256::digest(blob)))
 }
 
 /// The strings that a key is made of (RFC 4251); `None` where they do not fill it exactly.
@@ -181,7 +181,7 @@ mod tests {
                 blob.extend_from_slice(&u32::try_from(part.len()).unwrap().to_be_bytes());
                 blob.extend_from_slice(part);
             }
-            let mut text = BASE64.encode(&blob);
+            let mut text = Base64::encode_string(&blob);
             while !text.len().is_multiple_of(4) {
                 text.push('=');
             }
