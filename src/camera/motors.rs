@@ -47,6 +47,7 @@ pub enum Ask {
 }
 
 /// `GET /api/v1/ptz`.
+#[allow(clippy::struct_excessive_bools)] // the API's own form
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Document {
     /// Whether the motors can be asked.

@@ -35,7 +35,7 @@ const MOST_WAITERS: usize = 3;
 /// The longest pause that putting everything back waits for.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// A camera whose services were not seen for so long has none.
-const NEVER: Duration = Duration::from_secs(300);
+const NEVER: Duration = Duration::from_secs(60);
 /// Stack of the thread.
 const STACK: usize = 96 << 10;
 

@@ -120,7 +120,7 @@ impl Reader {
             } else {
                 chunk.iter().map(|byte| (i32::from(*byte) - 128) << 8).sum()
             };
-            self.sample((sum / shape.channels as i32) as i16, shape.rate);
+            self.sample((sum / i32::try_from(shape.channels).unwrap_or(1)) as i16, shape.rate);
         }
         self.rest = chunks.remainder().to_vec();
     }

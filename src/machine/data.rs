@@ -324,13 +324,11 @@ fn in_time(
     std::thread::Builder::new().name("mount".to_owned()).stack_size(64 << 10).spawn(move || {
         let _ = done.send(call());
     })?;
-    match ended.recv_timeout(patience) {
-        Ok(answer) => Ok(answer?),
-        Err(_) => {
-            let what = "the kernel does not come back from it";
-            Err(std::io::Error::new(std::io::ErrorKind::TimedOut, what))
-        }
+    if let Ok(answer) = ended.recv_timeout(patience) {
+        return Ok(answer?);
     }
+    let what = "the kernel does not come back from it";
+    Err(std::io::Error::new(std::io::ErrorKind::TimedOut, what))
 }
 
 /// Whether something is mounted on DATA's place.

@@ -138,8 +138,7 @@ impl Worker {
                 }
             }
             (Worker::Speaker(speaker), Event::State(state)) => speaker.set_state(state),
-            (Worker::Speaker(_), Event::Frame { .. }) => {}
-            (_, Event::Message(_)) => {}
+            (Worker::Speaker(_), Event::Frame { .. }) | (_, Event::Message(_)) => {}
             (Worker::Snapshots(snapshots), Event::State(state)) => snapshots.set_state(state),
             (Worker::Snapshots(snapshots), Event::Frame { payload, .. }) => {
                 snapshots.came(payload.data);

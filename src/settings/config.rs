@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::fields::{CARD_ONLY, FIELDS};
@@ -216,11 +215,11 @@ impl TryFrom<String> for TimeZone {
 
 /// A part of the file that is checked elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "BTreeMap<String, IgnoredAny>")]
+#[serde(from = "BTreeMap<String, toml::Value>")]
 pub struct Hacks;
 
-impl From<BTreeMap<String, IgnoredAny>> for Hacks {
-    fn from(_: BTreeMap<String, IgnoredAny>) -> Hacks {
+impl From<BTreeMap<String, toml::Value>> for Hacks {
+    fn from(_: BTreeMap<String, toml::Value>) -> Hacks {
         Hacks
     }
 }

@@ -64,7 +64,7 @@ const fn field(
     restart: bool,
     help: &'static str,
 ) -> Field {
-    Field { name, kind, shown, restart, help }
+    Field { name, kind, restart, help, shown }
 }
 
 use FieldKind::{Bool, Choice, Integer, List, Secret, Text};

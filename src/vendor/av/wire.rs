@@ -126,7 +126,7 @@ pub fn is_night(answer: &Answer) -> Option<bool> {
 /// A request, for the fake.
 pub(crate) fn take_request(bytes: &mut Vec<u8>) -> Option<(u32, Vec<u8>)> {
     let length = word(bytes, 4)? as usize;
-    if length < REQUEST || length > REQUEST + LONGEST {
+    if !(REQUEST..=REQUEST + LONGEST).contains(&length) {
         bytes.clear();
         return None;
     }

@@ -565,9 +565,8 @@ impl Reader {
             Kind::Picture => payload::picture(content)?,
             Kind::Sound => payload::sound(content)?,
             Kind::Jpeg => payload::jpeg(content)?,
-            Kind::Speaker => return Ok(()),
-            // It sends none that is known; what it is does not matter.
-            Kind::Messages => return Ok(()),
+            // They send none that is known; what it is does not matter.
+            Kind::Speaker | Kind::Messages => return Ok(()),
         };
         slot.faults = 0;
         if slot.endpoint.kind != Kind::Jpeg {

@@ -425,7 +425,7 @@ impl Worker {
             return Ok(Err(BusError::Refused(code)));
         }
         let until = Instant::now() + PATIENCE;
-        while self.value(key) != Some(wanted.clone()) {
+        while !self.has(key, wanted.as_ref()) {
             match connection.next(until.saturating_duration_since(Instant::now()))? {
                 Some(said) => self.news(said),
                 None => return Ok(Err(BusError::Unconfirmed)),
@@ -434,8 +434,8 @@ impl Worker {
         Ok(Ok(Done::Changed))
     }
 
-    fn value(&self, key: Key) -> Option<Option<String>> {
-        self.bus.inner().values.get(&key).map(|held| held.value.clone())
+    fn has(&self, key: Key, wanted: Option<&String>) -> bool {
+        self.bus.inner().values.get(&key).is_some_and(|held| held.value.as_ref() == wanted)
     }
 }
 

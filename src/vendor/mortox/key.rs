@@ -367,7 +367,7 @@ impl Change {
             Change::MotionRegion(region) => region.to_string(),
             Change::MotionRecord(Record::Always) => "off".to_owned(),
             Change::MotionRecord(Record::Motion) => "on".to_owned(),
-            Change::MotionRecord(Record::Never) => "stop".to_owned(),
+            Change::MotionRecord(Record::Never) | Change::TrackStop => "stop".to_owned(),
             Change::Lamp { lamp, lit, counter } => {
                 let lamp = i32::from(*lamp == Lamp::Yellow);
                 let (bright, command) = if *lit { (50, 0) } else { (0, 1) };
@@ -386,7 +386,6 @@ impl Change {
             }
             Change::Target(at) => format!("[{},{}]", at.pan, at.tilt),
             Change::TrackIdle(counter) => format!("idle{counter}"),
-            Change::TrackStop => "stop".to_owned(),
             Change::Sound { sound, counter } => format!("[{},1,{counter}]", sound.0),
         }
     }
