@@ -162,7 +162,7 @@ export const journeys = {
     await page.goto("/#/backups");
     await page.locator(".set").waitFor();
     await page.getByRole("button", { name: "Back up now" }).click();
-    await page.getByRole("status").filter({ hasText: "contains the chip" }).waitFor();
+    await page.getByRole("status").filter({ hasText: "contains the whole chip" }).waitFor();
     await page.getByRole("button", { name: "Verify" }).click();
     await page.getByRole("status").filter({ hasText: "was verified" }).waitFor();
     await close(page);
