@@ -27,7 +27,7 @@ fuzz_target!(|input: &[u8]| {
         assert!(packets.iter().all(|packet| packet.length() <= PAYLOAD.max(1024)));
         assert_eq!(packets.iter().filter(|packet| packet.marker).count(), 1);
         assert!(packets.last().unwrap().marker);
-        let _ = sdp::describe("x", [127, 0, 0, 1].into(), 1, picture.params, None);
+        let _ = sdp::describe("x", [127, 0, 0, 1].into(), 1, picture.params, None, true);
         let _ = fmp4::media_type(picture.params, Some(8_000));
         let _ = fmp4::snapshot(&frame);
     };
