@@ -18,7 +18,7 @@ sys.dont_write_bytecode = True
 import vendor_rig  # noqa: E402: it is found by the path above
 
 TESTS = ["test_pictures", "test_viewers", "test_clients", "test_strangers", "test_page",
-         "test_onvif", "test_endless", "test_proxies", "test_frames", "test_vendor", "test_controls",
+         "test_onvif", "test_endless", "test_proxies", "test_frames", "test_vendor",
          "test_cost"]
 
 

@@ -1,6 +1,6 @@
 """The controls against the vendor's own mortoxd, fetch_av and miio_devicekit, under qemu-arm: what
 is set by the page's API arrives in them, and what they or the vendor's client change is shown.
-Needs the firmware's files (vendor_rig.py). miio_algo does not run there (it crashes for want of
+Needs the firmware's files (vendor_rig.py). By name only: it has not passed yet. miio_algo does not run there (it crashes for want of
 its libraries): that it switches the filter is not shown here."""
 
 import json
