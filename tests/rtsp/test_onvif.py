@@ -170,7 +170,12 @@ class OfTheFirmware(Soap):
     """Motors and imaging, as the (simulated) firmware has them."""
 
     def call(self, service, inside):
+        # The firmware's motors want a pause after each move.
+        end = time.monotonic() + 60
         status, _, body = self.soap(service, inside, self.token())
+        while status == 500 and time.monotonic() < end:
+            time.sleep(0.3)
+            status, _, body = self.soap(service, inside, self.token())
         self.assertEqual(status, 200, body)
         return body.decode()
 
