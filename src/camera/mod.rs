@@ -230,10 +230,18 @@ impl Camera {
         self.state().settings_path.clone().unwrap_or_else(|| self.card.config())
     }
 
-    /// What the settings say of flashing, read when it is decided: the file may have been edited
-    /// on the card since the start.
-    pub fn flash_settings(&self) -> crate::settings::config::Flash {
-        crate::settings::config::load(&self.settings_path()).config.flash
+    /// Whether the WiFi settings are carried through a flash of DATA: by the settings in force,
+    /// read when it is decided.
+    pub fn carries_wifi(&self) -> bool {
+        crate::settings::config::load(&self.settings_path()).config.flash.carry_wifi
+    }
+
+    /// Whether a protected partition is unlocked. Only the file on the card counts, whatever file
+    /// the daemon was started with: it takes a hand at the camera. Read when it is decided, so that
+    /// an unlock that was removed counts no longer.
+    pub fn is_unlocked(&self, partition: &str) -> bool {
+        let flash = crate::settings::config::load(&self.card.config()).config.flash;
+        flash.unlock.iter().any(|name| name.0 == partition)
     }
 
     /// What is known so far.

@@ -155,6 +155,27 @@ fn protected_partitions_come_from_own_sets_or_are_unlocked() {
     assert!(blocked_or_same(&bench, &request).contains(&"partition-locked"));
 }
 
+#[test]
+fn law_only_the_file_on_the_card_unlocks_a_partition() {
+    let bench = Bench::new();
+    let mut dump = bench.bytes();
+    dump[CONFIG..FACTORY]
+        .copy_from_slice(&flsh::build(&[(&b"a"[..], &b"b"[..])], 0x1_0000).unwrap());
+    let request = only(image(&bench.upload("dump.bin", &dump)), &["CONFIG"]);
+    // A file that the daemon was started with lies elsewhere.
+    let elsewhere = bench.path().join("elsewhere.toml");
+    fs::write(&elsewhere, "[flash]\nunlock = [\"CONFIG\"]\ncarry_wifi = false\n").unwrap();
+    let camera = bench.camera("");
+    camera.state().settings_path = Some(elsewhere);
+    let codes = |camera: &mi360d::camera::Camera| -> Vec<&'static str> {
+        plan(camera, &request).blockers.iter().map(|f| f.code).collect()
+    };
+    assert!(codes(&camera).contains(&"partition-locked"));
+    assert!(!camera.carries_wifi(), "the rest of that file counts");
+    fs::write(bench.home().join("config.toml"), "[flash]\nunlock = [\"CONFIG\"]\n").unwrap();
+    assert!(!codes(&camera).contains(&"partition-locked"), "the card's own file counts at once");
+}
+
 fn blocked_or_same(bench: &Bench, request: &PlanRequest) -> Vec<&'static str> {
     plan(&bench.camera(""), request).blockers.iter().map(|f| f.code).collect()
 }

@@ -50,7 +50,6 @@ pub fn check(
         })
     });
     let is_own_set = matches!(ground, Some(Ok(_)));
-    let unlocked = camera.flash_settings().unlock;
     let mut found = Vec::new();
     for slice in chosen.iter().filter(|slice| slice.role.is_protected()) {
         match (&ground, slice.role) {
@@ -66,8 +65,7 @@ pub fn check(
             (Some(Ok(_)), _) => {}
             (Some(Err(blocker)), _) => found.push(blocker.clone().of(&slice.name)),
             (None, role) => {
-                let is_unlocked = unlocked.iter().any(|name| name.0 == slice.name);
-                if !is_unlocked {
+                if !camera.is_unlocked(&slice.name) {
                     found.push(rules::locked(&slice.name));
                 } else if role == Role::Factory
                     && let Err(blocker) = rules::own(&identity_in(slice), &live)

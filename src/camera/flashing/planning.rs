@@ -167,7 +167,7 @@ fn carry(
     if !data_changes || config_chosen || ownership.is_own_set {
         return Ok(());
     }
-    let wanted = camera.flash_settings().carry_wifi;
+    let wanted = camera.carries_wifi();
     let lost = |why: &str| {
         Finding::warning(
             "wifi-not-carried",

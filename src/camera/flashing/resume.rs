@@ -169,9 +169,7 @@ fn check_job(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
     }
     let protected = |part: &&JobPart| Role::of_name(&part.name).is_protected() && !part.carried;
     for part in job.partitions.iter().filter(protected) {
-        let unlocked = camera.flash_settings().unlock;
-        let is_unlocked = unlocked.iter().any(|name| name.0 == part.name);
-        if matches!(job.source, JobSource::Image { .. }) && !is_unlocked {
+        if matches!(job.source, JobSource::Image { .. }) && !camera.is_unlocked(&part.name) {
             return refuse("it writes a partition that comes from this camera's backups only");
         }
     }
