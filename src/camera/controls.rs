@@ -6,8 +6,9 @@ use std::sync::PoisonError;
 use super::{Camera, Source};
 use crate::controls::originals::Store;
 use crate::controls::presets::Presets;
-use crate::controls::{ControlError, Controls, Firmware, Id, Value};
+use crate::controls::{ControlError, Controls, Firmware};
 use crate::vendor::av::Address;
+use crate::vendor::mortox::key::Key;
 use crate::vendor::pretend::Pretend;
 
 /// Where a PC's program finds the firmware's sockets and files, instead of the fake's.
@@ -74,6 +75,7 @@ pub fn stop(camera: &Camera) {
 /// # Errors
 /// [`ControlError::Off`].
 pub fn require_on(camera: &Camera) -> Result<(), ControlError> {
-    let power = of(camera).ok().and_then(|controls| controls.value(Id::Power));
-    if power == Some(Value::On(false)) { Err(ControlError::Off) } else { Ok(()) }
+    // The firmware's own word, also where the control itself is not offered or not confirmed.
+    let power = of(camera).ok().and_then(|controls| controls.bus().value(Key::Power));
+    if power.as_deref() == Some("off") { Err(ControlError::Off) } else { Ok(()) }
 }

@@ -17,7 +17,7 @@ use crate::error::{Code, Exit, Explain, chain};
 const REMEMBERED: usize = 16;
 /// Who waits for news at once; the next is answered with what is known. Each holds one of the
 /// server's 12 threads.
-const MOST_WAITERS: usize = 6;
+const MOST_WAITERS: usize = 4;
 /// How often a wait is looked at: its client may have gone.
 const LOOK: Duration = Duration::from_secs(1);
 /// The longest wait for news.

@@ -14,6 +14,7 @@ use crate::error::{Code, Exit, Explain, Kind};
 use crate::rtsp::client;
 use crate::services::ServiceError;
 use crate::services::ptz::{self, Direction, STEPS, Steps, Wish};
+use crate::vendor::mortox::bus::BusError;
 use crate::vendor::mortox::pace::{CALIBRATES, MOVES, TRAVELS};
 
 /// One of motord's steps, in ms of devicekit's moves: 146 of them are the whole way.
@@ -218,6 +219,10 @@ pub fn ask(camera: &Camera, ask: Ask) -> Result<Document, MotorError> {
     }
     let controls = own(camera);
     let Some(controls) = controls else {
+        // While it is not known whether devicekit runs, motord must not move beside it.
+        if controls::of(camera).is_ok_and(|controls| !controls.is_settled()) {
+            return Err(ControlError::from(BusError::Away).into());
+        }
         if !has_motord(camera) {
             controls::of(camera)?.motors()?;
         }

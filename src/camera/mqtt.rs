@@ -46,16 +46,21 @@ pub fn test(
 ) -> Result<Option<String>, SettingsError> {
     let set = camera.state().settings.config.mqtt.clone();
     let wrong = |reason: String| SettingsError::Field { field: "mqtt.broker".to_owned(), reason };
+    let before = set.broker.as_ref().map(|server| server.0.clone());
     let address = match broker {
         Some(given) => Some(Server::try_from(given).map_err(wrong)?),
         None => set.broker,
     };
     let address = address.ok_or_else(|| wrong("expected a host name or an address".to_owned()))?.0;
+    let is_set = before.as_ref() == Some(&address);
+    // What is set is for the broker that is set: no other is told it.
+    let (set_user, set_password) =
+        if is_set { (set.user, set.password.0) } else { (String::new(), String::new()) };
     let full = |text: String| Some(text).filter(|text| !text.is_empty());
     let broker = Broker {
         address,
-        user: full(user.unwrap_or(set.user)),
-        password: full(password.filter(|given| given != MASK).unwrap_or(set.password.0)),
+        user: full(user.unwrap_or(set_user)),
+        password: full(password.filter(|given| given != MASK).unwrap_or(set_password)),
         prefix: set.discovery_prefix.0,
     };
     Ok(client::check(&broker).err())
@@ -251,6 +256,7 @@ impl Home for OnCamera {
     }
 
     fn picture(&self) -> Option<Vec<u8>> {
+        controls::require_on(&self.0).ok()?;
         match video::snapshot(&self.0, "mainstream", PictureForm::Jpeg) {
             Ok(picture) => Some(picture.body),
             Err(e) => {

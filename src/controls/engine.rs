@@ -31,7 +31,7 @@ const LOOK: Duration = Duration::from_secs(60);
 const WANTED: Duration = Duration::from_secs(1);
 /// The longest wait for news, and how many wait at once: each holds one of the page's handlers.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
-const MOST_WAITERS: usize = 3;
+const MOST_WAITERS: usize = 2;
 /// The longest pause that putting everything back waits for.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// A camera whose services were not seen for so long has none.
@@ -389,7 +389,8 @@ impl Controls {
             let Value::Number(decibels) = value else { return Ok(()) };
             return Volume::new(decibels).map_or(Ok(()), |volume| self.set_volume(volume));
         };
-        let now = self.bus.value(key);
+        // Not known is not the same as unset: what is put back one day must have been there.
+        let now = self.bus.held(key).ok_or(BusError::Away)?.value;
         if let Some(text) = &now
             && Change::read(key, text).is_none()
         {

@@ -165,9 +165,10 @@ fn undo(hold: &Hold, ended: &Ended) -> bool {
     let mut is_all = has_data;
     if has_data && ended.has_feeder() {
         is_all &= hold.hand_back(ended);
-    } else {
+    } else if has_data {
         hold.give_back();
     }
+    // Without DATA only a restart helps, which may need the watchdog: it stays ours, and fed.
     has_data && ended.bring_back() && is_all
 }
 

@@ -124,11 +124,11 @@ impl NotGreeted {
 fn greeting(came: &mut Incoming, line: &mut TcpStream) -> Result<(), NotGreeted> {
     let greeted = Instant::now();
     loop {
-        match came.next(line).map_err(NotGreeted::Line)? {
+        match came.next(line, greeted + PATIENCE).map_err(NotGreeted::Line)? {
             Some(Heard::Connected(0)) => return Ok(()),
             Some(Heard::Connected(code)) => return Err(NotGreeted::Refused(packet::refusal(code))),
             Some(_) => return Err(NotGreeted::Refused("the broker does not greet")),
-            None if greeted.elapsed() > PATIENCE => {
+            None if greeted.elapsed() >= PATIENCE => {
                 return Err(NotGreeted::Refused("the broker is silent"));
             }
             None => {}
@@ -186,7 +186,7 @@ fn connected(home: &dyn Home, broker: &Broker) -> Result<(), String> {
             line.write_all(&packet::PING).map_err(failed)?;
             pinged = Instant::now();
         }
-        match came.next(&mut line).map_err(failed)? {
+        match came.next(&mut line, Instant::now() + LOOK).map_err(failed)? {
             Some(Heard::Told { topic, payload, kept }) => {
                 heard = Instant::now();
                 // A press that was kept would come again at every start.
@@ -312,12 +312,15 @@ struct Incoming {
 }
 
 impl Incoming {
-    /// The next packet; `None` where none came within half a second.
-    fn next(&mut self, line: &mut TcpStream) -> io::Result<Option<Heard>> {
+    /// The next packet; `None` where none came within half a second, or none was whole by `until`.
+    fn next(&mut self, line: &mut TcpStream, until: Instant) -> io::Result<Option<Heard>> {
         loop {
             if let Some((heard, length)) = packet::take(&self.bytes).map_err(io::Error::other)? {
                 self.bytes.drain(..length);
                 return Ok(Some(heard));
+            }
+            if Instant::now() > until {
+                return Ok(None);
             }
             let mut buffer = [0; 2048];
             match line.read(&mut buffer) {

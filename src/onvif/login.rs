@@ -74,6 +74,11 @@ impl Memory {
     /// Whether a proven token is new, and of now if there is a clock; from now on it is not.
     pub fn take(&mut self, token: Token, now: Option<u64>) -> bool {
         let Some(at) = seconds(&token.created) else { return false };
+        if let Some(now) = now {
+            // A clock that was ahead for a while must not shut everybody out for good.
+            self.seen.retain(|(at, _)| *at <= now + WINDOW);
+            self.floor = self.floor.min(now.saturating_sub(60));
+        }
         let far = now.is_some_and(|now| now.abs_diff(at) > WINDOW);
         if far || at <= self.floor || self.seen.iter().any(|(_, seen)| *seen == token.digest) {
             return false;

@@ -182,6 +182,33 @@ fn the_identity_that_an_erase_of_config_took_along_is_put_back_or_missed_aloud()
     assert!(camera.interrupted().is_none());
 }
 
+#[test]
+fn law_what_another_hand_wrote_since_the_cut_is_never_overwritten_from_memory() {
+    for flashes_anew in [false, true] {
+        let bench = Bench::new();
+        let path = bench.upload("image.img", &everything());
+        let mut before = bench.bytes();
+        before[ROOTFS - BLOCK + 0x100..ROOTFS - BLOCK + 0x200].fill(0x42);
+        bench.set(&before);
+        let request = only(image(&path), &["KERNEL"]);
+        assert!(flash(&bench.camera("cut@3"), &request).unwrap().error.is_some());
+        // The boot loader, or a programmer, has written another ROOTFS meanwhile.
+        let mut chip = bench.bytes();
+        for (at, byte) in chip[ROOTFS..ROOTFS + 0x2_0000].iter_mut().enumerate() {
+            *byte ^= 0x5A ^ at as u8;
+        }
+        bench.set(&chip);
+        let done = if flashes_anew {
+            let other = bench.upload("other.img", &six_blocks());
+            flash(&bench.camera(""), &only(image(&other), &["KERNEL"])).unwrap()
+        } else {
+            resume(&bench.camera("")).unwrap().unwrap()
+        };
+        assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
+        assert!(bench.bytes()[ROOTFS..] == chip[ROOTFS..], "anew: {flashes_anew}");
+    }
+}
+
 /// The end of a flash that lost a partition which it does not write: named with what holds it.
 fn is_lost(done: &Flashed, lost: &str, set: &str, only: &str) {
     let error = done.error.as_ref().expect("an error");

@@ -3,7 +3,8 @@
 //! that holds it, FACTORY only where its laws allow it; otherwise the end of the flash says so.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use super::lawful;
 use crate::backup::set::{self, SetFolder};
@@ -11,10 +12,11 @@ use crate::backup::verify;
 use crate::base::hex;
 use crate::camera::Camera;
 use crate::card::CardError;
-use crate::chip::{Partition, Role};
+use crate::chip::{Partition, Role, WINDOW};
 use crate::flash::FlashError;
 use crate::flash::journal::{Job, JobNeighbour};
 use crate::flash::neighbour::{Neighbours, behind, settled, span};
+use crate::formats::flsh;
 use crate::formats::sha256::Sha256;
 use crate::identity;
 
@@ -31,10 +33,12 @@ pub struct Behind {
 
 impl Behind {
     /// Holds what lies behind `written`, by the records of an interrupted flash where there are
-    /// any; `before` is the backup that holds the rest.
+    /// any; `before` is the backup that holds the rest. Older records do not count for what is
+    /// `decided` now: a plan has compared those partitions with what is wanted.
     pub fn hold(
         camera: &Camera,
         written: &[&Partition],
+        decided: &[&Partition],
         interrupted: Option<&Job>,
         before: &str,
     ) -> Behind {
@@ -43,13 +47,17 @@ impl Behind {
         let recorded = interrupted.map(|job| job.neighbours.iter().map(move |note| (job, note)));
         for (job, note) in recorded.into_iter().flatten() {
             let part = chip.map().by_name(&note.name);
-            let part = part.filter(|part| written.iter().all(|w| w.index != part.index));
-            let Some(part) = part else { continue };
-            all.recorded.push(note.clone());
+            let is_decided = |part: &&Partition| decided.iter().any(|d| d.index == part.index);
+            let Some(part) = part.filter(|part| !is_decided(part)) else { continue };
             match recall(camera, job, part, note) {
-                Ok(bytes) => all.held.add(part, bytes),
+                Ok(Some(bytes)) => {
+                    all.recorded.push(note.clone());
+                    all.held.add(part, bytes);
+                }
+                Ok(None) => log::warn!("{} was written by another hand: it stays", part.name),
                 Err(why) => {
                     log::error!("{} lost what it begins with: {why}", part.name);
+                    all.recorded.push(note.clone());
                     all.lost.push((part.name.clone(), why));
                 }
             }
@@ -98,7 +106,8 @@ pub fn lost_factory<'a>(camera: &Camera, job: &'a Job) -> Option<&'a JobNeighbou
 }
 
 /// What a recorded partition is to begin with: what the chip holds, if that is it, else what a
-/// backup of this camera holds.
+/// backup of this camera holds. `None` where the chip holds something that no erase has left there:
+/// the boot loader, a programmer or the firmware has written it since.
 ///
 /// # Errors
 /// Why it cannot be put back.
@@ -107,27 +116,33 @@ pub fn recall(
     job: &Job,
     part: &Partition,
     note: &JobNeighbour,
-) -> Result<Vec<u8>, String> {
-    if let Some(now) = settled(camera.chip(), part)
-        && hex(&Sha256::digest(&now)) == note.sha256
-    {
-        return Ok(now);
+) -> Result<Option<Vec<u8>>, String> {
+    let now = settled(camera.chip(), part);
+    if let Some(now) = now.as_ref().filter(|now| hex(&Sha256::digest(now)) == note.sha256) {
+        return Ok(Some(now.clone()));
     }
     let backups = camera.card().backups();
     let named = SetFolder::read(&backups.join(&note.set));
-    // Another set may hold the same.
-    let all = named.into_iter().chain(set::list(&backups).into_iter().rev());
-    let mut why = format!("no whole backup on the card holds it; it was in backup {}", note.set);
+    // Another set of this camera may hold the same.
     let is_own = |set: &SetFolder| set.fingerprint() == Some(job.identity.as_str());
-    for set in all.filter(is_own) {
+    let others = set::list(&backups).into_iter().rev().filter(is_own);
+    let mut why = format!("no whole backup on the card holds it; it was in backup {}", note.set);
+    for set in named.into_iter().chain(others) {
         match from_set(&set, part, note) {
-            Ok(Some(bytes)) => {
+            Ok(Some((bytes, path))) => {
+                if now.as_ref().is_some_and(|now| !looks_erased(part, now, &bytes)) {
+                    return Ok(None);
+                }
+                if !has_same_rest(camera, part, &path).map_err(|e| e.to_string())? {
+                    why = format!("the rest of it is not what backup {} holds", set.name);
+                    continue;
+                }
                 // It is as long as what is held.
                 if part.role == Role::Factory {
                     lawful::own_factory(camera, &identity::judge(&bytes))
                         .map_err(|finding| finding.reason.clone())?;
                 }
-                return Ok(bytes);
+                return Ok(Some(bytes));
             }
             Ok(None) => {}
             Err(e) => why = format!("backup {} cannot be read: {e}", set.name),
@@ -142,7 +157,7 @@ fn from_set(
     set: &SetFolder,
     part: &Partition,
     note: &JobNeighbour,
-) -> Result<Option<Vec<u8>>, CardError> {
+) -> Result<Option<(Vec<u8>, PathBuf)>, CardError> {
     let Some(manifest) = set.closed() else { return Ok(None) };
     let Some(saved) = manifest.partitions.iter().find(|saved| saved.name == part.name) else {
         return Ok(None);
@@ -158,5 +173,35 @@ fn from_set(
     File::open(&path)
         .and_then(|mut file| file.read_exact(&mut bytes))
         .map_err(|e| CardError::new("cannot read", &path, e))?;
-    Ok((hex(&Sha256::digest(&bytes)) == note.sha256).then_some(bytes))
+    Ok((hex(&Sha256::digest(&bytes)) == note.sha256).then_some((bytes, path)))
+}
+
+/// Whether `now` can be what an erase, and perhaps a failed try to put `right` back, have left: an
+/// erased bit is 1, and programming clears only bits that `right` has cleared too. A chip that lies
+/// gets some bytes wrong. Settings of the firmware that can be read are its own.
+fn looks_erased(part: &Partition, now: &[u8], right: &[u8]) -> bool {
+    if part.role == Role::Config && flsh::parse(now).is_ok() {
+        return false;
+    }
+    let foreign = now.iter().zip(right).filter(|(now, right)| *right & !*now != 0).count();
+    foreign <= now.len() / 256
+}
+
+/// Whether the chip holds the rest of a partition as a set's file does.
+fn has_same_rest(camera: &Camera, part: &Partition, path: &Path) -> Result<bool, CardError> {
+    let failed = |e: io::Error| CardError::new("cannot read", path, e);
+    let mut file = File::open(path).map_err(failed)?;
+    file.seek(SeekFrom::Start(span(part).into())).map_err(failed)?;
+    let (mut saved, mut live) = (vec![0; WINDOW as usize], vec![0; WINDOW as usize]);
+    let mut at = span(part);
+    while at < part.size {
+        let length = (part.size - at).min(WINDOW) as usize;
+        let (saved, live) = (&mut saved[..length], &mut live[..length]);
+        file.read_exact(saved).map_err(failed)?;
+        if camera.chip().read(part, at, live).is_err() || saved != live {
+            return Ok(false);
+        }
+        at += length as u32;
+    }
+    Ok(true)
 }

@@ -98,7 +98,9 @@ pub fn resume(
     }
     let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
     let lifted = Lifted::try_out(camera.chip(), &written, recorded(camera, &job))?;
-    let behind = Behind::hold(camera, &written, Some(&job), &job.before);
+    let behind = Behind::hold(camera, &written, &written, Some(&job), &job.before);
+    let is_recorded = job.neighbours == behind.recorded;
+    job.neighbours.clone_from(&behind.recorded);
     let guards = Guards { lifted, behind };
     guards.lifted.lift(camera.chip())?;
     if source.is_before {
@@ -109,7 +111,16 @@ pub fn resume(
             let plan = parts.iter().find(|plan| plan.part.name == part.name);
             part.sha256 = plan.map_or_else(String::new, |plan| hex(&plan.sha256));
         }
+    }
+    if source.is_before {
         journal = Journal::open(camera.card(), &job)?;
+    } else if !is_recorded {
+        // Another cut must not take what this run loses for what was there. A card that does not
+        // take it is no reason to leave the camera half written.
+        match Journal::open(camera.card(), &job) {
+            Ok(renewed) => journal = renewed,
+            Err(e) => log::warn!("what lies behind is not recorded: {e}"),
+        }
     }
     let mut done = writing::write(camera, &job, &parts, journal, ready, &guards, watch);
     if source.is_before {
@@ -191,9 +202,11 @@ fn check_lost_identity(camera: &Camera, job: &Job) -> Result<(), FlashingError> 
         return Ok(()); // They are the same: `check_camera` looked.
     }
     let part = camera.chip().map().by_name(&note.name).ok_or(FlashingError::OtherCamera)?;
-    behind::recall(camera, job, part, note)
-        .map(|_| ())
-        .map_err(|why| behind::lost(camera, job, &note.name, &why).into())
+    match behind::recall(camera, job, part, note) {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(FlashingError::OtherCamera),
+        Err(why) => Err(behind::lost(camera, job, &note.name, &why).into()),
+    }
 }
 
 /// FACTORY that was being written is written on only where it can be this

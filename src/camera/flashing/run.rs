@@ -133,7 +133,8 @@ fn before_erase(
             Found::Open(job, _) => Some(job),
             _ => None,
         };
-        Behind::hold(camera, &written, older.as_deref(), &before)
+        let decided: Vec<_> = planned.parts.iter().map(|plan| &plan.part).collect();
+        Behind::hold(camera, &written, &decided, older.as_deref(), &before)
     };
     let guards = Guards { lifted, behind };
     let (job, journal) = open(camera, planned, &parts, kept, &guards, before, progress)?;

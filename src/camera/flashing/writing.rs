@@ -182,6 +182,8 @@ pub fn write(
         }
         if outcome != WhatCame::Partly {
             may_restart = close(camera, job, journal, outcome, &mut warnings);
+        } else if matches!(error, Some(FlashError::NeighbourLost { .. })) {
+            warnings.extend(without_rescue(camera, job));
         }
     }
     Flashed {
@@ -250,6 +252,17 @@ fn show(watch: &dyn Watch, parts: &[PartPlan]) {
             watch.block(&plan.part, number as u32, state);
         }
     }
+}
+
+/// All that was to be written is written, and the journal stays open only for what an erase took
+/// along: the boot loader must not flash the image again, and erase next to it, at every start.
+fn without_rescue(camera: &Camera, job: &Job) -> Option<String> {
+    let name = job.rescue.as_deref()?;
+    let removed = rescue::remove(camera.card(), name).and_then(|()| {
+        let job = Job { rescue: None, ..job.clone() };
+        Journal::open(camera.card(), &job).map(drop)
+    });
+    removed.err().map(|e| format!("{}: {name} stays on the card; remove it on a PC.", chain(&e)))
 }
 
 /// Takes back what was laid down for a flash that does not begin.

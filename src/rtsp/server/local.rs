@@ -143,6 +143,14 @@ fn same_user(stream: &UnixStream) -> bool {
         .is_ok_and(|peer| peer.uid() == geteuid().as_raw() || peer.uid() == 0)
 }
 
+/// Older pictures are not handed out: the camera may have been switched off since.
+const OLDEST: Duration = Duration::from_secs(30);
+
+/// The earliest arrival, in microseconds of the feed's time, that still counts.
+fn oldest(feed: &Feed) -> u64 {
+    feed.now().saturating_sub(OLDEST.as_micros() as u64)
+}
+
 impl Asker {
     /// None if it is not ours to answer.
     pub(super) fn new(stream: UnixStream, now: Instant) -> Option<Asker> {
@@ -267,7 +275,7 @@ impl Asker {
                 let live = Live {
                     feed: index,
                     epoch: state.epoch,
-                    place: state.ring.at_key(0),
+                    place: state.ring.at_key(oldest(feed)),
                     params: None,
                     number: 0,
                     base: 0,
@@ -332,7 +340,7 @@ impl Asker {
 
     /// The last key frame.
     fn snapshot(&mut self, feed: &Feed, annex_b: bool) {
-        let frame = feed.state().ring.last_key().cloned();
+        let frame = feed.state().ring.last_key().filter(|key| key.arrived >= oldest(feed)).cloned();
         let params = frame.as_ref().and_then(|frame| frame.params.clone());
         let (Some(frame), Some(params)) = (frame, params) else {
             return self.refuse("no picture has come yet");

@@ -316,8 +316,11 @@ impl Worker {
         let watched = Key::ALL.into_iter().filter(|key| *key != Key::CardStatus);
         for key in watched {
             let id = connection.ask(Ask::Watch(key))?;
-            let (_, value) = self.answer(&mut connection, id)?;
-            self.learn(key, value);
+            let (code, value) = self.answer(&mut connection, id)?;
+            // One that is refused is not known, which is not the same as unset.
+            if code == 0 {
+                self.learn(key, value);
+            }
         }
         {
             let mut inner = self.bus.inner();
@@ -375,7 +378,8 @@ impl Worker {
     }
 
     fn learn(&self, key: Key, value: Option<String>) {
-        let value = value.filter(|value| value.len() <= LONGEST);
+        // What is too long is not understood; it is not "unset", which would be put back as such.
+        let value = value.map(|value| if value.len() > LONGEST { "?".to_owned() } else { value });
         let mut inner = self.bus.inner();
         inner.seq += 1;
         let seq = inner.seq;
@@ -417,6 +421,12 @@ impl Worker {
                 return Ok(Err(BusError::TooSoon(left)));
             }
             self.pace.sent(&change, Instant::now());
+        }
+        if let Request::Unset(key) = request {
+            if let Err(left) = self.pace.may_unset(key, Instant::now()) {
+                return Ok(Err(BusError::TooSoon(left)));
+            }
+            self.pace.unset(key, Instant::now());
         }
         self.bus.inner().sets += 1;
         let id = connection.ask(ask)?;

@@ -39,6 +39,8 @@ pub struct Pace {
     calibrated: Option<Instant>,
     travels: Option<Instant>,
     target: Option<Position>,
+    /// Where the camera stands: the last report since the last command that moves it.
+    stands: Option<Position>,
     sound: Option<Instant>,
 }
 
@@ -97,10 +99,20 @@ impl Pace {
     /// Notes that a change was sent.
     pub fn sent(&mut self, change: &Change, now: Instant) {
         match change {
-            Change::Motor { operation: Operation::Calibrate, .. } => self.calibrated = Some(now),
+            Change::Motor { operation: Operation::Calibrate, .. } => {
+                self.calibrated = Some(now);
+                self.stands = None;
+            }
             Change::Motor { operation: Operation::Report, .. } => self.reported = Some(now),
-            Change::Motor { .. } => self.pushed = Some(now),
-            Change::TrackStop => self.travels = Some(now),
+            Change::Motor { .. } => {
+                self.pushed = Some(now);
+                self.stands = None;
+            }
+            // It may be there already, and then reports nothing more.
+            Change::TrackStop => {
+                self.travels = (!self.is_at_target()).then_some(now);
+                self.stands = None;
+            }
             Change::Sound { .. } => self.sound = Some(now),
             Change::Target(at) => self.target = Some(*at),
             Change::TrackIdle(_) | Change::Lamp { .. } => {}
@@ -112,10 +124,37 @@ impl Pace {
 
     /// Notes a position that was reported: that of the target ends an absolute move.
     pub fn reported(&mut self, at: Position) {
-        let near = |a: u8, b: u8| a.abs_diff(b) <= NEAR;
-        if self.target.is_some_and(|to| near(to.pan(), at.pan()) && near(to.tilt(), at.tilt())) {
+        self.stands = Some(at);
+        if self.is_at_target() {
             self.travels = None;
         }
+    }
+
+    fn is_at_target(&self) -> bool {
+        let near = |a: u8, b: u8| a.abs_diff(b) <= NEAR;
+        let (Some(to), Some(at)) = (self.target, self.stands) else { return false };
+        near(to.pan(), at.pan()) && near(to.tilt(), at.tilt())
+    }
+
+    /// Whether a setting may be unset now: that drives the hardware as a change does.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub fn may_unset(&self, key: Key, now: Instant) -> Result<(), Duration> {
+        let pause = match key {
+            Key::NightMode => NIGHT,
+            Key::Power => POWER,
+            _ => SETTING,
+        };
+        let last = self.settings.get(&key);
+        let left = last
+            .map_or(Duration::ZERO, |at| pause.saturating_sub(now.saturating_duration_since(*at)));
+        if left.is_zero() { Ok(()) } else { Err(left) }
+    }
+
+    /// Notes that a setting was unset.
+    pub fn unset(&mut self, key: Key, now: Instant) {
+        self.settings.insert(key, now);
     }
 }
 
@@ -180,5 +219,26 @@ mod tests {
         pace.may(&left, begin).unwrap_err();
         pace.reported(Position::new(51, 49).unwrap());
         pace.may(&left, begin).unwrap();
+        // Also where it was reported before the stop was sent; not by a report of before a push.
+        let (mut pace, begin) = (Pace::default(), Instant::now());
+        pace.sent(&target, begin);
+        pace.reported(Position::new(50, 50).unwrap());
+        pace.sent(&Change::TrackStop, begin);
+        pace.may(&left, begin).unwrap();
+        pace.sent(&left, begin);
+        pace.sent(&Change::TrackStop, begin + SETTLE);
+        pace.may(&left, begin + SETTLE).unwrap_err();
+    }
+
+    #[test]
+    fn unsetting_has_the_same_pause_as_setting() {
+        let (mut pace, begin) = (Pace::default(), Instant::now());
+        pace.unset(Key::NightMode, begin);
+        let change = Change::NightMode(Night::Auto);
+        assert_eq!(pace.may(&change, begin), Err(NIGHT));
+        pace.may(&change, begin + NIGHT).unwrap();
+        pace.sent(&change, begin + NIGHT);
+        assert_eq!(pace.may_unset(Key::NightMode, begin + NIGHT), Err(NIGHT));
+        pace.may_unset(Key::NightMode, begin + 2 * NIGHT).unwrap();
     }
 }

@@ -139,7 +139,8 @@ impl Parameter {
         match self {
             Parameter::Text(text) => Some(text.clone()),
             Parameter::Number(number) => Some(number.to_string()),
-            Parameter::Other => None,
+            // Not understood, which is not the same as unset.
+            Parameter::Other => Some("?".to_owned()),
         }
     }
 

@@ -1,12 +1,13 @@
 //! The camera's streams: their state, the last key frame, a live view, sound, their login.
 
 use std::io::{self, ErrorKind, Read};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
 use crate::access::login::Caller;
-use crate::camera::{controls, video};
+use crate::camera::{Camera, controls, video};
 use crate::error::Code;
 use crate::rtsp::client::{Form, Media};
 use crate::web::asked::{Answer, Asked};
@@ -53,6 +54,7 @@ pub(in crate::web) fn live(asked: &Asked<'_>) -> Answer {
 }
 
 pub(in crate::web) fn sound(asked: &Asked<'_>) -> Answer {
+    controls::require_on(&asked.context.camera)?;
     let sound = video::sound(&asked.context.camera)?;
     endless(asked, sound)
 }
@@ -61,20 +63,26 @@ fn endless(asked: &Asked<'_>, view: Media<impl Read + Send + 'static>) -> Answer
     if asked.asking.method == "HEAD" {
         return Ok(reply::bytes(200, &view.media_type, Vec::new()));
     }
-    let body = WhileHere { body: view.body, client: asked.client.clone() };
+    let camera = Arc::clone(&asked.context.camera);
+    let body = WhileHere { body: view.body, client: asked.client.clone(), camera };
     Ok(reply::endless(&view.media_type, Box::new(body)))
 }
 
-/// A live view that ends when nobody takes it any more, also while no picture comes.
+/// A live view that ends when nobody takes it any more, also while no picture comes, and when the
+/// camera is switched off.
 struct WhileHere<B> {
     body: B,
     client: Client,
+    camera: Arc<Camera>,
 }
 
 impl<B: Read> Read for WhileHere<B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let began = Instant::now();
         loop {
+            if controls::require_on(&self.camera).is_err() {
+                return Ok(0);
+            }
             match self.body.read(buf) {
                 // No picture within client::LOOK.
                 Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {

@@ -42,9 +42,11 @@ async function followControls(draw, none, signal) {
   while (!signal.aborted) {
     try {
       const news = await api("GET", "/controls" + since, undefined, { signal });
-      since = `?wait=20&since=${news.seq}`;
+      // Where no place to wait is free, the answer comes at once with nothing new.
+      const next = `?wait=20&since=${news.seq}`, same = next === since;
+      since = next;
       draw(news);
-      await pause(150, signal);
+      await pause(same ? 2000 : 150, signal);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error.status) none();

@@ -30,9 +30,11 @@ async function follow(show, signal) {
   while (!signal.aborted) {
     try {
       const news = await api("GET", "/events" + since, undefined, { signal });
-      since = `?wait=20&since=${news.seq}`;
+      // Where no place to wait is free, the answer comes at once with nothing new.
+      const next = `?wait=20&since=${news.seq}`, same = next === since;
+      since = next;
       show(news);
-      await pause(300, signal);
+      await pause(same ? 2000 : 300, signal);
     } catch (error) {
       if (error.name === "AbortError") return;
       await pause(5000, signal).catch(() => {});
