@@ -359,6 +359,7 @@ impl Camera {
     pub fn needs_for_resume(&self, name: &str) -> bool {
         self.interrupted().is_some_and(|cut| {
             cut.before == name
+                || cut.neighbours.iter().any(|set| set == name)
                 || std::path::Path::new(&cut.source).file_name().is_some_and(|n| n == name)
         })
     }

@@ -74,10 +74,10 @@ impl Memory {
     /// Whether a proven token is new, and of now if there is a clock; from now on it is not.
     pub fn take(&mut self, token: Token, now: Option<u64>) -> bool {
         let Some(at) = seconds(&token.created) else { return false };
-        if let Some(now) = now {
+        if let Some(now) = now.filter(|now| self.floor > now + WINDOW) {
             // A clock that was ahead for a while must not shut everybody out for good.
+            self.floor = now;
             self.seen.retain(|(at, _)| *at <= now + WINDOW);
-            self.floor = self.floor.min(now.saturating_sub(60));
         }
         let far = now.is_some_and(|now| now.abs_diff(at) > WINDOW);
         if far || at <= self.floor || self.seen.iter().any(|(_, seen)| *seen == token.digest) {
@@ -180,7 +180,9 @@ mod tests {
         assert!(take(5, now - 4000, None) && !take(5, now - 4000, None), "without a clock");
         // However many come after it, it never counts again.
         assert!((10..2000).all(|n| take(n, now + u64::from(n), None)));
-        assert!(!take(1, now, None) && !take(1, now, Some(now)) && !take(1999, now + 1999, None));
+        assert!(!take(1, now, None) && !take(1999, now + 1999, None) && !take(1, now, Some(now)));
+        // And a clock that is right again lets new ones in.
+        assert!(take(9000, now + 1, Some(now)) && !take(9000, now + 1, Some(now)));
         assert!(!memory.take(token("p", 1, "yesterday"), None));
     }
 

@@ -191,6 +191,8 @@ class Frames(Case):
                 while min(map(len, both.reports)) < 2 and time.monotonic() < end:
                     both.read()
                 both.close()
+                pictures, sound = (both.wall(track, both.begins[track]) for track in (0, 1))
+                self.assertLess(abs(pictures - sound), 0.001, "another instant for each track")
                 # When the camera was switched on, by each picture and by each piece of sound.
                 began = [[both.wall(0, at) - numbers[mark] / RATE for mark, at in both.seen[0]],
                          [both.wall(1, at) - pieces[first] * 0.04 for first, at in both.seen[1]]]
@@ -453,7 +455,9 @@ class Both:
                                          [f"Transport: {transport}"])
             self.rtsp.session = found["Session"].split(";")[0]
         found, _ = self.rtsp.request("PLAY", url, ["Range: npt=0.000-"])
-        assert len(re.findall(r"seq=\d+", found["RTP-Info"])) == 2, found
+        # The instant at which both tracks begin, which a client goes by until the first reports.
+        self.begins = [int(time) for time in re.findall(r"seq=\d+;rtptime=(\d+)", found["RTP-Info"])]
+        assert len(self.begins) == 2, found
 
     def read(self):
         if self.sockets:

@@ -18,6 +18,9 @@ pub struct Interrupted {
     pub source_is_here: bool,
     /// The backup of what was there before.
     pub before: String,
+    /// The backups that hold what lies behind its partitions.
+    #[serde(skip)]
+    pub neighbours: Vec<String>,
     /// What brings the camera back if it is cut again.
     pub heals: Option<Heals>,
     /// How often a start went on with it already.
@@ -35,6 +38,7 @@ pub fn interrupted(card: &Card) -> Option<Interrupted> {
             source: String::new(),
             source_is_here: false,
             before: String::new(),
+            neighbours: Vec::new(),
             heals: None,
             resumed: 0,
             damage: Some(reason),
@@ -50,6 +54,7 @@ pub fn interrupted(card: &Card) -> Option<Interrupted> {
                 JobSource::Image { path, .. } | JobSource::Set { path } => path.clone(),
             },
             before: job.before.clone(),
+            neighbours: job.neighbours.iter().map(|note| note.set.clone()).collect(),
             heals: Some(job.heals),
             resumed: journal.resumed,
             damage: None,

@@ -268,23 +268,27 @@ impl PollLoop {
             session.since = now;
             log::info!("{}: watches {}", session.peer, feed.name);
         }
+        let clock = feed.now();
+        let (place, begins) = {
+            let state = feed.state();
+            let place = state.ring.at_key(clock.saturating_sub(FRESH));
+            (place, state.ring.time_of(&place))
+        };
+        // One instant for all tracks: until the first sender reports a client keeps them in step by
+        // it, and then by the reports. Where the two differ, time goes back.
+        let instant = begins.unwrap_or(clock);
         let mut infos = Vec::new();
         for track in session.tracks.iter_mut().filter(|track| !track.is_speech()) {
             if track.place.is_none() {
-                let since = feed.now().saturating_sub(FRESH);
                 let from = sound.as_ref().filter(|_| track.is_sound()).map(|(feed, _)| feed);
-                let (place, begins) = {
-                    let state = feed.state();
-                    let place = state.ring.at_key(since);
-                    (place, state.ring.time_of(&place))
-                };
                 // Sound begins with the first picture, or with what comes next.
                 track.place = Some(match from {
                     Some(sound) => sound.state().ring.at_time(begins.unwrap_or(u64::MAX)),
                     None => place,
                 });
             }
-            infos.push(format!("url={};seq={}", track.url, track.sequence));
+            let time = track.timestamp(instant);
+            infos.push(format!("url={};seq={};rtptime={time}", track.url, track.sequence));
         }
         let mut playing =
             answer(request, Status::Ok).line("Session", &session.id).line("Range", "npt=now-");
