@@ -19,7 +19,7 @@ import vendor_rig  # noqa: E402: it is found by the path above
 
 TESTS = ["test_pictures", "test_viewers", "test_clients", "test_strangers", "test_page",
          "test_onvif", "test_endless", "test_proxies", "test_frames", "test_vendor",
-         "test_cost"]
+         "test_controls", "test_cost"]
 
 
 class Result(unittest.TestResult):
@@ -93,8 +93,9 @@ def main(names):
         return prepare()
     come_first()
     if not names and (why := vendor_rig.missing()):
-        print(f"rtsp test_vendor: NOT RUN: {why}", flush=True)
-        names = [name for name in TESTS if name != "test_vendor"]
+        vendors = ("test_vendor", "test_controls")
+        print(f"rtsp {' and '.join(vendors)}: NOT RUN: {why}", flush=True)
+        names = [name for name in TESTS if name not in vendors]
     suite = unittest.defaultTestLoader.loadTestsFromNames(names or TESTS)
     result = Result()
     suite.run(result)

@@ -1,9 +1,11 @@
 """The controls against the vendor's own mortoxd, fetch_av and miio_devicekit, under qemu-arm: what
 is set by the page's API arrives in them, and what they or the vendor's client change is shown.
-Needs the firmware's files (vendor_rig.py). By name only: it has not passed yet. miio_algo does not run there (it crashes for want of
-its libraries): that it switches the filter is not shown here."""
+Needs the firmware's files (vendor_rig.py). miio_algo does not run there (it crashes for want of its
+libraries), nor do miio_record and the cloud's programs: of their keys it is shown that the vendor's
+own client reads what was set, not that the filter switches."""
 
 import json
+import os
 import shutil
 import socket
 import struct
@@ -22,7 +24,7 @@ GPIO = "sys/class/gpio/gpio{}/value"
 KEYS = {"power", "night_mode", "full_color", "wdr", "flip", "watermark", "light", "motion_region",
         "motion_record", "motor", "motor_cmd", "motor_position", "track", "led_cmd", "sound_play",
         "time_night", "dev_status", "sdcard_status"}
-SET, UNSET, LIST = 3, 5, 8
+SET, UNSET, REGISTER, LIST = 3, 5, 6, 8
 
 
 class Proxy:
@@ -107,6 +109,8 @@ class Controls(Demo):
 
     def controls(self):
         status, _, body = self.ask("GET", "/controls")
+        # A program without controls, such as an older one, is no camera whose services start.
+        self.assertIn(status, (200, 503), body)
         found = json.loads(body)
         return found if status == 200 and found["connected"] else None
 
@@ -114,9 +118,12 @@ class Controls(Demo):
         return next(c for c in self.controls()["controls"] if c["id"] == name)
 
     def put(self, name, value):
-        status, _, body = self.ask("PUT", f"/controls/{name}", {"value": value})
-        self.assertEqual(status, 200, body)
-        return json.loads(body)
+        """Sets it, once the pause after the last change is over."""
+        def once():
+            status, _, body = self.ask("PUT", f"/controls/{name}", {"value": value})
+            self.assertIn(status, (200, 429), body)
+            return status == 200 and json.loads(body)
+        return wait_for(once, f"the pause of {name}", 30)
 
     def mortoxc(self, *words):
         """The vendor's own client; what it prints."""
@@ -127,38 +134,59 @@ class Controls(Demo):
     def file(self, path):
         return (self.camera.root / path).read_text().strip()
 
+    # Set here, then what fetch_av asks its hardware for.
+    EFFECTS = [("flip", True, "MI_SNR_SetOrien 0 mirror=1 flip=1"),
+               ("wdr", True, "MI_ISP_IQ_SetWDR en=1"),
+               ("watermark", False, "MI_RGN_SetDisplayAttr h=0 show=0"),
+               ("volume", -12, "MI_AO_SetVolume 0 -12"),
+               ("power", False, "MI_VENC_StopRecvPic"),
+               ("power", True, "MI_VENC_StartRecvPic")]
+    # Their programs do not run here: what the bus has is what the vendor's client reads.
+    KEPT = [("night", "night", "night_mode", "2"), ("full-color", True, "full_color", "on"),
+            ("recording", "never", "motion_record", "stop"),
+            ("motion-region", [n % 4 for n in range(32)], "motion_region",
+             "[0,1,2,3,0,1,2,3,0,1,2,3,0,1,2,3,0,1,2,3,0,1,2,3,0,1,2,3,0,1,2,3]")]
+
     def test_what_is_set_arrives_in_the_vendors_programs_and_the_other_way_round(self):
         names = {c["id"] for c in self.controls()["controls"]}
         self.assertLessEqual({"power", "night", "led", "flip", "wdr", "watermark", "full-color",
                               "motion-region", "recording"}, names)
-        # fetch_av turns the picture: it asks its hardware for that.
-        self.assertEqual(self.put("flip", True)["value"], True)
-        wait_for(lambda: self.camera.calls("MI_SNR_SetOrien 0 mirror=1 flip=1"),
-                 "fetch_av to turn the picture", 30)
-        self.put("wdr", True)
-        wait_for(lambda: self.camera.calls("MI_ISP_IQ_SetWDR en=1"), "fetch_av to set WDR", 30)
-        self.assertIn("on", self.mortoxc("get", "nvram", "default", "flip"))
+        wait_for(lambda: any(c["id"] == "volume" for c in self.controls()["controls"]),
+                 "fetch_av's answer", 90)
+        for name, value, call in self.EFFECTS:
+            before = self.camera.calls(call)
+            self.assertEqual(self.put(name, value)["value"], value)
+            wait_for(lambda: self.camera.calls(call) > before, f"{call} after {name}", 30)
+        for name, value, key, text in self.KEPT:
+            self.assertEqual(self.put(name, value)["value"], value)
+            self.assertIn(text, self.mortoxc("get", "nvram", "default", key))
         # devicekit's light: both lamps, by the fake sysfs.
         self.put("led", True)
         wait_for(lambda: self.file(GPIO.format(76)) == "1", "the blue lamp", 30)
         self.put("led", False)
         wait_for(lambda: self.file(GPIO.format(76)) == "0" and self.file(GPIO.format(77)) == "0",
                  "the lamps to go out", 30)
-        # The vendor's own client changes one: shown within a second of its push, without asking again.
-        since = self.controls()["seq"]
-        self.mortoxc("set", "nvram", "default", "watermark", "off")
+        # The vendor's own client changes one: the next answer of a waiting client has it.
+        self.addCleanup(lambda: print(f"    shown {took:.2f} s after the vendor's client began"))
+        since, took = self.controls()["seq"], 99.0
+        client = threading.Thread(target=self.mortoxc,
+                                  args=("set", "nvram", "default", "watermark", "on"))
+        client.start()
         began = time.monotonic()
-        wait_for(lambda: self.control("watermark")["value"] is False, "the change", 30)
-        print(f"    shown {time.monotonic() - began:.2f} s after the vendor's client ended")
-        self.assertFalse(self.control("watermark")["changed"])
-        self.assertGreater(self.controls()["seq"], since)
+        while self.control("watermark")["value"] is not True:
+            self.assertLess(time.monotonic() - began, 30)
+            since = json.loads(self.ask("GET", f"/controls?wait=5&since={since}")[2])["seq"]
+        took = time.monotonic() - began
+        client.join()
+        # The vendor's client itself takes its time to start.
+        self.assertLess(took, 1 if os.getloadavg()[0] < 2 else 5)
         # Day or night, as fetch_av answers.
-        wait_for(lambda: self.control("night").get("state") == "day", "fetch_av's answer", 30)
+        wait_for(lambda: self.control("night").get("state") == "day", "fetch_av's answer", 90)
         # Back: this bench had no value, so the key is removed again.
         status, _, body = self.ask("DELETE", "/controls")
         self.assertEqual(status, 200, body)
         self.assertIsNone(self.control("flip")["value"])
-        self.assertIs(self.control("watermark")["value"], False)
+        self.assertNotIn("on", self.mortoxc("get", "nvram", "default", "flip").split())
         self.assert_no_secret()
 
     def assert_no_secret(self):
@@ -212,13 +240,46 @@ class Controls(Demo):
         self.mortoxc("sync", "nvram")
         self.assertNotEqual(nvram.stat().st_mtime_ns, written)
 
-    def test_mortoxd_restarts_and_the_controls_are_right_again(self):
+    def test_the_daemons_are_killed_and_the_state_is_right_within_five_seconds(self):
         self.put("flip", True)
+        registered = lambda: self.proxy.count(REGISTER)  # noqa: E731
+        each, times = registered(), []
         for _ in range(2):
+            before = registered()
+            self.camera.mortoxd.kill()
+            self.camera.mortoxd.wait()
+            wait_for(lambda: self.controls() is None, "the end to be seen", 30)
             self.camera.restart_mortoxd()
+            began = time.monotonic()
             wait_for(lambda: self.controls() is not None, "the new mortoxd", 60)
+            times.append(time.monotonic() - began)
+            # Registered for every key again, once.
+            self.assertEqual(registered() - before, each)
             self.mortoxc("set", "nvram", "default", "wdr", "on")
             wait_for(lambda: self.control("wdr")["value"] is True, "the registration to be new", 30)
             self.mortoxc("set", "nvram", "default", "wdr", "off")
             wait_for(lambda: self.control("wdr")["value"] is False, "the registration to be new", 30)
+        # fetch_av: the bus tells nothing of it; what is set later still arrives.
+        self.camera.kill()
+        self.camera.start()
+        before = self.camera.calls("MI_ISP_IQ_SetWDR en=1")
+        self.put("wdr", True)
+        wait_for(lambda: self.camera.calls("MI_ISP_IQ_SetWDR en=1") > before, "the new fetch_av", 30)
+        # devicekit: the light is obeyed again.
+        self.devicekit.kill()
+        self.devicekit.wait()
+        self.devicekit = self.camera.start_more("miio_devicekit")
+        for value in (True, False) * 20:
+            self.put("led", value)
+            try:
+                wait_for(lambda: self.file(GPIO.format(76)) == str(int(value)), "the lamp", 2)
+                break
+            except AssertionError:
+                continue
+        else:
+            self.fail("the new devicekit does not take the light")
+        print(f"    right again {max(times):.2f} s after mortoxd's socket was back")
+        self.assertLess(max(times), 5 if os.getloadavg()[0] < 2 else 15)
         self.assertTrue(self.camera.alive())
+        # One connection to fetch_av at a time, and each is closed.
+        self.assertLess(self.camera.descriptors(), 40)
