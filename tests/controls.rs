@@ -82,6 +82,10 @@ fn a_control_is_set_confirmed_waited_for_and_put_back() {
         let (status, body) = daemon.get(path);
         assert!(status == 409 && body.contains("camera-off"), "{path}: {status} {body}");
     }
+    // A document that names a sound needs no type to be told from a sound.
+    let (head, body) =
+        daemon.send("POST", "/api/v1/sounds", "localhost", &json!({ "id": "ding" }).to_string());
+    assert!(head.starts_with("HTTP/1.1 404 ") && body.windows(13).any(|w| w == b"no-such-sound"), "{head}");
     // What is wrong is named, and what is not there is.
     let (status, wrong) = put(&daemon, "flip", json!("yes"));
     assert_eq!((status, &wrong["error"]["field"]), (422, &json!("value")));
@@ -192,9 +196,27 @@ fn what_was_before_survives_a_restart_and_uninstall_puts_it_back() {
     let daemon = Daemon::start(&sim);
     controls(&daemon);
     assert_eq!(put(&daemon, "watermark", json!(false)).0, 200);
-    let kept = std::fs::read_dir(sim.home().join("state")).unwrap().flatten();
-    let kept: Vec<String> = kept.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-    assert!(kept.iter().any(|name| name.starts_with("controls-")), "{kept:?}");
+    let state = sim.home().join("state");
+    let files = || {
+        let all = std::fs::read_dir(&state).into_iter().flatten().flatten();
+        let mut all: Vec<String> =
+            all.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        all.sort();
+        all
+    };
+    let own = files().into_iter().find(|name| name.starts_with("controls-")).unwrap();
+    drop(daemon);
+    // A value that no version knows, and the files of two other cameras that had this card.
+    let text = std::fs::read(state.join(&own)).unwrap();
+    let mut document: Value = serde_json::from_slice(&text).unwrap();
+    document["keys"]["nvram/wdr"] = json!("strange");
+    std::fs::write(state.join(&own), document.to_string()).unwrap();
+    document["keys"] = json!({ "nvram/flip": "on" });
+    std::fs::write(state.join("controls-00000000.json"), document.to_string()).unwrap();
+    document["keys"] = json!({});
+    std::fs::write(state.join("controls-00000001.json"), document.to_string()).unwrap();
+    let daemon = Daemon::start(&sim);
+    controls(&daemon);
     daemon.backup();
     let list = daemon.json("/api/v1/uninstall");
     let restored = |list: &Value| {
@@ -204,15 +226,28 @@ fn what_was_before_survives_a_restart_and_uninstall_puts_it_back() {
     assert!(restored(&list), "{list}");
     let confirm = json!({ "confirm": "UNINSTALL" }).to_string();
     let end = Instant::now() + Duration::from_secs(120);
-    loop {
+    let done: Value = loop {
         // Not while the sets are being verified.
         let (head, body) = daemon.send("POST", "/api/v1/uninstall", "localhost", &confirm);
         if status(&head) == 200 {
-            break;
+            break serde_json::from_slice(&body).unwrap();
         }
         assert!(Instant::now() < end, "{head} {}", String::from_utf8_lossy(&body));
         std::thread::sleep(Duration::from_millis(100));
-    }
+    };
+    // What is not as it was is named, and what it was stays on the card; nothing else does.
+    let fate = |path: &str| {
+        let changes = done["changes"].as_array().unwrap();
+        changes.iter().find(|c| c["path"] == path).map(|c| c["fate"].clone())
+    };
+    assert_eq!((fate("watermark"), fate("wdr")), (Some(json!("restored")), Some(json!("kept"))));
+    assert_eq!(fate(&format!("mi360d/state/{own}")), Some(json!("kept")), "{done}");
+    let mut kept = vec!["controls-00000000.json".to_owned(), own];
+    kept.sort();
+    assert_eq!(files(), kept);
+    // No more changes are taken: nobody would put them back.
+    let (status_, refused) = put(&daemon, "flip", json!(true));
+    assert_eq!((status_, &refused["error"]["code"]), (409, &json!("controls-off")));
     let watermark = daemon.json("/api/v1/controls/watermark");
     assert_eq!((&watermark["value"], &watermark["changed"]), (&json!(true), &json!(false)));
 }

@@ -241,12 +241,8 @@ pub fn ask(camera: &Camera, ask: Ask) -> Result<Document, MotorError> {
         Ask::Calibrate(true) => CALIBRATES,
         Ask::Stop(_) | Ask::Home(false) | Ask::Calibrate(false) => Duration::ZERO,
     };
-    if !lasts.is_zero()
-        && let Err(error) = client::motors(video::port(camera), lasts)
-    {
-        // Where no server runs, nobody speaks.
-        log::debug!("the speaker: {error}");
-    }
+    // A move that is refused mutes the speaker for a moment only.
+    mute(camera, lasts.min(MOVES));
     match ask {
         Ask::Move { pan, tilt, ms } => motors
             .push(pan.into(), tilt.into(), Duration::from_millis(ms.into()))
@@ -264,7 +260,18 @@ pub fn ask(camera: &Camera, ask: Ask) -> Result<Document, MotorError> {
         Ask::Stop(true) => motors.stop(),
         Ask::Home(false) | Ask::Calibrate(false) | Ask::Stop(false) => {}
     }
+    mute(camera, lasts);
     Ok(document(camera))
+}
+
+/// Nothing is played for so long.
+fn mute(camera: &Camera, lasts: Duration) {
+    if !lasts.is_zero()
+        && let Err(error) = client::motors(video::port(camera), lasts)
+    {
+        // Where no server runs, nobody speaks.
+        log::debug!("the speaker: {error}");
+    }
 }
 
 /// motord moves by steps and knows no places.

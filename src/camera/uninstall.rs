@@ -11,7 +11,7 @@ use super::status_txt::STATUS_TXT;
 use super::{Camera, controls};
 use crate::card::file::read_bounded;
 use crate::card::{CardError, fat};
-use crate::controls::Controls;
+use crate::controls::{Controls, originals};
 use crate::error::{Code, Exit, Explain, Kind, chain};
 
 /// What must be typed.
@@ -115,12 +115,30 @@ pub fn list(camera: &Camera) -> Vec<Change> {
     settings.chain(files).collect()
 }
 
-/// Puts the firmware's settings back. One that cannot be put back stops nothing: the log names it.
-fn restore_settings(camera: &Camera) {
-    let Ok(controls) = controls::of(camera) else { return };
-    for (id, error) in controls.restore_all() {
+/// Puts the firmware's settings back; the names of those that cannot be put back, which stop
+/// nothing: the log has the reasons, and what they were stays on the card.
+fn restore_settings(camera: &Camera) -> Vec<&'static str> {
+    let Ok(controls) = controls::of(camera) else { return Vec::new() };
+    controls.close();
+    let left = controls.restore_all().into_iter().map(|(id, error)| {
         log::error!("the setting '{}' is not as it was: {}", id.name(), chain(&error));
+        id.name()
+    });
+    left.collect()
+}
+
+/// Removes the folder of states, except what was set before our changes and was not put back: also
+/// that of other cameras which had this card.
+fn remove_state(folder: &Path, kept: &[PathBuf]) -> Result<(), CardError> {
+    if kept.is_empty() {
+        return fat::remove_tree(folder);
     }
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if !kept.contains(&entry.path()) {
+            fat::remove_tree(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes what the list says goes; the next start is the stock firmware's own.
@@ -133,12 +151,18 @@ pub fn run(camera: &Camera, confirm: &str) -> Result<Vec<Change>, UninstallError
     }
     let _quiet = camera.quiet().map_err(|busy| UninstallError::Busy { step: busy.step })?;
     camera.card().require_writable()?;
-    let done = list(camera);
-    restore_settings(camera);
+    let mut done = list(camera);
+    let left = restore_settings(camera);
+    for change in done.iter_mut().filter(|change| left.contains(&change.path.as_str())) {
+        change.fate = Fate::Kept;
+    }
+    let kept = originals::kept(&camera.card().state_dir());
     // It would come back within a minute.
     *camera.uninstalled() = true;
     for (path, _, fate) in known(camera) {
-        if fate == Fate::Removed && path.exists() {
+        if path == camera.card().state_dir() {
+            remove_state(&path, &kept)?;
+        } else if fate == Fate::Removed && path.exists() {
             fat::remove_tree(&path)?;
         }
     }
@@ -147,6 +171,12 @@ pub fn run(camera: &Camera, confirm: &str) -> Result<Vec<Change>, UninstallError
         // An empty folder harms nobody where it stays.
         let _ = fat::remove_dir(&hooks);
     }
+    done.extend(kept.into_iter().map(|path| Change {
+        path: path.strip_prefix(camera.card().root()).unwrap_or(&path).display().to_string(),
+        thing: "originals",
+        what: "what the firmware's settings were before",
+        fate: Fate::Kept,
+    }));
     log::warn!("mi360d was uninstalled; backups and identity stay on the card");
     Ok(done)
 }

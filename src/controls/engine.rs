@@ -19,7 +19,7 @@ use super::presets::Presets;
 use super::table::{Id, Value};
 use super::view::{Absent, Document, View};
 use crate::base::host;
-use crate::vendor::av::{Address, Av, Volume};
+use crate::vendor::av::{Address, Av, AvError, Volume};
 use crate::vendor::mortox::bus::{Bus, BusError, Done, News};
 use crate::vendor::mortox::key::{Change, Key, Lamp, Region};
 
@@ -55,8 +55,8 @@ pub struct Controls {
     av: Arc<Av>,
     known: Arc<Known>,
     store: Store,
-    /// One change at a time: some are several sets.
-    turn: Mutex<()>,
+    /// One change at a time: some are several sets. Whether no more are taken.
+    turn: Mutex<bool>,
     counter: Arc<Count>,
     began: Instant,
     motors: Motors,
@@ -96,6 +96,8 @@ struct State {
     volume: Option<(Volume, Instant)>,
     /// Keys whose first change was not echoed.
     unconfirmed: BTreeSet<Key>,
+    /// Whether the camera is switched off, by the last word of the firmware.
+    off: bool,
     /// The last cells that were not all off.
     region: Option<Region>,
 }
@@ -120,6 +122,9 @@ impl Known {
             }
             News::Value(key, value) => {
                 state.unconfirmed.remove(&key);
+                if key == Key::Power {
+                    state.off = value == Some("off");
+                }
                 if matches!(key, Key::NightTime | Key::NightMode | Key::Power) {
                     state.look = Some(now + SETTLE);
                 }
@@ -309,6 +314,21 @@ impl Controls {
         never_seen || (is_looked_at && self.bus.is_connected())
     }
 
+    /// Whether the camera is switched off, as the firmware said last: also where the control is not
+    /// offered, and while the firmware's services restart.
+    pub fn is_off(&self) -> bool {
+        self.known.state().off
+    }
+
+    /// Waits until [`Controls::is_off`] differs from `known`, at most for so long; false where the
+    /// controls have ended.
+    pub fn wait_off(&self, known: bool, patience: Duration) -> bool {
+        let state = self.known.state();
+        let same = |state: &mut State| state.off == known && !state.stopped;
+        let waited = self.known.changed.wait_timeout_while(state, patience, same);
+        !waited.unwrap_or_else(PoisonError::into_inner).0.stopped
+    }
+
     /// Whether the picture is that of the night, where that is known.
     pub fn is_night(&self) -> Option<bool> {
         self.known.state().night
@@ -383,7 +403,10 @@ impl Controls {
     /// # Errors
     /// [`ControlError`].
     pub fn put(&self, id: Id, value: Value) -> Result<(), ControlError> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if *turn {
+            return Err(ControlError::Uninstalled);
+        }
         self.offered(id.name())?;
         let Some(key) = id.key() else {
             let Value::Number(decibels) = value else { return Ok(()) };
@@ -413,7 +436,10 @@ impl Controls {
     }
 
     fn set_volume(&self, volume: Volume) -> Result<(), ControlError> {
-        self.av.set_volume(volume)?;
+        self.av.set_volume(volume).map_err(|error| match error {
+            AvError::TooSoon(left) => BusError::TooSoon(left).into(),
+            other => ControlError::from(other),
+        })?;
         let mut state = self.known.state();
         state.volume = Some((volume, Instant::now()));
         state.seq += 1;
@@ -449,12 +475,19 @@ impl Controls {
         Ok(sent.map(drop)?)
     }
 
-    /// Puts a control back to what it was before our first change.
+    /// Takes no more changes: what is set from now on would have nobody to put it back.
+    pub fn close(&self) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    /// Puts a control back to what it was before our first change; also one whose change was not
+    /// confirmed.
     ///
     /// # Errors
     /// [`ControlError`].
     pub fn restore(&self, name: &str) -> Result<View, ControlError> {
-        let id = self.offered(name)?;
+        let changed = Id::of(name).filter(|id| self.changed().contains(id));
+        let id = changed.map_or_else(|| self.offered(name), Ok)?;
         self.put_back(id)?;
         Ok(self.view(id))
     }

@@ -41,6 +41,9 @@ pub enum ControlError {
     /// Privacy: the camera makes no pictures.
     #[error("the camera is switched off")]
     Off,
+    /// mi360d was uninstalled, and everything put back.
+    #[error("mi360d was uninstalled")]
+    Uninstalled,
     /// Nothing was started yet: safe mode, or an interrupted flash.
     #[error("the controls are not started")]
     NotStarted,
@@ -63,7 +66,7 @@ impl Explain for ControlError {
             ControlError::Invalid { .. } => Code::ControlValue,
             ControlError::NotUnderstood { .. } => Code::ControlUnknownValue,
             ControlError::Off => Code::CameraOff,
-            ControlError::NotStarted => Code::ControlsOff,
+            ControlError::NotStarted | ControlError::Uninstalled => Code::ControlsOff,
             ControlError::Bus(BusError::Away) | ControlError::Av(_) => Code::FirmwareAway,
             ControlError::Bus(BusError::TooSoon(_) | BusError::TooMany) => Code::ControlTooSoon,
             ControlError::Bus(_) => Code::ControlUnconfirmed,
@@ -83,6 +86,7 @@ impl Explain for ControlError {
             ControlError::Off => {
                 "Switch it on with the control 'Camera on', or in the Mi Home app.".to_owned()
             }
+            ControlError::Uninstalled => "Nothing was changed. Restart the camera.".to_owned(),
             ControlError::NotStarted => {
                 "Restart the camera. In safe mode, find out first why three starts did not last."
                     .to_owned()
@@ -108,7 +112,9 @@ impl Explain for ControlError {
         match self {
             ControlError::Unknown(_) | ControlError::Absent { .. } => Kind::Missing,
             ControlError::Invalid { .. } => Kind::Invalid,
-            ControlError::NotUnderstood { .. } | ControlError::Off => Kind::Refused,
+            ControlError::NotUnderstood { .. } | ControlError::Off | ControlError::Uninstalled => {
+                Kind::Refused
+            }
             ControlError::NotStarted | ControlError::Bus(BusError::Away) | ControlError::Av(_) => {
                 Kind::Unavailable
             }

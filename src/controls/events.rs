@@ -2,6 +2,7 @@
 //! last ones are kept in memory, and a client may wait for the next.
 
 use std::collections::VecDeque;
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,7 +25,7 @@ const MOST_WAITERS: usize = 2;
 const WANTED: Duration = Duration::from_secs(1);
 /// How often the button is looked at, and how long a short press lasts at most: the firmware wipes
 /// its settings when the button is held for two seconds.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(200);
 const SHORT: Duration = Duration::from_millis(1900);
 /// Stack of each thread.
 const STACK: usize = 96 << 10;
@@ -149,18 +150,36 @@ impl Events {
         self.inner().motion
     }
 
-    /// Events after `since`; waits for one, no longer than `wait`, and only as long as `wanted`.
+    /// Whether the threads end.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// The number of the newest.
+    pub fn seq(&self) -> u64 {
+        self.inner().seq
+    }
+
+    /// Events after `since`; waits for one, no longer than `wait`, and only as long as `wanted`. Few
+    /// wait at once, for each holds one of the page's handlers: the others are answered at once.
     pub fn after(&self, since: u64, wait: Duration, wanted: &dyn Fn() -> bool) -> Document {
+        let mut inner = self.inner();
+        let may = inner.waiters < MOST_WAITERS;
+        inner.waiters += usize::from(may);
+        drop(inner);
+        let found = self.awaited(since, if may { wait } else { Duration::ZERO }, wanted);
+        self.inner().waiters -= usize::from(may);
+        found
+    }
+
+    /// The same, where the caller bounds how many wait.
+    pub fn awaited(&self, since: u64, wait: Duration, wanted: &dyn Fn() -> bool) -> Document {
         let until = Instant::now() + wait.min(LONGEST_WAIT);
         let mut inner = self.inner();
-        if inner.waiters < MOST_WAITERS {
-            inner.waiters += 1;
-            while inner.seq == since && Instant::now() < until && wanted() {
-                let left = until.saturating_duration_since(Instant::now()).min(WANTED);
-                let waited = self.changed.wait_timeout(inner, left);
-                inner = waited.unwrap_or_else(PoisonError::into_inner).0;
-            }
-            inner.waiters -= 1;
+        while inner.seq == since && Instant::now() < until && wanted() {
+            let left = until.saturating_duration_since(Instant::now()).min(WANTED);
+            let waited = self.changed.wait_timeout(inner, left);
+            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         // A number of an earlier start is none of ours.
         let since = if since > inner.seq { 0 } else { since };
@@ -199,7 +218,7 @@ impl Events {
     fn watch_motion(&self, folder: PathBuf) {
         let mut reader = Reader::new(vec![Endpoint { folder, kind: Frames::Messages }]);
         let mut motion = Motion::default();
-        while !self.stopped.load(Ordering::Acquire) {
+        while !self.is_stopped() {
             let mut begins = false;
             reader.turn(None, &mut |_, frame| match frame {
                 Frame::Message(_) => begins |= motion.seen(Instant::now()),
@@ -225,10 +244,19 @@ impl Events {
     }
 
     fn watch_button(&self, path: PathBuf) {
-        let mut press = Press::default();
-        while !self.stopped.load(Ordering::Acquire) {
+        let (mut press, mut file) = (Press::default(), None);
+        while !self.is_stopped() {
+            // Kept open: each look is one read.
+            if file.is_none() {
+                file = std::fs::File::open(&path).ok();
+            }
+            let mut first = [0];
+            let read = file.as_ref().is_some_and(|file| file.read_at(&mut first, 0).is_ok());
+            if !read {
+                file = None;
+            }
             // Active low.
-            let down = std::fs::read(&path).is_ok_and(|text| text.first() == Some(&b'0'));
+            let down = read && first == *b"0";
             if press.look(down, Instant::now()) {
                 self.note(Kind::Button);
             }

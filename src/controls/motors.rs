@@ -69,6 +69,8 @@ pub struct Motors {
     bus: Arc<Bus>,
     shared: Arc<(Mutex<State>, Condvar)>,
     counter: Arc<dyn Counter>,
+    /// One command at a time: an absolute move is several sets.
+    turn: Arc<Mutex<()>>,
 }
 
 /// Numbers for commands: each one another.
@@ -81,10 +83,14 @@ fn lock(shared: &(Mutex<State>, Condvar)) -> MutexGuard<'_, State> {
     shared.0.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn hold(turn: &Mutex<()>) -> MutexGuard<'_, ()> {
+    turn.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Motors {
     /// Moves nothing yet.
     pub fn new(bus: Arc<Bus>, counter: Arc<dyn Counter>) -> Motors {
-        Motors { bus, shared: Arc::default(), counter }
+        Motors { bus, shared: Arc::default(), counter, turn: Arc::default() }
     }
 
     /// Where they are and what they do.
@@ -182,11 +188,13 @@ impl Motors {
         let (bus, shared) = (Arc::clone(&self.bus), Arc::clone(&self.shared));
         let counter = Arc::clone(&self.counter);
         let thread = std::thread::Builder::new().name("motors".to_owned()).stack_size(STACK);
-        let body = move || run(&bus, &shared, counter.as_ref());
+        let turn = Arc::clone(&self.turn);
+        let body = move || run(&bus, &shared, counter.as_ref(), &turn);
         thread.spawn(body).map(drop).map_err(|_| BusError::TooMany)
     }
 
     fn command(&self, operation: Operation) -> Result<(), BusError> {
+        let _turn = hold(&self.turn);
         let counter = self.counter.next();
         self.bus.set(Change::Motor { operation, counter }).map(drop)
     }
@@ -197,9 +205,11 @@ impl Motors {
     /// [`BusError`]; too soon after the last push, for example.
     pub fn go(&self, place: Position) -> Result<(), BusError> {
         self.stop();
+        let turn = hold(&self.turn);
         self.bus.set(Change::Target(place))?;
         self.bus.set(Change::TrackIdle(self.counter.next()))?;
         self.bus.set(Change::TrackStop)?;
+        drop(turn);
         let mut state = lock(&self.shared);
         state.busy = Some(Instant::now() + TRAVELS);
         state.target = Some((place, self.bus.seq()));
@@ -230,7 +240,7 @@ impl Drop for Motors {
 }
 
 /// Pushes as long as somebody asks for it.
-fn run(bus: &Bus, shared: &(Mutex<State>, Condvar), counter: &dyn Counter) {
+fn run(bus: &Bus, shared: &(Mutex<State>, Condvar), counter: &dyn Counter, turn: &Mutex<()>) {
     loop {
         let mut state = lock(shared);
         let operation = loop {
@@ -247,7 +257,10 @@ fn run(bus: &Bus, shared: &(Mutex<State>, Condvar), counter: &dyn Counter) {
         };
         drop(state);
         let began = Instant::now();
-        let pause = match bus.set(Change::Motor { operation, counter: counter.next() }) {
+        let one = hold(turn);
+        let sent = bus.set(Change::Motor { operation, counter: counter.next() });
+        drop(one);
+        let pause = match sent {
             Ok(_) => {
                 lock(shared).busy = Some(began + MOVES);
                 STEP.saturating_sub(began.elapsed())

@@ -1,7 +1,7 @@
 //! What was set before our first change, for each key, kept on the card: "as it was" puts it back.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,21 @@ impl Originals {
     pub fn forget(&mut self, key: Key) {
         self.0.remove(&key);
     }
+}
+
+/// The files in this folder that still have to be put back: those of other cameras, too, and those
+/// that cannot be read.
+pub fn kept(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_ours = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"controls-"))
+    };
+    let is_done = |path: &PathBuf| {
+        let document = read_bounded(path, LIMIT).ok();
+        let document = document.and_then(|bytes| serde_json::from_slice::<Document>(&bytes).ok());
+        document.is_some_and(|document| document.keys.is_empty())
+    };
+    entries.map(|entry| entry.path()).filter(is_ours).filter(|path| !is_done(path)).collect()
 }
 
 impl Store {
@@ -118,7 +133,11 @@ mod tests {
         assert_eq!(store.load().get(Key::Light), Some(&None));
         assert_eq!(store.load().get(Key::Power), None);
         // Another camera with the same card has its own.
-        assert_eq!(Store::new(&card, "00000000").load().keys().count(), 0);
+        let other = Store::new(&card, "00000000");
+        assert_eq!(other.load().keys().count(), 0);
+        // What has nothing left to put back need not be kept.
+        other.save(&Originals::default()).unwrap();
+        assert_eq!(kept(&card.state_dir()), [store.path.clone()]);
         std::fs::write(card.state_dir().join("controls-9c01d2e4.json"), b"{").unwrap();
         assert_eq!(store.load(), Originals::default());
         let other = br#"{"format":1,"keys":{"nvram/miio_token":"x","nvram/flip":"on"}}"#;

@@ -30,6 +30,8 @@ const LONGEST: Duration = Duration::from_secs(15 * 60);
 const LEAVE: Duration = Duration::from_secs(2);
 /// How long they may take in all: what was refused in the middle is still on its way.
 const LEAVE_IN_ALL: Duration = Duration::from_secs(180);
+/// Bytes: shorter than any sound, longer than the document that names one.
+const SHORT: u64 = 256;
 /// Stack of the thread; inspecting is the deepest it goes.
 const STACK: usize = 256 << 10;
 
@@ -103,8 +105,10 @@ impl Spool for Uploads {
             let mut headers = head.headers.iter();
             headers.find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value)
         };
-        let is_json = value("Content-Type")
-            .is_some_and(|kind| kind.to_ascii_lowercase().starts_with(b"application/json"));
+        // Without a type: no sound is as short as a document.
+        let is_json = value("Content-Type").map_or(size < SHORT, |kind| {
+            kind.to_ascii_lowercase().starts_with(b"application/json")
+        });
         let is_mine = path == IMAGES || (path == SOUNDS && !is_json);
         if head.method != "POST" || !is_mine {
             return Verdict::NotMine;

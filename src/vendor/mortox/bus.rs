@@ -20,8 +20,14 @@ use super::wire::{Ask, Said};
 
 /// How long the daemon may take for an answer, and then for the echo of a new value.
 pub const PATIENCE: Duration = Duration::from_secs(2);
-/// From a lost connection to the next try.
+/// From a lost connection to the next try, and between two looks for a socket that nobody listens
+/// on, which costs the daemon nothing.
 const RETRY: Duration = Duration::from_secs(1);
+/// The longest pause after connections that ended soon: the pause doubles up to this, since what
+/// ends them may be our own questions.
+const RETRY_MOST: Duration = Duration::from_secs(60);
+/// A connection that lasted so long was a good one.
+const STEADY: Duration = Duration::from_secs(30);
 /// Requests that wait at once.
 const MOST: usize = 16;
 /// How long a request waits for its turn.
@@ -251,6 +257,12 @@ impl Bus {
     }
 }
 
+/// The pause after a connection that lasted so long, and the next one if that ends soon, too.
+fn pauses(pause: Duration, lasted: Duration) -> (Duration, Duration) {
+    let pause = if lasted < STEADY { pause } else { RETRY };
+    (pause, (pause * 2).min(RETRY_MOST))
+}
+
 /// The thread.
 struct Worker {
     bus: Arc<Bus>,
@@ -263,8 +275,11 @@ impl Worker {
     fn run(mut self) {
         // A service that does not answer is tried again, and reported once.
         let mut reported = false;
+        let mut lasting = RETRY;
         while !self.bus.inner().stopped {
+            let mut pause = RETRY;
             if let Ok(connection) = Mortox::connect(&self.socket) {
+                let began = Instant::now();
                 let ended = self.serve(connection);
                 if self.bus.inner().stopped {
                     return;
@@ -276,9 +291,10 @@ impl Worker {
                     log::info!("the connection to mortoxd ended: {e}");
                 }
                 reported &= !was_connected;
+                (pause, lasting) = pauses(lasting, began.elapsed());
             }
             self.away();
-            self.sleep(None, RETRY);
+            self.sleep(None, pause);
         }
     }
 
@@ -485,6 +501,17 @@ mod tests {
         assert_eq!(bus.held(Key::Flip).unwrap().value, None);
         assert_eq!(bus.unset(Key::Flip), Ok(Done::Equal));
         bus.stop();
+    }
+
+    #[test]
+    fn a_service_that_ends_connections_is_asked_ever_more_rarely() {
+        let (mut next, mut all) = (RETRY, Vec::new());
+        for lasted in [0, 0, 1, 29, 2, 0, 0, 0, 31, 0] {
+            let pause;
+            (pause, next) = pauses(next, Duration::from_secs(lasted));
+            all.push(pause.as_secs());
+        }
+        assert_eq!(all, [1, 2, 4, 8, 16, 32, 60, 60, 1, 2]);
     }
 
     #[test]

@@ -84,8 +84,10 @@ async function uninstallSection(signal) {
   const input = h("input", { type: "text", autocomplete: "off", spellcheck: "false", autocapitalize: "characters" });
   const element = form([h("p", null, t("uninstall.type"), h("br"), h("span.phrase", null, confirm)),
     field(t("plan.phrase"), input)], t("uninstall.go"), async () => {
-    await api("POST", "/uninstall", { confirm: input.value.trim() });
-    fill(section, h("h2", null, t("uninstall.done")), h("p", null, t("uninstall.done.why")));
+    const { changes: done } = await api("POST", "/uninstall", { confirm: input.value.trim() });
+    const left = done.filter((change) => change.thing === "control" && change.fate === "kept");
+    fill(section, h("h2", null, t("uninstall.done")), h("p", null, t("uninstall.done.why")),
+      left.length ? h("p", null, t("uninstall.left", { names: left.map((change) => T["control." + change.path] ?? change.path).join(", ") })) : null);
   }, { danger: true });
   const check = () => { element.go.disabled = input.value.trim() !== confirm; };
   input.addEventListener("input", check);
