@@ -8,7 +8,6 @@ use crate::controls::originals::Store;
 use crate::controls::presets::Presets;
 use crate::controls::{ControlError, Controls, Firmware};
 use crate::vendor::av::Address;
-use crate::vendor::mortox::key::Key;
 use crate::vendor::pretend::Pretend;
 
 /// Where a PC's program finds the firmware's sockets and files, instead of the fake's.
@@ -75,7 +74,5 @@ pub fn stop(camera: &Camera) {
 /// # Errors
 /// [`ControlError::Off`].
 pub fn require_on(camera: &Camera) -> Result<(), ControlError> {
-    // The firmware's own word, also where the control itself is not offered or not confirmed.
-    let power = of(camera).ok().and_then(|controls| controls.bus().value(Key::Power));
-    if power.as_deref() == Some("off") { Err(ControlError::Off) } else { Ok(()) }
+    if of(camera).is_ok_and(Controls::is_off) { Err(ControlError::Off) } else { Ok(()) }
 }

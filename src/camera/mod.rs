@@ -51,6 +51,7 @@ pub mod notices;
 pub mod onvif;
 pub mod plan;
 pub mod power;
+pub mod privacy;
 pub mod services;
 pub mod set_view;
 pub mod sets;

@@ -15,7 +15,7 @@ use super::args::{Args, Command};
 use super::lines;
 use crate::camera::jobs::Kind;
 use crate::camera::{
-    Camera, Source, controls, eject, facts, mqtt, network, services, startup, update,
+    Camera, Source, controls, eject, facts, mqtt, network, privacy, services, startup, update,
 };
 use crate::card::log::{LogFile, Recent};
 use crate::chip::simulate;
@@ -139,6 +139,7 @@ fn serve(
     } else {
         services::start(&camera, config);
         controls::start(&camera);
+        spawn("privacy", &camera, |camera| privacy::keep(camera));
         network::start(&camera);
         mqtt::start(&camera);
     }

@@ -161,3 +161,11 @@ pub fn speak(port: u16, sound: &[u8]) -> Result<(), RtspError> {
 pub fn motors(port: u16, lasts: Duration) -> Result<(), RtspError> {
     begin(port, &format!("motors {}", lasts.as_millis()), &[]).map(drop)
 }
+
+/// Says whether the camera is switched on: while it is off, no picture and no sound leave.
+///
+/// # Errors
+/// [`RtspError::Ask`] where no server runs.
+pub fn power(port: u16, on: bool) -> Result<(), RtspError> {
+    begin(port, if on { "power on" } else { "power off" }, &[]).map(drop)
+}

@@ -185,6 +185,9 @@ fn parse(head: &[u8]) -> Result<Request<'_>, Fault> {
     Ok(request)
 }
 
+/// What is said where the camera is switched off.
+pub const OFF: &str = "The camera is switched off";
+
 /// The statuses this server says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -200,6 +203,8 @@ pub enum Status {
     NotInThisState,
     Transport,
     Busy,
+    /// Privacy: no picture is handed out.
+    Off,
     NotImplemented,
     Version,
     OptionUnknown,
@@ -221,6 +226,7 @@ impl Status {
             Status::Transport => (461, "Unsupported Transport"),
             Status::NotImplemented => (501, "Not Implemented"),
             Status::Busy => (503, "Service Unavailable"),
+            Status::Off => (503, OFF),
             Status::Version => (505, "RTSP Version Not Supported"),
             Status::OptionUnknown => (551, "Option Not Supported"),
         }

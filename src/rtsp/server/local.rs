@@ -11,6 +11,7 @@
 //! | `sound` | a line with its type; the microphone's sound as WAV until one side closes |
 //! | `speak BYTES`, then so many bytes of A-law at 16 kHz | a line, once they are taken to be played |
 //! | `motors MS` | a line; nothing is played for so many milliseconds |
+//! | `power off` or `power on` | a line; no picture and no sound leave while it is off |
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -25,6 +26,7 @@ use crate::formats::wav;
 use crate::rtsp::feed::Feed;
 use crate::rtsp::flac;
 use crate::rtsp::fmp4;
+use crate::rtsp::message::OFF;
 use crate::rtsp::params::Params;
 use crate::rtsp::picture::Size;
 use crate::rtsp::ring::Place;
@@ -76,6 +78,8 @@ pub(super) struct Parts<'a> {
     pub(super) sound: Option<&'a (Arc<Feed>, Form)>,
     pub(super) snapshots: Option<&'a Snapshots>,
     pub(super) speaker: Option<&'a Speaker>,
+    /// The camera is switched off.
+    pub(super) off: bool,
 }
 
 /// The microphone's sound on its way out.
@@ -235,6 +239,15 @@ impl Asker {
         None
     }
 
+    /// Ends what it watches, hears or waits for: the camera is switched off.
+    pub(super) fn darken(&mut self) {
+        if self.is_endless() {
+            self.closed = true;
+        } else if self.jpeg.take().is_some() {
+            self.refuse(OFF);
+        }
+    }
+
     fn say(&mut self, head: &Head) {
         self.output.extend_from_slice(&serde_json::to_vec(head).unwrap_or_default());
         self.output.push(b'\n');
@@ -263,6 +276,7 @@ impl Asker {
                 self.output = stats();
                 self.ending = true;
             }
+            (Some("snapshot" | "live" | "sound"), _) if parts.off => self.refuse(OFF),
             (Some("snapshot" | "live"), None) => self.refuse(NO_STREAM),
             (Some("snapshot"), _) if form == Some("jpeg") => {
                 self.jpeg = Some(now);
@@ -312,6 +326,10 @@ impl Asker {
                 if let Some(speaker) = parts.speaker {
                     speaker.motors(Duration::from_millis(lasts), now);
                 }
+                self.say(&Head::default());
+                self.ending = true;
+            }
+            (Some("power"), _) => {
                 self.say(&Head::default());
                 self.ending = true;
             }

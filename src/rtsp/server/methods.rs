@@ -60,6 +60,7 @@ impl PollLoop {
             session.seen = now;
         }
         match request.method {
+            "DESCRIBE" | "SETUP" | "PLAY" if self.off => done(request, Status::Off),
             "OPTIONS" => Outcome::Answer(answer(request, Status::Ok).line("Public", METHODS)),
             "DESCRIBE" => self.describe(conn, request, waited, now),
             "SETUP" => self.setup(conn, request, now),

@@ -88,6 +88,8 @@ pub(super) struct PollLoop {
     pub(super) refused: u64,
     pub(super) wrong_logins: u64,
     rests_until: Option<Instant>,
+    /// The camera is switched off: no picture and no sound leave.
+    pub(super) off: bool,
 }
 
 /// What a descriptor in the poll is of.
@@ -127,6 +129,7 @@ impl PollLoop {
             refused: 0,
             wrong_logins: 0,
             rests_until: None,
+            off: false,
         }
     }
 
@@ -207,6 +210,16 @@ impl PollLoop {
         }
     }
 
+    /// Switched off: everybody is sent away.
+    fn switch(&mut self, off: bool) {
+        if off && !std::mem::replace(&mut self.off, off) {
+            log::info!("the camera is switched off: no pictures are handed out");
+            self.dismiss(|_| true, message::OFF);
+            self.askers.iter_mut().for_each(Asker::darken);
+        }
+        self.off = off;
+    }
+
     /// Looks again at requests that wait, where what they wait for is there or their time is over.
     fn answer_waiting(&mut self, now: Instant) {
         let mut conns = std::mem::take(&mut self.conns);
@@ -253,6 +266,7 @@ impl PollLoop {
             sound: self.sound.as_ref(),
             snapshots: self.snapshots.as_deref(),
             speaker: self.speaker.as_deref(),
+            off: self.off,
         };
         for asker in &mut self.askers {
             asker.pump(&parts, now);
@@ -393,6 +407,9 @@ impl PollLoop {
             Owner::Asker(index) => {
                 let line = self.askers.get_mut(index).and_then(|asker| asker.receive(now));
                 let Some(line) = line else { return };
+                if let Some(word) = line.strip_prefix("power ") {
+                    self.switch(word == "off");
+                }
                 let may_watch = self.askers.iter().filter(|a| a.is_endless()).count() < MOST_LIVE;
                 let stats = self.stats(now);
                 let parts = local::Parts {
@@ -400,6 +417,7 @@ impl PollLoop {
                     sound: self.sound.as_ref(),
                     snapshots: self.snapshots.as_deref(),
                     speaker: self.speaker.as_deref(),
+                    off: self.off,
                 };
                 if let Some(asker) = self.askers.get_mut(index) {
                     asker.answer(&line, &parts, may_watch, || {

@@ -1,0 +1,42 @@
+//! Privacy at the RTSP server: it is a process of its own, so it is told when the camera is switched
+//! off and on. While off it is told again and again, since it may have restarted.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use super::{Camera, controls, video};
+use crate::rtsp::{RtspError, client};
+
+/// How often it is told while the camera is off, or where it did not answer.
+const AGAIN: Duration = Duration::from_secs(2);
+/// The longest sleep otherwise.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Keeps the RTSP server informed until the controls end.
+pub fn keep(camera: &Camera) {
+    let Ok(controls) = controls::of(camera) else { return };
+    // Whether a server that runs may withhold the pictures.
+    let mut told = false;
+    loop {
+        let off = controls.is_off();
+        let mut patience = LONG;
+        if off || told {
+            patience = AGAIN;
+            match client::power(video::port(camera), !off) {
+                Ok(()) => told = off,
+                // No server runs: the next one begins switched on.
+                Err(RtspError::Ask(e)) if e.kind() == ErrorKind::ConnectionRefused => told = off,
+                Err(e) => {
+                    told = true;
+                    log::warn!("the RTSP server was not told whether the camera is on: {e}");
+                }
+            }
+            if !off && !told {
+                patience = LONG;
+            }
+        }
+        if !controls.wait_off(off, patience) {
+            return;
+        }
+    }
+}
