@@ -12,6 +12,7 @@ use super::motors::{Ask, MotorError, NewPreset};
 use super::{Camera, controls, host_name, motors, services, video};
 use crate::base::host;
 use crate::card::file::read_bounded;
+use crate::controls::events::{Events, Kind};
 use crate::controls::motors::Place;
 use crate::controls::presets::PresetError;
 use crate::controls::table::{Id, Value as Setting};
@@ -19,6 +20,7 @@ use crate::error::Explain;
 use crate::network::mdns::{only_v4, open};
 use crate::onvif::control::{Deed, Imaging, Motors, Preset, TOKEN};
 use crate::onvif::discovery::{self, Ourselves};
+use crate::onvif::events;
 use crate::onvif::login::Token;
 use crate::onvif::{self, Facts, Fault, Moved, Stream, xml};
 use crate::rtsp::auth::{Login, Verdict};
@@ -75,9 +77,9 @@ pub fn is_on(camera: &Camera) -> bool {
     view.enabled && !view.settings.iter().any(off) && camera.login().has_password()
 }
 
-/// Answers a request.
-pub fn call(camera: &Camera, call: &Call<'_>) -> Answered {
-    let result = answer(camera, call);
+/// Answers a request; waits for events only as long as `here`.
+pub fn call(camera: &Camera, call: &Call<'_>, here: &dyn Fn() -> bool) -> Answered {
+    let result = answer(camera, call, here);
     let fault = match result {
         Ok(body) => {
             return Answered { status: 200, body, challenges: Vec::new(), retry_after: None };
@@ -101,11 +103,14 @@ pub fn may(camera: &Camera, call: &Call<'_>) -> Result<(), Answered> {
     enter(camera, call, None).map_err(|fault| refused(camera, fault))
 }
 
-fn answer(camera: &Camera, call: &Call<'_>) -> Result<String, Fault> {
+fn answer(camera: &Camera, call: &Call<'_>, here: &dyn Fn() -> bool) -> Result<String, Fault> {
     let tree = std::str::from_utf8(call.body).ok().and_then(xml::parse);
     let tree = tree.ok_or(Fault::Malformed)?;
     if !onvif::is_open(call.service, &tree) {
         enter(camera, call, Some(&tree))?;
+    }
+    if let Some(ask) = events::ask(call.service, &tree, now().unwrap_or_default())? {
+        return pull(camera, call, ask, here);
     }
     let outcome = onvif::answer(call.service, &tree, &facts(camera, call))?;
     if let Some(moved) = outcome.moved {
@@ -151,6 +156,71 @@ fn enter(camera: &Camera, call: &Call<'_>, tree: Option<&xml::Tree<'_>>) -> Resu
         fresh = memory.take(token, now);
     }
     if fresh { Ok(()) } else { Err(Fault::NotAuthorized) }
+}
+
+/// What concerns events.
+fn pull(
+    camera: &Camera,
+    call: &Call<'_>,
+    ask: events::Ask,
+    here: &dyn Fn() -> bool,
+) -> Result<String, Fault> {
+    let controls = controls::of(camera).map_err(|_| Fault::Unknown)?;
+    let log = controls.events();
+    let points = || camera.onvif.points.lock().unwrap_or_else(PoisonError::into_inner);
+    let (at, mut messages) = (Instant::now(), Vec::new());
+    let id = match ask {
+        events::Ask::Capabilities | events::Ask::Properties => 0,
+        events::Ask::Create(seconds) => points().create(seconds, log.seq(), at)?,
+        events::Ask::Renew(id, seconds) => points().renew(id, seconds, at).map(|()| id)?,
+        events::Ask::Unsubscribe(id) => points().remove(id, at).map(|()| id)?,
+        events::Ask::Synchronize(id) => points().synchronize(id, at).map(|()| id)?,
+        events::Ask::Pull { id, wait, most } => {
+            let begun = points().begin(id, wait, at)?;
+            let seen = pulled(log, begun, most, here, &mut messages);
+            points().end(id, seen);
+            id
+        }
+    };
+    let left = points().left(id, Instant::now());
+    let now = now().unwrap_or_default();
+    let base = format!("http://{}", call.host.unwrap_or_default());
+    Ok(events::answer(ask, &base, id, [host::utc(now), host::utc(now + left)], &messages))
+}
+
+/// Waits for motion, or for its end; the number of the last event that was looked at.
+fn pulled(
+    log: &Events,
+    begun: events::Begun,
+    most: usize,
+    here: &dyn Fn() -> bool,
+    messages: &mut Vec<events::Message>,
+) -> u64 {
+    let until = Instant::now() + begun.wait;
+    let utc = |at: Option<String>| at.unwrap_or_else(|| host::utc(now().unwrap_or_default()));
+    let mut seen = begun.seen;
+    if begun.initial
+        && let Some(motion) = log.motion()
+    {
+        messages.push(events::Message { at: utc(None), initial: true, motion });
+    }
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let wait = if messages.is_empty() { left } else { Duration::ZERO };
+        for event in log.awaited(seen, wait, here).events {
+            if messages.len() >= most {
+                break;
+            }
+            seen = event.seq;
+            if matches!(event.kind, Kind::MotionBegin | Kind::MotionEnd) {
+                let motion = event.kind == Kind::MotionBegin;
+                messages.push(events::Message { at: utc(event.at), initial: false, motion });
+            }
+        }
+        if !messages.is_empty() || left.is_zero() || !here() {
+            return seen;
+        }
+    }
 }
 
 fn now() -> Option<u64> {
@@ -216,6 +286,7 @@ fn facts(camera: &Camera, call: &Call<'_>) -> Facts {
         ntp,
         ptz: has_motors(camera),
         jpeg,
+        events: controls::of(camera).is_ok_and(|controls| controls.events().motion().is_some()),
         motors: places(camera),
         imaging: imaging(camera),
         streams: [stream("main", "mainstream", 1920, 1080), stream("sub", "substream", 640, 360)],

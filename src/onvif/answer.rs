@@ -53,6 +53,8 @@ pub struct Facts {
     pub ptz: bool,
     /// Whether its encoder makes JPEG files.
     pub jpeg: bool,
+    /// Whether its detector of motion answers.
+    pub events: bool,
     /// Motors that know places, where these are such.
     pub motors: Option<Motors>,
     /// What imaging can be asked for.
@@ -262,6 +264,8 @@ fn all(templates: &Templates, facts: &Facts) -> Vec<(&'static str, String, bool)
     part("ptz-in-profile", facts.ptz);
     part("ptz-capability", facts.ptz);
     part("ptz-service", facts.ptz);
+    part("events-capability", facts.events);
+    part("events-service", facts.events);
     part("imaging-capability", facts.imaging != Imaging::default());
     part("imaging-service", facts.imaging != Imaging::default());
     let scope = |scope: String| templates.fill("+scope", &[&[("scope", scope, false)]]);
@@ -373,6 +377,7 @@ pub(super) mod tests {
             ntp: vec!["0.pool.ntp.org".into()],
             ptz,
             jpeg: true,
+            events: true,
             motors: None,
             imaging: Imaging::default(),
             streams: [

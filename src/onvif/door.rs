@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, OnceLock};
 
+use super::events::Points;
 use super::login::Memory;
 
 /// What is remembered of who came in.
@@ -11,4 +12,6 @@ pub struct Door {
     pub memory: Mutex<Memory>,
     /// What nonces are made of; new at each start.
     pub secret: OnceLock<[u8; 32]>,
+    /// Pull points.
+    pub points: Mutex<Points>,
 }

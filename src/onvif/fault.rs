@@ -43,6 +43,12 @@ pub enum Fault {
     NoSource,
     /// Imaging settings that the camera does not have.
     BadSettings,
+    /// A time that is none, or is over.
+    BadTime,
+    /// There is no such pull point, or it is over.
+    NoPoint,
+    /// There are as many pull points as can be served, or this one is pulled already.
+    TooManyPoints,
     /// A move of no known kind.
     BadMove,
     /// The motors do not do it.
@@ -106,6 +112,13 @@ impl Fault {
             Fault::NoSource => argument("NoSource", "There is no such video source."),
             Fault::BadSettings => {
                 argument("SettingsInvalid", "This camera does not have these settings.")
+            }
+            Fault::BadTime => {
+                (SENDER, "InvalidArgVal", None, "The time is not understood, or over.")
+            }
+            Fault::NoPoint => argument("NoEntity", "There is no such subscription any more."),
+            Fault::TooManyPoints => {
+                unable("TooManySubscriptions", "Too many subscriptions, or pulls at once.")
             }
             Fault::BadMove => (SENDER, "InvalidArgVal", None, "This move is not understood."),
             Fault::Firmware => {

@@ -97,7 +97,7 @@ impl Memory {
 
 /// `2026-11-24T14:00:05.123Z` in seconds since 1970; some write `+00:00` for the `Z`, or another
 /// zone.
-fn seconds(text: &str) -> Option<u64> {
+pub(super) fn seconds(text: &str) -> Option<u64> {
     if let Some(text) = text.strip_suffix('Z') {
         return utc(text);
     }

@@ -7,6 +7,7 @@
 //! | `login` | WS-Security's UsernameToken by digest, and what was used before |
 //! | `fault` | why a request is not answered, as ONVIF says it |
 //! | `control` | motors by places and presets, imaging |
+//! | `events` | pull points, for motion |
 //! | `answer` | from a request to its answer, by the templates of `answers.xml` |
 //! | `discovery` | WS-Discovery: "is there a camera?" |
 
@@ -14,6 +15,7 @@ mod answer;
 pub mod control;
 pub mod discovery;
 pub mod door;
+pub mod events;
 mod fault;
 pub mod login;
 mod template;

@@ -51,6 +51,12 @@ impl Templates {
         self.fill("envelope", &[&[("body", body, true)]])
     }
 
+    /// The same with the namespaces of events, which nothing else needs.
+    pub fn events_envelope(&self, body: String) -> String {
+        let names = self.fill("+events-names", &[]);
+        self.fill("envelope", &[&[("body", body, true), ("more", names, true)]])
+    }
+
     /// Names of all of them.
     #[cfg(test)]
     pub fn names(&self) -> Vec<&str> {

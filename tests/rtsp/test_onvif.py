@@ -9,9 +9,10 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 
-from rig import TARGET, free_port, run, wait_for
+from rig import TARGET, Decoder, free_port, run, wait_for
 from test_page import Demo
 
 FOLDER = TARGET / "rtsp-tools" / "onvif"
@@ -68,6 +69,23 @@ print(json.dumps({
         {'ProfileToken': 'sub'})],
     'metadata': media.GetMetadataConfigurations(),
 }))
+"""
+PULLS = """
+import datetime, onvif, sys, sysconfig
+host, port, user, password = sys.argv[1:]
+wsdl = sysconfig.get_path('purelib') + '/wsdl'
+# It asks for a pull point by itself.
+camera = onvif.ONVIFCamera(host, int(port), user, password, wsdl)
+assert camera.create_events_service().GetServiceCapabilities().MaxPullPoints == 6
+assert 'RuleEngine' in str(camera.event.GetEventProperties().TopicSet)
+point = camera.create_pullpoint_service()
+while True:
+    pull = {'Timeout': datetime.timedelta(seconds=int(sys.stdin.readline())), 'MessageLimit': 9}
+    for message in point.PullMessages(pull).NotificationMessage:
+        whole = message.Message._value_1
+        item = whole.find('.//{*}Data/{*}SimpleItem')
+        print(whole.get('PropertyOperation'), item.get('Name'), item.get('Value'))
+    print('', flush=True)
 """
 MOTORS = """
 import json, onvif, sys, sysconfig
@@ -219,6 +237,88 @@ class OfTheFirmware(Soap):
         wait_for(lambda: self.position() == {"pan": 20, "tilt": 80}, "the preset", 60)
         self.call("ptz", f"<RemovePreset>{profile}<PresetToken>{token}</PresetToken></RemovePreset>")
         self.assertNotIn("Door", self.call("ptz", f"<GetPresets>{profile}</GetPresets>"))
+
+
+    def test_a_recorder_pulls_motion(self):
+        motion = self.folder / "camera/motion"
+        wait_for(lambda: json.loads(self.ask("GET", "/events")[2])["motion"] is False, "the detector")
+        self.assertIn("/onvif/events", self.call("device", "<GetCapabilities/>"))
+        recorder = subprocess.Popen([packages(), "-c", PULLS, "127.0.0.1", str(self.port), *self.login],
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (recorder.kill(), recorder.communicate()))
+
+        def pull(seconds):
+            recorder.stdin.write(f"{seconds}\n")
+            recorder.stdin.flush()
+            found = []
+            while line := recorder.stdout.readline().strip():
+                found.append(line)
+            self.assertIsNone(recorder.poll())
+            return found
+
+        self.assertEqual(pull(20), ["Initialized IsMotion false"])
+        began = time.monotonic()
+        self.assertEqual(pull(2), [])
+        self.assertGreater(time.monotonic() - began, 1.5, "it waits, and asks no faster")
+        threading.Timer(1, motion.touch).start()
+        self.assertEqual(pull(20), ["Changed IsMotion true"])
+        motion.unlink()
+        self.assertEqual(pull(20), ["Changed IsMotion false"])
+
+        # By hand: a pull point of its own, renewed, asked twice at once, over; and no more than six.
+        create = lambda: self.call("events", "<CreatePullPointSubscription/>")  # noqa: E731
+        ask = lambda name, inside: self.soap("", inside, self.token(), f"/onvif/{name}")  # noqa: E731
+        points = [create().split("/onvif/")[1].split("<")[0] for _ in range(5)]
+        refused = self.soap("events", "<CreatePullPointSubscription/>", self.token())
+        self.assertEqual((refused[0], b"TooManySubscriptions" in refused[2]), (500, True))
+        self.assertEqual(ask(points[0], "<Renew><TerminationTime>PT30S</TerminationTime></Renew>")[0], 200)
+        self.assertEqual(ask(points[0], "<Renew><TerminationTime>soon</TerminationTime></Renew>")[0], 400)
+        long = "<PullMessages><Timeout>PT20S</Timeout><MessageLimit>1</MessageLimit></PullMessages>"
+        state = ask(points[0], long)[2]
+        # onvif-zeep's own schema drops the topic's text.
+        self.assertIn(b">tns1:RuleEngine/CellMotionDetector/Motion</wsnt:Topic>", state)
+        self.assertIn(b'PropertyOperation="Initialized"', state)
+        # One of two waits, until something moves; the other is refused at once.
+        statuses = []
+        both = [threading.Thread(target=lambda: statuses.append(ask(points[0], long)[0]))
+                for _ in range(2)]
+        for one in both:
+            one.start()
+        wait_for(lambda: statuses == [500], "the second pull to be refused", 15)
+        motion.touch()
+        for one in both:
+            one.join()
+        self.assertEqual(statuses, [500, 200])
+        self.assertEqual(ask(points[0], "<Unsubscribe/>")[0], 200)
+        self.assertEqual(ask(points[0], long)[0], 400, "it is over")
+        self.assertEqual(self.soap("", long, path=f"/onvif/{points[1]}")[0], 401, "no login")
+
+    def test_switched_off_no_viewer_gets_a_picture_and_each_is_told_why(self):
+        address = "rtsp://{}:{}@127.0.0.1:{}/mainstream".format(*self.login, self.stream_port)
+        probe = ["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_entries",
+                 "stream=codec_name", "-select_streams", "v", "-of", "csv=p=0", address]
+        viewers = [Decoder(address, transport) for transport in ("tcp", "udp")]
+        wait_for(lambda: all(viewer.frames > 10 for viewer in viewers), "pictures", 60)
+        off = {"value": False}
+        wait_for(lambda: self.ask("PUT", "/controls/power", off)[0] == 200, "it to be switched off", 30)
+        wait_for(lambda: not json.loads(self.ask("GET", "/video")[2])["server"]["viewers"],
+                 "the viewers to be sent away", 30)
+        frames = [viewer.frames for viewer in viewers]
+        status, out, err = run(probe)
+        self.assertEqual((status != 0, out), (True, ""))
+        self.assertIn("The camera is switched off", err)
+        status, _, body = self.ask("GET", "/snapshot")
+        self.assertEqual((status, json.loads(body)["error"]["code"]), (409, "camera-off"))
+        # Another server is told, too.
+        status, _, body = self.ask("POST", "/services/rtsp-server/restart")
+        self.assertLess(status, 300, body)
+        wait_for(lambda: "The camera is switched off" in run(probe)[2], "the new server to be told", 60)
+        wait_for(lambda: self.ask("PUT", "/controls/power", {"value": True})[0] == 200, "it to be on", 30)
+        wait_for(lambda: run(probe)[1].strip() == "h264", "pictures again", 60)
+        for viewer, before in zip(viewers, frames):
+            viewer.stop()
+            # What was decoded after that had come before.
+            self.assertLess(viewer.frames - before, 40)
 
 
 class Onvif(Soap):

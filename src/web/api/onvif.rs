@@ -4,6 +4,7 @@ use crate::camera::onvif::{self, Answered, Call};
 use crate::camera::{controls, video};
 use crate::rtsp::client::Form;
 use crate::web::asked::{Answer, Asked};
+use crate::web::clients::Presence;
 use crate::web::problem::Problem;
 use crate::web::reply::{self, Reply};
 
@@ -35,7 +36,8 @@ fn soap(answered: Answered) -> Reply {
 }
 
 pub(in crate::web) fn call(asked: &Asked<'_>) -> Answer {
-    Ok(soap(onvif::call(&asked.context.camera, &call_of(asked)?)))
+    let here = || asked.client.presence() == Presence::Here;
+    Ok(soap(onvif::call(&asked.context.camera, &call_of(asked)?, &here)))
 }
 
 /// A JPEG file where the firmware makes one, else the last key frame: as `GET /api/v1/snapshot`. With
