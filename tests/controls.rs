@@ -85,7 +85,10 @@ fn a_control_is_set_confirmed_waited_for_and_put_back() {
     // A document that names a sound needs no type to be told from a sound.
     let (head, body) =
         daemon.send("POST", "/api/v1/sounds", "localhost", &json!({ "id": "ding" }).to_string());
-    assert!(head.starts_with("HTTP/1.1 404 ") && body.windows(13).any(|w| w == b"no-such-sound"), "{head}");
+    assert!(
+        head.starts_with("HTTP/1.1 404 ") && body.windows(13).any(|w| w == b"no-such-sound"),
+        "{head}"
+    );
     // What is wrong is named, and what is not there is.
     let (status, wrong) = put(&daemon, "flip", json!("yes"));
     assert_eq!((status, &wrong["error"]["field"]), (422, &json!("value")));
@@ -98,6 +101,73 @@ fn a_control_is_set_confirmed_waited_for_and_put_back() {
     let (status, all) = call(&daemon, "DELETE", "", &Value::Null);
     assert_eq!(status, 200, "{all}");
     assert!(all["controls"].as_array().unwrap().iter().all(|c| c["changed"] == false), "{all}");
+}
+
+/// A connection's request with its body; answered with this.
+fn hook(listener: &std::net::TcpListener, answer: &str) -> (String, Value) {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let (mut reader, mut head, mut length) = (BufReader::new(&stream), String::new(), 0);
+    while !head.ends_with("\r\n\r\n") {
+        let mut line = String::new();
+        assert!(reader.read_line(&mut line).unwrap() > 0, "{head}");
+        if let Some(count) = line.strip_prefix("Content-Length: ") {
+            length = count.trim().parse().unwrap();
+        }
+        head.push_str(&line);
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    (&stream).write_all(answer.as_bytes()).unwrap();
+    (head, serde_json::from_slice(&body).unwrap())
+}
+
+#[test]
+fn an_event_is_sent_to_the_web_hook_again_until_it_is_taken_and_to_no_other_host() {
+    let sim = Sim::small();
+    let daemon = Daemon::start(&sim);
+    controls(&daemon);
+    let listen = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (mine, other) = (listen(), listen());
+    other.set_nonblocking(true).unwrap();
+    let set = |hook: &str| {
+        let body = json!({ "camera": { "web_hook": hook } }).to_string();
+        status(&daemon.send("PUT", "/api/v1/config", "localhost", &body).0)
+    };
+    assert_eq!(set("https://127.0.0.1/"), 422);
+    let address = mine.local_addr().unwrap();
+    assert_eq!(set(&format!("http://{address}/secret?a=b")), 200);
+    // The thread looks every ten seconds whether there is an address: events until one is sent.
+    let motion = sim.path().join("motion");
+    std::thread::scope(|scope| {
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        scope.spawn(move || {
+            while stopped.recv_timeout(Duration::from_millis(11_000)).is_err() {
+                // Ended after ten seconds of silence.
+                std::fs::write(&motion, "").unwrap();
+                std::thread::sleep(Duration::from_millis(600));
+                std::fs::remove_file(&motion).unwrap();
+            }
+        });
+        let (head, first) = hook(&mine, "HTTP/1.1 503 Later\r\n\r\n");
+        assert!(head.starts_with("POST /secret?a=b HTTP/1.1\r\n"), "{head}");
+        let (_, again) = hook(&mine, "");
+        let (_, third) = hook(&mine, "HTTP/1.1 200 OK\r\n\r\n");
+        assert_eq!((&first, &first), (&again, &third));
+        assert!(first["event"]["kind"].as_str().unwrap().starts_with("motion-"), "{first}");
+        // A redirect is not followed, and the event is given up.
+        let elsewhere = other.local_addr().unwrap();
+        let moved = format!("HTTP/1.1 302 Found\r\nLocation: http://{elsewhere}/\r\n\r\n");
+        let (_, next) = hook(&mine, &moved);
+        assert!(next["event"]["seq"].as_u64() > first["event"]["seq"].as_u64());
+        let (_, last) = hook(&mine, "HTTP/1.1 204 None\r\n\r\n");
+        assert!(last["event"]["seq"].as_u64() > next["event"]["seq"].as_u64());
+        stop.send(()).unwrap();
+    });
+    assert!(other.accept().is_err(), "a redirect was followed");
+    let log = std::fs::read_to_string(sim.home().join("logs/mi360d.log")).unwrap();
+    assert!(log.contains("redirects are not followed") && !log.contains("secret"), "{log}");
 }
 
 #[test]

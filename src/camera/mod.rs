@@ -64,6 +64,7 @@ pub mod status_txt;
 pub mod uninstall;
 pub mod update;
 pub mod video;
+pub mod web_hook;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};

@@ -16,6 +16,7 @@ use super::lines;
 use crate::camera::jobs::Kind;
 use crate::camera::{
     Camera, Source, controls, eject, facts, mqtt, network, privacy, services, startup, update,
+    web_hook,
 };
 use crate::card::log::{LogFile, Recent};
 use crate::chip::simulate;
@@ -140,6 +141,7 @@ fn serve(
         services::start(&camera, config);
         controls::start(&camera);
         spawn("privacy", &camera, |camera| privacy::keep(camera));
+        spawn("web-hook", &camera, |camera| web_hook::keep(camera));
         network::start(&camera);
         mqtt::start(&camera);
     }

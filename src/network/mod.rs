@@ -8,6 +8,7 @@
 //! | `mdns` | `mi360-XXXX.local`: answers to multicast DNS, and questions (RFC 6762, RFC 6763) |
 //! | `lookup` | a server's addresses, by its name as it is set |
 //! | `cloud` | the vendor's hosts, blocked by null routes |
+//! | `web_hook` | one POST to an address of the owner's |
 //! | `zone` | how far local time is from UTC, by POSIX's words for a zone |
 
 pub mod clock;
@@ -15,4 +16,5 @@ pub mod cloud;
 pub mod lookup;
 pub mod mdns;
 pub mod sntp;
+pub mod web_hook;
 pub mod zone;

@@ -11,7 +11,7 @@ use super::fields::{CARD_ONLY, FIELDS};
 use super::restart::Plan;
 use crate::card::file::read_bounded;
 use crate::formats::document::{self, line_at};
-use crate::network::lookup;
+use crate::network::{lookup, web_hook};
 
 /// The longest file read, in bytes.
 const LIMIT: u64 = 0x1_0000;
@@ -61,6 +61,26 @@ pub struct OnNetwork {
     /// When the camera restarts by itself; by default never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reboot: Option<Plan>,
+    /// Where each event is sent; by default nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web_hook: Option<WebHook>,
+}
+
+/// An address of plain HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct WebHook(pub String);
+
+impl TryFrom<String> for WebHook {
+    type Error = String;
+    fn try_from(address: String) -> Result<WebHook, String> {
+        if web_hook::split(&address).is_none() {
+            return Err("expected http://HOST/PATH or http://HOST:PORT/PATH; HTTPS is not \
+                        supported"
+                .to_owned());
+        }
+        Ok(WebHook(address))
+    }
 }
 
 impl Default for OnNetwork {
@@ -74,6 +94,7 @@ impl Default for OnNetwork {
             block_cloud: false,
             hold_updates: false,
             reboot: None,
+            web_hook: None,
         }
     }
 }

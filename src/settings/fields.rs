@@ -110,6 +110,8 @@ pub const FIELDS: &[Field] = &[
         "Hold the vendor's updater. The price: the vendor corrects nothing, and an update from the app fails."),
     field("camera.reboot", TEXT, Example("\"daily 04:30\""), false,
         "When the camera restarts by itself, in its time zone: daily 04:30, or mon 04:30. Without it: never."),
+    field("camera.web_hook", TEXT, Example("\"http://192.168.1.2:8123/api/webhook/ID\""), false,
+        "Where each event (motion, day, night, button) is sent, as one POST with JSON. Plain HTTP only. Without it: nowhere."),
     field("mqtt.broker", TEXT, Example("\"192.168.1.2\""), false,
         "Home Assistant's broker: HOST, HOST:PORT or [IPv6]:PORT. Without it: no MQTT."),
     field("mqtt.user", NEEDED, Default, false,
