@@ -3,8 +3,8 @@
 //!
 //! The page's scripts are ES modules, each with its own scope. A request costs more than a
 //! kilobyte on a slow network, so they are sent as two files: what the first view needs, and the
-//! other views. A module becomes a function with its exports as its value; nothing else in it is
-//! changed. Modules that import each other in a circle do not build.
+//! other views. A module becomes a function with its exports as its value; comments and the room
+//! before a line are left out. Modules that import each other in a circle do not build.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -96,6 +96,14 @@ impl Modules {
                 continue;
             }
             let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+            if line.trim_start().starts_with("/**") {
+                rest = rest.split_once("*/\n").ok_or(format!("{name}.js: {line}"))?.1;
+                continue;
+            }
+            if line.trim().is_empty() || line.trim_start().starts_with("//") {
+                rest = after;
+                continue;
+            }
             let line = match line.strip_prefix("export ") {
                 None => line,
                 Some(declared) => {
@@ -107,7 +115,7 @@ impl Modules {
                     declared
                 }
             };
-            body += &self.lazily(line);
+            body += &self.lazily(line.trim_start());
             body.push('\n');
             rest = after;
         }

@@ -51,7 +51,7 @@ pub fn judge(path: &Path) -> Result<(), String> {
         .read_to_end(&mut head)
         .map_err(|e| format!("{shown} cannot be read: {e}"))?;
     if let Some(line) = head.strip_prefix(b"#!") {
-        return script(line).map_err(|reason| format!("{shown} {reason}"));
+        return script(path, line);
     }
     if !head.starts_with(b"\x7fELF") {
         return Err(format!("{shown} is neither a program nor a script"));
@@ -69,16 +69,17 @@ pub fn judge(path: &Path) -> Result<(), String> {
     }
 }
 
-fn script(line: &[u8]) -> Result<(), String> {
+fn script(path: &Path, line: &[u8]) -> Result<(), String> {
+    let shown = path.display();
     let line = line.split(|b| *b == b'\n').next().unwrap_or_default();
     if line.ends_with(b"\r") {
-        return Err("has the line ends of Windows: no shell can run it".into());
+        return Err(format!("{shown} has the line ends of Windows: no shell can run it"));
     }
     let line = String::from_utf8_lossy(line);
     match line.split_whitespace().next() {
         Some(shell) if Path::new(shell).exists() => Ok(()),
-        Some(shell) => Err(format!("wants {shell}, which is missing")),
-        None => Err("names no program after #!".into()),
+        Some(shell) => Err(format!("{shown} wants {shell}, which is missing")),
+        None => Err(format!("{shown} names no program after #!")),
     }
 }
 

@@ -30,6 +30,8 @@ mod problem;
 mod reply;
 mod route;
 mod routes;
+#[cfg(test)]
+mod texts;
 mod upload;
 mod zip;
 

@@ -12,12 +12,13 @@ import { schema } from "./schema.mjs";
 import { truth } from "./truth.mjs";
 import { views } from "./views.mjs";
 import { ways } from "./ways.mjs";
+import { words } from "./words.mjs";
 
 /** Longer than any of them takes, on any machine. */
 const LIMIT = 600_000;
 
 const word = (process.argv[2] ?? "").toLowerCase();
-const all = { ...budgets, ...frames, ...journeys, ...live, ...load, ...truth, ...views, ...ways, ...schema };
+const all = { ...budgets, ...frames, ...journeys, ...live, ...load, ...truth, ...views, ...ways, ...words, ...schema };
 const tests = Object.entries(word.startsWith("lighthouse") ? lighthouse : all)
   .filter(([name]) => name.toLowerCase().includes(word));
 let chrome = await browser();

@@ -28,11 +28,11 @@ pub struct Damage {
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file)?;
-        if let Some(offset) = self.offset {
-            write!(f, " at offset {offset} ({offset:#x})")?;
+        let Damage { file, offset, what } = self;
+        match offset {
+            Some(offset) => write!(f, "{file} at offset {offset} ({offset:#x}): {what}"),
+            None => write!(f, "{file}: {what}"),
         }
-        write!(f, ": {}", self.what)
     }
 }
 

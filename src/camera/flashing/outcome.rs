@@ -32,14 +32,16 @@ pub struct PartFate {
 impl PartFate {
     /// In words.
     pub fn words(&self) -> String {
-        let words = match self.holds {
-            "new" => "holds the new content, proven by reading it back",
-            "put-back" => "contains what it did before, verified by reading it back",
-            "partly" => "is partly written",
-            "lost" => "lost what it begins with, and could not be put back",
-            _ => "is as it was",
-        };
-        format!("{} {words}", self.name)
+        let name = &self.name;
+        match self.holds {
+            "new" => format!("{name} holds the new content, proven by reading it back"),
+            "put-back" => {
+                format!("{name} contains what it did before, verified by reading it back")
+            }
+            "partly" => format!("{name} is partly written"),
+            "lost" => format!("{name} lost what it begins with, and could not be put back"),
+            _ => format!("{name} is as it was"),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 // Backups: each set with its proof and what it is good for; made, read again, downloaded, written
 // back, deleted.
 
-import { bytes, moment, t } from "./text.js";
+import { bytes, moment, plain, t } from "./text.js";
 import { fill, h, icon } from "./dom.js";
 import { api, follow, Refused } from "./api.js";
 import { bar, closer, dialog, doing, form, noteOf, trouble } from "./parts.js";
@@ -63,7 +63,7 @@ function setCard(set, watch, refresh) {
       [t("camera.model"), set.model], [t("col.size"), bytes(size)],
     ].filter(([, value]) => value).map(([name, value]) => [h("dt", null, name), h("dd", null, value)])),
     set.damage.map((damage) => noteOf({ severity: "danger", code: "damage",
-      message: `${damage.file}: ${damage.what}`, hint: damage.offset === null ? ""
+      message: `${damage.file}: ${plain(damage.what)}`, hint: damage.offset === null ? ""
         : t("backups.offset", { offset: damage.offset }) })),
     h("div.buttons", null,
       h("button", { type: "button", onclick: () => downloadDialog(set, "set.zip") }, t("download")),

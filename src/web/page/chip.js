@@ -1,6 +1,6 @@
 // The chip: its map, what each partition is, and what is lost without it.
 
-import { bytes, T, t } from "./text.js";
+import { bytes, plain, T, t } from "./text.js";
 import { h, icon } from "./dom.js";
 import { api } from "./api.js";
 import { noteOf } from "./parts.js";
@@ -53,7 +53,7 @@ function partTable(view) {
       .map((name) => h("th", { scope: "col" }, t("col." + name))))),
     h("tbody", null, view.partitions.map((part) => h("tr", null,
       h("th", { scope: "row" }, part.name), h("td.mono", null, number(part.offset)),
-      h("td.mono", null, number(part.size)), h("td", null, part.content),
+      h("td.mono", null, number(part.size)), h("td", null, plain(part.content)),
       h("td", null, t("health." + part.health)),
       h("td", null, part.offset === null ? "" : inWords(cellsOf(part))))))));
 }

@@ -1,7 +1,7 @@
 // Flash: choose a file, see what it is, choose partitions, see the plan on the map, type the
 // phrase, watch, and end in one of three honest states.
 
-import { bytes, sentence, span, t } from "./text.js";
+import { bytes, plain, sentence, span, t } from "./text.js";
 import { fill, h, icon, put, say } from "./dom.js";
 import { api, follow, Refused } from "./api.js";
 import { doing, field, form, noteOf, stepName, trouble } from "./parts.js";
@@ -78,7 +78,7 @@ async function chooseStep(steps, signal) {
       });
       return h("li", null,
         h("div", null, h("strong", null, image.name),
-          h("p.soft", null, `${image.report.what ?? ""} `, bytes(image.size))),
+          h("p.soft", null, [plain(image.report.what), bytes(image.size)].filter(Boolean).join(", "))),
         h("div.bare", null, h("button", { type: "button", onclick: () => showImage(image) }, t("flash.look")),
           remove), said);
     }));
@@ -136,7 +136,7 @@ function imageStep(steps, image, signal) {
   judge();
   return [h("section.sheet.after", null,
     h("h2", { tabindex: "-1" }, image.name), word,
-    h("p", null, sentence(report.what ?? report.kind)), why, buttons, said,
+    h("p", null, sentence(plain(report.what) ?? report.kind)), why, buttons, said,
     h("details", null, h("summary", null, t("image.details")),
       h("dl", null, facts.map(([name, value]) => [h("dt", null, name), h("dd", null, value)])),
       report.findings.map(noteOf)))];
@@ -282,7 +282,7 @@ function ending(job, restarts) {
   return h(`div.end.${mark}`, null, icon(mark === "good" ? "good" : "look"), h("div", null,
     h("h2", { tabindex: "-1" }, t("end." + key)), h("p", null, t(`end.${key}.why`)),
     job.error && trouble(new Refused(409, job.error)),
-    job.what_is_where.length > 0 && h("ul.facts", null, job.what_is_where.map((line) => h("li", null, sentence(line)))),
+    job.what_is_where.length > 0 && h("ul.facts", null, job.what_is_where.map((line) => h("li", null, sentence(plain(line))))),
     restarts && h("p", null, t("end.restarts")),
     key === "partly" && h("div.buttons", null, ...doing(t("resume"), async () => {
       await api("POST", "/resume");

@@ -1,6 +1,6 @@
 // The original's framegrabber: its program out of a zip that the owner sends, and the codec of its pictures.
 
-import { sentence, t } from "./text.js";
+import { plain, sentence, t } from "./text.js";
 import { fill, h, icon } from "./dom.js";
 import { api } from "./api.js";
 import { field, trouble } from "./parts.js";
@@ -14,8 +14,8 @@ export function framesPart(signal) {
   const input = h("input", { type: "file", accept: ".zip", onchange: () => input.files[0] && send(input.files[0]) });
 
   function show(found) {
-    fill(state, h("p.soft", null, found.reason ? sentence(found.reason) : t("frames.there", found)));
-    if (found.codec_problem) return fill(codec, h("p.soft", null, t("frames.nocodec"), " ", sentence(found.codec_problem)));
+    fill(state, h("p.soft", null, found.reason ? sentence(plain(found.reason)) : t("frames.there", found)));
+    if (found.codec_problem) return fill(codec, h("p.soft", null, t("frames.nocodec"), " ", sentence(plain(found.codec_problem))));
     const words = (choice) => choice === "firmware" ? t("frames.firmware") : choice.toUpperCase();
     fill(codec, h("p.soft", null, t("frames.now", { now: found.codec_now.toUpperCase() })), settingsForm(
       [{ name: "codec", type: "enum", choices: ["firmware", "h264", "h265"], words, label: t("frames.codec"), help: t("frames.codec.help") }],

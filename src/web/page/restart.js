@@ -1,6 +1,6 @@
 // A restart of the camera: waiting for it, and what runs after it against what ran before.
 
-import { sentence, t } from "./text.js";
+import { plain, sentence, t } from "./text.js";
 import { h, icon } from "./dom.js";
 import { api, pause } from "./api.js";
 import { again } from "./house.js";
@@ -14,7 +14,7 @@ export function resumeThing(interrupted) {
   });
   return h("section.next", null,
     h("div", null, h("h2", null, t("resume.title")),
-      h("p", null, interrupted.damage ? sentence(interrupted.damage)
+      h("p", null, interrupted.damage ? sentence(plain(interrupted.damage))
         : t(interrupted.source_is_here === false ? "resume.gone" : "resume.why", { names: interrupted.partitions.join(", "), before: interrupted.before }))),
     !interrupted.damage && go, said);
 }

@@ -1,6 +1,6 @@
 // Services: whatever the camera runs beside the firmware, drawn from what each says of itself.
 
-import { sentence, T, t } from "./text.js";
+import { nameOf, plain, sentence, T, t } from "./text.js";
 import { fill, h, icon } from "./dom.js";
 import { api, poll } from "./api.js";
 import { doing, field, form, noteOf, trouble } from "./parts.js";
@@ -16,7 +16,7 @@ export async function servicesView(main, signal) {
   const cards = new Map();
   await poll(signal, 3000, async () => {
     const { services, off } = await api("GET", "/services", undefined, { signal });
-    fill(above, off && h("div.note.warning", null, icon("look"), h("p", null, sentence(off))),
+    fill(above, off && h("div.note.warning", null, icon("look"), h("p", null, sentence(plain(off)))),
       !services.length && !off && h("p.sheet", null, t("services.none")));
     for (const service of services) {
       let card = cards.get(service.id);
@@ -29,11 +29,12 @@ export async function servicesView(main, signal) {
 }
 
 function serviceCard(service, place, signal) {
+  const name = nameOf(service);
   const state = h("span.tag");
   const reason = h("p.soft");
   const said = h("div.place");
   const facts = h("div.place");
-  const box = h("input", { type: "checkbox", role: "switch", "aria-label": `${service.name}: ${t("services.enabled")}`, onchange: async () => {
+  const box = h("input", { type: "checkbox", role: "switch", "aria-label": `${name}: ${t("services.enabled")}`, onchange: async () => {
     fill(said);
     try {
       await api("PUT", "/services/" + service.id, { enabled: box.checked });
@@ -43,7 +44,7 @@ function serviceCard(service, place, signal) {
     }
   } });
   const [restart, restarted] = doing(t("services.restart"), () => api("POST", `/services/${service.id}/restart`),
-    { "aria-label": `${service.name}: ${t("services.restart")}` });
+    { "aria-label": `${name}: ${t("services.restart")}` });
   const lines = h("pre.log", { tabindex: "0" });
   const log = h("details", { ontoggle: async () => {
     if (!log.open) return;
@@ -63,7 +64,7 @@ function serviceCard(service, place, signal) {
       Object.fromEntries(fields.map((f) => [f.name, f.value])),
       async (changed) => { await api("PUT", "/services/" + service.id, { settings: changed }); }));
   const card = h("section.sheet.service", null,
-    h("header", null, h("h2", null, service.name), state),
+    h("header", null, h("h2", null, name), state),
     service.description && h("p", null, own("about") ?? service.description),
     reason, facts,
     h("div.bare", null, h("label.switch", null, box, t("services.enabled")), restart), said, restarted,
@@ -74,7 +75,7 @@ function serviceCard(service, place, signal) {
     box.disabled = now.available === false;
     fill(state, icon(now.state === "running" ? "good"
       : ["pausing", "broken", "unavailable", "ended"].includes(now.state) ? "look" : "wait"), T["state." + now.state] ?? now.state);
-    reason.textContent = now.reason ? sentence(now.reason) : "";
+    reason.textContent = now.reason ? sentence(plain(now.reason)) : "";
     fill(facts, now.fault && noteOf({ severity: "warning", code: "hack", hint: now.fault.hint,
       message: (now.fault.line ? t("services.line", { line: now.fault.line }) + " " : "") + now.fault.message }));
   } };

@@ -1,6 +1,6 @@
 // Settings drawn from their types, and their export and import.
 
-import { moment, sentence, T, t } from "./text.js";
+import { moment, plain, sentence, T, t } from "./text.js";
 import { fill, h, icon, say } from "./dom.js";
 import { api, Refused } from "./api.js";
 import { doing, noteOf, trouble } from "./parts.js";
@@ -94,7 +94,7 @@ function brokerWords(problem) {
 
 /** Without the system's number of an error, which helps nobody here. */
 function plainly(words) {
-  return sentence(words.replace(/ \(os error \d+\)/g, ""));
+  return sentence(plain(words.replace(/ \(os error \d+\)/g, "")));
 }
 
 function typeOf(value) {

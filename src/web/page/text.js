@@ -3,10 +3,23 @@
 /** All texts of this language, by their keys. */
 export const T = {};
 
+/**
+ * The camera's own sentences: how its English is known, and the same in this language. In both {0} to
+ * {4} stand for any words, {5} to {9} for one without spaces.
+ */
+const WHY = [];
+
 /** Reads them; nothing is shown before. */
 export async function loadTexts() {
   const answer = await fetch(document.documentElement.lang + ".json", { cache: "no-cache" });
   Object.assign(T, await answer.json());
+  for (const [key, both] of Object.entries(T)) {
+    if (!key.startsWith("why.")) continue;
+    const [english, own] = both.split(" = ");
+    const pattern = english.replace(/[.*+?^$()|[\]\\]/g, "\\$&")
+      .replace(/\{([0-4])\}/g, "(?<g$1>.+?)").replace(/\{([5-9])\}/g, "(?<g$1>\\S+)");
+    WHY.push([new RegExp(`^${pattern}[.]?$`), own]);
+  }
 }
 
 /** A text by its key, with {names} filled in. */
@@ -14,9 +27,24 @@ export function t(key, values = {}) {
   return (T[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-/** A message of the camera by its code, if this language has one; {said} in it is how the camera said it. */
+/** A sentence of the camera's in this language, as far as it is known, with what the camera fills in. */
+export function plain(said) {
+  for (const [english, own] of WHY) {
+    const found = english.exec(said ?? "");
+    if (found) return own.replace(/\{(\d)\}/g, (_, at) => plain(found.groups["g" + at]));
+  }
+  return said;
+}
+
+/** A message of the camera: its own sentence, or by its code; {said} in it is how the camera said it. */
 export function told(code, said) {
-  return T["say." + code]?.replace("{said}", () => said ?? "") ?? said;
+  const own = plain(said);
+  return own === said ? T["say." + code]?.replace("{said}", () => said ?? "") ?? said : own;
+}
+
+/** What a service is called. */
+export function nameOf({ id, name }) {
+  return T[`hack.${id}.name`] ?? name ?? id;
 }
 
 /** A whole sentence of what the camera says in lower case. */
