@@ -11,6 +11,7 @@
 //! | `settings` | `config.toml`, changed from outside |
 //! | `jobs` | what is being done, for whoever watches |
 //! | `images`, `downloads` | what comes to the card, and what leaves it |
+//! | `recordings` | the firmware's own recordings on the card |
 //! | `sets` | backups made, read again and deleted by their owner |
 //! | `power`, `uninstall` | the restart, and the way back to stock |
 //! | `update` | a newer mi360d: agreed to, confirmed or taken back |
@@ -52,6 +53,7 @@ pub mod onvif;
 pub mod plan;
 pub mod power;
 pub mod privacy;
+pub mod recordings;
 pub mod services;
 pub mod set_view;
 pub mod sets;

@@ -1,7 +1,7 @@
 //! What a running daemon knows so far, for whoever asks.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::backup::vault::Vaulted;
 use crate::backup::{Outcome, Reading, SetName, Verdict};
 use crate::error::{Code, Explain, chain};
+use crate::network::wifi::Wifi;
 use crate::settings::config::Loaded;
 
 /// Everything known.
@@ -113,4 +114,8 @@ pub struct Network {
     pub updates_problem: Option<&'static str>,
     /// Why there is no connection to the MQTT broker; null: there is one.
     pub mqtt: Option<String>,
+    /// The WiFi; null where there is none.
+    pub wifi: Option<Wifi>,
+    /// Addresses under which the page opens.
+    pub addresses: Vec<IpAddr>,
 }

@@ -7,12 +7,13 @@ use super::flash_ended::Ended;
 use super::flashing::Interrupted;
 use super::jobs::Job;
 use super::notice::Notice;
-use super::state::BackupState;
+use super::state::{BackupState, Network};
 use super::{Camera, card_view, set_view};
 use crate::backup::vault::Kept;
 use crate::base::host;
 use crate::card::CardState;
 use crate::identity::{Identity, Masked};
+use crate::network::wifi;
 
 /// How the camera is.
 #[derive(Clone, Debug, Serialize)]
@@ -40,7 +41,7 @@ pub struct Status {
     /// The newest set that counts.
     pub newest_backup: Option<set_view::SetView>,
     /// The camera on its network.
-    pub network: super::state::Network,
+    pub network: Network,
     /// The job that runs, else the newest one.
     pub job: Option<Job>,
     /// A flash that was cut short; null where none was.
@@ -79,6 +80,7 @@ pub fn of(camera: &Camera) -> Status {
     let notices = notices::all(camera);
     let services = super::services::brief(camera);
     let card = camera.card().state();
+    let simulated = matches!(camera.source(), super::Source::Simulated { .. });
     let state = camera.state();
     let (identity, model) = match &state.vaulted {
         None => (
@@ -112,7 +114,7 @@ pub fn of(camera: &Camera) -> Status {
     Status {
         program: env!("CARGO_PKG_VERSION"),
         model,
-        simulated: matches!(camera.source(), super::Source::Simulated { .. }),
+        simulated,
         kernel: host::kernel_release(),
         uptime_seconds: host::uptime_seconds(),
         clock: host::clock(),
@@ -121,7 +123,14 @@ pub fn of(camera: &Camera) -> Status {
         identity,
         backup: state.backup.clone(),
         newest_backup: on_card.newest.clone(),
-        network: state.network.clone(),
+        network: Network {
+            wifi: if simulated { Some(wifi::simulated()) } else { wifi::now() },
+            addresses: match state.listen {
+                Some(listen) if !listen.ip().is_unspecified() => vec![listen.ip()],
+                _ => host::addresses(),
+            },
+            ..state.network.clone()
+        },
         services,
         job: camera.jobs().newest(),
         interrupted: on_card.interrupted.clone(),

@@ -12,7 +12,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{MSDOS_SUPER_MAGIC, statfs};
@@ -59,6 +59,25 @@ pub fn remove_tree(path: &Path) -> Result<(), CardError> {
         remove_tree(&entry.map_err(cannot)?.path())?;
     }
     absent_is_fine(remove_dir(path))
+}
+
+/// Removes files of one folder together: their clusters are free only after all names are gone.
+///
+/// # Errors
+/// [`CardError`], naming the first that could not be removed; those before it are gone.
+pub fn remove_files(folder: &Path, files: &[PathBuf]) -> Result<(), CardError> {
+    let mut held = Vec::new();
+    let mut done = Ok(());
+    for path in files {
+        held.extend(File::open(path).ok());
+        done = fs::remove_file(path).map_err(|e| CardError::new("cannot remove", path, e));
+        if done.is_err() {
+            break;
+        }
+    }
+    let named = sync_dir(folder);
+    freed(folder, &mut || held.clear());
+    done.and(named)
 }
 
 fn absent_is_fine(done: Result<(), CardError>) -> Result<(), CardError> {

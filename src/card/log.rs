@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::claim;
 use super::file::sync_dir;
+use crate::base::host;
 
 /// Lines kept in memory for the page; the oldest go first.
 const KEPT_LINES: usize = 400;
@@ -20,7 +21,7 @@ const RETRY_LINES: u32 = 20;
 /// The last lines of the log, in memory: there also when the card is not.
 #[derive(Clone, Default)]
 pub struct Recent {
-    lines: Arc<Mutex<VecDeque<String>>>,
+    lines: Arc<Mutex<VecDeque<(u64, String)>>>,
 }
 
 impl Recent {
@@ -29,13 +30,21 @@ impl Recent {
         if lines.len() == KEPT_LINES {
             lines.pop_front();
         }
-        lines.push_back(line);
+        lines.push_back((host::uptime_seconds(), line));
     }
 
     /// The last `count` lines, oldest first.
     pub fn last(&self, count: usize) -> Vec<String> {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().skip(lines.len().saturating_sub(count)).cloned().collect()
+        let from = lines.len().saturating_sub(count);
+        lines.iter().skip(from).map(|(_, line)| line.clone()).collect()
+    }
+
+    /// All that are kept, oldest first, each with the seconds since power-up when it was written:
+    /// these can be trusted before the clock is set.
+    pub fn with_times(&self) -> Vec<(u64, String)> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().cloned().collect()
     }
 }
 

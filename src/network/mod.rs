@@ -9,6 +9,7 @@
 //! | `lookup` | a server's addresses, by its name as it is set |
 //! | `cloud` | the vendor's hosts, blocked by null routes |
 //! | `web_hook` | one POST to an address of the owner's |
+//! | `wifi` | the network's name and the signal, as Linux has them |
 //! | `zone` | how far local time is from UTC, by POSIX's words for a zone |
 
 pub mod clock;
@@ -17,4 +18,5 @@ pub mod lookup;
 pub mod mdns;
 pub mod sntp;
 pub mod web_hook;
+pub mod wifi;
 pub mod zone;

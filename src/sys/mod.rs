@@ -14,5 +14,6 @@ pub mod route;
 pub mod spawn;
 mod stacks;
 pub mod watchdog;
+pub mod wireless;
 
 pub use stacks::{DEFAULT_STACK, set_default_stack};

@@ -28,6 +28,7 @@ pub(super) struct Asked<'a> {
     pub language: Option<&'a str>,
     pub etag: Option<&'a str>,
     pub encoding: Option<&'a str>,
+    pub range: Option<&'a str>,
 }
 
 impl Asked<'_> {

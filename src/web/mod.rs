@@ -14,6 +14,7 @@
 //! | `openapi` | the table as a document |
 //! | `upload` | files on their way to the card |
 //! | `page` | the page |
+//! | `range` | the part of a file that is asked for |
 //! | `reply`, `problem`, `zip` | answers, errors and archives on their way out |
 
 mod api;
@@ -27,6 +28,7 @@ mod openapi;
 mod packed;
 mod page;
 mod problem;
+mod range;
 mod reply;
 mod route;
 mod routes;

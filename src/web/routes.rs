@@ -8,7 +8,7 @@ use tiny_http::Request;
 
 use super::api::{
     backups, config, controls, downloads, events, flash, framegrabber, images, jobs, onvif, ptz,
-    services, session, sounds, system, tokens, update, video,
+    recordings, services, session, sounds, system, tokens, update, video,
 };
 use super::asked::{Answer, Asked};
 use super::context::Context;
@@ -125,6 +125,11 @@ pub(super) const ROUTES: &[Route] = &[
     asks(get("/api/v1/snapshot", Login, PICTURE, video::snapshot, "A picture: JPEG where the firmware makes one, else the last key frame"), &[("stream", "string"), ("form", "string")]),
     asks(get("/api/v1/live", Login, Gives::Bytes("video/mp4"), video::live, "A stream as it comes, as fragmented MP4; with sound=1 the microphone's sound in it"), &[("stream", "string"), ("sound", "integer")]),
     get("/api/v1/audio", Login, Gives::Bytes("audio/wav"), video::sound, "The microphone's sound as it comes"),
+    get("/api/v1/recordings", Login, ok("Hours"), recordings::hours, "The hours of which the firmware has recordings on the card"),
+    get("/api/v1/recordings/{hour}", Login, ok("Recordings"), recordings::hour, "The recordings of an hour"),
+    change("DELETE", "/api/v1/recordings/{hour}", Login, None, ok("Empty"), recordings::delete, "Deletes the recordings of an hour"),
+    get("/api/v1/recordings/{hour}/{name}", Login, Gives::Bytes("video/mp4"), recordings::play, "A recording, or the part of it that Range asks for"),
+    change("DELETE", "/api/v1/recordings/{hour}/{name}", Login, None, ok("Empty"), recordings::delete, "Deletes a recording"),
     get("/api/v1/sounds", Login, ok("Sounds"), sounds::list, "The camera's own sounds, and whether its speaker can be used"),
     change("POST", "/api/v1/sounds", Login, Some("PlaySound"), Gives::Json(202, "Playing"), sounds::play, "Plays one of the camera's sounds, or a WAV file that is the body"),
     change("POST", "/onvif/{service}", Streams, Some("Soap"), SOAP, onvif::call, "ONVIF, for recorders"),
@@ -201,6 +206,7 @@ fn reply_to(context: &Context, request: &Request, body: &[u8]) -> Answer {
         language: header("Accept-Language"),
         etag: header("If-None-Match"),
         encoding: header("Accept-Encoding"),
+        range: header("Range"),
     })?;
     // After a reload the page needs it again, and has no request to spare. Other sites read none.
     Ok(match &caller {

@@ -2,6 +2,7 @@
 // Lighthouse runs by its name only: its figures want a machine that does nothing else.
 
 import { budgets } from "./budgets.mjs";
+import { card } from "./card.mjs";
 import { frames } from "./frames.mjs";
 import { journeys } from "./journeys.mjs";
 import { lighthouse } from "./lighthouse.mjs";
@@ -18,7 +19,7 @@ import { words } from "./words.mjs";
 const LIMIT = 600_000;
 
 const word = (process.argv[2] ?? "").toLowerCase();
-const all = { ...budgets, ...frames, ...journeys, ...live, ...load, ...truth, ...views, ...ways, ...words, ...schema };
+const all = { ...budgets, ...card, ...frames, ...journeys, ...live, ...load, ...truth, ...views, ...ways, ...words, ...schema };
 const tests = Object.entries(word.startsWith("lighthouse") ? lighthouse : all)
   .filter(([name]) => name.toLowerCase().includes(word));
 let chrome = await browser();

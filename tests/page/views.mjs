@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { Demo, enter, open } from "./rig.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-export const NAMES = ["home", "chip", "flash", "backups", "live", "services", "settings", "log", "camera"];
+export const NAMES = ["home", "chip", "flash", "backups", "live", "card", "services", "settings", "log", "camera"];
 export const SIZES = {
   phone: { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true },
   desktop: { viewport: { width: 1280, height: 860 } },

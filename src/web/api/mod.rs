@@ -12,6 +12,7 @@ pub(super) mod images;
 pub(super) mod jobs;
 pub(super) mod onvif;
 pub(super) mod ptz;
+pub(super) mod recordings;
 pub(super) mod services;
 pub(super) mod session;
 pub(super) mod sounds;

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::nothing;
+use crate::base::host;
 use crate::camera::{facts, network, power, status, uninstall};
 use crate::error::Code;
 use crate::web::asked::{Answer, Asked};
@@ -36,11 +37,12 @@ pub(in crate::web) fn log(asked: &Asked<'_>) -> Answer {
             })?
         }
     };
-    let mut lines = asked.context.recent.last(usize::MAX);
-    lines.retain(|line| level(line) <= least);
+    let mut lines = asked.context.recent.with_times();
+    lines.retain(|(_, line)| level(line) <= least);
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let from = lines.len().saturating_sub(count);
-    Ok(reply::json(&json!({ "lines": lines.get(from..).unwrap_or_default() })))
+    let (at, lines): (Vec<u64>, Vec<String>) = lines.into_iter().skip(from).unzip();
+    Ok(reply::json(&json!({ "lines": lines, "at": at, "uptime": host::uptime_seconds() })))
 }
 
 /// How grave a line is, as an index into [`LEVELS`]; a line without a word is for all.

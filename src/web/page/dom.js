@@ -48,6 +48,8 @@ const ICONS = {
   live: "M3 7h11v10H3zM14 11l7-4v10l-7-4",
   settings: "M4 7h9M17 7h3M4 12h3M11 12h9M4 17h11M19 17h1M13 5v4M7 10v4M15 15v4",
   log: "M5 5h14M5 10h14M5 15h9M5 20h6",
+  card: "M7 3h7l4 4v14H7zM10 7v3M13 7v3",
+  qr: "M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h2v2h-2zM18 18h2v2h-2z",
   camera: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8M4 4h16v16H4z",
   more: "M5 12h.01M12 12h.01M19 12h.01",
   good: "m5 12.5 4.5 4.5L19 7.5",

@@ -1,8 +1,8 @@
 // Home: four answers in words, and the one thing to do next.
 
-import { bytes, moment, sentence, span, t, told } from "./text.js";
+import { bytes, moment, nameOf, sentence, span, t, told } from "./text.js";
 import { fill, h, icon } from "./dom.js";
-import { noteOf, stepName } from "./parts.js";
+import { noteOf, qrButton, stepName } from "./parts.js";
 import { heading, onStatus } from "./house.js";
 import { cardIsThere, percent } from "./verdict.js";
 import { cameBack, resumeThing } from "./restart.js";
@@ -14,9 +14,9 @@ export async function homeView(main, signal) {
   const before = sessionStorage.getItem("before");
   let shown = "";
   onStatus((status) => {
-    const { program, identity, backup, newest_backup, card, notices, interrupted, safe_mode, services } = status;
+    const { program, identity, backup, newest_backup, card, notices, interrupted, safe_mode, services, network } = status;
     const now = JSON.stringify([program, identity, backup, newest_backup?.id, newest_backup?.proof, card.state,
-      notices, interrupted, safe_mode, services]);
+      notices, interrupted, safe_mode, services, network.addresses, network.wifi?.network, Math.round(network.wifi?.dbm / 3)]);
     if (now !== shown) {
       shown = now;
       const { activeElement } = document;
@@ -25,7 +25,7 @@ export async function homeView(main, signal) {
         before && cameBack(JSON.parse(before), status),
         nextThing(status),
         h("div.answers", null, identityAnswer(status), backupAnswer(status), runsAnswer(status),
-          cardAnswer(status)),
+          cardAnswer(status), wifiAnswer(status.network)),
         others(status));
       // What had the focus is drawn again; where it is gone, its place is the heading.
       if (focused !== null) {
@@ -39,7 +39,7 @@ export async function homeView(main, signal) {
 function answer(title, mark, word, ...words) {
   const signs = { good: "good", wait: "wait", look: "look", bad: "bad" };
   return h(`section.sheet.answer.${mark}`, null, h("h2", null, title),
-    h("p.word", null, icon(signs[mark]), word), words.filter(Boolean).map((w) => h("p", null, w)));
+    h("p.word", null, icon(signs[mark]), word), words.filter(Boolean).map((w) => w instanceof Node ? w : h("p", null, w)));
 }
 
 function identityAnswer(status) {
@@ -77,11 +77,11 @@ function runsAnswer(status) {
   const services = status.services.filter((service) => service.enabled);
   const ill = services.filter((service) => ["pausing", "broken", "unavailable"].includes(service.state));
   const words = services.length
-    ? services.map((service) => service.name ?? service.id).join(", ") : t("runs.stock");
+    ? services.map(nameOf).join(", ") : t("runs.stock");
   if (status.safe_mode) return answer(t("runs"), "look", t("safemode"), t("runs.safemode"));
   if (ill.length) {
     return answer(t("runs"), "look", t("look"),
-      t("runs.ill", { names: ill.map((service) => service.name ?? service.id).join(", ") }));
+      t("runs.ill", { names: ill.map(nameOf).join(", ") }));
   }
   return answer(t("runs"), "good", t("well"), words, t("runs.since", { time: span(status.uptime_seconds) }));
 }
@@ -92,7 +92,16 @@ function cardAnswer({ card }) {
   if (card.state === "read-only") return answer(title, "bad", t("readonly"), t("card.readonly"));
   const words = t("card.free", { free: bytes(card.free), total: bytes(card.total) });
   return card.free < 40 << 20 ? answer(title, "look", t("nearlyfull"), words)
-    : answer(title, "good", t("well"), words);
+    : answer(title, "good", t("well"), words, h("p", null, h("a", { href: "#/card" }, t("cards.open"))));
+}
+
+/** How well the camera is heard, and where its page is found. */
+function wifiAnswer({ wifi, addresses }) {
+  const level = typeof wifi?.dbm !== "number" ? "here" : wifi.dbm >= -67 ? "strong" : wifi.dbm >= -77 ? "fair" : "weak";
+  return answer(t(wifi ? "wifi" : "wifi.none"), level === "weak" ? "look" : "good", t("wifi." + level),
+    wifi?.network && t("wifi.network", { name: wifi.network }), level !== "here" && t("wifi.signal", { dbm: wifi.dbm }),
+    level === "weak" && t("wifi.weak.why"),
+    addresses.length > 0 && t("wifi.address", { list: addresses.join(", ") }), h("div.bare", null, qrButton(location.origin + "/")));
 }
 
 /** The gravest thing first; then the copy of the identity; then nothing. */
@@ -123,7 +132,7 @@ function nextThing(status) {
 
 /** Where what a notice asks for is done. */
 const PLACES = {
-  "card-full": "backups", "backup-damaged": "backups", "backup-incomplete": "backups", "backup-broken": "backups",
+  "card-full": "card", "backup-damaged": "backups", "backup-incomplete": "backups", "backup-broken": "backups",
   config: "settings", "time-zone": "settings?section=camera", "safe-mode": "log", "update-failed": "log", "unknown-map": "chip",
   "identity-damaged": "backups", "identity-blank": "backups",
 };

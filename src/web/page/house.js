@@ -9,12 +9,18 @@ import { api, line, pause, isPassing, session } from "./api.js";
 const USUAL = 6000;
 const SOON = 1500;
 
-export function brand(small) {
+export function brand(isInside) {
   return h("div.brand", null,
     s("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },
       s("rect", { width: 16, height: 16, rx: 4, fill: "var(--accent)" }),
       s("path", { fill: "var(--on-accent)", d: "M4 3h2a1 1 0 0 1 1 1v2a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1zm6 0h2a1 1 0 0 1 1 1v2a1 1 0 0 1-1 1h-2a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1zM4 9h2a1 1 0 0 1 1 1v2a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1v-2a1 1 0 0 1 1-1zm7 0a2 2 0 1 1 0 4 2 2 0 0 1 0-4z" })),
-    h("span", null, "mi360d", h("small", { id: "model" }, small ?? "")));
+    h("span", null, "mi360d", h("small", { id: "model" }, isInside ? modelName() : "")));
+}
+
+/** Which camera this is, as far as it is known. */
+function modelName() {
+  const { status } = known;
+  return status ? status.model + (status.simulated ? `, ${t("simulated")}` : "") : "";
 }
 
 export function heading(title, lead, ...more) {
@@ -58,7 +64,7 @@ export function onStatus(listener, signal) {
 export function tellStatus(status) {
   known.status = status;
   const model = document.getElementById("model");
-  if (model) model.textContent = status.model + (status.simulated ? `, ${t("simulated")}` : "");
+  if (model) model.textContent = modelName();
   for (const listener of listeners) listener(status);
 }
 

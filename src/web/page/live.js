@@ -3,7 +3,7 @@
 import { span, t } from "./text.js";
 import { fill, h, icon, say } from "./dom.js";
 import { api, poll } from "./api.js";
-import { closer, copyable, dialog, doing, form, secretField, trouble } from "./parts.js";
+import { closer, copyable, dialog, doing, form, secretField } from "./parts.js";
 import { heading, lookSoon, onStatus } from "./house.js";
 import { player } from "./player.js";
 import { controlSection } from "./controls.js";
@@ -134,7 +134,7 @@ function addressSection(names, video) {
   const login = h("div.place");
   const [show, said] = doing(t("live.login.show"), () => streamLoginDialog(login));
   return h("section.sheet", null, h("h2", null, t("live.addresses")), h("p.soft", null, t("live.addresses.why")),
-    names.map((name) => copyable(`rtsp://${host}:${video.port}/${name}`)),
+    names.map((name) => copyable(`rtsp://${host}:${video.port}/${name}`, true)),
     h("p", null, t("live.login", { user: video.user })), login,
     h("div.buttons", null, show), said);
 }

@@ -6,6 +6,13 @@ import { api, poll } from "./api.js";
 import { field } from "./parts.js";
 import { heading } from "./house.js";
 
+/** A moment of a line: the time, and the day where it is another one than today. */
+function clock(ms) {
+  const [when, language] = [new Date(ms), document.documentElement.lang];
+  const isToday = when.toDateString() === new Date().toDateString();
+  return when.toLocaleString(language, isToday ? { timeStyle: "medium" } : { dateStyle: "short", timeStyle: "medium" });
+}
+
 export async function logView(main, signal) {
   const lines = h("pre.log", { tabindex: "0", role: "log", "aria-live": "off", "aria-label": t("log.title") });
   const level = h("select", null, ["debug", "info", "warn", "error"].map((name) =>
@@ -19,6 +26,8 @@ export async function logView(main, signal) {
     setTimeout(() => URL.revokeObjectURL(url), 10000);
   } }, t("log.save"));
   let last = [];
+  /** When the camera got its power, by the clock of this browser: the camera's own may not be set. */
+  let power = null;
   let shown = null;
 
   /** The lines that hold what is searched for. */
@@ -34,13 +43,15 @@ export async function logView(main, signal) {
     const atEnd = shown === null || lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;
     shown = text;
     fill(lines, found.length ? found.map((line) => h("span", {
-      class: (/^\s*\[?(ERROR|WARN|DEBUG)/i.exec(line)?.[1] ?? "").toLowerCase() || null }, line + "\n"))
+      class: (/ \[(ERROR|WARN|DEBUG)/i.exec(line)?.[1] ?? "").toLowerCase() || null }, line + "\n"))
       : t(last.length ? "log.nothing" : "log.empty"));
     if (atEnd) lines.scrollTop = lines.scrollHeight;
   }
 
   async function refresh() {
-    ({ lines: last } = await api("GET", `/log?lines=400&level=${level.value}`, undefined, { signal }));
+    const { lines: said, at, uptime } = await api("GET", `/log?lines=400&level=${level.value}`, undefined, { signal });
+    power ??= Date.now() - 1000 * uptime;
+    last = said.map((line, i) => `${clock(power + 1000 * at[i])} ${line}`);
     show();
   }
 

@@ -110,7 +110,8 @@ export function closer(label = t("close")) {
 }
 
 /** A text with a button that copies it, also where the browser trusts HTTPS alone. */
-export function copyable(text) {
+export function copyable(text, hasCode) {
+  const [show, said] = hasCode ? qrButton(text) : [];
   const code = h("code.phrase", null, text);
   return h("div.bare", null, code, h("button", { type: "button", "aria-label": `${t("copy")}: ${text}`, onclick: async ({ currentTarget: target }) => {
     try {
@@ -122,7 +123,12 @@ export function copyable(text) {
     say(t("copied"));
     fill(target, t("copied"));
     setTimeout(() => fill(target, t("copy")), 3000);
-  } }, t("copy")));
+  } }, t("copy")), show, said);
+}
+
+/** A button that shows an address as a QR code. */
+export function qrButton(text) {
+  return doing([icon("qr"), t("qr.show")], async () => (await import("./qr.js")).showQr(text), { "aria-label": `${t("qr.show")}: ${text}` });
 }
 
 /** A bar for a job that is no flash. */

@@ -17,6 +17,7 @@ const VIEWS = {
   flash: async () => (await import("./flash.js")).flashView,
   chip: async () => (await import("./chip.js")).chipView,
   log: async () => (await import("./log.js")).logView,
+  card: async () => (await import("./card.js")).cardView,
   services: async () => (await import("./services.js")).servicesView,
   settings: async () => (await import("./settings.js")).settingsView,
   camera: async () => (await import("./camera.js")).cameraView,
@@ -25,7 +26,7 @@ const USUAL = "live";
 /** On a phone these have a place of their own. */
 const FIRST = ["live", "home", "backups"];
 const FIRMWARE = ["flash", "chip", "log"];
-const REST = ["services", "settings", "camera"];
+const REST = ["card", "services", "settings", "camera"];
 
 /** Ends what the shown view does, and what the house does. */
 let leave = new AbortController();
@@ -69,7 +70,7 @@ function showHouse() {
       document.querySelector("main h1")?.focus();
     } }, t("skip")),
     h("div.house", null,
-      h("header.side", null, brand(), nav),
+      h("header.side", null, brand(true), nav),
       h("div.middle", null, bars(signal), h("main", { id: "main" }))));
   watch(signal);
 }

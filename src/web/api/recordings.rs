@@ -1,0 +1,86 @@
+//! The firmware's recordings on the card: listed by the hour, played in parts, deleted.
+
+use std::fs::File;
+use std::io::{self, Read, Seek as _, SeekFrom};
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::nothing;
+use crate::camera::recordings;
+use crate::card::claim;
+use crate::card::file::open_past_cache;
+use crate::error::Code;
+use crate::web::asked::{Answer, Asked};
+use crate::web::problem::Problem;
+use crate::web::range::{self, Part};
+use crate::web::reply;
+
+pub(in crate::web) fn hours(asked: &Asked<'_>) -> Answer {
+    Ok(reply::json(&json!({ "hours": recordings::hours(&asked.context.camera) })))
+}
+
+pub(in crate::web) fn hour(asked: &Asked<'_>) -> Answer {
+    let found = recordings::of_hour(&asked.context.camera, asked.id()).ok_or_else(gone)?;
+    Ok(reply::json(&json!({ "recordings": found })))
+}
+
+pub(in crate::web) fn play(asked: &Asked<'_>) -> Answer {
+    let name = asked.parts.get(1).copied().unwrap_or_default();
+    let path = recordings::find(&asked.context.camera, asked.id(), name).ok_or_else(gone)?;
+    let mut file = open_past_cache(&path)?;
+    let lost = |e: io::Error| {
+        let message = format!("The recording cannot be read: {e}");
+        Problem::new(500, Code::CardGone, &message, "Look at the card.")
+    };
+    let size = file.metadata().map_err(lost)?.len();
+    let (status, from, length) = match range::of(asked.range, size) {
+        Part::Whole => (200, 0, size),
+        Part::Some(from, length) => (206, from, length),
+        Part::None => (416, 0, 0),
+    };
+    file.seek(SeekFrom::Start(from)).map_err(lost)?;
+    let body = Box::new(Piece { file, left: length, path });
+    let length_here = usize::try_from(length).unwrap_or(usize::MAX);
+    let answer = reply::stream(status, "video/mp4", body, length_here);
+    let answer = reply::with(answer, "Accept-Ranges", "bytes");
+    let answer = reply::with(answer, "Cache-Control", "no-store");
+    Ok(match status {
+        206 => {
+            let last = (from + length).saturating_sub(1);
+            reply::with(answer, "Content-Range", &format!("bytes {from}-{last}/{size}"))
+        }
+        416 => reply::with(answer, "Content-Range", &format!("bytes */{size}")),
+        _ => answer,
+    })
+}
+
+pub(in crate::web) fn delete(asked: &Asked<'_>) -> Answer {
+    let camera = &asked.context.camera;
+    recordings::may_delete(camera)?;
+    if recordings::delete(camera, asked.id(), asked.parts.get(1).copied())? {
+        Ok(nothing(200))
+    } else {
+        Err(gone())
+    }
+}
+
+fn gone() -> Problem {
+    Problem::new(404, Code::NoSuchFile, "There is no such recording.", "Reload the list.")
+}
+
+/// Part of a recording; it ends early when the firmware wants the card.
+struct Piece {
+    file: File,
+    left: u64,
+    path: PathBuf,
+}
+
+impl Read for Piece {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        claim::check(&self.path).map_err(io::Error::other)?;
+        let count = (&mut self.file).take(self.left).read(buf)?;
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
