@@ -31,6 +31,8 @@ async function webp(name, pictures, width) {
     canvas.height = Math.round(Math.max(...images.map((image) => image.height * each / image.width)));
     const context = canvas.getContext("2d");
     context.imageSmoothingQuality = "high";
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
     images.forEach((image, i) => context.drawImage(image, i * (each + gap), 0, each, image.height * each / image.width));
     return canvas.toDataURL("image/webp", .82);
   }, [pictures.map((picture) => picture.toString("base64")), width]);
@@ -85,6 +87,12 @@ await light.getByText("14:00").click();
 await light.locator("li").filter({ hasText: "14:05:09" }).waitFor();
 await webp("card.webp", [await shot(light)], 1100);
 
+const phone = await open(chrome, demo, { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true,
+  colorScheme: "dark", reducedMotion: "reduce" });
+await enter(phone, demo);
+await show(phone, "home");
+await take(phone, "phone.png");
+
 // A flash: the file, the plan, the writing, the end.
 const strip = [];
 await show(light, "flash");
@@ -104,16 +112,9 @@ await light.waitForFunction(() => document.querySelector("progress[aria-label=Pr
   && /Writing/.test(document.querySelector(".live .now")?.textContent));
 strip.push(await light.screenshot());
 await light.locator(".end.good").waitFor();
+await light.evaluate(() => document.querySelector(".end").scrollIntoView({ block: "center" }));
 strip.push(await light.screenshot());
 await webp("flash.webp", strip, 520);
-
-const phone = await open(chrome, demo, { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true,
-  colorScheme: "dark", reducedMotion: "reduce" });
-// The camera restarts after the flash.
-while (!await fetch(`${demo.url}/healthz`).then((answer) => answer.ok, () => false)) await new Promise((done) => setTimeout(done, 300));
-await enter(phone, demo);
-await show(phone, "home");
-await take(phone, "phone.png");
 
 await chrome.close();
 await demo.stop();
