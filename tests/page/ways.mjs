@@ -100,7 +100,7 @@ export const ways = {
       const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole(role, { name }).click()]);
       return readFileSync(await file.path(), "utf8");
     };
-    assert.match(await keep("button", "Download log"), /^\[INFO\] the first password was set.*\n$/);
+    assert.match(await keep("button", "Download log"), /^\d.* \[INFO\] the first password was set.*\n$/);
     const facts = await keep("link", "Download file for support");
     assert.ok(facts.length > 200 && !facts.includes(PASSWORD));
     await page.getByLabel("Search").fill("nothing of this kind");
