@@ -6,7 +6,7 @@ use super::host_name::host_name;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -21,6 +21,9 @@ use crate::network::mdns::{self, Ourselves};
 const STACK: usize = 192 << 10;
 /// How often the vendor's names are looked up again while they are blocked.
 const LOOK_UP_AGAIN: Duration = Duration::from_secs(600);
+/// A name that took this long and was not found: no name server answers. Each further name would take
+/// as long (musl waits 5 s), all of them minutes, in which the state would be an old one.
+const SILENCE: Duration = Duration::from_secs(4);
 /// Where the vendor's libraries are.
 const LIBRARIES: &str = "/mnt/data/lib";
 /// How often it is looked whether settings changed.
@@ -147,9 +150,19 @@ fn keep_cloud(camera: &Camera) {
                 literals.get_or_insert_with(|| cloud::literals::of_libraries(Path::new(LIBRARIES)));
             // The names first: nothing that starts meanwhile finds them.
             let names = cloud::names::block(cloud::hosts());
-            let addresses = routes.block(literals, cloud::look_up);
+            camera.state().network.cloud_names_blocked = names.is_ok();
+            let mut silent = false;
+            let addresses = routes.block(literals, |name| {
+                if silent {
+                    return Vec::new();
+                }
+                let began = Instant::now();
+                let found = cloud::look_up(name);
+                silent = found.is_empty() && began.elapsed() >= SILENCE;
+                found
+            });
             let found = addresses.as_ref().is_ok_and(|count| count.of_names > 0);
-            wait = if found { LOOK_UP_AGAIN } else { LOOK * 6 };
+            wait = if found && !silent { LOOK_UP_AGAIN } else { LOOK * 6 };
             let mut state = camera.state();
             let network = &mut state.network;
             if let Ok(count) = addresses {
@@ -158,7 +171,6 @@ fn keep_cloud(camera: &Camera) {
                 }
                 network.cloud_blocked = count.all;
             }
-            network.cloud_names_blocked = names.is_ok();
             let unknown = || "no address of the vendor's names is known: is there a name server?";
             let problem = addresses.err().or(names.err());
             network.cloud_problem = problem.or_else(|| (!found).then(|| unknown().to_owned()));

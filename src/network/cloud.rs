@@ -56,7 +56,7 @@ impl Blocked {
     pub fn block(
         &mut self,
         literals: &BTreeSet<Ipv4Addr>,
-        look_up: impl Fn(&str) -> Vec<Ipv4Addr>,
+        mut look_up: impl FnMut(&str) -> Vec<Ipv4Addr>,
     ) -> Result<Count, String> {
         self.add(&names::nowhere().to_string(), [names::nowhere()])?;
         let fixed: BTreeSet<_> =
