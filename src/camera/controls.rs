@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use super::{Camera, Source};
 use crate::controls::originals::Store;
 use crate::controls::presets::Presets;
-use crate::controls::{ControlError, Controls, Firmware};
+use crate::controls::{ControlError, Controls, Firmware, NEVER};
 use crate::vendor::av::Address;
 use crate::vendor::pretend::Pretend;
 
@@ -28,18 +29,25 @@ pub fn start(camera: &Camera) {
 fn connect(camera: &Camera) -> std::io::Result<Controls> {
     let firmware = std::env::var_os(FIRMWARE).map(PathBuf::from);
     let (firmware, fake) = match (camera.source(), firmware) {
-        (Source::Device, _) => (Firmware { root: PathBuf::from("/"), av: Address::Firmware }, None),
-        (Source::Simulated { .. }, Some(root)) => (Firmware { root, av: Address::Firmware }, None),
+        (Source::Device, _) => {
+            let root = PathBuf::from("/");
+            (Firmware { root, av: Address::Firmware, never: NEVER }, None)
+        }
+        (Source::Simulated { .. }, Some(root)) => {
+            (Firmware { root, av: Address::Firmware, never: NEVER }, None)
+        }
         (Source::Simulated { dir, .. }, None)
             if std::env::var_os(SERVICES).is_some_and(|services| services == "none") =>
         {
             let root = dir.join("no-firmware");
-            (Firmware { av: Address::File(root.join("av.socket")), root }, None)
+            // None will come, so nobody need wait for them.
+            let never = Duration::from_secs(1);
+            (Firmware { av: Address::File(root.join("av.socket")), root, never }, None)
         }
         (Source::Simulated { dir, .. }, None) => {
             let fake = Pretend::with(Some(dir.join("motion")))?;
             let av = Address::File(fake.av());
-            (Firmware { root: fake.root().to_owned(), av }, Some(fake))
+            (Firmware { root: fake.root().to_owned(), av, never: NEVER }, Some(fake))
         }
     };
     let mark = {

@@ -35,7 +35,7 @@ const MOST_WAITERS: usize = 2;
 /// The longest pause that putting everything back waits for.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// A camera whose services were not seen for so long has none.
-const NEVER: Duration = Duration::from_secs(60);
+pub(crate) const NEVER: Duration = Duration::from_secs(60);
 /// Stack of the thread.
 const STACK: usize = 96 << 10;
 
@@ -46,6 +46,8 @@ pub struct Firmware {
     pub root: PathBuf,
     /// fetch_av's socket.
     pub av: Address,
+    /// How long after our start nothing is seen of them until there are none: [`NEVER`] on a camera.
+    pub never: Duration,
 }
 
 /// See the module.
@@ -59,6 +61,7 @@ pub struct Controls {
     turn: Mutex<bool>,
     counter: Arc<Count>,
     began: Instant,
+    never: Duration,
     motors: Motors,
     presets: Mutex<Presets>,
     events: Arc<Events>,
@@ -174,8 +177,8 @@ impl Controls {
         let numbers: Arc<dyn Counter> = counter.clone();
         let motors = Motors::new(Arc::clone(&bus), numbers);
         let presets = Mutex::new(presets);
-        let (turn, began) = (Mutex::default(), Instant::now());
-        Ok(Controls { bus, av, known, store, turn, counter, began, motors, presets, events })
+        let (turn, began, never) = (Mutex::default(), Instant::now(), firmware.never);
+        Ok(Controls { bus, av, known, store, turn, counter, began, never, motors, presets, events })
     }
 
     /// The bus itself, for motors and events.
@@ -310,7 +313,7 @@ impl Controls {
         let state = self.known.state();
         let is_looked_at = state.evidence.is_some();
         drop(state);
-        let never_seen = !is_looked_at && self.began.elapsed() > NEVER;
+        let never_seen = !is_looked_at && self.began.elapsed() > self.never;
         never_seen || (is_looked_at && self.bus.is_connected())
     }
 
@@ -648,6 +651,7 @@ mod tests {
             let firmware = Firmware {
                 root: self.firmware.root().to_owned(),
                 av: Address::File(self.firmware.av()),
+                never: NEVER,
             };
             let store = Store::new(&Card::folder(self.card.path()), "00000001");
             let presets = Presets::load(&Card::folder(self.card.path()), "00000001");
@@ -743,6 +747,7 @@ mod tests {
         let firmware = Firmware {
             root: rig.firmware.root().to_owned(),
             av: Address::File(rig.card.path().join("none")),
+            never: NEVER,
         };
         let card = Card::folder(rig.card.path());
         let (store, presets) = (Store::new(&card, "00000001"), Presets::load(&card, "00000001"));

@@ -27,6 +27,7 @@ pub mod presets;
 pub mod table;
 pub mod view;
 
+pub(crate) use engine::NEVER;
 pub use engine::{Controls, Firmware};
 pub use error::ControlError;
 pub use table::{Form, Id, Value};
