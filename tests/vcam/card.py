@@ -42,6 +42,13 @@ class Card:
             env=PATHS)
         return cls(path, offset)
 
+    def partitioned_again(self):
+        """Finds the file system of a card whose table of partitions the camera has written again."""
+        with open(self.path, "rb") as image:
+            image.seek(446 + 8)
+            (start,) = struct.unpack("<I", image.read(4))
+        self.offset = start * 512
+
     def _mtool(self, name, *args):
         return run([name, *args[:-1], "-i", f"{self.path}@@{self.offset}", *args[-1]], env=ENV)
 

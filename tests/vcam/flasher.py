@@ -15,6 +15,8 @@ from test_backup import BY_HAND, DaemonTest
 BINARY = f"/mnt/sdcard/{BY_HAND}"
 IMAGE = "new.img"
 SAID, HEARD = "said.json", "heard.txt"
+# The serial line: what goes there is not lost where the restart comes without a sync.
+CONSOLE = "/dev/ttyS4"
 # Ends the program at its reboot call, so that the camera can be looked at after it.
 NO_REBOOT = "nr386 -r"
 # The status of a program that was ended so: by SIGSYS.
@@ -75,11 +77,12 @@ def phrase(camera, source, only=None, binary=BINARY):
     return json.loads(out.text)
 
 
-def flash_command(source, plan, only=None, verb="flash", binary=BINARY, wrap=""):
+def flash_command(source, plan, only=None, verb="flash", binary=BINARY, wrap="",
+                  messages=f"/mnt/sdcard/{HEARD}"):
     """The command that does what a plan says; answers and messages go to the card."""
     only = f"--only {only}" if only else ""
     return (f"{wrap} {binary} --json {verb} {source} {only} --confirm '{plan['confirm']}' "
-            f">/mnt/sdcard/{SAID} 2>/mnt/sdcard/{HEARD}")
+            f">/mnt/sdcard/{SAID} 2>{messages}")
 
 
 def without_restart(camera, command, seconds=600):

@@ -86,6 +86,7 @@ class FormatTest(DaemonTest):
                         30, "the log on the new card", every=1)
         wait_idle(camera)
         camera.kill()
+        camera.card.partitioned_again()
         card = self.extracted(camera, "formatted")
         found = sets(card)
         self.assertEqual([damage(one) for one in found], [[]])
