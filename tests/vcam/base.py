@@ -19,7 +19,7 @@ PROGRAM = "mi360d/mi360d"
 NO_BACKUP = "[backup]\nat_start = false\n"
 # Where a PC's memory is a file system: its disk's own pauses would be the card's and the chip's.
 MEMORY = Path("/dev/shm")
-# Bytes that two cameras' files may take.
+# Bytes that the files of the cameras that run at a time may take.
 ROOM = 3 << 30
 
 

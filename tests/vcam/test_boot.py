@@ -8,7 +8,7 @@ import unittest
 import bootloader
 import flash
 from base import SDCARD, CameraTest
-from parts import CHIPS, MAPS
+from parts import CHIPS, MAPS, partition
 from vcam import TooLate
 
 LOG = "cat /tmp/mi360d-hook/log"
@@ -31,12 +31,13 @@ while :; do sleep 1; done
 
 
 class BootTest(CameraTest):
-    def test_both_chips_boot_with_both_maps(self):
+    def test_both_chips_boot_with_both_maps_and_not_without_a_rootfs(self):
         for chip, flash_map, partitioned in zip(CHIPS, MAPS, (True, False)):
             with self.subTest(chip=chip, map=flash_map, partitioned=partitioned):
                 camera = self.camera(flash_map=flash_map, chip=chip, partitioned=partitioned,
-                                     program=STAND_IN)
+                                     program=STAND_IN, release=f"{flash_map} 9.9")
                 camera.start()
+                self.assertEqual(camera.run("cat /etc/release").text, f"{flash_map} 9.9\n")
                 erase = 0x1000 if chip == "n25q128a13" else 0x10000
                 shown = camera.run("cat /proc/mtd").text.splitlines()[1:]
                 self.assertEqual(shown, [
@@ -59,6 +60,12 @@ class BootTest(CameraTest):
                 camera.start()
                 self.assertEqual(camera.run("cat /mnt/data/kept").text, "kept\n")
                 camera.kill()
+        # A ROOTFS whose beginning is erased does not start.
+        with open(camera.flash, "r+b") as chip:
+            chip.seek(partition(flash_map, "ROOTFS")[0])
+            chip.write(b"\xff" * 0x10000)
+        camera.start(wait=False)
+        camera.wait_console(r"@@VCAM no root", 90)
 
     def test_the_boot_loader_starts_no_dead_kernel_and_takes_only_a_signed_rescue(self):
         camera = self.camera(program=STAND_IN)
@@ -75,17 +82,6 @@ class BootTest(CameraTest):
         camera.start(signed=True)
         self.assertTrue(camera.rescued)
 
-    def test_release_tells_which_rootfs_booted_and_an_erased_one_does_not(self):
-        camera = self.camera(program=STAND_IN, release="other 9.9")
-        camera.start()
-        self.assertEqual(camera.run("cat /etc/release").text, "other 9.9\n")
-        camera.kill()
-        with open(camera.flash, "r+b") as chip:
-            chip.seek(0x260000)
-            chip.write(b"\xff" * 0x10000)
-        camera.start(wait=False)
-        camera.wait_console(r"@@VCAM no root", 90)
-
 
 class HookTest(CameraTest):
     def starts(self, camera):
@@ -97,40 +93,53 @@ class HookTest(CameraTest):
             lambda: camera.run("cat /tmp/stand-in.pid 2>/dev/null", check=False).text.strip(),
             20, "a start of the program")
 
-    def test_the_hook_returns_at_once_and_the_factory_mode_is_gone(self):
-        for flash_map in MAPS:
-            with self.subTest(map=flash_map):
-                camera = self.camera(flash_map=flash_map, program=STAND_IN)
-                # The firmware's renamers have their turn after the hook, which keeps them off where
-                # a flash of ours is open.
-                camera.card.add("tf_recovery.img", b"a rescue image")
-                is_open = flash_map == "ipc019"
-                if is_open:
-                    camera.card.add("manu_test/update.txt", b"mi360d keeps it\n")
-                camera.start()
-                names = camera.run("ls /mnt/sdcard").text.split()
-                self.assertEqual("tf_recovery.img" in names, is_open, names)
-                self.assertEqual("tf_recovery.img.bak" in names, not is_open, names)
-                found = camera.wait_console(
-                    r"@@VCAM hook status=(\d+) from=([\d.]+) to=([\d.]+) said=(.*)\n", 1)
-                status, began, ended, said = (g.decode() for g in found.groups())
-                self.assertEqual((status, said), ("0", ""))
-                self.assertLess(float(ended) - float(began), 2)
-                self.assertNotIn("factory mode", camera.console)
-                camera.wait_for(lambda: self.starts(camera), 20, "a start of the program")
-                self.assertEqual(
-                    self.starts(camera), ["run --config /mnt/sdcard/mi360d/config.toml"])
-                # In a session of its own, nothing of the caller's or the card's held open.
-                pid = self.stand_in(camera)
-                keeper = camera.run("cat /tmp/mi360d-hook/pid").text.strip()
-                self.assertEqual(camera.run(f"cut -d' ' -f6 /proc/{keeper}/stat").text.strip(), keeper)
-                for process in (pid, keeper):
-                    held = camera.run(f"ls -l /proc/{process}/fd /proc/{process}/cwd").text
-                    self.assertNotRegex(held, r"ttyS|console|pipe:|/mnt/sdcard")
+    def test_the_hook_returns_at_once_and_keeps_the_program_running_on_an_ipc009(self):
+        # Large enough to have no room in a memory that is nearly full.
+        camera = self.camera(program=STAND_IN.ljust(64 * 1024, b"#"))
+        self.returns_at_once(camera, is_open=False)
+        self.starts_a_fallen_program_again_with_growing_pauses(camera)
+        self.runs_from_the_card_without_room_in_memory(camera)
 
-    def test_one_keeper_starts_a_fallen_program_again_with_growing_pauses(self):
-        camera = self.camera(program=STAND_IN)
+    def test_the_hook_returns_at_once_and_writes_nothing_to_the_card_on_an_ipc019(self):
+        camera = self.camera(flash_map="ipc019", program=STAND_IN)
+        camera.card.add("hacks/rtsp-server/meta/service/run", b"#!/bin/sh\n")
+        self.returns_at_once(camera, is_open=True)
+        camera.run("touch /tmp/end-at-once; kill -9 $(cat /tmp/stand-in.pid); sleep 12; sync")
+        # What the mount itself writes (the dirty mark) is one sector or two.
+        self.assertLess(camera.written(), 8192)
+        self.assertEqual(camera.card.names("hacks/rtsp-server/meta/service"), ["run"])
+        self.the_console_is_whole(camera)
+
+    def returns_at_once(self, camera, is_open):
+        """A start; `is_open`: a flash of ours is."""
+        # The firmware's renamers have their turn after the hook, which keeps them off where
+        # a flash of ours is open.
+        camera.card.add("tf_recovery.img", b"a rescue image")
+        if is_open:
+            camera.card.add("manu_test/update.txt", b"mi360d keeps it\n")
         camera.start()
+        names = camera.run("ls /mnt/sdcard").text.split()
+        self.assertEqual("tf_recovery.img" in names, is_open, names)
+        self.assertEqual("tf_recovery.img.bak" in names, not is_open, names)
+        found = camera.wait_console(
+            r"@@VCAM hook status=(\d+) from=([\d.]+) to=([\d.]+) said=(.*)\n", 1)
+        status, began, ended, said = (g.decode() for g in found.groups())
+        self.assertEqual((status, said), ("0", ""))
+        self.assertLess(float(ended) - float(began), 2)
+        self.assertNotIn("factory mode", camera.console)
+        camera.wait_for(lambda: self.starts(camera), 20, "a start of the program")
+        self.assertEqual(
+            self.starts(camera), ["run --config /mnt/sdcard/mi360d/config.toml"])
+        # In a session of its own, nothing of the caller's or the card's held open.
+        pid = self.stand_in(camera)
+        keeper = camera.run("cat /tmp/mi360d-hook/pid").text.strip()
+        self.assertEqual(camera.run(f"cut -d' ' -f6 /proc/{keeper}/stat").text.strip(), keeper)
+        for process in (pid, keeper):
+            held = camera.run(f"ls -l /proc/{process}/fd /proc/{process}/cwd").text
+            self.assertNotRegex(held, r"ttyS|console|pipe:|/mnt/sdcard")
+        self.assertIn("/tmp/mi360d-hook/mi360d", camera.run(f"cat /proc/{pid}/cmdline").text)
+
+    def starts_a_fallen_program_again_with_growing_pauses(self, camera):
         camera.wait_for(lambda: self.starts(camera), 20, "a start of the program")
         # A second call does nothing while the first lives.
         for _ in range(3):
@@ -153,6 +162,29 @@ class HookTest(CameraTest):
         camera.wait_for(lambda: "again in 16 s" in camera.run(LOG).text, 90, "a pause of 16 s")
         self.assertRegex(camera.run(LOG).text,
                          r"in 2 s\n(.*\n)*.*in 2 s\n(.*\n)*.*in 4 s\n(.*\n)*.*in 8 s\n.*in 16 s")
+
+    def runs_from_the_card_without_room_in_memory(self, camera):
+        camera.run("kill -9 $(cat /tmp/mi360d-hook/pid)")
+        camera.run("rm -r /tmp/mi360d-hook /tmp/st* /tmp/end-at-once; mount -o remount,size=128k /tmp; "
+                   "dd if=/dev/zero of=/tmp/full bs=1k count=80; /mnt/sdcard/manu_test/manu.sh")
+        pid = self.stand_in(camera)
+        self.assertIn("/mnt/sdcard/mi360d/mi360d", camera.run(f"cat /proc/{pid}/cmdline").text)
+        self.assertIn("running from the card", camera.run(LOG).text)
+
+    def the_console_is_whole(self, camera):
+        """And the filter refuses new system calls."""
+        # busybox, like any new libc, asks for statx (397) first where there is one.
+        killed = camera.run("nr386 -k stat /", check=False)
+        self.assertEqual(killed.status, 128 + 31, killed.text)
+        self.assertEqual(camera.run("nr386 stat / >/dev/null; nr386 echo through").text, "through\n")
+        long = "x" * 10_000
+        self.assertEqual(camera.run(f"echo {long}").text, long + "\n")
+        self.assertEqual(camera.run("printf '@@END c9 0\\n'; exit 7", check=False).status, 7)
+        noise = flash.noise(30_000, "console")
+        camera.put("/tmp/noise", noise)
+        self.assertEqual(camera.run("cat /tmp/noise").data, noise)
+        with self.assertRaises(TooLate):
+            camera.run("sleep 30", seconds=2)
 
     def test_without_a_supervisor_the_late_look_starts_the_vendors_scripts_once(self):
         camera = self.camera(flash_map="ipc019", program=STAND_IN, extra=VENDOR_FILES)
@@ -193,47 +225,6 @@ class HookTest(CameraTest):
         logged("S60service start ended with status 0")
         self.assertEqual(starts(), once + once)
         camera.run("test ! -e /tmp/factory_mode")
-
-    def test_without_room_in_memory_the_program_runs_from_the_card(self):
-        camera = self.camera(program=STAND_IN.ljust(64 * 1024, b"#"))
-        camera.start()
-        pid = self.stand_in(camera)
-        self.assertIn("/tmp/mi360d-hook/mi360d", camera.run(f"cat /proc/{pid}/cmdline").text)
-        camera.run(f"kill -TERM {pid}")
-        camera.wait_for(lambda: "good order" in camera.run(LOG).text, 20, "the keeper's end")
-        camera.run("rm -r /tmp/mi360d-hook /tmp/st*; mount -o remount,size=128k /tmp; "
-                   "dd if=/dev/zero of=/tmp/full bs=1k count=80; /mnt/sdcard/manu_test/manu.sh")
-        pid = self.stand_in(camera)
-        self.assertIn("/mnt/sdcard/mi360d/mi360d", camera.run(f"cat /proc/{pid}/cmdline").text)
-        self.assertIn("running from the card", camera.run(LOG).text)
-
-    def test_the_hook_writes_nothing_to_the_card(self):
-        camera = self.camera(program=STAND_IN)
-        camera.card.add("hacks/rtsp-server/meta/service/run", b"#!/bin/sh\n")
-        camera.start()
-        camera.wait_for(lambda: self.starts(camera), 20, "a start of the program")
-        camera.run("touch /tmp/end-at-once; kill -9 $(cat /tmp/stand-in.pid); sleep 12; sync")
-        # What the mount itself writes (the dirty mark) is one sector or two.
-        self.assertLess(camera.written(), 8192)
-        self.assertEqual(camera.card.names("hacks/rtsp-server/meta/service"), ["run"])
-
-
-class ConsoleTest(CameraTest):
-    def test_output_and_status_come_back_whole_and_the_filter_refuses_new_system_calls(self):
-        camera = self.camera(program=STAND_IN)
-        camera.start()
-        # busybox, like any new libc, asks for statx (397) first where there is one.
-        killed = camera.run("nr386 -k stat /", check=False)
-        self.assertEqual(killed.status, 128 + 31, killed.text)
-        self.assertEqual(camera.run("nr386 stat / >/dev/null; nr386 echo through").text, "through\n")
-        long = "x" * 10_000
-        self.assertEqual(camera.run(f"echo {long}").text, long + "\n")
-        self.assertEqual(camera.run("printf '@@END c9 0\\n'; exit 7", check=False).status, 7)
-        noise = flash.noise(30_000, "console")
-        camera.put("/tmp/noise", noise)
-        self.assertEqual(camera.run("cat /tmp/noise").data, noise)
-        with self.assertRaises(TooLate):
-            camera.run("sleep 30", seconds=2)
 
 
 if __name__ == "__main__":
