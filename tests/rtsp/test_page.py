@@ -92,6 +92,9 @@ class Page(Demo):
         self.assertEqual((status, json.loads(body)), (200, {"sounds": [], "speaker": True}))
         status, _, body = self.ask("POST", "/sounds", {"id": "ding"})
         self.assertEqual((status, json.loads(body)["error"]["code"]), (404, "no-such-sound"))
+        # A sound is a job, as the backup of the start is.
+        wait_for(lambda: (json.loads(self.ask("GET", "/status")[2])["job"] or {}).get("state") != "running",
+                 "the backup", 120)
         for body, wanted in ((wav, 202), (wav, 409), (b"OggS" + wav, 422)):
             status, _, answer = self.ask("POST", "/sounds", body)
             self.assertEqual(status, wanted, answer)

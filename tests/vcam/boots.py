@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import vendor_root  # noqa: E402
 from base import MEMORY, damage, sets  # noqa: E402
 from parts import REPO  # noqa: E402
+from vcam import TooLate  # noqa: E402
 
 HOOK = "rootfs-overlay/mnt/sdcard/manu_test"
 FACTS = "mi360d/logs/facts.txt"
@@ -48,10 +49,16 @@ def boot(folder, hook, save=True):
         if save:
             # Looked for from outside: a command in the guest takes its one processor.
             camera.wait_for(lambda: vendor_root.saved(camera), 1500, "a closed backup set", every=2)
-            again = camera.run(f"sync; cat /run/perp/starts 2>/dev/null; ls /mnt/sdcard/{FACTS}", check=False)
+            # It is written once more 30 s after the start, when all answers are there.
+            try:
+                camera.wait_for(lambda: camera.card.exists(FACTS), 300, FACTS, every=2)
+                words.append("facts.txt there")
+            except TooLate:
+                words.append("no facts.txt")
+                good = False
+            again = camera.run("sync; cat /run/perp/starts 2>/dev/null", check=False)
             good = good and again.text.startswith("".join(f"{line}\n" for line in starts))
             good = good and again.text.count("started at") == 1
-            words.append("facts.txt there" if again.status == 0 else "no facts.txt")
             camera.kill()
             found = sets(camera.card.extract(Path(folder) / "card", "mi360d"))
             wrong = [damage(one) for one in found]

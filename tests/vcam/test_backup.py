@@ -28,7 +28,7 @@ def wait_set(camera, number=1, seconds=240):
                     f"{number} closed backup sets", every=1)
 
 
-def wait_idle(camera, seconds=180):
+def wait_idle(camera, seconds=300):
     """Waits until the daemon has used less than 0.1 s of CPU in 4 s."""
     pid = camera.wait_for(camera.pid, 60, "the daemon")
 
