@@ -124,6 +124,7 @@ fn what_a_signature_proves_is_no_longer_told_as_unprovable() {
         identity: None,
         firmware: None,
         kernel_load: None,
+        known: &[],
     };
     let boot = boot(&key(1));
     let codes = |slices: &Slices| -> Vec<&str> {
@@ -164,4 +165,18 @@ fn the_key_in_the_real_boot_loader_is_among_the_first_that_are_tried() {
 fn the_real_boot_loader_names_the_one_image_that_it_takes_from_a_card() {
     let Some(real) = samples::read("ipc019/BOOT.bin") else { return };
     assert_eq!(uboot::rescue_names(&real).unwrap(), ["tf_update.img"]);
+    let loader = uboot::Loader::of(&real).unwrap();
+    let mut commands = loader.commands.unwrap();
+    commands.sort_unstable();
+    assert_eq!(commands, ["crc32", "fatload", "reset", "sf"]);
+    assert_eq!(loader.starts_alone, Some(false));
+    // Its own environment is good. Without it the camera would stop at the prompt.
+    let lost = |boot: &Vec<u8>| {
+        let report = mi360d::image::inspect(boot).unwrap();
+        report.findings.iter().any(|f| f.code == "environment-lost")
+    };
+    assert!(!lost(&real));
+    let mut bad = real.clone();
+    bad[0x4_F010] ^= 1;
+    assert!(lost(&bad));
 }

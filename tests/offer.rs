@@ -35,6 +35,7 @@ fn take(sim: &Sim, set: &Path, identity: &Judgement) -> Result<Slices, OfferErro
         identity: Some(identity),
         firmware: None,
         kernel_load: None,
+        known: &[],
     };
     offer::slices(set, &target)
 }

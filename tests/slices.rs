@@ -47,6 +47,7 @@ impl Own {
             identity: self.identity.as_ref(),
             firmware: self.firmware,
             kernel_load: None,
+            known: &[],
         }
     }
 

@@ -18,6 +18,6 @@ fuzz_target!(|bytes: &[u8]| {
     let input = |name: &str, bytes: &[u8]| Input { name: name.to_owned(), bytes: bytes.to_vec() };
     let inputs = vec![input("mtdblock5", one), input("b", two)];
     if let Ok(made) = recover(inputs, Some(&input("f", two))) {
-        assert!(made.image.len().is_power_of_two() && made.parts.len() == 6);
+        assert!(made.image.len().is_power_of_two() && !made.parts.is_empty());
     }
 });

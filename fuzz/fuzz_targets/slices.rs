@@ -39,6 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
         identity: None,
         firmware: None,
         kernel_load: None,
+        known: &[],
     };
     let mut slices = Slices::of_file(Arc::new(file), &target).expect("memory can be read");
     let mut window = vec![0; 0x1_0000];

@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use crate::formats::sha256::Sha256;
-use crate::image::{OnChip, uboot};
+use crate::image::OnChip;
+use crate::image::uboot::Loader;
 
 use super::describe::{block_sums, manifest};
 use super::manifest::{MANIFEST, Manifest, owner};
@@ -196,8 +197,8 @@ fn fill(
     let boot = request.chip.map().by_role(Role::Boot);
     let boot = boot.map(|part| OnChip { chip: request.chip, part });
     // A BOOT that cannot be read names nothing.
-    let rescue = boot.and_then(|boot| uboot::rescue_names(&boot).ok()).unwrap_or_default();
-    let recovery = recovery::text(&manifest, &rescue, &name);
+    let loader = boot.and_then(|boot| Loader::of(&boot).ok()).unwrap_or_default();
+    let recovery = recovery::text(&manifest, &loader, &name);
     let blocks = block_sums(request.chip, &second, &manifest, &text, &recovery);
     let texts =
         [(MANIFEST, text.as_str()), (RECOVERY, recovery.as_str()), (BLOCKSUMS, blocks.as_str())];

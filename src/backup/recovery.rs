@@ -9,13 +9,13 @@ use super::manifest::Manifest;
 use super::set::CHIP;
 use crate::chip::Role;
 use crate::formats::uimage::Family;
+use crate::image::uboot::Loader;
 
 /// Where U-Boot of these cameras loads files to.
 const LOAD_ADDRESS: u32 = 0x2100_0000;
 
-/// The text for the set in the folder of this name. `rescue`: the names under which this camera's
-/// U-Boot looks for an image on the card.
-pub fn text(manifest: &Manifest, rescue: &[&str], folder: &str) -> String {
+/// The text for the set in the folder of this name. `loader`: what this camera's U-Boot can do.
+pub fn text(manifest: &Manifest, loader: &Loader, folder: &str) -> String {
     let mut text = String::new();
     head(&mut text, manifest, folder);
     if !manifest.complete {
@@ -23,8 +23,8 @@ pub fn text(manifest: &Manifest, rescue: &[&str], folder: &str) -> String {
         return text;
     }
     programmer(&mut text, manifest);
-    console(&mut text, manifest, folder);
-    card(&mut text, rescue, folder);
+    console(&mut text, manifest, loader, folder);
+    card(&mut text, &loader.rescue, folder);
     text
 }
 
@@ -118,19 +118,36 @@ fn programmer(text: &mut String, manifest: &Manifest) {
     );
 }
 
-fn console(text: &mut String, manifest: &Manifest, folder: &str) {
+fn console(text: &mut String, manifest: &Manifest, loader: &Loader, folder: &str) {
     let prompt = match family(manifest) {
         Some(Family::I3) => "`MStar #`",
         Some(Family::I6) => "`SigmaStar #`",
         _ => "`MStar #` or `SigmaStar #`",
     };
+    put(text, "2. OVER THE SERIAL CONSOLE (while the boot loader still starts)\n\n");
+    let has = |command| loader.commands.as_ref().is_none_or(|known| known.contains(&command));
+    if let Some(command) = ["fatload", "sf"].into_iter().find(|command| !has(command)) {
+        let _ = writeln!(
+            text,
+            "   This camera's boot loader has no command `{command}`: use 1 above.\n"
+        );
+        return;
+    }
     let _ = writeln!(
         text,
-        "2. OVER THE SERIAL CONSOLE (while the boot loader still starts)\n\n\
-         \x20  115200 baud, 8N1, 3.3 V. Hold Enter while you switch the power on, until the\n\
+        "   115200 baud, 8N1, 3.3 V. Hold Enter while you switch the power on, until the\n\
          \x20  prompt {prompt} comes. This card must be in the slot. Write only what is\n\
-         \x20  broken; each part is four lines, in this order. Never write BOOT from here: where\n\
+         \x20  broken; type the lines of a part in this order. Never write BOOT from here: where\n\
          \x20  it goes wrong, only a programmer helps.\n"
+    );
+    put(
+        text,
+        if loader.commands.is_some() {
+            "   These commands are in the table of this camera's own boot loader.\n\n"
+        } else {
+            "   This camera's boot loader could not be looked into. These commands are those of\n\
+             \x20  another model: if it does not know one, stop and use 1 above.\n\n"
+        },
     );
     let is_dead = matches!(manifest.identity.health.as_str(), "blank" | "missing");
     for p in &manifest.partitions {
@@ -141,21 +158,41 @@ fn console(text: &mut String, manifest: &Manifest, folder: &str) {
             put(text, "   FACTORY is left out: this set holds no identity.\n\n");
             continue;
         }
+        let size = p.size;
+        let check = format!("     crc32 {LOAD_ADDRESS:#x} {size:#x}\n");
+        let check = if has("crc32") { check.as_str() } else { "" };
         let _ = writeln!(
             text,
-            "     # {}, {} bytes\n     fatload mmc 0 {LOAD_ADDRESS:#x} mi360d/backups/{folder}/{}\n     \
-             sf probe 0\n     sf erase {offset:#x} {:#x}\n     \
-             sf write {LOAD_ADDRESS:#x} {offset:#x} {:#x}\n",
-            p.name, p.size, p.file, p.size, p.size
+            "     # {}, {size} bytes, crc32 {}\n     fatload mmc 0 {LOAD_ADDRESS:#x} \
+             mi360d/backups/{folder}/{}\n{check}     sf probe 0\n     sf erase {offset:#x} {size:#x}\n     \
+             sf write {LOAD_ADDRESS:#x} {offset:#x} {size:#x}\n     \
+             sf read {LOAD_ADDRESS:#x} {offset:#x} {size:#x}\n{check}",
+            p.name, p.crc32, p.file
         );
     }
     put(
         text,
         "   After each fatload the boot loader says how many bytes it read: go on only if they are\n\
-         \x20  as many as stand beside the part's name. If it does not find the file, copy it to\n\
-         \x20  the top of the card on a PC and leave the folders out of the line. At the end type\n\
-         \x20  `reset`.\n\n",
+         \x20  as many as the part has. If it does not find the file, copy it to the top of the card\n\
+         \x20  on a PC and leave the folders out of the line.\n",
     );
+    if has("crc32") {
+        put(
+            text,
+            "   Each crc32 must end in `==>` and the value next to the part's name. If the first one\n\
+             \x20  does not, nothing was written yet: copy the file again. If the second one does not,\n\
+             \x20  do not reset: type the part's lines again from the first.\n",
+        );
+    }
+    put(text, "   At the end type `reset`.\n\n");
+    if loader.starts_alone == Some(false) {
+        put(
+            text,
+            "   The settings that are built into this boot loader have no `bootcmd`. If those at the\n\
+             \x20  end of BOOT (its environment) are lost, the camera stops at the prompt and starts no\n\
+             \x20  Linux: then write BOOT back with a programmer.\n\n",
+        );
+    }
 }
 
 fn card(text: &mut String, rescue: &[&str], folder: &str) {

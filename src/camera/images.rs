@@ -11,13 +11,14 @@ use thiserror::Error;
 
 use super::{Camera, jobs};
 use crate::backup::verify;
-use crate::base::hex;
+use crate::base::{hex, unhex};
 use crate::card::file::{NewFile, make_dir, read_bounded, rename, replace};
 use crate::card::{Card, CardError, CardState, fat};
 use crate::error::{Code, Exit, Explain, Kind};
 use crate::formats::document;
 use crate::formats::sha256::Sha256;
 use crate::image;
+use crate::image::genuine::{self, KnownImage};
 use crate::image::inspect::InspectError;
 
 /// Beyond the chip, what an image may have: a header, a trailer.
@@ -152,6 +153,15 @@ pub fn most_bytes(camera: &Camera) -> u64 {
     camera.chip().map().chip_size.map_or(USUAL_CHIP, u64::from) + EXTRA
 }
 
+impl Camera {
+    /// The owner's table of images (docs/formats.md, Versions); empty where there is none.
+    pub fn known_images(&self) -> Vec<KnownImage> {
+        let path = self.card().home().join("known-images.txt");
+        let text = read_bounded(&path, genuine::TABLE_LIMIT).unwrap_or_default();
+        genuine::table(&String::from_utf8_lossy(&text))
+    }
+}
+
 /// Whether an image of this size would be taken.
 ///
 /// # Errors
@@ -200,7 +210,14 @@ pub fn take(
             return Err(CardError::lying(&part).into());
         }
         let file = fs::File::open(&part).map_err(|e| CardError::new("cannot read", &part, e))?;
-        let report = serde_json::json!(image::inspect::inspect(&file)?);
+        let mut report = image::inspect::inspect(&file)?;
+        let table = camera.known_images();
+        let digest = unhex(&sha256).unwrap_or_default();
+        if let Some(known) = KnownImage::find(&digest, &table) {
+            report.model = Some(known.model());
+            report.firmware = Some(known.version.to_string());
+        }
+        let report = serde_json::json!(report);
         let id = sha256.get(..16).unwrap_or_default().to_owned();
         let view = ImageView { id, name: plain_name(name), size, sha256, report };
         // First the note: an image without one would have no name.

@@ -361,7 +361,8 @@ fn summed_offsets(parts: &[&RawPartition]) -> Option<Vec<(u32, u32)>> {
     is_chip_size(at).then_some(offsets)
 }
 
-fn is_chip_size(bytes: u64) -> bool {
+/// Whether a chip has this many bytes: a power of two from 1 MiB to 256 MiB.
+pub(super) fn is_chip_size(bytes: u64) -> bool {
     bytes.is_power_of_two() && (0x10_0000..=0x1000_0000).contains(&bytes)
 }
 

@@ -1,6 +1,6 @@
 //! The flash map that an MXP table names.
 
-use super::map::RawPartition;
+use super::map::{FlashMap, RawPartition, is_chip_size};
 use crate::formats::mxp::{Kind, TABLE_OFFSET, parse};
 
 /// The map that a table names: partitions and FACTORY, numbered in their
@@ -26,6 +26,33 @@ pub fn map_of(table: &[u8]) -> Option<Vec<RawPartition>> {
 /// The same, from BOOT or from the beginning of a dump.
 pub fn flash_map(boot: &[u8]) -> Option<Vec<RawPartition>> {
     map_of(boot.get(TABLE_OFFSET..)?)
+}
+
+/// The map of a dump's or a BOOT's own table, known or not: what a table says
+/// is good for taking a dump apart where its partitions lie apart, and end with
+/// a chip. Nothing is ever written to a camera by a map that is not known.
+pub fn as_it_says(boot: &[u8]) -> Option<FlashMap> {
+    let raw = flash_map(boot)?;
+    let mut map = FlashMap::conclude(&raw);
+    if map.chip_size.is_some() {
+        return Some(map);
+    }
+    let mut places: Vec<(u64, u64)> =
+        raw.iter().filter_map(|p| Some((p.offset?.into(), p.size.into()))).collect();
+    places.sort_unstable();
+    let mut end = 0;
+    for (offset, size) in places {
+        if offset < end {
+            return None;
+        }
+        end = offset + size;
+    }
+    map.chip_size = u32::try_from(end).ok().filter(|_| is_chip_size(end));
+    map.chip_size?;
+    for (part, raw) in map.partitions.iter_mut().zip(&raw) {
+        part.offset = raw.offset;
+    }
+    Some(map)
 }
 
 /// The erase block of every chip seen in these cameras, in bytes.

@@ -125,6 +125,7 @@ impl Own {
             identity: Some(&self.identity),
             firmware: None,
             kernel_load: None,
+            known: &[],
         }
     }
 }

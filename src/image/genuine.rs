@@ -6,6 +6,7 @@
 //! multi-part API makes it, over all but the 80-byte trailer. Facts:
 //! docs/formats.md, "tf image".
 
+use std::borrow::Cow;
 use std::io;
 
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -16,36 +17,70 @@ use super::inspect::Model;
 use super::source::{Source, peek};
 use super::uboot::NoUboot;
 use super::uboot_key::{self, Candidates};
+use crate::base::unhex;
 use crate::chip::WINDOW;
 use crate::formats::tf;
-use crate::formats::version::Version;
+use crate::formats::version::{Scan, Version};
 
 /// A vendor's image that is told by its hash alone.
+#[derive(Clone, Debug)]
 pub struct KnownImage {
     sha256: [u8; 32],
     /// The firmware's version.
     pub version: Version,
-    model: &'static str,
+    model: Cow<'static, str>,
 }
 
 /// Published recovery images (docs/formats.md, Versions).
-const KNOWN_IMAGES: [KnownImage; 1] = [KnownImage {
-    sha256: digest(b"53271c2d932d1b8f278f0ee815837ea52b838e1afe3d2150587daa7f94ee2e72"),
-    version: Version { release: [3, 4, 2], build: 62 },
-    model: "ipc009",
-}];
+static KNOWN_IMAGES: [KnownImage; 2] = [
+    KnownImage {
+        sha256: digest(b"53271c2d932d1b8f278f0ee815837ea52b838e1afe3d2150587daa7f94ee2e72"),
+        version: Version { release: [3, 4, 2], build: 62 },
+        model: Cow::Borrowed("ipc009"),
+    },
+    KnownImage {
+        sha256: digest(b"c787e781729cbdbc60f95aa54f84aea2149015277b521a3385cd161b79ec034a"),
+        version: Version { release: [3, 5, 1], build: 52 },
+        model: Cow::Borrowed("ipc019"),
+    },
+];
+
+/// Bytes of the owner's table that are read.
+pub const TABLE_LIMIT: u64 = 0x1_0000;
+
+/// The owner's own table: in each line an image's SHA-256, its model and its
+/// version. It tells what an image is, and never that the vendor made it. A
+/// line that says something else is left out.
+pub fn table(text: &str) -> Vec<KnownImage> {
+    text.lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let sha256 = unhex(words.next()?)?;
+            let model = words.next().filter(|m| m.bytes().all(|b| b.is_ascii_alphanumeric()))?;
+            let model = model.to_owned().into();
+            let mut version = Scan::new();
+            version.feed(format!("{}\n", words.next()?).as_bytes());
+            Some(KnownImage { sha256, model, version: version.found()? })
+        })
+        .collect()
+}
 
 impl KnownImage {
     /// The model that it is for.
     pub fn model(&self) -> Model {
-        let how = "the vendor's image of this hash is for it".to_owned();
-        Model { id: self.model.to_owned(), certain: true, how }
+        let how = "a table of known images says so".to_owned();
+        Model { id: self.model.clone().into_owned(), certain: true, how }
+    }
+
+    /// The one of this SHA-256 among those that are known, and `others`.
+    pub fn find<'a>(sha256: &[u8; 32], others: &'a [KnownImage]) -> Option<&'a KnownImage> {
+        KNOWN_IMAGES.iter().chain(others).find(|k| k.sha256 == *sha256)
     }
 }
 
 /// The vendor's image of this SHA-256.
 pub fn known(sha256: &[u8; 32]) -> Option<&'static KnownImage> {
-    KNOWN_IMAGES.iter().find(|k| k.sha256 == *sha256)
+    KnownImage::find(sha256, &[])
 }
 
 /// What can be said about an image.
@@ -241,5 +276,16 @@ mod tests {
         assert_eq!(known(&sha256).map(|k| k.model().id).as_deref(), Some("ipc009"));
         sha256[5] ^= 1;
         assert!(known(&sha256).is_none());
+    }
+
+    #[test]
+    fn an_owner_s_table_tells_what_its_lines_say() {
+        let hash = "ab".repeat(32);
+        let text = format!("# mine\n{hash}  ipc019  4.0.9_0426 from a friend\n{hash}\nx y z\n");
+        let table = table(&text);
+        assert_eq!(table.len(), 1);
+        let found = KnownImage::find(&[0xAB; 32], &table).unwrap();
+        assert_eq!((found.model().id.as_str(), found.version.is_one_way()), ("ipc019", true));
+        assert!(known(&[0xAB; 32]).is_none());
     }
 }

@@ -3,6 +3,7 @@
 //! chip.
 
 pub mod assemble;
+pub mod bundle;
 pub mod content;
 pub mod finding;
 pub mod genuine;

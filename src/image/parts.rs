@@ -3,8 +3,10 @@
 //! members of a tar are read as one chip; nothing is copied.
 
 use std::io;
+use std::ops::Deref;
 
 use super::content::ContentCheck;
+use super::finding::Finding;
 use super::source::{Source, peek};
 use crate::chip::{FlashMap, Role, WINDOW};
 use crate::formats::uimage::{self, Family};
@@ -34,19 +36,42 @@ pub struct Member<'a> {
 pub struct Placed {
     /// What it is.
     pub role: Role,
-    /// The member's name.
-    pub name: String,
+    /// Bytes of it.
+    pub length: u64,
+    /// Which member it is.
+    member: usize,
 }
 
-/// The members as one chip; what no member has is 0xFF.
-pub struct Composite<'a> {
-    segments: Vec<(u64, u64, &'a dyn Source, u64)>,
+/// The members as one chip; what no member has is 0xFF. `S` is where their
+/// bytes are.
+pub struct Composite<S> {
+    segments: Vec<(u64, u64, S, u64)>,
     len: u64,
     /// Which member is which part.
     pub placed: Vec<Placed>,
+    /// The map by which they have their places.
+    pub map: FlashMap,
+    /// What is wrong with them as the parts of one chip.
+    pub findings: Vec<Finding>,
 }
 
-impl Source for Composite<'_> {
+impl<T> Composite<T> {
+    /// The same, with the bytes of each member in what `of` gives for it.
+    pub fn share<S>(self, of: impl Fn(usize) -> S) -> Composite<S> {
+        let placed = self.placed.iter().map(|p| p.member);
+        let segments =
+            self.segments.into_iter().zip(placed).map(|(s, member)| (s.0, s.1, of(member), s.3));
+        Composite {
+            segments: segments.collect(),
+            len: self.len,
+            placed: self.placed,
+            map: self.map,
+            findings: self.findings,
+        }
+    }
+}
+
+impl<S: Deref<Target: Source>> Source for Composite<S> {
     fn len(&self) -> u64 {
         self.len
     }
@@ -68,40 +93,77 @@ impl Source for Composite<'_> {
     }
 }
 
-/// Puts partition files together; `None` where they are not two parts at least.
+/// Puts partition files together, by their own map, or by that of the camera
+/// they are for where they tell none. `None` where they are not two parts at
+/// least, or one for a camera.
 ///
 /// # Errors
 /// Where one cannot be read.
-pub fn compose<'a>(members: &[Member<'a>]) -> io::Result<Option<Composite<'a>>> {
-    let mut found: Vec<(Role, &Member<'a>)> = Vec::new();
-    for member in members {
-        let Some(role) = role_of(member)? else { continue };
-        if !found.iter().any(|(known, _)| *known == role) {
-            found.push((role, member));
+pub fn compose<'a>(
+    members: &[Member<'a>],
+    camera: Option<&FlashMap>,
+) -> io::Result<Option<Composite<&'a dyn Source>>> {
+    let mut found: Vec<(Role, usize)> = Vec::new();
+    let mut findings = Vec::new();
+    let mut told = Vec::new();
+    for (i, member) in members.iter().enumerate() {
+        if let Some((role, by_content)) = role_of(member)? {
+            told.push((role, i, by_content));
         }
     }
-    if found.len() < 2 {
-        return Ok(None);
-    }
-    let Some(map) = map_of(&found)? else { return Ok(None) };
-    let mut out = Composite {
-        segments: Vec::new(),
-        len: map.chip_size.map_or(CHIP, u64::from),
-        placed: Vec::new(),
-    };
-    for part in map.covering() {
-        let Some((role, member)) = found.iter().find(|(role, _)| *role == part.role) else {
+    // Notes and checksums next to a part have its name, too: what is in a file counts more.
+    told.sort_by_key(|(.., by_content)| !by_content);
+    let mut certain = Vec::new();
+    for (role, i, by_content) in told {
+        let Some((_, first)) = found.iter().find(|(known, _)| *known == role) else {
+            found.push((role, i));
+            certain.extend(by_content.then_some(role));
             continue;
         };
-        let length = member.length.min(part.size.into());
-        out.segments.push((part.offset.unwrap_or(0).into(), length, member.source, member.from));
-        out.placed.push(Placed { role: *role, name: member.name.clone() });
+        if by_content || !certain.contains(&role) {
+            let (first, second) = (&members[*first].name, &members[i].name);
+            findings.push(
+                Finding::blocker("two-files", format!("{first} and {second} are both {role}."))
+                    .of(role.name())
+                    .hint("Take one of them away: nothing tells which is right."),
+            );
+        }
     }
-    Ok(Some(out))
+    if found.len() < if camera.is_some() { 1 } else { 2 } {
+        return Ok(None);
+    }
+    let parts: Vec<(Role, &Member<'_>)> = found.iter().map(|(r, i)| (*r, &members[*i])).collect();
+    let Some(map) = map_of(&parts)?.or_else(|| camera.cloned()) else { return Ok(None) };
+    let mut segments = Vec::new();
+    let mut placed = Vec::new();
+    for part in map.covering() {
+        let Some((role, i)) = found.iter().find(|(role, _)| *role == part.role) else {
+            continue;
+        };
+        let member = &members[*i];
+        if member.length > part.size.into() {
+            findings.push(
+                Finding::blocker(
+                    "too-long",
+                    format!(
+                        "{role} has {} bytes, and {} {}.",
+                        part.size, member.name, member.length
+                    ),
+                )
+                .of(role.name())
+                .hint("It is for a model with another flash map, or more than one partition."),
+            );
+        }
+        let length = member.length.min(part.size.into());
+        segments.push((part.offset.unwrap_or(0).into(), length, member.source, member.from));
+        placed.push(Placed { role: *role, length, member: *i });
+    }
+    let len = map.chip_size.map_or(CHIP, u64::from);
+    Ok(Some(Composite { segments, len, placed, map, findings }))
 }
 
-/// What a file is: by what is in it, else by its name.
-fn role_of(member: &Member<'_>) -> io::Result<Option<Role>> {
+/// What a file is, and whether what is in it says so; else its name does.
+fn role_of(member: &Member<'_>) -> io::Result<Option<(Role, bool)>> {
     // macOS leaves files of this name next to the real ones.
     let is_none = member.name.starts_with("._");
     if is_none || member.length == 0 || member.length > CHIP / 2 {
@@ -115,24 +177,28 @@ fn role_of(member: &Member<'_>) -> io::Result<Option<Role>> {
         Some(Role::Config) => {
             let is_identity =
                 holds_identity(&head) || flsh::parse(&head).is_ok_and(|f| f.get("did").is_some());
-            Some(if is_identity { Role::Factory } else { Role::Config })
+            Some((if is_identity { Role::Factory } else { Role::Config }, true))
         }
-        Some(role) => Some(role),
-        None => named,
+        Some(role) => Some((role, true)),
+        None => named.map(|role| (role, false)),
     })
 }
 
 /// `mtdblock5`, `mtd5_FACTORY`, `FACTORY.bin`: what a name says.
 pub fn role_by_name(name: &str) -> Option<Role> {
     let upper = name.to_ascii_uppercase();
-    if let Some(role) = Role::ALL.into_iter().find(|role| {
-        upper.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == role.name())
-    }) {
+    if let Some(role) = Role::ALL.into_iter().find(|role| names(name, role.name())) {
         return Some(role);
     }
     let rest = upper.split_once("MTDBLOCK").or_else(|| upper.split_once("MTD"))?.1;
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
     Role::ALL.get(digits.parse::<usize>().ok()?).copied()
+}
+
+/// Whether a word of a file's name is that of this partition.
+pub(super) fn names(file: &str, partition: &str) -> bool {
+    file.split(|c: char| !c.is_ascii_alphanumeric())
+        .any(|word| word.eq_ignore_ascii_case(partition))
 }
 
 fn read(member: &Member<'_>, at: u64, size: usize) -> io::Result<Vec<u8>> {

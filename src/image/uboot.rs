@@ -4,10 +4,11 @@
 //! Facts: docs/formats.md, "Boot". U-Boot carries the name as plain text: 4.0.9_0425 of an
 //! `ipc019` knows `tf_update.img` alone, older ones `tf_recovery.img`.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use super::source::{Source, peek};
-use crate::formats::{be32, uimage, xz};
+use crate::formats::{be32, le32, uimage, xz};
 
 /// Where U-Boot begins in BOOT, in bytes.
 const UBOOT: u64 = 0x3_0000;
@@ -53,8 +54,87 @@ pub fn unpack(boot: &dyn Source) -> io::Result<Result<Vec<u8>, NoUboot>> {
 /// # Errors
 /// Where BOOT cannot be read.
 pub fn rescue_names(boot: &dyn Source) -> io::Result<Vec<&'static str>> {
-    let uboot = unpack(boot)?.unwrap_or_default();
-    Ok(RESCUE_NAMES.into_iter().filter(|name| names(&uboot, name.as_bytes())).collect())
+    Ok(Loader::of(boot)?.rescue)
+}
+
+/// The commands of U-Boot that a way back by its console needs.
+pub const COMMANDS: [&str; 4] = ["fatload", "crc32", "sf", "reset"];
+
+/// What is known of a U-Boot for a way back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loader {
+    /// The names of [`RESCUE_NAMES`] that it knows.
+    pub rescue: Vec<&'static str>,
+    /// Those of [`COMMANDS`] that its own table has; `None` where no table can be read.
+    pub commands: Option<Vec<&'static str>>,
+    /// Whether the environment that is built into it starts Linux; `None` where no table can be
+    /// read either.
+    pub starts_alone: Option<bool>,
+}
+
+impl Loader {
+    /// Looks into a BOOT.
+    ///
+    /// # Errors
+    /// Where BOOT cannot be read.
+    pub fn of(boot: &dyn Source) -> io::Result<Loader> {
+        let uboot = unpack(boot)?.unwrap_or_default();
+        let commands = commands(&uboot);
+        Ok(Loader {
+            rescue: RESCUE_NAMES
+                .into_iter()
+                .filter(|name| names(&uboot, name.as_bytes()))
+                .collect(),
+            starts_alone: commands.is_some().then(|| names(&uboot, b"bootcmd=")),
+            commands,
+        })
+    }
+}
+
+/// The commands in U-Boot's own table: each entry has the address of its name, how many words it
+/// takes, whether it is repeated, the address of its code and that of its help.
+fn commands(uboot: &[u8]) -> Option<Vec<&'static str>> {
+    let base = base(uboot)?;
+    let inside = |at: usize| {
+        let to = le32(uboot, at)?.checked_sub(base)? as usize;
+        (to < uboot.len()).then_some(to)
+    };
+    let mut found = Vec::new();
+    for at in (0..uboot.len()).step_by(4) {
+        let Some(name) = inside(at).and_then(|to| uboot.get(to..)) else { continue };
+        let is = |command: &&str| {
+            name.starts_with(command.as_bytes()) && name.get(command.len()) == Some(&0)
+        };
+        let Some(command) = COMMANDS.into_iter().find(is) else { continue };
+        let is_entry = le32(uboot, at + 4).is_some_and(|most| (1..=256).contains(&most))
+            && le32(uboot, at + 8).is_some_and(|repeat| repeat <= 1)
+            && inside(at + 12).is_some()
+            && inside(at + 16).is_some();
+        if is_entry && !found.contains(&command) {
+            found.push(command);
+        }
+    }
+    (!found.is_empty()).then_some(found)
+}
+
+/// The address that U-Boot runs at: the one by which most words point into it.
+/// It begins with the addresses of its exception handlers, which are in its
+/// first 4 KiB.
+pub(super) fn base(uboot: &[u8]) -> Option<u32> {
+    let bases: BTreeSet<u32> = (0..0x60)
+        .step_by(4)
+        .filter_map(|at| le32(uboot, at))
+        .map(|word| word & !0xFFF)
+        .filter(|base| *base != 0 && base.checked_add(uboot.len() as u32).is_some())
+        .collect();
+    let inside = |base: u32| {
+        let end = base + uboot.len() as u32;
+        let words = (0..uboot.len()).step_by(4).filter_map(|at| le32(uboot, at));
+        words.filter(|word| (base..end).contains(word)).count()
+    };
+    let (count, base) = bases.into_iter().map(|base| (inside(base), base)).max()?;
+    // By chance one word in some thousands does.
+    (count >= 16).then_some(base)
 }
 
 /// Whether a text holds this file name, and not a longer one around it.

@@ -52,7 +52,7 @@ pub fn candidates(boot: &dyn Source) -> io::Result<Result<Candidates, NoUboot>> 
 }
 
 fn places(uboot: &[u8]) -> Vec<usize> {
-    let Some(base) = base(uboot) else { return Vec::new() };
+    let Some(base) = uboot::base(uboot) else { return Vec::new() };
     let target = |at: usize| {
         let word = le32(uboot, at)?;
         let to = word.checked_sub(base)? as usize;
@@ -87,26 +87,6 @@ fn texts_with(uboot: &[u8], part: &[u8]) -> Vec<usize> {
 
 fn is_text(byte: u8) -> bool {
     byte == b'\n' || byte == b'\t' || (0x20..0x7F).contains(&byte)
-}
-
-/// The address that U-Boot runs at: the one by which most words point into it.
-/// It begins with the addresses of its exception handlers, which are in its
-/// first 4 KiB.
-fn base(uboot: &[u8]) -> Option<u32> {
-    let bases: BTreeSet<u32> = (0..0x60)
-        .step_by(4)
-        .filter_map(|at| le32(uboot, at))
-        .map(|word| word & !0xFFF)
-        .filter(|base| *base != 0 && base.checked_add(uboot.len() as u32).is_some())
-        .collect();
-    let inside = |base: u32| {
-        let end = base + uboot.len() as u32;
-        let words = (0..uboot.len()).step_by(4).filter_map(|at| le32(uboot, at));
-        words.filter(|word| (base..end).contains(word)).count()
-    };
-    let (count, base) = bases.into_iter().map(|base| (inside(base), base)).max()?;
-    // By chance one word in some thousands does.
-    (count >= 16).then_some(base)
 }
 
 /// Whether 32 bytes look like those of a key: neither text nor a table.

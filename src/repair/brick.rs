@@ -17,6 +17,7 @@ use crate::base::hex;
 use crate::chip::{Role, WINDOW};
 use crate::error::{Code, Exit, Explain};
 use crate::image::assemble::{AssembleError, Mixture, Own, Side, Taken};
+use crate::image::bundle::name_of;
 use crate::image::inspect::inspect;
 use crate::image::recover::{Input, RecoverError, recover};
 use crate::image::redact::{RedactError, Redaction, Summary};
@@ -264,7 +265,7 @@ pub fn redact(from: &Path, out: &Path) -> Result<Redacted, BrickError> {
 fn put_in(own: &Path, factory: &Path) -> Result<Vec<u8>, BrickError> {
     let unread = |(path, source)| BrickError::File { path, source };
     let bytes = inputs::read_file(factory).map_err(|e| unread((factory.to_owned(), e)))?;
-    let given = Input { name: inputs::name_of(factory), bytes };
+    let given = Input { name: name_of(factory), bytes };
     Ok(recover(inputs::read(own).map_err(unread)?, Some(&given))?.image)
 }
 

@@ -4,40 +4,20 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::backup::manifest::MANIFEST;
 use crate::backup::set::CHIP;
 use crate::image::InspectError;
+use crate::image::bundle::{self, Bundle, files_in, members, name_of, open_all};
 use crate::image::inspect::{Report, inspect_parts};
-use crate::image::parts::{self, Member};
 use crate::image::recover::Input;
+use crate::image::slices::SharedSource;
 use crate::image::source::{OpenFile, Source};
 
 /// The largest file that is held in memory, in bytes: a console's log of a
 /// whole chip has 80 MiB.
 const LARGEST: u64 = 256 << 20;
-/// The most files of a folder that are looked at.
-const MOST: usize = 256;
-
-/// The files of a folder, by name; those below it are left aside.
-pub fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in folder.read_dir()? {
-        let path = entry?.path();
-        // macOS leaves these next to the real ones.
-        let is_hidden = path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"."));
-        if path.is_file() && !is_hidden && files.len() < MOST {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// A file's name, to be shown.
-pub fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
 
 /// All bytes of a file.
 ///
@@ -78,22 +58,20 @@ pub fn read(path: &Path) -> Result<Vec<Input>, (PathBuf, io::Error)> {
 /// a tar. `None` where it is neither.
 ///
 /// # Errors
-/// Where a file cannot be read.
-pub fn chip_of_parts(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    if path.is_dir() && path.join(MANIFEST).is_file() {
-        return Ok(None);
-    }
-    let whole = |chip: &dyn Source| {
-        let mut bytes = vec![0; chip.len() as usize];
-        chip.read_at(0, &mut bytes).map(|()| bytes)
+/// Where a file cannot be read, and where the files are not those of one chip.
+pub fn chip_of_parts(path: &Path) -> io::Result<Option<Bundle>> {
+    let chip = if !path.is_dir() {
+        let file: SharedSource = Arc::new(OpenFile::open(path)?);
+        bundle::of_tar(&file, None)?
+    } else if path.join(MANIFEST).is_file() {
+        None
+    } else {
+        bundle::of_folder(path, None)?
     };
-    if path.is_dir() {
-        let opened = open_all(path)?;
-        return parts::compose(&members(&opened))?.map(|chip| whole(&chip)).transpose();
+    match chip.as_ref().and_then(|chip| chip.findings.first()) {
+        Some(finding) => Err(io::Error::other(format!("{} {}", finding.reason, finding.hint))),
+        None => Ok(chip),
     }
-    let file = OpenFile::open(path)?;
-    let members = parts::tar_members(&file)?;
-    parts::compose(&members)?.map(|chip| whole(&chip)).transpose()
 }
 
 /// What `inspect` says of a folder with partition files; `None` where there are none.
@@ -105,22 +83,6 @@ pub fn inspect_folder(folder: &Path) -> Result<Option<Report>, InspectError> {
     let opened = open_all(folder).map_err(unread)?;
     let all = All(&opened);
     inspect_parts(&members(&opened), &all)
-}
-
-fn open_all(folder: &Path) -> io::Result<Vec<(String, OpenFile)>> {
-    files_in(folder)?.into_iter().map(|path| Ok((name_of(&path), OpenFile::open(&path)?))).collect()
-}
-
-fn members(opened: &[(String, OpenFile)]) -> Vec<Member<'_>> {
-    opened
-        .iter()
-        .map(|(name, file)| Member {
-            name: name.clone(),
-            source: file,
-            from: 0,
-            length: file.len(),
-        })
-        .collect()
 }
 
 /// The files of a folder, one after the other.

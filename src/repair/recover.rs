@@ -11,6 +11,7 @@ use super::inputs;
 use crate::base::hex;
 use crate::formats::sha256::Sha256;
 use crate::image::Report;
+use crate::image::bundle::name_of;
 use crate::image::recover::{self, Differences, Part};
 
 /// An image that was recovered.
@@ -50,7 +51,7 @@ pub fn recover(files: &[PathBuf], out: &Path, factory: Option<&Path>) -> Result<
     }
     let given = factory.map(|path| {
         let bytes = inputs::read_file(path).map_err(|e| unread((path.to_owned(), e)))?;
-        Ok::<_, BrickError>(recover::Input { name: inputs::name_of(path), bytes })
+        Ok::<_, BrickError>(recover::Input { name: name_of(path), bytes })
     });
     let given = given.transpose()?;
     let made = recover::recover(all, given.as_ref())?;

@@ -2,6 +2,7 @@
 the letter, with a programmer or over the serial console."""
 
 import re
+import zlib
 
 from parts import CHIP_SIZE, run
 
@@ -32,10 +33,11 @@ def console(folder, card, chip, names):
     assert "Never write BOOT from here" in section and "At the end type" in section
     flash, memory = bytearray(chip.read_bytes()), {}
     for name in names:
-        ((size, lines),) = re.findall(
-            rf"^ +# {name}, (\d+) bytes\n((?: {{5}}\S.*\n)+)", section, re.M)
+        ((size, value, lines),) = re.findall(
+            rf"^ +# {name}, (\d+) bytes, crc32 ([0-9a-f]{{8}})\n((?: {{5}}\S.*\n)+)",
+            section, re.M)
         commands = [line.split() for line in lines.splitlines()]
-        assert len(commands) == 4, lines
+        assert len(commands) == 7, lines
         for command in commands:
             match command:
                 case ["fatload", "mmc", "0", address, path]:
@@ -47,6 +49,13 @@ def console(folder, card, chip, names):
                 case ["sf", "erase", start, length]:
                     start, length = int(start, 16), int(length, 16)
                     flash[start : start + length] = b"\xff" * length
+                case ["crc32", address, length]:
+                    # What crc32 shows behind its arrow.
+                    assert len(memory[address]) == int(length, 16)
+                    assert f"{zlib.crc32(memory[address]):08x}" == value
+                case ["sf", "read", address, start, length]:
+                    start, length = int(start, 16), int(length, 16)
+                    memory[address] = bytes(flash[start : start + length])
                 case ["sf", "write", address, start, length]:
                     start, length = int(start, 16), int(length, 16)
                     assert probed and len(memory[address]) == length

@@ -74,6 +74,7 @@ pub(super) fn plan_with(
     let identity = camera.judge_identity();
     let model = camera.model(&identity);
     let map = camera.chip().map();
+    let known = camera.known_images();
     let target = Target {
         map,
         model: Some(model.as_str()).filter(|m| *m != "unknown"),
@@ -81,6 +82,7 @@ pub(super) fn plan_with(
         identity: Some(&identity),
         firmware: None,
         kernel_load: kernel_load(camera, &reading),
+        known: &known,
     };
     let boot = map.by_role(Role::Boot).map(|part| OnChip { chip: camera.chip(), part });
     let boot = boot.as_ref().map(|boot| boot as &dyn Source);

@@ -301,6 +301,7 @@ fn from_image(
         identity: Some(&identity),
         firmware: None,
         kernel_load: reading.as_ref().and_then(|reading| kernel_load(camera, reading)),
+        known: &[],
     };
     let name = path.display();
     let opened = Opened::open(&PlanSource::Image(path.to_owned()), &target, None)

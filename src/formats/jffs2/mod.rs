@@ -5,7 +5,9 @@
 //! Facts: docs/formats.md, JFFS2.
 
 mod build;
+mod lzo;
 mod node;
+mod rubin;
 mod unpack;
 mod verdict;
 

@@ -6,6 +6,10 @@ use crate::formats::jffs2::{Verdict, WindowStats, unpack, walk, walk_with};
 use crate::formats::version::Scan;
 use crate::image::finding::Finding;
 
+/// How many times its own size a window may have unpacked: made-up nodes could
+/// hold hundreds of times as much, and take minutes.
+const MOST_UNPACKED: usize = 8;
+
 /// Nodes never cross a window's border, so windows are walked one by one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Data {
@@ -24,12 +28,16 @@ impl Data {
     fn take(&mut self, window: &[u8]) {
         let stats = match &mut self.versions {
             None => walk(window),
-            Some(versions) => walk_with(window, &mut |inode| {
-                if let Some(bytes) = unpack(inode) {
-                    versions.feed(&bytes);
-                    versions.feed(b"\n"); // the next node is another text
-                }
-            }),
+            Some(versions) => {
+                let mut left = window.len() * MOST_UNPACKED;
+                walk_with(window, &mut |inode| {
+                    if let Some(bytes) = unpack(inode, left) {
+                        left -= bytes.len();
+                        versions.feed(&bytes);
+                        versions.feed(b"\n"); // the next node is another text
+                    }
+                })
+            }
         };
         self.stats.merge(&stats);
     }

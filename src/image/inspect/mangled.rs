@@ -7,7 +7,7 @@ use std::io;
 use super::{Kind, Report, Source, next};
 use crate::chip::Role;
 use crate::image::finding::Finding;
-use crate::image::parts::Placed;
+use crate::image::parts::Composite;
 use crate::image::transform::{Transform, lost_bytes, lost_returns};
 
 /// The report about the file, from that about what it was before.
@@ -44,7 +44,8 @@ pub(super) fn report(inner: Report, transform: &Transform, size: u64, sha256: St
 }
 
 /// The report about partition files, from that about the chip they make.
-pub(super) fn parts(inner: Report, placed: &[Placed], size: u64, sha256: String) -> Report {
+pub(super) fn parts<S>(inner: Report, chip: Composite<S>, size: u64, sha256: String) -> Report {
+    let placed = chip.placed;
     let names: Vec<&str> = placed.iter().map(|p| p.role.name()).collect();
     let mut report = Report { size, sha256, ..inner };
     report.kind = Kind::Parts;
@@ -61,6 +62,7 @@ pub(super) fn parts(inner: Report, placed: &[Placed], size: u64, sha256: String)
                 .hint("Add its file, if you have it."),
         );
     }
+    report.findings.splice(0..0, chip.findings);
     report.next = next::next(&report);
     report
 }

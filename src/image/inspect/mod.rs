@@ -19,9 +19,13 @@ pub(in crate::image) mod sniffed;
 
 pub use report::{Elsewhere, IdentityReport, InspectError, Kind, Model, PartitionReport, Report};
 
+use super::finding::Finding;
 use super::parts::{self, Member};
 use super::source::{Source, peek};
 use super::transform;
+use super::uboot::Loader;
+use crate::chip::Role;
+use crate::formats::uboot_env;
 
 /// Inspects a file: reads it from end to end, in windows of 64 KiB; more than
 /// once where its bytes may have been mangled.
@@ -51,7 +55,33 @@ fn inspect_within(source: &dyn Source, depth: usize) -> Result<Report, InspectEr
         sniffed.findings.extend(mangled::beyond_repair(source).map_err(unread)?);
     }
     let passed = pass::pass(source, &sniffed.pieces)?;
-    Ok(conclude::conclude(source.len(), sniffed, passed))
+    let mut report = conclude::conclude(source.len(), sniffed, passed);
+    environment(source, &mut report).map_err(unread)?;
+    Ok(report)
+}
+
+/// A wrong checksum of U-Boot's environment is harmless where the one that is
+/// built into this U-Boot starts Linux, and only there.
+fn environment(source: &dyn Source, report: &mut Report) -> std::io::Result<()> {
+    if report.by_role(Role::Boot).is_none_or(|boot| boot.offset != 0) {
+        return Ok(());
+    }
+    let Some(finding) = report.findings.iter_mut().find(|f| f.code == "environment-crc") else {
+        return Ok(());
+    };
+    if Loader::of(source)?.starts_alone != Some(false) {
+        return Ok(());
+    }
+    *finding = Finding::warning(
+        "environment-lost",
+        "U-Boot's environment has a wrong checksum, and the one that is built into this U-Boot has \
+         no bootcmd: the camera stops at U-Boot's prompt and starts no Linux.",
+    )
+    .of("BOOT")
+    .at(uboot_env::OFFSET as u64)
+    .hint("Take the last 4 KiB of BOOT from an older dump of this very camera.");
+    report.next.insert(0, finding.hint.clone());
+    Ok(())
 }
 
 /// Inspects partition files as the one camera that they are; `None` where they
@@ -64,8 +94,8 @@ pub fn inspect_parts(
     file: &dyn Source,
 ) -> Result<Option<Report>, InspectError> {
     let unread = |source| InspectError::Read { offset: 0, source };
-    let Some(chip) = parts::compose(members).map_err(unread)? else { return Ok(None) };
+    let Some(chip) = parts::compose(members, None).map_err(unread)? else { return Ok(None) };
     let inner = inspect_within(&chip, DEPTH)?;
     let outer = pass::pass(file, &[])?;
-    Ok(Some(mangled::parts(inner, &chip.placed, file.len(), outer.sha256)))
+    Ok(Some(mangled::parts(inner, chip, file.len(), outer.sha256)))
 }

@@ -43,8 +43,8 @@ pub(super) fn other_chip(source: &dyn Source, len: u64) -> io::Result<Option<Sni
     if len < CHIP / 16 || !len.is_power_of_two() {
         return Ok(None);
     }
-    let table = peek(source, mxp::TABLE_OFFSET as u64, mxp::TABLE_SIZE)?;
-    let own = crate::chip::table::map_of(&table).map(|raw| FlashMap::conclude(&raw));
+    let boot = peek(source, 0, mxp::TABLE_OFFSET + mxp::TABLE_SIZE)?;
+    let own = crate::chip::table::as_it_says(&boot);
     let signs = signs(source)?;
     let is_uboot = |header: &uimage::Header| header.os == uimage::OS_UBOOT;
     let begins_with_uboot =
@@ -116,12 +116,15 @@ pub(super) fn other_chip(source: &dyn Source, len: u64) -> io::Result<Option<Sni
 fn with_table(mut sniffed: Sniffed, map: Option<&FlashMap>) -> Sniffed {
     let Some(map) = map else { return sniffed };
     sniffed.map_source = Some("its own MXP table".to_owned());
+    // Where all of this camera's names are there, what they hold can be judged.
+    let is_like_ours = Role::ALL.into_iter().all(|role| map.by_role(role).is_some());
     sniffed.pieces = map
         .covering()
         .into_iter()
         .filter_map(|p| {
             let start = i64::from(p.offset?);
-            Some(Piece { name: p.name.clone(), role: Role::Other, start, size: p.size })
+            let role = if is_like_ours { p.role } else { Role::Other };
+            Some(Piece { name: p.name.clone(), role, start, size: p.size })
         })
         .collect();
     sniffed

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::chip::{FlashMap, Role, WINDOW};
+use crate::chip::{Role, WINDOW};
 use crate::formats::{flsh, jffs2, mxp, squashfs, uimage};
 use crate::identity;
 use crate::image::content::{Content, Health};
@@ -112,10 +112,8 @@ fn anchors(input: usize, bytes: &[u8], found: &mut Vec<Found>) {
         let rest = &bytes[at..];
         match rest[0] {
             b'M' if rest.starts_with(b"MXPT\x01") && at >= mxp::TABLE_OFFSET => {
-                let is_map = crate::chip::table::map_of(rest)
-                    .is_some_and(|raw| FlashMap::conclude(&raw).is_known());
                 let start = at - mxp::TABLE_OFFSET;
-                if is_map {
+                if crate::chip::table::as_it_says(&bytes[start..]).is_some() {
                     take(Role::Boot, start..(start + BOOT).min(bytes.len()), BOOT);
                     at = (start + BOOT).min(bytes.len()).max(at + 1);
                     continue;

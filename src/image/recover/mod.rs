@@ -15,7 +15,7 @@ use super::inspect::sniff::sniff;
 use super::parts::{self, judge};
 use super::source::Source;
 use super::transform::{self, Transform};
-use crate::chip::{FlashMap, Role, WINDOW};
+use crate::chip::{FlashMap, Partition, Role, WINDOW};
 use crate::formats::uimage::Family;
 use crate::identity::{self, Identity};
 use crate::image::marks::{CHIP, MODELS};
@@ -101,15 +101,30 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
     for (i, input) in inputs.iter().enumerate() {
         found.extend(find::find(i, &input.bytes, parts::role_by_name(&input.name)));
     }
-    if found.iter().all(|f| f.rank() == 0) && factory.is_none() {
+    let own = inputs.iter().find_map(|i| Some((i, crate::chip::table::as_it_says(&i.bytes)?)));
+    let unknown = own.filter(|(_, map)| !map.is_known());
+    if found.iter().all(|f| f.rank() == 0) && factory.is_none() && unknown.is_none() {
         return Err(RecoverError::Nothing(all_names));
     }
     one_identity(&inputs, &found)?;
     // Stable: of equal ones the first that was named.
     found.sort_by_key(|f| std::cmp::Reverse(f.rank()));
     let given = factory.map(|f| given_factory(f, &inputs, &found)).transpose()?;
-    let map = map_of(&inputs, &found)?;
+    let map = map_of(&inputs, &found, unknown.as_ref().map(|(_, map)| map))?;
     let mut image = vec![0xFF; map.chip_size.map_or(CHIP as usize, |s| s as usize)];
+    // Of a chip with a map that is not known every byte counts, between the partitions too.
+    let whole = unknown.as_ref().filter(|(i, _)| !map.is_known() && i.bytes.len() == image.len());
+    let whole = whole.map(|(input, _)| *input);
+    if !map.is_known() {
+        let names: Vec<&str> = map.covering().iter().map(|p| p.name.as_str()).collect();
+        did.push(format!(
+            "Used the table in the file for what it says: {}. This program does not know that map.",
+            names.join(", ")
+        ));
+    }
+    if let Some(input) = whole {
+        image.copy_from_slice(&input.bytes);
+    }
     let mut parts = Vec::new();
     let mut missing = Vec::new();
     for part in map.covering() {
@@ -117,15 +132,22 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
         let place = start..start + part.size as usize;
         let (bytes, from, offset) = match &given {
             Some((bytes, name)) if part.role == Role::Factory => {
-                (bytes.clone(), Some(name.clone()), 0)
+                (fit(bytes.clone(), part)?, Some(name.clone()), 0)
             }
             _ => match found.iter().find(|f| f.role == part.role && f.rank() > 0) {
                 Some(f) => (
-                    taken(f, &inputs[f.input].bytes, part.size, &part.name)?,
+                    fit(inputs[f.input].bytes[f.range.clone()].to_vec(), part)?,
                     Some(inputs[f.input].name.clone()),
                     f.range.start as u64,
                 ),
-                None => (Vec::new(), None, 0),
+                None => match whole.or_else(|| named(&inputs, part)) {
+                    Some(input) => {
+                        let at = if whole.is_some() { place.clone() } else { 0..input.bytes.len() };
+                        let bytes = input.bytes[at.clone()].to_vec();
+                        (bytes, Some(input.name.clone()), at.start as u64)
+                    }
+                    None => (Vec::new(), None, 0),
+                },
             },
         };
         let length = bytes.len() as u64;
@@ -138,7 +160,7 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
             merged.as_ref().is_some_and(|m| !m.merged.is_settled(place.start, place.end));
         let lost = match content.health {
             Health::Damaged => true,
-            Health::Blank => part.role != Role::Config,
+            Health::Blank => !matches!(part.role, Role::Config | Role::Other),
             _ => false,
         };
         if lost {
@@ -230,8 +252,9 @@ fn merge_readings(
 ) -> Result<Option<Readings>, RecoverError> {
     let is_reading = |input: &Input| {
         let long = input.bytes.len() as u64 >= CHIP / 16;
-        long && sniff(&input.bytes)
-            .is_ok_and(|s| matches!(s.kind, Kind::FullDump | Kind::TruncatedDump | Kind::Unknown))
+        long && sniff(&input.bytes).is_ok_and(|s| {
+            matches!(s.kind, Kind::FullDump | Kind::TruncatedDump | Kind::OtherDump | Kind::Unknown)
+        })
     };
     let size = inputs.iter().filter(|i| is_reading(i)).map(|i| i.bytes.len()).max().unwrap_or(0);
     let chosen: Vec<usize> = (0..inputs.len())
@@ -409,23 +432,35 @@ fn given_factory(
     Ok((bytes, given.name.clone()))
 }
 
-/// The bytes of a part, as long as they are.
-fn taken(found: &Found, bytes: &[u8], room: u32, name: &str) -> Result<Vec<u8>, RecoverError> {
-    let mut bytes = bytes[found.range.clone()].to_vec();
-    let limit = room as usize;
-    if bytes.len() > limit {
-        let rest = &bytes[limit..];
-        if !rest.iter().all(|b| *b == 0xFF || *b == 0) {
-            return Err(RecoverError::TooLong { name: name.to_owned(), has: bytes.len(), room });
+/// The file of a partition that only its own table names.
+fn named<'a>(inputs: &'a [Input], part: &Partition) -> Option<&'a Input> {
+    inputs.iter().find(|input| {
+        part.role == Role::Other
+            && parts::names(&input.name, &part.name)
+            && input.bytes.len() <= part.size as usize
+    })
+}
+
+/// The bytes of a part, no longer than its place.
+fn fit(mut bytes: Vec<u8>, part: &Partition) -> Result<Vec<u8>, RecoverError> {
+    let room = part.size;
+    if bytes.len() > room as usize {
+        if !bytes[room as usize..].iter().all(|b| *b == 0xFF || *b == 0) {
+            let name = part.name.clone();
+            return Err(RecoverError::TooLong { name, has: bytes.len(), room });
         }
-        bytes.truncate(limit);
+        bytes.truncate(room as usize);
     }
     Ok(bytes)
 }
 
-/// The map: that of BOOT's own table, else the one that the kernel or the
-/// identity tells; where neither matters, any.
-fn map_of(inputs: &[Input], found: &[Found]) -> Result<FlashMap, RecoverError> {
+/// The map: that of BOOT's own table, also an `unknown` one, else the one that
+/// the kernel or the identity tells; where neither matters, any.
+fn map_of(
+    inputs: &[Input],
+    found: &[Found],
+    unknown: Option<&FlashMap>,
+) -> Result<FlashMap, RecoverError> {
     let of = |role: Role| found.iter().filter(move |f| f.role == role && f.rank() > 0);
     for boot in of(Role::Boot) {
         let bytes = &inputs[boot.input].bytes[boot.range.clone()];
@@ -433,6 +468,9 @@ fn map_of(inputs: &[Input], found: &[Found]) -> Result<FlashMap, RecoverError> {
         if let Some(map) = own.filter(FlashMap::is_known) {
             return Ok(map);
         }
+    }
+    if let Some(map) = unknown {
+        return Ok(map.clone());
     }
     let stock = |i: usize| FlashMap::stock(MODELS[i]).ok_or(RecoverError::TwoMaps);
     for role in [Role::Kernel, Role::Boot] {

@@ -7,7 +7,7 @@ use super::{SharedSource, Slice, Slices, Target, TrailerNote, against};
 use crate::chip::Role;
 use crate::formats::tf;
 use crate::image::finding::{Finding, Severity};
-use crate::image::genuine::{self, Genuineness, How};
+use crate::image::genuine::{self, Genuineness, How, KnownImage};
 use crate::image::inspect::{InspectError, Kind};
 use crate::image::source::peek;
 
@@ -58,7 +58,7 @@ pub(super) fn file(
         out.trailer = tf::Trailer::parse(&bytes)
             .map(|trailer| TrailerNote { trailer, is_signed: trailer.is_plausible() });
     }
-    if let Some(known) = genuine::known(&passed.sha256) {
+    if let Some(known) = KnownImage::find(&passed.sha256, target.known) {
         out.version = Some(known.version);
         out.model = Some(known.model());
     }

@@ -12,7 +12,7 @@ use crate::formats::version::Version;
 use crate::identity::Judgement;
 use crate::image::content::Content;
 use crate::image::finding::{Finding, Severity};
-use crate::image::genuine::{self, Genuineness};
+use crate::image::genuine::{self, Genuineness, KnownImage};
 use crate::image::inspect::{Kind, Model};
 use crate::image::source::Source;
 
@@ -35,6 +35,8 @@ pub struct Target<'a> {
     /// Where its own kernel is loaded to, an address in memory, by the header
     /// on its chip; `None` where that cannot be read.
     pub kernel_load: Option<u32>,
+    /// Images that its owner knows, by their hash.
+    pub known: &'a [KnownImage],
 }
 
 /// What one partition would hold: `length` bytes of a file, then 0xFF.
