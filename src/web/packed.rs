@@ -102,10 +102,9 @@ mod tests {
                 let line = line.strip_prefix("export ").unwrap_or(line);
                 let line = line.trim_start();
                 let is_import = line.contains("import ") || line.contains(" from \"./");
-                let is_comment =
-                    ["//", "/**", "* ", "*/"].iter().any(|mark| line.starts_with(mark));
-                let is_there = whole.contains(line) != (is_comment && line.len() > 3);
-                assert!(is_import || line.contains("import(") || is_there, "{line}");
+                let is_comment = ["//", "/**", "*"].iter().any(|mark| line.starts_with(mark));
+                let is_right = whole.contains(line) != is_comment || line.len() < 4;
+                assert!(is_import || line.contains("import(") || is_right, "{line}");
             }
         }
     }
