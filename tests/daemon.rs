@@ -302,7 +302,11 @@ fn tree(dir: &Path) -> Vec<(PathBuf, u32, std::time::SystemTime)> {
                 folders.push(path);
             } else {
                 let time = fs::metadata(&path).unwrap().modified().unwrap();
-                found.push((path.clone(), crc32fast::hash(&fs::read(&path).unwrap()), time));
+                found.push((
+                    path.clone(),
+                    mi360d::formats::crc32::hash(&fs::read(&path).unwrap()),
+                    time,
+                ));
             }
         }
     }

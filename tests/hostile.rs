@@ -310,7 +310,7 @@ fn a_hostile_set_costs_neither_memory_nor_time() {
 fn a_count_of_starts_that_nobody_counted_is_not_believed() {
     let sim = Sim::small();
     let body = format!("{0} {0} {1}", u64::MAX, u32::MAX);
-    let text = format!("{body} {:08x}\n", crc32fast::hash(body.as_bytes()));
+    let text = format!("{body} {:08x}\n", mi360d::formats::crc32::hash(body.as_bytes()));
     fs::create_dir_all(sim.home().join("state")).unwrap();
     fs::write(sim.home().join("state/starts.a"), text).unwrap();
     let card = Card::folder(&sim.path().join("sdcard"));

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crate::formats::crc32::Hasher;
+use crate::formats::crc32::{self, Hasher};
 use crate::formats::sha256::Sha256;
 use serde::{Deserialize, Serialize};
 
@@ -222,10 +222,8 @@ impl PartReader {
     pub fn take(&mut self, window: &[u8], gaps: Vec<Gap>) {
         self.sha256.update(window);
         for cell in window.chunks(self.cell) {
-            let mut hasher = Hasher::new();
-            hasher.update(cell);
-            self.cells.push(hasher.clone().finalize());
-            self.crc32.combine(&hasher);
+            self.cells.push(crc32::hash(cell));
+            self.crc32.update(cell);
         }
         self.gaps.extend(gaps);
         self.check.feed(window);

@@ -5,6 +5,7 @@
 //! judged in [`crate::image`].
 
 pub mod bytes;
+pub mod crc32;
 pub mod document;
 pub mod flsh;
 pub mod ipl;
@@ -20,9 +21,6 @@ pub mod version;
 pub mod wav;
 pub mod xz;
 pub mod zip;
-
-/// CRC32 as zip, JFFS2, uImage and U-Boot's environment have it.
-pub use crc32fast as crc32;
 
 /// Whether all bytes are `value`; true for none at all.
 pub fn is_filled(bytes: &[u8], value: u8) -> bool {

@@ -86,7 +86,7 @@ fn sum(node: &[u8], covered: usize, at: usize) -> Option<bool> {
 
 /// The CRC32 of JFFS2: started from 0 and not inverted at the end.
 pub(super) fn crc32(bytes: &[u8]) -> u32 {
-    let mut crc = crc32::Hasher::new_with_initial(u32::MAX);
+    let mut crc = crc32::Hasher::from_zero();
     crc.update(bytes);
     !crc.finalize()
 }
