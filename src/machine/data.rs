@@ -25,6 +25,9 @@ pub const UNMOUNT: Duration = Duration::from_secs(60);
 const KERNEL: Duration = Duration::from_secs(60);
 /// How long between two tries.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How long this program may read a file of DATA: the vendor's programs are looked at for what they
+/// can do, and hashed for `facts`.
+const OWN_FILES: Duration = Duration::from_secs(10);
 /// How often it is checked whether a program has ended.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -138,7 +141,7 @@ pub fn obstacle() -> Option<String> {
     }
     let device = mounted()?;
     let own = Process { id: std::process::id(), name: "mi360d".to_owned() };
-    if own.uses(device) {
+    if lasts(|| own.uses(device), OWN_FILES) {
         return Some("this program itself runs from it or has a file in it open".to_owned());
     }
     let inner = format!("{MOUNT_POINT}/");
@@ -147,6 +150,18 @@ pub fn obstacle() -> Option<String> {
         .filter_map(|line| line.split(' ').nth(1))
         .find(|point| point.starts_with(&inner))
         .map(|point| format!("{point} is mounted within it"))
+}
+
+/// Whether something is so each time it is looked at until `patience` is over.
+fn lasts(mut is_so: impl FnMut() -> bool, patience: Duration) -> bool {
+    let begun = Instant::now();
+    while is_so() {
+        if begun.elapsed() >= patience {
+            return true;
+        }
+        std::thread::sleep(LOOK);
+    }
+    false
 }
 
 /// In which turn a holder of DATA is ended: what would start others again first, then the
@@ -358,6 +373,17 @@ pub fn end(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_read_for_a_moment_is_no_obstacle() {
+        let mut looks = 0;
+        let reads = || {
+            looks += 1;
+            looks < 3
+        };
+        assert!(!lasts(reads, Duration::from_secs(60)));
+        assert!(lasts(|| true, Duration::ZERO));
+    }
 
     #[test]
     fn the_supervisor_ends_first_mortoxd_after_its_clients_and_wifi_only_if_it_must() {
