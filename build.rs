@@ -80,7 +80,7 @@ impl Modules {
             return Err(format!("{name}.js imports itself: {}", above.join(" > ")));
         }
         above.push(name.to_owned());
-        let source = bare(&text(&format!("{PAGE}/{name}.js"))?);
+        let source = text(&format!("{PAGE}/{name}.js"))?;
         let (mut body, mut exports, mut rest) = (String::new(), Vec::new(), source.as_str());
         while !rest.is_empty() {
             if rest.starts_with("import {") {
@@ -142,22 +142,6 @@ impl Modules {
         }
         out + rest
     }
-}
-
-/// A script without its comments and indentation, which are for those who read the source: 7 KB of
-/// what is sent. No text of a script goes over several lines.
-fn bare(source: &str) -> String {
-    let mut in_comment = false;
-    let mut out = String::with_capacity(source.len());
-    for line in source.lines().map(str::trim) {
-        in_comment |= line.starts_with("/*");
-        if !in_comment && !line.is_empty() && !line.starts_with("//") {
-            out += line;
-            out.push('\n');
-        }
-        in_comment &= !line.ends_with("*/");
-    }
-    out
 }
 
 /// What a module's exports are called in its file.
