@@ -93,6 +93,7 @@ pub enum Command {
 /// What `programmer` does.
 #[derive(Debug)]
 #[allow(missing_docs)]
+#[cfg_attr(not(feature = "programmer"), allow(dead_code))]
 pub enum ProgrammerAction {
     Status,
     Read { dir: PathBuf },

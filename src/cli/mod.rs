@@ -15,6 +15,7 @@ mod lines;
 mod map;
 mod out;
 mod passwd;
+#[cfg_attr(not(feature = "programmer"), path = "no_programmer.rs")]
 mod programmer;
 mod recover;
 mod rtsp;

@@ -144,6 +144,8 @@ fn cargo(repo: &Path, way: Way, tools: &Tools) -> Result<PathBuf> {
     flags.extend(tools.flags.iter().map(String::as_str));
     let mut command = Command::new(tools.cargo);
     command.current_dir(repo).args(["build", "--release", "--locked", "--bin", "mi360d"]);
+    // What only a PC can do is not carried in the camera's memory.
+    command.arg("--no-default-features");
     command.args(["--target", TARGET, "--target-dir"]).arg(&place);
     if way != Way::Target {
         // Without std's `backtrace`: a stripped binary has no names to show.
