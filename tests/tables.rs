@@ -66,6 +66,16 @@ fn a_table_that_is_not_known_is_used_for_what_it_says() {
         assert!(made.image == bytes && made.missing.is_empty(), "{:?}", made.missing);
         assert!(made.did.iter().any(|did| did.contains("PARAM")), "{:?}", made.did);
     }
+    // Where the table names nothing, the loaders are: without them the image is not whole.
+    let later: Vec<mxp::Record> = records().into_iter().skip(1).collect();
+    let mut gap = bytes.clone();
+    gap[0x2_0000..0x2_1000].copy_from_slice(&mxp::build(&later).unwrap());
+    let made = recover(vec![input("a", &gap)], None).unwrap();
+    assert!(made.image == gap && made.missing.is_empty(), "{:?}", made.missing);
+    let mut other = gap.clone();
+    other[0x100] ^= 4;
+    let made = recover(vec![input("a", &gap), input("b", &other)], None).unwrap();
+    assert!(made.missing.iter().any(|m| m.starts_with("0x0 to 0x50000")), "{:?}", made.missing);
     // A table of which the end is lost says nothing of the chip.
     bytes[0x2_0000 + 4 * mxp::RECORD] ^= 1;
     assert_eq!(recover(vec![input("a", &bytes)], None).unwrap().image.len(), 0x100_0000);

@@ -137,8 +137,10 @@ fn console(text: &mut String, manifest: &Manifest, loader: &Loader, folder: &str
         text,
         "   115200 baud, 8N1, 3.3 V. Hold Enter while you switch the power on, until the\n\
          \x20  prompt {prompt} comes. This card must be in the slot. Write only what is\n\
-         \x20  broken; type the lines of a part in this order. Never write BOOT from here: where\n\
-         \x20  it goes wrong, only a programmer helps.\n"
+         \x20  broken; type one line at a time, in this order, and never paste several. If a fatload\n\
+         \x20  or the first crc32 is not as said below, stop before `sf erase`: what would be written\n\
+         \x20  then is another part. Never write BOOT from here: where it goes wrong, only a\n\
+         \x20  programmer helps.\n"
     );
     put(
         text,
@@ -149,13 +151,13 @@ fn console(text: &mut String, manifest: &Manifest, loader: &Loader, folder: &str
              \x20  another model: if it does not know one, stop and use 1 above.\n\n"
         },
     );
-    let is_dead = matches!(manifest.identity.health.as_str(), "blank" | "missing");
+    let is_dead = manifest.identity.health != "healthy";
     for p in &manifest.partitions {
         let (Some(offset), false) = (p.offset, matches!(p.role, Role::Boot | Role::Other)) else {
             continue;
         };
         if p.role == Role::Factory && is_dead {
-            put(text, "   FACTORY is left out: this set holds no identity.\n\n");
+            put(text, "   FACTORY is left out: this set holds no healthy identity.\n\n");
             continue;
         }
         let size = p.size;
@@ -181,7 +183,8 @@ fn console(text: &mut String, manifest: &Manifest, loader: &Loader, folder: &str
             text,
             "   Each crc32 must end in `==>` and the value next to the part's name. If the first one\n\
              \x20  does not, nothing was written yet: copy the file again. If the second one does not,\n\
-             \x20  do not reset: type the part's lines again from the first.\n",
+             \x20  do not reset: type the part's lines again from the first. If it is wrong a second\n\
+             \x20  time, the chip is write-protected or worn: use 1 above.\n",
         );
     }
     put(text, "   At the end type `reset`.\n\n");

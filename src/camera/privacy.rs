@@ -17,18 +17,22 @@ pub fn keep(camera: &Camera) {
     let Ok(controls) = controls::of(camera) else { return };
     // Whether a server that runs may withhold the pictures.
     let mut told = false;
+    let mut failed = false;
     loop {
         let off = controls.is_off();
         let mut patience = LONG;
         if off || told {
             patience = AGAIN;
+            let before = std::mem::take(&mut failed);
             match client::power(video::port(camera), !off) {
                 Ok(()) => told = off,
                 // No server runs: the next one begins switched on.
                 Err(RtspError::Ask(e)) if e.kind() == ErrorKind::ConnectionRefused => told = off,
                 Err(e) => {
-                    told = true;
-                    log::warn!("the RTSP server was not told whether the camera is on: {e}");
+                    (told, failed) = (true, true);
+                    if !before {
+                        log::warn!("cannot send the power state to the RTSP server: {e}");
+                    }
                 }
             }
             if !off && !told {

@@ -29,6 +29,14 @@ pub struct Recording {
 
 /// The hours of which there are recordings, oldest first: `YYYYMMDDHH`.
 pub fn hours(camera: &Camera) -> Vec<String> {
+    let mut found = folders(camera);
+    // Where all of it was deleted, the firmware still records into the newest one.
+    found.pop_if(|hour| folder(camera, hour).is_some_and(|folder| is_empty(&folder)));
+    found
+}
+
+/// The hours that have a folder.
+fn folders(camera: &Camera) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(top) = top(camera) {
         each(&top, FileType::is_dir, |name, _| {
@@ -39,6 +47,10 @@ pub fn hours(camera: &Camera) -> Vec<String> {
     }
     found.sort();
     found
+}
+
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut rest| rest.next().is_none())
 }
 
 /// The recordings of an hour, oldest first; `None` where there is no such hour.
@@ -93,9 +105,16 @@ pub fn delete(camera: &Camera, hour: &str, name: Option<&str>) -> Result<bool, C
             gone.push(path.to_owned());
         }
     });
-    fat::remove_files(&folder, &gone)?;
-    // One with something else in it stays.
-    if fs::read_dir(&folder).is_ok_and(|mut rest| rest.next().is_none()) {
+    // Each file is open until its folder is written: not all of an hour at once. In between the
+    // firmware may have asked for the card.
+    gone.sort();
+    for some in gone.chunks(32) {
+        claim::check(&folder)?;
+        fat::remove_files(&folder, some)?;
+    }
+    // One with something else in it stays, and the one that the firmware records into.
+    let is_newest = folders(camera).last().is_some_and(|newest| newest == hour);
+    if !is_newest && is_empty(&folder) {
         fat::remove_dir(&folder)?;
     }
     log::info!("{} files of the recordings of {hour} were deleted", gone.len());

@@ -352,7 +352,8 @@ fn to_toml(new: &Value) -> Option<Item> {
 }
 
 fn is_secret(key: &str) -> bool {
-    ["password", "secret", "token"].iter().any(|word| key.contains(word))
+    // A web hook's address is all that its server asks for.
+    ["password", "secret", "token", "web_hook"].iter().any(|word| key.contains(word))
 }
 
 fn mask(document: &mut Value) {

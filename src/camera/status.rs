@@ -81,6 +81,9 @@ pub fn of(camera: &Camera) -> Status {
     let services = super::services::brief(camera);
     let card = camera.card().state();
     let simulated = matches!(camera.source(), super::Source::Simulated { .. });
+    // A driver that connects again may answer only after seconds: nobody waits for it with the lock.
+    let wifi = if simulated { Some(wifi::simulated()) } else { wifi::now() };
+    let addresses = host::addresses();
     let state = camera.state();
     let (identity, model) = match &state.vaulted {
         None => (
@@ -124,10 +127,10 @@ pub fn of(camera: &Camera) -> Status {
         backup: state.backup.clone(),
         newest_backup: on_card.newest.clone(),
         network: Network {
-            wifi: if simulated { Some(wifi::simulated()) } else { wifi::now() },
+            wifi,
             addresses: match state.listen {
                 Some(listen) if !listen.ip().is_unspecified() => vec![listen.ip()],
-                _ => host::addresses(),
+                _ => addresses,
             },
             ..state.network.clone()
         },

@@ -45,7 +45,7 @@ pub fn keep(camera: &Camera) {
                     }
                     Outcome::Later(why) | Outcome::Never(why) => why,
                 };
-                log::warn!("the web hook did not take an event: {why}");
+                log::warn!("the web hook rejected an event: {why}");
                 tries = 1;
                 break;
             }

@@ -85,7 +85,7 @@ impl Loader {
                 .into_iter()
                 .filter(|name| names(&uboot, name.as_bytes()))
                 .collect(),
-            starts_alone: commands.is_some().then(|| names(&uboot, b"bootcmd=")),
+            starts_alone: commands.is_some().then(|| sets(&uboot, b"bootcmd=")),
             commands,
         })
     }
@@ -147,9 +147,24 @@ fn names(uboot: &[u8], name: &[u8]) -> bool {
     })
 }
 
+/// Whether an environment in it gives this variable a value: `name=value`, each ended by a zero.
+fn sets(uboot: &[u8], name: &[u8]) -> bool {
+    uboot.windows(name.len()).enumerate().any(|(at, window)| {
+        let begins = at.checked_sub(1).is_none_or(|before| uboot.get(before) == Some(&0));
+        window == name && begins && uboot.get(at + name.len()).is_some_and(|byte| *byte != 0)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_built_in_bootcmd_is_one_with_a_value() {
+        assert!(sets(b"\0baudrate=115200\0bootcmd=sf probe 0;bootm\0", b"bootcmd="));
+        assert!(!sets(b"\0bootcmd=\0", b"bootcmd="));
+        assert!(!sets(b"set the bootcmd=... variable\0", b"bootcmd="));
+    }
 
     fn boot(payload: &[u8]) -> Vec<u8> {
         let mut boot = vec![0xFF; 0x5_0000];

@@ -4,12 +4,14 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::lookup;
 
 /// How long connecting, sending and the answer may take, each.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Addresses of a name that are tried.
+const MOST_ADDRESSES: usize = 4;
 /// Bytes of an answer that are read: its first line.
 const ANSWER: u64 = 64;
 /// Bytes of an address.
@@ -51,8 +53,14 @@ pub fn post(address: &str, document: &str) -> Outcome {
 
 fn try_post(server: &str, path: &str, document: &str) -> io::Result<String> {
     let address = lookup::addresses(server, 80)?;
-    let address = address.first().ok_or(io::ErrorKind::NotFound)?;
-    let mut stream = TcpStream::connect_timeout(address, PATIENCE)?;
+    let mut tried = Err(io::ErrorKind::NotFound.into());
+    for address in address.iter().take(MOST_ADDRESSES) {
+        tried = TcpStream::connect_timeout(address, PATIENCE);
+        if tried.is_ok() {
+            break;
+        }
+    }
+    let mut stream = tried?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let length = document.len();
@@ -63,7 +71,8 @@ fn try_post(server: &str, path: &str, document: &str) -> io::Result<String> {
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     let mut piece = [0; ANSWER as usize];
-    while !answer.contains(&b'\n') && (answer.len() as u64) < ANSWER {
+    let until = Instant::now() + PATIENCE;
+    while !answer.contains(&b'\n') && (answer.len() as u64) < ANSWER && Instant::now() < until {
         match stream.read(&mut piece)? {
             0 => break,
             count => answer.extend_from_slice(piece.get(..count).unwrap_or_default()),
@@ -81,7 +90,7 @@ fn judge(line: &str) -> Outcome {
         Some(status @ 300..400) => {
             Outcome::Never(format!("{}; redirects are not followed", said(status)))
         }
-        Some(status @ (408 | 429 | 500..)) => Outcome::Later(said(status)),
+        Some(status @ (..200 | 408 | 429 | 500..)) => Outcome::Later(said(status)),
         Some(status) => Outcome::Never(said(status)),
         None => Outcome::Later("the answer is not HTTP".to_owned()),
     }

@@ -129,6 +129,8 @@ struct Point {
     /// The last event that was handed out.
     seen: u64,
     ends: Instant,
+    /// How long it lasts from its creation, its renewal or a pull on.
+    lasts: Duration,
     pulled: Instant,
     /// The state is told with the next pull.
     initial: bool,
@@ -170,9 +172,10 @@ impl Points {
             self.all.retain(|point| point.id != oldest);
         }
         self.last = self.last.wrapping_add(1);
-        let ends = now + Duration::from_secs(seconds);
+        let lasts = Duration::from_secs(seconds);
         let (id, initial, pulling) = (self.last, true, None);
-        self.all.push(Point { id, seen, ends, pulled: now, initial, pulling });
+        let ends = now + lasts;
+        self.all.push(Point { id, seen, ends, lasts, pulled: now, initial, pulling });
         Ok(id)
     }
 
@@ -193,6 +196,8 @@ impl Points {
         }
         let may = waiting < MOST_WAITING;
         (point.pulling, point.pulled) = (Some(may), now);
+        // It ends where nobody pulls (Event Service WSDL, TerminationTime).
+        point.ends = point.ends.max(now + wait + point.lasts);
         let wait = if may { wait } else { wait.min(SHORT_WAIT) };
         Ok(Begun { seen: point.seen, initial: std::mem::take(&mut point.initial), wait })
     }
@@ -209,7 +214,9 @@ impl Points {
     /// # Errors
     /// [`Fault::NoPoint`].
     pub fn renew(&mut self, id: u32, seconds: u64, now: Instant) -> Result<(), Fault> {
-        self.get(id, now)?.ends = now + Duration::from_secs(seconds);
+        let lasts = Duration::from_secs(seconds);
+        let point = self.get(id, now)?;
+        (point.ends, point.lasts) = (now + lasts, lasts);
         Ok(())
     }
 

@@ -65,7 +65,7 @@ export const card = {
 
     const page = await open(chrome, demo);
     await enter(page, demo);
-    await page.getByRole("link", { name: "Show what is on it" }).click();
+    await page.getByRole("link", { name: "Open SD card" }).click();
     await page.locator("dl").filter({ hasText: "Recordings and other files" }).waitFor();
     const days = page.locator("details.day");
     await days.first().waitFor();
@@ -95,7 +95,7 @@ export const card = {
     await row.waitFor({ state: "detached" });
     assert.ok(!existsSync(file) && !existsSync(file.replace("mp4", "jpeg")));
     assert.ok(existsSync(join(top, "2026112714/06M09S_1795788369.mp4")));
-    await friday.getByRole("button", { name: "Delete this day" }).click();
+    await friday.getByRole("button", { name: "Delete this day's recordings" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Delete", exact: true }).click();
     await friday.waitFor({ state: "detached" });
     assert.ok(!existsSync(join(top, "2026112715/05M09S_1795788309.mp4")));

@@ -18,6 +18,7 @@ use crate::flash::journal::{Job, JobNeighbour};
 use crate::flash::neighbour::{Neighbours, behind, settled, span};
 use crate::formats::flsh;
 use crate::formats::sha256::Sha256;
+use crate::formats::uimage;
 use crate::identity;
 
 /// What lies behind the partitions of a flash.
@@ -105,6 +106,17 @@ pub fn lost_factory<'a>(camera: &Camera, job: &'a Job) -> Option<&'a JobNeighbou
     (hex(&Sha256::digest(&now)) != note.sha256).then_some(note)
 }
 
+/// Whether FACTORY holds what was recorded of it: then this is the camera of the job, whatever the
+/// job calls it. One that was begun while FACTORY was lost knows only the blank one.
+pub fn has_recorded_factory(camera: &Camera, job: &Job) -> bool {
+    let map = camera.chip().map();
+    map.by_role(Role::Factory).is_some_and(|part| {
+        let note = job.neighbours.iter().find(|note| note.name == part.name);
+        let now = note.and_then(|_| settled(camera.chip(), part));
+        note.zip(now).is_some_and(|(note, now)| hex(&Sha256::digest(&now)) == note.sha256)
+    })
+}
+
 /// What a recorded partition is to begin with: what the chip holds, if that is it, else what a
 /// backup of this camera holds. `None` where the chip holds something that no erase has left there:
 /// the boot loader, a programmer or the firmware has written it since.
@@ -117,9 +129,11 @@ pub fn recall(
     part: &Partition,
     note: &JobNeighbour,
 ) -> Result<Option<Vec<u8>>, String> {
-    let now = settled(camera.chip(), part);
-    if let Some(now) = now.as_ref().filter(|now| hex(&Sha256::digest(now)) == note.sha256) {
-        return Ok(Some(now.clone()));
+    let Some(now) = settled(camera.chip(), part) else {
+        return Err("it cannot be read twice alike".to_owned());
+    };
+    if hex(&Sha256::digest(&now)) == note.sha256 {
+        return Ok(Some(now));
     }
     let backups = camera.card().backups();
     let named = SetFolder::read(&backups.join(&note.set));
@@ -130,7 +144,7 @@ pub fn recall(
     for set in named.into_iter().chain(others) {
         match from_set(&set, part, note) {
             Ok(Some((bytes, path))) => {
-                if now.as_ref().is_some_and(|now| !looks_erased(part, now, &bytes)) {
+                if !looks_erased(part, &now, &bytes) && is_credible(part, &now) {
                     return Ok(None);
                 }
                 if !has_same_rest(camera, part, &path).map_err(|e| e.to_string())? {
@@ -185,6 +199,19 @@ fn looks_erased(part: &Partition, now: &[u8], right: &[u8]) -> bool {
     }
     let foreign = now.iter().zip(right).filter(|(now, right)| *right & !*now != 0).count();
     foreign <= now.len() / 256
+}
+
+/// Whether `now` begins with what such a partition begins with. What does not is what a chip that
+/// fails, or an erase that was cut, has left: NOR flash clears a block before it erases it.
+fn is_credible(part: &Partition, now: &[u8]) -> bool {
+    match part.role {
+        Role::Factory => identity::judge(now).health.is_healthy(),
+        Role::Config => flsh::parse(now).is_ok(),
+        Role::Kernel => uimage::parse(now).is_ok(),
+        Role::Rootfs => now.starts_with(b"hsqs"),
+        Role::Data => now.starts_with(&[0x85, 0x19]),
+        Role::Boot | Role::Other => true,
+    }
 }
 
 /// Whether the chip holds the rest of a partition as a set's file does.

@@ -46,7 +46,8 @@ pub(super) fn check_camera(camera: &Camera, job: &Job) -> Result<(), FlashingErr
     // Nor where an erase of its own took FACTORY along: `check_lost_identity` looks.
     let live = camera.judge_identity();
     let is_lost = || !live.health.is_healthy() && behind::lost_factory(camera, job).is_some();
-    if live.fingerprint == job.identity || is_lost() {
+    let is_recorded = || behind::has_recorded_factory(camera, job);
+    if live.fingerprint == job.identity || is_lost() || is_recorded() {
         Ok(())
     } else {
         Err(FlashingError::OtherCamera)

@@ -182,6 +182,14 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
             kind: content.kind,
         });
     }
+    for gap in gaps(&map, image.len()).into_iter().filter(|_| !map.is_known()) {
+        let place = format!("{:#x} to {:#x}, in no partition of the table", gap.start, gap.end);
+        if whole.is_none() {
+            missing.push(format!("{place}: no file holds it, and a boot loader may be there."));
+        } else if merged.as_ref().is_some_and(|m| !m.merged.is_settled(gap.start, gap.end)) {
+            missing.push(format!("{place}: the readings differ in it."));
+        }
+    }
     for part in &parts {
         if let Some(from) = &part.from {
             did.push(format!("Took {} from {from}, {:#x}.", part.name, part.offset));
@@ -194,6 +202,23 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
         places: m.merged.places,
     });
     Ok(Recovered { image, did, missing, parts, differences })
+}
+
+/// What of a chip is in no partition of its map.
+fn gaps(map: &FlashMap, size: usize) -> Vec<std::ops::Range<usize>> {
+    let places = map.covering().into_iter().filter_map(|part| Some((part.offset?, part.size)));
+    let mut places: Vec<_> = places.map(|(at, size)| (at as usize, (at + size) as usize)).collect();
+    places.sort_unstable();
+    places.push((size, size));
+    let mut at = 0;
+    let mut found = Vec::new();
+    for (start, end) in places {
+        if start > at {
+            found.push(at..start);
+        }
+        at = at.max(end);
+    }
+    found
 }
 
 /// Undoes what happened to a file, and takes a tar apart.

@@ -50,7 +50,9 @@ export async function logView(main, signal) {
 
   async function refresh() {
     const { lines: said, at, uptime } = await api("GET", `/log?lines=400&level=${level.value}`, undefined, { signal });
-    power ??= Date.now() - 1000 * uptime;
+    const began = Date.now() - 1000 * uptime;
+    // After a restart it is another moment.
+    if (power === null || Math.abs(began - power) > 5000) power = began;
     last = said.map((line, i) => `${clock(power + 1000 * at[i])} ${line}`);
     show();
   }
