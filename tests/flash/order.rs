@@ -1,6 +1,8 @@
 //! The order of writing, chips that erase or write more than they say, and how often a start goes
 //! on with one journal.
 
+use std::path::PathBuf;
+
 use mi360d::backup::Silent;
 use mi360d::camera::flashing::{Flashed, PlanRequest, WhatCame};
 use mi360d::error::{Exit, Explain};
