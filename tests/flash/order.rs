@@ -265,6 +265,9 @@ fn a_power_cut_after_an_erase_that_took_the_identity_along_does_not_hide_the_los
 fn a_flash_begun_while_the_identity_was_lost_goes_on_once_it_is_back() {
     let bench = Bench::new();
     let (own, wanted) = identity_lost(&bench);
+    let mut chip = bench.bytes();
+    chip[CONFIG..CONFIG + 0x100].fill(0);
+    bench.set(&chip);
     // FACTORY comes back, and CONFIG does not.
     let stuck = bench.camera(&format!("stuck@{CONFIG}"));
     let done = flash(&stuck, &only(set(&own), &["CONFIG"])).unwrap();
