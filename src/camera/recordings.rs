@@ -150,7 +150,7 @@ fn is_hour(name: &str) -> bool {
 }
 
 fn is_recording(name: &str) -> bool {
-    is_plain_name(name) && name.ends_with(".mp4")
+    is_plain_name(name) && name.strip_suffix(".mp4").is_some()
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(other.load().keys().count(), 0);
         // What has nothing left to put back need not be kept.
         other.save(&Originals::default()).unwrap();
-        assert_eq!(kept(&card.state_dir()), [store.path.clone()]);
+        assert_eq!(kept(&card.state_dir()), std::slice::from_ref(&store.path));
         std::fs::write(card.state_dir().join("controls-9c01d2e4.json"), b"{").unwrap();
         assert_eq!(store.load(), Originals::default());
         let other = br#"{"format":1,"keys":{"nvram/miio_token":"x","nvram/flip":"on"}}"#;

@@ -104,8 +104,7 @@ pub fn write(
     // What was counted before, of a copy or a backup, is over.
     fed.progress(0, tally.total);
     let before = chip.spent();
-    let mut begun: Option<Instant> = None;
-    let mut ended: Option<Instant> = None;
+    let (mut begun, mut ended): (Option<Instant>, Option<Instant>) = (None, None);
     let mut fates: Vec<PartFate> = Vec::new();
     let mut error = None;
     let mut proven = Vec::new();

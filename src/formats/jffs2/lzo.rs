@@ -70,14 +70,16 @@ impl Input<'_> {
 
     /// A count that did not fit into its code: each zero stands for 255.
     fn count(&mut self, in_code: usize, most: usize) -> Option<usize> {
+        if in_code != 0 {
+            return Some(in_code);
+        }
         let mut count = most;
-        while in_code == 0 {
+        loop {
             match self.byte()? {
                 0 => count += 255,
                 last => return Some(count + last),
             }
         }
-        Some(in_code)
     }
 
     fn copy(&mut self, count: usize, size: usize, out: &mut Vec<u8>) -> Option<()> {
