@@ -182,13 +182,9 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
             kind: content.kind,
         });
     }
-    for gap in gaps(&map, image.len()).into_iter().filter(|_| !map.is_known()) {
-        let place = format!("{:#x} to {:#x}, in no partition of the table", gap.start, gap.end);
-        if whole.is_none() {
-            missing.push(format!("{place}: no file holds it, and a boot loader may be there."));
-        } else if merged.as_ref().is_some_and(|m| !m.merged.is_settled(gap.start, gap.end)) {
-            missing.push(format!("{place}: the readings differ in it."));
-        }
+    if !map.is_known() {
+        let is_settled = |from, to| merged.as_ref().is_none_or(|m| m.merged.is_settled(from, to));
+        missing.extend(lost_between(&map, image.len(), whole.is_some(), is_settled));
     }
     for part in &parts {
         if let Some(from) = &part.from {
@@ -202,6 +198,26 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
         places: m.merged.places,
     });
     Ok(Recovered { image, did, missing, parts, differences })
+}
+
+/// What is lost of a chip between its partitions: all where no file is a whole chip, else what the
+/// readings do not agree on.
+fn lost_between(
+    map: &FlashMap,
+    size: usize,
+    is_whole: bool,
+    is_settled: impl Fn(usize, usize) -> bool,
+) -> Vec<String> {
+    let lost = gaps(map, size).into_iter().filter_map(|gap| {
+        let why = match (is_whole, is_settled(gap.start, gap.end)) {
+            (false, _) => "no file holds it, and a boot loader may be there",
+            (true, false) => "the readings differ in it",
+            (true, true) => return None,
+        };
+        let (from, to) = (gap.start, gap.end);
+        Some(format!("{from:#x} to {to:#x}, in no partition of the table: {why}."))
+    });
+    lost.collect()
 }
 
 /// What of a chip is in no partition of its map.
