@@ -116,11 +116,7 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
     let whole = unknown.as_ref().filter(|(i, _)| !map.is_known() && i.bytes.len() == image.len());
     let whole = whole.map(|(input, _)| *input);
     if !map.is_known() {
-        let names: Vec<&str> = map.covering().iter().map(|p| p.name.as_str()).collect();
-        did.push(format!(
-            "Used the table in the file for what it says: {}. This program does not know that map.",
-            names.join(", ")
-        ));
+        did.push(words_of(&map));
     }
     if let Some(input) = whole {
         image.copy_from_slice(&input.bytes);
@@ -198,6 +194,15 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
         places: m.merged.places,
     });
     Ok(Recovered { image, did, missing, parts, differences })
+}
+
+/// That a map is used which is not known.
+fn words_of(map: &FlashMap) -> String {
+    let names: Vec<&str> = map.covering().iter().map(|p| p.name.as_str()).collect();
+    format!(
+        "Used the table in the file for what it says: {}. This program does not know that map.",
+        names.join(", ")
+    )
 }
 
 /// What is lost of a chip between its partitions: all where no file is a whole chip, else what the
