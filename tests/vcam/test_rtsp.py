@@ -12,7 +12,7 @@ from base import NO_BACKUP, CameraTest
 from parts import REPO
 from vcam import free_port
 
-sys.path.insert(0, str(REPO / "tests" / "rtsp"))
+sys.path.append(str(REPO / "tests" / "rtsp"))  # behind our own: some names are in both
 from rig import Decoder, source, stream  # noqa: E402
 from viewer import Viewer  # noqa: E402
 

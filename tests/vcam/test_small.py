@@ -19,7 +19,7 @@ from parts import HERE, REPO
 from test_backup import DaemonTest
 from vcam import free_port
 
-sys.path.insert(0, str(REPO / "tests" / "rtsp"))
+sys.path.append(str(REPO / "tests" / "rtsp"))  # behind our own: some names are in both
 from rig import stream  # noqa: E402
 from viewer import Viewer  # noqa: E402
 
