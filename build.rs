@@ -49,9 +49,11 @@ fn main() -> Result<(), String> {
         "page.css",
         &(text(&format!("{PAGE}/page.css"))? + &text(&format!("{PAGE}/controls.css"))?),
     )?;
-    for name in ["en.json", "pt.json"] {
-        gzip(name, &text(&format!("{PAGE}/texts/{name}"))?)?;
-    }
+    gzip("en.json", &text(&format!("{PAGE}/texts/en.json"))?)?;
+    // What the camera says by its codes comes after the first view: it is a third of the texts.
+    let portuguese = text(&format!("{PAGE}/texts/pt.json"))?;
+    gzip("pt.json", &some_texts(&portuguese, |key| !key.starts_with("say.")))?;
+    gzip("pt-said.json", &some_texts(&portuguese, |key| key.starts_with("say.")))?;
     gzip("zones.json", &zones())?;
     for (name, path) in
         [("schemas.json", "src/web/schemas.json"), ("answers.xml", "src/onvif/answers.xml")]
@@ -147,6 +149,16 @@ impl Modules {
 /// What a module's exports are called in its file.
 fn local(name: &str) -> String {
     format!("m_{name}")
+}
+
+/// Some of a file of texts, which has one on each line.
+fn some_texts(all: &str, wanted: impl Fn(&str) -> bool) -> String {
+    let lines = all.lines().filter_map(|line| line.strip_prefix('"').map(|key| (line, key)));
+    let some: Vec<&str> = lines
+        .filter(|(_, key)| wanted(key))
+        .map(|(line, _)| line.strip_suffix(',').unwrap_or(line))
+        .collect();
+    format!("{{\n{}\n}}\n", some.join(",\n"))
 }
 
 /// The cities of the zone data by their time zone, which is the last line of each file (RFC 8536,

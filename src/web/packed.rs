@@ -33,6 +33,8 @@ pub(super) const SCRIPT: Asset = asset!("mi360d.js");
 pub(super) const MORE: Asset = asset!("more.js");
 pub(super) const ENGLISH: Asset = asset!("en.json");
 pub(super) const PORTUGUESE: Asset = asset!("pt.json");
+/// What the camera says by its codes, in Portuguese.
+pub(super) const PORTUGUESE_SAID: Asset = asset!("pt-said.json");
 /// Time zones as POSIX writes them, and the cities that have them.
 pub(super) const ZONES: Asset = asset!("zones.json");
 pub(super) const SCHEMAS: Packed =
@@ -75,13 +77,16 @@ mod tests {
     #[test]
     fn every_text_is_unpacked_as_it_is_in_the_sources() {
         let style = concat!(include_str!("page/page.css"), include_str!("page/controls.css"));
-        for (asset, text) in [
-            (STYLE, style),
-            (ENGLISH, include_str!("page/texts/en.json")),
-            (PORTUGUESE, include_str!("page/texts/pt.json")),
-        ] {
+        for (asset, text) in [(STYLE, style), (ENGLISH, include_str!("page/texts/en.json"))] {
             assert!(asset.text() == text, "{}", &text[..40]);
         }
+        let read = |text: &str| -> std::collections::BTreeMap<String, String> {
+            serde_json::from_str(text).unwrap()
+        };
+        let (mut first, said) = (read(&PORTUGUESE.text()), read(&PORTUGUESE_SAID.text()));
+        assert!(said.keys().all(|key| key.starts_with("say.")) && !said.is_empty());
+        first.extend(said);
+        assert_eq!(first, read(include_str!("page/texts/pt.json")));
         assert!(SCHEMAS.text() == include_str!("schemas.json"));
     }
 
@@ -123,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_gzip_trailer_is_that_of_its_text() {
-        for asset in [STYLE, SCRIPT, MORE, ENGLISH, PORTUGUESE, ZONES] {
+        for asset in [STYLE, SCRIPT, MORE, ENGLISH, PORTUGUESE, PORTUGUESE_SAID, ZONES] {
             let text = asset.text();
             assert!(!text.is_empty());
             assert_eq!(asset.tag(), format!("{:08x}", hash(text.as_bytes())));

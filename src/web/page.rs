@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::asked::{Answer, Asked};
 use super::gate::ForeignHost;
-use super::packed::{Asset, ENGLISH, MORE, PORTUGUESE, SCRIPT, STYLE, ZONES};
+use super::packed::{Asset, ENGLISH, MORE, PORTUGUESE, PORTUGUESE_SAID, SCRIPT, STYLE, ZONES};
 use super::reply;
 use crate::access::login::Login;
 use crate::camera::Source;
@@ -41,6 +41,10 @@ pub(super) fn zones(asked: &Asked<'_>) -> Answer {
 
 pub(super) fn portuguese(asked: &Asked<'_>) -> Answer {
     Ok(asset(TEXTS, PORTUGUESE, asked))
+}
+
+pub(super) fn portuguese_said(asked: &Asked<'_>) -> Answer {
+    Ok(asset(TEXTS, PORTUGUESE_SAID, asked))
 }
 
 fn asset(kind: &str, asset: Asset, asked: &Asked<'_>) -> reply::Reply {
@@ -200,7 +204,8 @@ mod tests {
         let read = |text: &str| -> serde_json::Map<String, serde_json::Value> {
             serde_json::from_str(text).unwrap()
         };
-        let (english, portuguese) = (read(&ENGLISH.text()), read(&PORTUGUESE.text()));
+        let (english, portuguese) =
+            (read(&ENGLISH.text()), read(include_str!("page/texts/pt.json")));
         for key in english.keys() {
             assert!(portuguese.contains_key(key), "{key} is not translated");
         }
@@ -245,7 +250,8 @@ mod tests {
     #[test]
     fn both_languages_fill_in_the_same_names_and_no_text_is_left_over() {
         let read = |text: &str| -> Map<String, Value> { serde_json::from_str(text).unwrap() };
-        let (english, portuguese) = (read(&ENGLISH.text()), read(&PORTUGUESE.text()));
+        let (english, portuguese) =
+            (read(&ENGLISH.text()), read(include_str!("page/texts/pt.json")));
         let names = |text: &Value| -> Vec<String> {
             let parts = text.as_str().unwrap().split('{').skip(1);
             let mut names: Vec<String> =

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use super::packed::PORTUGUESE;
 use crate::error::Code;
 
 /// What only a terminal shows.
@@ -60,7 +59,7 @@ const BY_VARIABLE: [&str; 16] = [
 ];
 
 fn portuguese() -> BTreeMap<String, String> {
-    serde_json::from_str(&PORTUGUESE.text()).unwrap()
+    serde_json::from_str(include_str!("page/texts/pt.json")).unwrap()
 }
 
 /// A file of `src` without its tests.

@@ -15,6 +15,7 @@ const OPEN: [&str; 10] = [
     "/more.js",
     "/en.json",
     "/pt.json",
+    "/pt-said.json",
     "/zones.json",
     "/healthz",
     "/api/v1/setup",

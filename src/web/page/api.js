@@ -1,6 +1,6 @@
 // Calls of the camera's API, and following a job until its end.
 
-import { t, told } from "./text.js";
+import { loadSaid, t, told } from "./text.js";
 
 /** A refusal, in the camera's own words. */
 export class Refused extends Error {
@@ -77,6 +77,8 @@ export async function api(method, path, body, options = {}) {
   const error = answer.error ?? { code: "internal", message: t("failed"), hint: "" };
   if (["login-needed", "setup-needed", "no-setup-code"].includes(error.code)
       && !options.quiet) toDoor(error);
+  // Its words are needed now.
+  await loadSaid();
   throw new Refused(response.status, error);
 }
 

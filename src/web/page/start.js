@@ -1,7 +1,7 @@
 // The door and the house: setup, login, the way around, which view is shown, and what is said on
 // every view: that the camera does not answer, and what it is doing.
 
-import { loadTexts, span, t } from "./text.js";
+import { loadSaid, loadTexts, span, t } from "./text.js";
 import { fill, h, icon, say } from "./dom.js";
 import { api, isPassing, line, session } from "./api.js";
 import { closer, dialog, field, form, secretField, stepName, trouble } from "./parts.js";
@@ -241,7 +241,7 @@ async function route() {
       else link.removeAttribute("aria-current");
     }
     document.querySelector("nav .menu").classList.toggle("here", !FIRST.includes(name));
-    const view = await VIEWS[name]();
+    const [view] = await Promise.all([VIEWS[name](), name === USUAL ? null : loadSaid()]);
     if (signal.aborted) return;
     const begun = view(main, signal, new URLSearchParams(query));
     main.querySelector("h1")?.focus({ preventScroll: true });
@@ -269,7 +269,10 @@ async function begin() {
   if (door) showDoor({ code: door });
   else await route();
   // The other views, before they are asked for.
-  setTimeout(() => import("./home.js").catch(() => {}), 3000);
+  setTimeout(() => {
+    import("./home.js").catch(() => {});
+    loadSaid();
+  }, 3000);
 }
 
 begin();

@@ -22,6 +22,16 @@ export async function loadTexts() {
   }
 }
 
+let said = null;
+
+/** What the camera says by its codes: read after the first view, and before it is needed. English has none. */
+export function loadSaid() {
+  if (document.documentElement.lang !== "pt") return Promise.resolve();
+  said ??= fetch("pt-said.json", { cache: "no-cache" }).then((answer) => answer.json())
+    .then((texts) => { Object.assign(T, texts); }, () => { said = null; });
+  return said;
+}
+
 /** A text by its key, with {names} filled in. */
 export function t(key, values = {}) {
   return (T[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
