@@ -8,7 +8,7 @@ use crate::rig::Sim;
 use crate::rig::daemon::Daemon;
 
 /// What anybody may ask for.
-const OPEN: [&str; 10] = [
+const OPEN: [&str; 11] = [
     "/",
     "/mi360d.css",
     "/mi360d.js",
