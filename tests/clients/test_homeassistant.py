@@ -87,8 +87,9 @@ class HomeAssistant(Streams):
         self.assertTrue(entities["attention"]["message"].startswith(
             entities["attention"]["state"].rstrip("\u2026")), entities["attention"])
         for key, found in entities.items():
-            wanted = None if key in ("left", "right", "up", "down") else \
-                "config" if key == "reboot" else "diagnostic"
+            main = ("left", "right", "up", "down", "picture", "motion", "control_power")
+            wanted = None if key in main else \
+                "config" if key == "reboot" or key.startswith("control_") else "diagnostic"
             self.assertEqual(found["category"], wanted, key)
         self.assertTrue(seen["visitor"].startswith("binary_sensor."), seen["visitor"])
         self.assertEqual(len(seen["onvif"]["cameras"]), 2, seen["onvif"])
