@@ -14,12 +14,12 @@ ONVIF = """getSystemDateAndTime getCapabilities getServiceCapabilities getServic
 getDeviceInformation getHostname getScopes getNTP getNetworkInterfaces getDNS getNetworkProtocols
 getUsers getVideoSources getVideoSourceConfigurations getVideoEncoderConfiguration
 getVideoEncoderConfigurationOptions getVideoEncoderConfigurations getProfiles getStreamUri
-getMediaServiceCapabilities getPresets getStatus getNodes getConfigurations getConfigurationOptions
+getSnapshotUri getMediaServiceCapabilities getPresets getStatus getNodes getConfigurations getConfigurationOptions
 relativeMove continuousMove stop""".split()
 NODE = """device.getCapabilities device.getDiscoveryMode device.getScopes device.getHostname
 device.getDNS device.getNetworkInterfaces device.getNetworkProtocols device.getDeviceInformation
 device.getSystemDateAndTime device.getUsers device.getNTP device.getServices
-device.getServiceCapabilities media.getStreamUri media.getVideoEncoderConfigurations
+device.getServiceCapabilities media.getStreamUri media.getSnapshotUri media.getVideoEncoderConfigurations
 media.getVideoEncoderConfiguration media.getCompatibleVideoEncoderConfigurations
 media.getVideoEncoderConfigurationOptions media.getProfiles media.getProfile media.getVideoSources
 media.getVideoSourceConfiguration media.getVideoSourceConfigurations
@@ -98,7 +98,7 @@ class Tools(Streams):
         self.assertEqual(seen["list"], [["main", "H264"], ["sub", "H264"]])
         self.assertTrue(seen["uri"].endswith(f":{self.stream_port}/substream"), seen["uri"])
         self.assertEqual((seen["moved"], seen["stopped"]), ("ok", "ok"))
-        self.assertIn("does not support snapshot", seen["snapshot"])
+        self.assertEqual(seen["snapshot"], "ok")
         for which, wanted in (("onvif", ONVIF), ("node", NODE)):
             good = [name for name, words in seen[which].items() if words == "ok"]
             self.assertEqual(sorted(good), sorted(wanted), seen[which])
@@ -115,7 +115,7 @@ class Tools(Streams):
                            ("setNTP", "not support"), ("createProfile", "no room"),
                            ("deleteProfile", "fixed"), ("setPreset", "no presets"),
                            ("gotoPreset", "no such preset"), ("gotoHomePosition", "no home"),
-                           ("getSnapshotUri", "no JPEG"), ("getAudioSources", "no sound"),
+                           ("getAudioSources", "no sound"),
                            ("setVideoEncoderConfiguration", "Wrong `Set"),
                            ("setSystemDateAndTime", "Wrong `Set")):
             self.assertIn(word, seen["onvif"][name], name)
@@ -126,7 +126,6 @@ class Tools(Streams):
         seen = json.loads(out.splitlines()[-1])
         self.assertEqual(seen["model"], "ipc009")
         self.assertEqual(seen["profiles"], ["main", "sub"])
-        self.assertFalse(seen["snapshot"][0])
-        self.assertIn("no JPEG", seen["snapshot"][1])
+        self.assertEqual(seen["snapshot"], [True, "promised"])
         self.assertEqual((seen["status"], seen["users"]), ("UNKNOWN", ["admin"]))
         self.assertTrue(seen["uri"].endswith(f":{self.stream_port}/substream"), seen["uri"])
