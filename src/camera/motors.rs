@@ -219,7 +219,7 @@ pub fn ask(camera: &Camera, ask: Ask) -> Result<Document, MotorError> {
     }
     let controls = own(camera);
     let Some(controls) = controls else {
-        // While it is not known whether devicekit runs, motord must not move beside it.
+        // While it is not known whether devicekit runs, motord must not move as well.
         if controls::of(camera).is_ok_and(|controls| !controls.is_settled()) {
             return Err(ControlError::from(BusError::Away).into());
         }

@@ -409,12 +409,12 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_wherever_they_stand() {
-        let mut document =
-            json!({"mqtt": {"password": "hunter2", "host": "h", "user": {"api_token": "x"}}});
+        let mut document = json!({"mqtt": {"password": "hunter2", "host": "h", "user": {"api_token": "x"}}, "camera": {"web_hook": "http://h/x"}});
         mask(&mut document);
         assert!(
             !document.to_string().contains("hunter2") && !document.to_string().contains("\"x\"")
         );
         assert_eq!(document["mqtt"]["host"], "h");
+        assert_eq!(document["camera"]["web_hook"], MASK);
     }
 }

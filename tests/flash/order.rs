@@ -212,6 +212,26 @@ fn law_what_another_hand_wrote_since_the_cut_is_never_overwritten_from_memory() 
     }
 }
 
+#[test]
+fn a_neighbour_that_differs_only_where_an_erase_may_have_ruined_it_is_put_back() {
+    let bench = Bench::new();
+    let path = bench.upload("image.img", &everything());
+    let mut before = bench.bytes();
+    before[ROOTFS - BLOCK + 0x100..ROOTFS - BLOCK + 0x200].fill(0x42);
+    bench.set(&before);
+    assert!(
+        flash(&bench.camera("cut@3"), &only(image(&path), &["KERNEL"])).unwrap().error.is_some()
+    );
+    // It still begins as a root file system does, and its other blocks are as they were.
+    let mut chip = bench.bytes();
+    let wanted = chip[ROOTFS..].to_vec();
+    chip[ROOTFS + 0x100..ROOTFS + 0x1000].fill(0);
+    bench.set(&chip);
+    let done = resume(&bench.camera("")).unwrap().unwrap();
+    assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
+    assert!(bench.bytes()[ROOTFS..] == wanted);
+}
+
 /// The end of a flash that lost a partition which it does not write: named with what holds it.
 fn is_lost(done: &Flashed, lost: &str, set: &str, only: &str) {
     let error = done.error.as_ref().expect("an error");

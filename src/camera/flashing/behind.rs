@@ -144,10 +144,13 @@ pub fn recall(
     for set in named.into_iter().chain(others) {
         match from_set(&set, part, note) {
             Ok(Some((bytes, path))) => {
-                if !looks_erased(part, &now, &bytes) && is_credible(part, &now) {
+                let is_rest = has_same_rest(camera, part, &path).map_err(|e| e.to_string())?;
+                // Whoever writes another KERNEL changes more of it than what one erase may ruin.
+                let is_other = !is_rest || part.size == span(part);
+                if is_other && !looks_erased(part, &now, &bytes) && is_credible(part, &now) {
                     return Ok(None);
                 }
-                if !has_same_rest(camera, part, &path).map_err(|e| e.to_string())? {
+                if !is_rest {
                     why = format!("the rest of it is not what backup {} holds", set.name);
                     continue;
                 }
