@@ -208,6 +208,63 @@ fn every_sentence_that_the_page_shows_as_it_is_has_words_and_none_is_left_over()
     assert!(looked_at > 25, "{looked_at}");
 }
 
+/// What is said with a code, wherever one is given with its message.
+fn messages(code: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (at, begin) in code.match_indices("Code::") {
+        let Some((name, rest)) = code[at + begin.len()..].split_once(',') else { continue };
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            continue;
+        }
+        let mut rest = rest.trim_start();
+        for before in ["message:", "&", "format!("] {
+            rest = rest.strip_prefix(before).unwrap_or(rest).trim_start();
+        }
+        if rest.starts_with('"') {
+            found.extend(literals(rest).into_iter().next().map(|(_, text)| (kebab(name), text)));
+        }
+    }
+    found
+}
+
+/// `BackupBroken` as `backup-broken`.
+fn kebab(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !out.is_empty() {
+            out.push('-');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+#[test]
+fn a_message_that_is_shown_within_its_codes_words_has_words_itself() {
+    let portuguese = portuguese();
+    let known: BTreeSet<String> = portuguese
+        .iter()
+        .filter(|(key, _)| key.starts_with("why."))
+        .filter_map(|(_, both)| both.split_once(" = "))
+        .map(|(english, _)| shape(english))
+        .collect();
+    let mut looked_at = 0;
+    for source in sources().iter().filter(|s| !TERMINAL.iter().any(|t| s.path.starts_with(t))) {
+        for (code, text) in messages(&source.text) {
+            let around = portuguese.get(&format!("say.{code}"));
+            // What follows a code there is its hint.
+            let is_hint = source.path == "web/gate/answer.rs";
+            if is_hint || !around.is_some_and(|around| around.contains("{said}")) {
+                continue;
+            }
+            looked_at += 1;
+            let text = shape(text.trim_end_matches('.'));
+            assert!(known.contains(&text), "{}: {code} says {text:?}: no words", source.path);
+        }
+    }
+    assert!(looked_at > 10, "{looked_at}");
+}
+
 #[test]
 fn every_text_of_the_hacks_that_come_with_the_program_has_words() {
     let portuguese = portuguese();

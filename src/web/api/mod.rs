@@ -40,7 +40,7 @@ fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
         Problem::new(
             500,
             Code::Internal,
-            "The program made a mistake.",
+            "the program made a mistake",
             "Report this with the log.",
         )
     })

@@ -66,7 +66,7 @@ pub(in crate::web) fn delete(asked: &Asked<'_>) -> Answer {
 }
 
 fn gone() -> Problem {
-    Problem::new(404, Code::NoSuchFile, "There is no such recording.", "Reload the list.")
+    Problem::new(404, Code::NoSuchFile, "There is no such recording", "Reload the list.")
 }
 
 /// Part of a recording; it ends early when the firmware wants the card.

@@ -43,7 +43,8 @@ export function plain(said) {
     const found = english.exec(said ?? "");
     if (found) return own.replace(/\{(\d)\}/g, (_, at) => plain(found.groups["g" + at]));
   }
-  return said;
+  const several = said?.split?.("; ") ?? [];
+  return several.length > 1 ? several.map(plain).join("; ") : said;
 }
 
 /** A message of the camera: its own sentence, or by its code; {said} in it is how the camera said it. */
