@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
@@ -31,20 +31,9 @@ pub fn plan(
     did: Option<&String>,
 ) -> super::failure::Result {
     let camera = open(args)?;
-    let path = Path::new(source);
-    let source = if path.is_file() {
-        PlanSource::Image(path.to_owned())
-    } else {
-        PlanSource::Set(find_set(&camera, source).or_else(|e| {
-            // A path that is not there is a file that is not there, not an unknown set.
-            let is_path = source.to_string_lossy().contains(['/', '.']);
-            if is_path { Ok(path.to_owned()) } else { Err(e) }
-        })?)
-    };
-    let source = match source {
-        PlanSource::Set(path) if !path.is_dir() => PlanSource::Image(path),
-        source => source,
-    };
+    // A path that is not there is a file that is not there, not an unknown set.
+    let is_path = source.to_string_lossy().contains(['/', '.']);
+    let source = source_of(&camera, source, is_path)?;
     let request = PlanRequest { source, only: only.cloned(), did: did.cloned() };
     let planned = {
         let bar = Bar::new();
@@ -61,8 +50,8 @@ pub fn flash(args: &Args, file: &Path, choice: &Choice) -> super::failure::Resul
 
 pub fn restore(args: &Args, set: &OsStr, choice: &Choice) -> super::failure::Result {
     let camera = open(args)?;
-    let path = find_set(&camera, set)?;
-    go(args, &camera, PlanSource::Set(path), choice)
+    let source = source_of(&camera, set, false)?;
+    go(args, &camera, source, choice)
 }
 
 pub fn resume(args: &Args) -> super::failure::Result {
@@ -84,11 +73,16 @@ fn open(args: &Args) -> Result<Camera, crate::chip::ChipError> {
     Ok(camera)
 }
 
-/// A set of the card by its id, or a folder that is one.
-fn find_set(camera: &Camera, wanted: &OsStr) -> Result<PathBuf, BackupError> {
+/// A file, a set of the card by its id, or a folder. What is neither is still
+/// a path where it is there, or is meant as one.
+fn source_of(camera: &Camera, wanted: &OsStr, is_path: bool) -> Result<PlanSource, BackupError> {
+    let path = Path::new(wanted);
+    if path.is_file() {
+        return Ok(PlanSource::Image(path.to_owned()));
+    }
     match set::find(&camera.card().backups(), &wanted.to_string_lossy()) {
-        Ok(set) => Ok(set.path),
-        Err(_) if Path::new(wanted).is_dir() => Ok(PathBuf::from(wanted)),
+        Ok(set) => Ok(PlanSource::Set(set.path)),
+        Err(_) if is_path || path.exists() => Ok(PlanSource::of(path.to_owned())),
         Err(e) => Err(e),
     }
 }

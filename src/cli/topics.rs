@@ -165,7 +165,8 @@ agrees to it. Changes nothing. Exit status 3 if something forbids it.
 mi360d flash FILE [--only NAMES] [--confirm PHRASE] [--did DID]
 
 Writes firmware: KERNEL, ROOTFS and DATA of a tf image or a full dump, or the
-partition that the file is. Without the phrase it shows the plan and exits with
+partition that the file is. A folder of partition files, or a tar of them, is
+taken like one file. Without the phrase it shows the plan and exits with
 status 3; the plan gives the phrase.
 
 Before the first erase everything is checked, and what will be overwritten is

@@ -94,7 +94,14 @@ impl OpenFile {
     /// Where it cannot be opened, is no file, or is larger than 1 GiB.
     pub fn open(path: &Path) -> io::Result<OpenFile> {
         // Without this a FIFO would be waited for until somebody writes into it.
-        let file = OpenOptions::new().read(true).custom_flags(nonblocking()).open(path)?;
+        OpenFile::of(OpenOptions::new().read(true).custom_flags(nonblocking()).open(path)?)
+    }
+
+    /// A file that was opened without waiting.
+    ///
+    /// # Errors
+    /// As [`OpenFile::open`].
+    pub fn of(file: File) -> io::Result<OpenFile> {
         let meta = file.metadata()?;
         if !meta.is_file() {
             return Err(io::Error::other("it is not a file"));

@@ -15,7 +15,9 @@ use crate::chip::{Role, WINDOW};
 use crate::flash::PartPlan;
 use crate::flash::journal::{Job, JobSource};
 use crate::formats::uimage::Family;
+use crate::image::Source;
 use crate::image::inspect::Kind;
+use crate::image::source::OpenFile;
 
 /// The names that boot loaders read.
 pub use crate::image::uboot::RESCUE_NAMES as NAMES;
@@ -57,12 +59,12 @@ const PIECE: u64 = 0x10_0000;
 /// # Errors
 /// [`CardError`]; what was begun is removed.
 pub fn copy_proven(
-    from: &Path,
+    from: &dyn Source,
     to: &Path,
     sha256: &Digest,
     progress: &dyn Progress,
 ) -> Result<(), CardError> {
-    let total = 2 * fs::metadata(from).map_or(0, |meta| meta.len());
+    let total = 2 * from.len();
     let mut done = 0;
     let mut tick = |bytes: u64| {
         done += bytes;
@@ -78,27 +80,21 @@ pub fn copy_proven(
     copied
 }
 
-fn copy(from: &Path, to: &Path, tick: &mut dyn FnMut(u64)) -> Result<(), CardError> {
-    use std::io::Read as _;
-    let mut file = fs::File::open(from).map_err(|e| CardError::new("cannot read", from, e))?;
+fn copy(from: &dyn Source, to: &Path, tick: &mut dyn FnMut(u64)) -> Result<(), CardError> {
     let target = NewFile::create(to.to_owned())?;
     let mut buf = vec![0; WINDOW as usize];
     let (mut flushed, mut written) = (0, 0);
-    loop {
-        match file.read(&mut buf) {
-            Ok(0) => break,
-            Ok(count) => {
-                target.write(&buf[..count])?;
-                written += count as u64;
-                if written - flushed >= PIECE {
-                    target.flush(flushed, written - flushed)?;
-                    flushed = written;
-                }
-                tick(count as u64);
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(CardError::new("cannot read", from, e)),
+    while written < from.len() {
+        let now = (from.len() - written).min(u64::from(WINDOW)) as usize;
+        from.read_at(written, &mut buf[..now])
+            .map_err(|e| CardError::new("cannot read what is copied to", to, e))?;
+        target.write(&buf[..now])?;
+        written += now as u64;
+        if written - flushed >= PIECE {
+            target.flush(flushed, written - flushed)?;
+            flushed = written;
         }
+        tick(now as u64);
     }
     target.sync()?;
     to.parent().map_or(Ok(()), sync_dir)
@@ -167,7 +163,9 @@ impl Rescue {
         }
         // A half-copied one never has the name.
         let fresh = self.root.join(format!("{}{HALF}", self.name));
-        copy_proven(&self.image, &fresh, &self.sha256, progress)?;
+        let image = OpenFile::open(&self.image)
+            .map_err(|e| CardError::new("cannot read", &self.image, e))?;
+        copy_proven(&image, &fresh, &self.sha256, progress)?;
         rename(&fresh, &at)
     }
 

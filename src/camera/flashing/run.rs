@@ -13,7 +13,7 @@ use super::request::{PlanRequest, PlanSource};
 use super::rescue::Rescue;
 use super::same::{below_card, same_content, wifi_mark};
 use super::writing::Guards;
-use super::{conditions, renamers, rescue, resume, writing};
+use super::{conditions, opened, renamers, rescue, resume, writing};
 use crate::backup::Progress;
 use crate::base::{hex, unhex};
 use crate::camera::{Camera, Source, services};
@@ -295,14 +295,17 @@ fn keep_source(
             let sha256 = planned.sha256.clone().unwrap_or_default();
             let images = card.home().join("images");
             let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
-            let place = if images.canonicalize().is_ok_and(|images| whole.starts_with(images)) {
+            // A folder is copied as the one chip that its files make, wherever it lies.
+            let stays = images.canonicalize().is_ok_and(|images| whole.starts_with(images));
+            let place = if stays && !whole.is_dir() {
                 whole
             } else {
                 make_dir(&images)?;
                 let to = images.join(writing::copy_name(id));
                 let digest =
                     unhex(&sha256).ok_or_else(|| FlashError::Content(CardError::lying(path)))?;
-                rescue::copy_proven(path, &to, &digest, progress)?;
+                let bytes = opened::bytes_of(path, camera.chip().map())?;
+                rescue::copy_proven(bytes.as_ref(), &to, &digest, progress)?;
                 to
             };
             Ok(JobSource::Image { path: name(&place), sha256 })

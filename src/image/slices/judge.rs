@@ -176,7 +176,7 @@ fn contents(out: &mut Slices) {
                     finding.severity = Severity::Blocker;
                     "Copy or download the image again.".clone_into(&mut finding.hint);
                 }
-                "jffs2-torn" if !matches!(out.kind, Kind::Set | Kind::FullDump) => {
+                "jffs2-torn" if !matches!(out.kind, Kind::Set | Kind::FullDump | Kind::Parts) => {
                     finding.severity = Severity::Warning;
                 }
                 "kernel-trailing" if out.kind == Kind::Uimage => {

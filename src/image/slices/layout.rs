@@ -5,6 +5,7 @@ use std::io;
 
 use crate::chip::{FlashMap, Partition, Role};
 use crate::formats::{mxp, squashfs};
+use crate::image::bundle::Bundle;
 use crate::image::finding::{Finding, Severity};
 use crate::image::inspect::Kind;
 use crate::image::inspect::sniff::sniff;
@@ -46,10 +47,7 @@ pub(super) fn of_file(source: &dyn Source, map: &FlashMap) -> io::Result<Layout>
         findings: Vec::new(),
     };
     if !map.is_known() {
-        layout.findings.push(
-            Finding::blocker("unknown-map", "This camera's flash map is not one that is known.")
-                .hint("Nothing is ever written to such a camera; its backup can still be made."),
-        );
+        layout.findings.push(unknown_map());
         return Ok(layout);
     }
     if is_own_dump(source, map, &sniffed)? {
@@ -85,6 +83,37 @@ pub(super) fn of_file(source: &dyn Source, map: &FlashMap) -> io::Result<Layout>
         );
     }
     Ok(layout)
+}
+
+fn unknown_map() -> Finding {
+    Finding::blocker("unknown-map", "This camera's flash map is not one that is known.")
+        .hint("Nothing is ever written to such a camera; its backup can still be made.")
+}
+
+/// Lays partition files out that are together.
+pub(super) fn of_parts(parts: &Bundle, map: &FlashMap) -> Layout {
+    let names: Vec<&str> = parts.placed.iter().map(|p| p.role.name()).collect();
+    let mut layout = Layout {
+        kind: Kind::Parts,
+        what: format!("Partition files of one camera: {}", names.join(", ")),
+        places: Vec::new(),
+        findings: parts.findings.clone(),
+    };
+    if !map.is_known() {
+        layout.findings.push(unknown_map());
+    } else if !parts.map.places_like(map) {
+        layout.findings.push(
+            Finding::blocker("wrong-map", "These files are of a camera with another flash map.")
+                .hint(OTHER_MODEL),
+        );
+    } else {
+        let place = |part: &&Partition| {
+            let length = parts.placed.iter().find(|p| p.role == part.role)?.length;
+            Some(Place { length, ..whole(part, part.offset?)? })
+        };
+        layout.places = map.covering().iter().filter_map(place).collect();
+    }
+    layout
 }
 
 /// All of a partition, from `offset` of the file on.

@@ -17,7 +17,11 @@ pub use choice::ChoiceError;
 pub use judge::SetFile;
 pub use taken::{SharedSource, Slice, SliceSource, Slices, Target, TrailerNote};
 
+use std::sync::Arc;
+
+use super::bundle::Bundle;
 use super::inspect::InspectError;
+use super::source::Source;
 use taken::{UNCHECKED, UNPROVABLE, UNSIGNED};
 
 impl Slices {
@@ -31,6 +35,24 @@ impl Slices {
         let layout = layout::of_file(file.as_ref(), target.map).map_err(unread)?;
         let passed = pass::file(file.as_ref(), &layout.places)?;
         judge::file(file, layout, passed, target)
+    }
+
+    /// The same for partition files that are together; `file` is what they are
+    /// in, for its hash: a tar, or of a folder the chip that they make.
+    ///
+    /// # Errors
+    /// As [`Slices::of_file`].
+    pub fn of_parts(
+        parts: Bundle,
+        file: Option<&dyn Source>,
+        target: &Target<'_>,
+    ) -> Result<Slices, InspectError> {
+        let layout = layout::of_parts(&parts, target.map);
+        let mut passed = pass::file(&parts, &layout.places)?;
+        if let Some(file) = file {
+            passed.sha256 = pass::file(file, &[])?.sha256;
+        }
+        judge::file(Arc::new(parts), layout, passed, target)
     }
 
     /// The same for the files of a set, one for each partition.

@@ -1,8 +1,8 @@
 //! The streams' password in its file: read at the start, and again whenever the file changes.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::rtsp::auth::Login;
@@ -32,9 +32,16 @@ fn look(path: &Path) -> Option<Seen> {
 fn read(path: &Path) -> Result<String, RtspError> {
     let failed = |source| RtspError::Password { path: path.to_owned(), source };
     let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(LARGEST).read_to_string(&mut text))
+    // Without the flag a FIFO would be waited for until somebody writes into it.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits())
+        .open(path)
         .map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(failed(std::io::Error::other("it is not a file")));
+    }
+    file.take(LARGEST).read_to_string(&mut text).map_err(failed)?;
     let first = text.split(['\r', '\n']).next().unwrap_or("");
     if first.is_empty() {
         return Err(RtspError::EmptyPassword(path.to_owned()));
