@@ -45,14 +45,18 @@ fn inspect_within(source: &dyn Source, depth: usize) -> Result<Report, InspectEr
             return Ok(report);
         }
     }
-    if depth < DEPTH && sniffed.may_be_mangled {
-        if let Some(transform) = transform::detect(source).map_err(unread)? {
+    let is_dump = sniffed.kind == Kind::FullDump;
+    if depth < DEPTH && (sniffed.may_be_mangled || is_dump) {
+        let found = if is_dump { transform::wrapped(source) } else { transform::detect(source) };
+        if let Some(transform) = found.map_err(unread)? {
             let undone = transform::undo(source, &transform).map_err(unread)?;
             let inner = inspect_within(undone.as_ref(), depth + 1)?;
             let outer = pass::pass(source, &[])?;
             return Ok(mangled::report(inner, &transform, source.len(), outer.sha256));
         }
-        sniffed.findings.extend(mangled::beyond_repair(source).map_err(unread)?);
+        if !is_dump {
+            sniffed.findings.extend(mangled::beyond_repair(source).map_err(unread)?);
+        }
     }
     let passed = pass::pass(source, &sniffed.pieces)?;
     let mut report = conclude::conclude(source.len(), sniffed, passed);

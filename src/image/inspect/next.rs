@@ -24,7 +24,10 @@ pub(super) fn next(report: &Report) -> Vec<String> {
         }
         _ => report.findings.iter().map(|f| f.hint.clone()).filter(|h| !h.is_empty()).collect(),
     };
-    let is_single = matches!(report.kind, Kind::Partition | Kind::Unknown);
+    let is_single = matches!(
+        report.kind,
+        Kind::Partition | Kind::Unknown | Kind::TruncatedTfImage | Kind::OversizedTfImage
+    );
     if is_single && !report.identity.elsewhere.is_empty() {
         steps.push(format!("{RECOVER} cuts the identity out and puts it where it belongs."));
     }

@@ -288,6 +288,7 @@ fn flsh_part(bytes: &[u8], len: u64) -> Sniffed {
         let what = format!("The partition {}", role.name());
         Sniffed::whole(Kind::Partition, what, role, len)
     } else {
-        Sniffed::whole(Kind::Flsh, "A FLSH, as FACTORY and CONFIG have it", role, len)
+        // Where bytes became characters there are more of them.
+        Sniffed::whole(Kind::Flsh, "A FLSH, as FACTORY and CONFIG have it", role, len).doubtful()
     }
 }

@@ -256,11 +256,12 @@ fn undone(mut input: Input, did: &mut Vec<String>) -> Vec<Input> {
             let inputs: Vec<Input> = members.iter().filter_map(read).collect();
             return inputs.into_iter().flat_map(|member| undone(member, did)).collect();
         }
-        let is_plain = sniff(&input.bytes).is_ok_and(|s| !s.may_be_mangled);
-        if is_plain {
-            break;
-        }
-        let Ok(Some(transform)) = transform::detect(&input.bytes) else { break };
+        let found = match sniff(&input.bytes) {
+            Ok(sniffed) if sniffed.kind == Kind::FullDump => transform::wrapped(&input.bytes),
+            Ok(sniffed) if !sniffed.may_be_mangled => break,
+            _ => transform::detect(&input.bytes),
+        };
+        let Ok(Some(transform)) = found else { break };
         did.push(format!("{} is {}: undone.", input.name, transform.note().words));
         if let Transform::Repeated { copies, .. } = transform {
             let size = input.bytes.len() / copies as usize;

@@ -6,6 +6,7 @@ use std::io;
 
 use super::lines;
 use super::log;
+use super::plain::Plain;
 use super::utf16::{Page, Utf16};
 use super::{Transform, undo};
 use crate::chip::{FlashMap, Role, WINDOW};
@@ -37,6 +38,9 @@ pub fn detect(source: &dyn Source) -> io::Result<Option<Transform>> {
     if let Some(form) = log::form(&head) {
         return Ok(Some(Transform::Log(form)));
     }
+    if let Some(form) = Plain::of(&head) {
+        return Ok(Some(Transform::Plain(form)));
+    }
     let len = source.len();
     for copies in [4, 2] {
         if len == copies * CHIP && has_map(source, 0)? && has_map(source, len / copies)? {
@@ -47,7 +51,13 @@ pub fn detect(source: &dyn Source) -> io::Result<Option<Transform>> {
     if head.iter().all(|&b| b == 0xFF || b == 0) && !has_anything(source)? {
         return Ok(None);
     }
-    for guess in [Transform::SwappedPairs, Transform::SwappedWords] {
+    let guesses = [
+        Transform::SwappedPairs,
+        Transform::SwappedWords,
+        Transform::Inverted,
+        Transform::Mirrored,
+    ];
+    for guess in guesses {
         let seen = undo(source, &guess)?;
         if is_known(seen.as_ref())? {
             return Ok(Some(guess));
@@ -66,6 +76,20 @@ pub fn detect(source: &dyn Source) -> io::Result<Option<Transform>> {
         Some(at) if at != TABLE => moved(source, at),
         _ => Ok(None),
     }
+}
+
+/// Whether a file of a chip's size is its beginning several times, as a reader
+/// gives that was set to a smaller chip.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn wrapped(source: &dyn Source) -> io::Result<Option<Transform>> {
+    for copies in [4, 2] {
+        if source.len() == CHIP && equal_parts(source, copies)? {
+            return Ok(Some(Transform::Wrapped { copies }));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a file lost its carriage returns, which nothing brings back: all of

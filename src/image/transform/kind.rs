@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{log, utf16};
+use super::{log, plain, utf16};
 
 /// What happened to a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,17 @@ pub enum Transform {
     LineEnds,
     /// Numbers as text.
     Log(log::Form),
+    /// The same without addresses.
+    Plain(plain::Plain),
+    /// Each bit is the other one.
+    Inverted,
+    /// The bits of each byte are in the other order.
+    Mirrored,
+    /// The chip's beginning several times, and nothing of its rest.
+    Wrapped {
+        /// How often.
+        copies: u64,
+    },
 }
 
 /// What happened, for people and for scripts.
@@ -72,6 +83,18 @@ impl Transform {
             Transform::LineEnds => (
                 "text-mode",
                 "sent in text mode, as FTP does: a CR was added before each LF".to_owned(),
+            ),
+            Transform::Plain(form) => ("log", format!("written as text: {}", form.name())),
+            Transform::Inverted => ("inverted", "with all bits inverted".to_owned()),
+            Transform::Mirrored => {
+                ("mirrored", "with the bits of each byte in the other order".to_owned())
+            }
+            Transform::Wrapped { copies } => (
+                "wrapped",
+                format!(
+                    "the beginning of a chip {copies} times: the reader was set to a smaller chip, \
+                     and did not read the rest"
+                ),
             ),
             Transform::Log(form) => ("log", format!("written as text: {}", form.name())),
         };

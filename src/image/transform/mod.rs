@@ -2,12 +2,13 @@
 //! logged as text, sent as text. Here is what can have happened, how it is
 //! told, and how it is undone: as a [`Source`] that reads what was there
 //! before. `detect` tells, `view` undoes by calculation, `log` reads texts of
-//! numbers, `lines` undoes line ends.
+//! numbers with addresses, `plain` those without, `lines` undoes line ends.
 
 mod detect;
 mod kind;
 mod lines;
 mod log;
+mod plain;
 mod utf16;
 mod view;
 
@@ -15,7 +16,7 @@ use std::io;
 
 use super::source::Source;
 
-pub use detect::{detect, lost_bytes, lost_returns};
+pub use detect::{detect, lost_bytes, lost_returns, wrapped};
 pub use kind::{Note, Transform};
 
 /// The most bytes that a text of numbers may stand for.
@@ -29,6 +30,7 @@ pub fn undo<'a>(source: &'a dyn Source, transform: &Transform) -> io::Result<Box
     Ok(match transform {
         Transform::LineEnds => Box::new(lines::LineFeeds::new(source)?),
         Transform::Log(form) => Box::new(log::read(source, *form, MOST)?),
+        Transform::Plain(form) => Box::new(form.read(source, MOST)?),
         other => Box::new(view::View::new(source, other.clone())),
     })
 }

@@ -38,7 +38,7 @@ impl Source for View<'_> {
             Transform::Inserted { every, count } => {
                 len / (every + count) * every + (len % (every + count)).min(*every)
             }
-            Transform::Repeated { copies, .. } => len / copies,
+            Transform::Repeated { copies, .. } | Transform::Wrapped { copies } => len / copies,
             Transform::Utf16(form) => len.saturating_sub(form.mark) / 2,
             _ => len,
         }
@@ -51,6 +51,14 @@ impl Source for View<'_> {
         match &self.transform {
             Transform::SwappedPairs => self.turned(2, offset, buf),
             Transform::SwappedWords => self.turned(4, offset, buf),
+            Transform::Inverted | Transform::Mirrored => {
+                self.source.read_at(offset, buf)?;
+                let mirrored = self.transform == Transform::Mirrored;
+                for byte in buf {
+                    *byte = if mirrored { byte.reverse_bits() } else { !*byte };
+                }
+                Ok(())
+            }
             Transform::Rotated { by } => {
                 let len = self.source.len();
                 let start = (offset + by) % len;

@@ -1,0 +1,212 @@
+//! Files whose bytes were mangled on their way, or that are something else: each is named, and
+//! `recover` undoes what can be undone.
+
+#![allow(clippy::unwrap_used)] // in the helpers too
+
+mod desk;
+mod rig;
+mod synthetic;
+
+use mi360d::image::inspect::Kind;
+
+use desk::{Desk, FACTORY, ROOTFS, advice_is_taken, codes, look, never_posts};
+use synthetic::{KEY, chip, factory};
+
+// Files that were mangled or are something else
+
+#[test]
+fn a_transfer_in_text_mode_is_named_and_undone() {
+    let mut sent = Vec::new();
+    for byte in chip("ipc009") {
+        if byte == b'\n' {
+            sent.push(b'\r');
+        }
+        sent.push(byte);
+    }
+    let report = look(&sent);
+    assert_eq!((report.kind, report.mangled[0].code), (Kind::Mangled, "text-mode"));
+    assert!(report.identity.answer.starts_with("Yes, but"));
+    let desk = Desk::new();
+    desk.put("d.bin", &sent);
+    assert!(desk.recover(&["d.bin"]).1 == chip("ipc009"));
+
+    // The other way bytes are lost: the identity is still in it.
+    let mut full = chip("ipc009");
+    let mut state = 1u64;
+    for byte in &mut full[ROOTFS + 0x10_0000..ROOTFS + 0x40_0000] {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *byte = (state >> 33) as u8;
+    }
+    let mut lost: Vec<u8> = Vec::new();
+    for byte in full {
+        if byte == b'\n' && lost.last() == Some(&b'\r') {
+            lost.pop();
+        }
+        lost.push(byte);
+    }
+    let report = look(&lost);
+    let healthy = report.identity.health.is_healthy()
+        || report.identity.elsewhere.iter().any(|e| e.health.is_healthy());
+    assert!(codes(&report).contains(&"text-mode") && healthy, "{}", report.to_text());
+    assert!(never_posts(&report));
+    advice_is_taken(&lost);
+}
+
+#[test]
+fn utf_16_of_powershell_is_read_through() {
+    let utf16 = |bytes: &[u8], mark: &[u8]| -> Vec<u8> {
+        let units = bytes.iter().flat_map(|b| [*b, 0]);
+        mark.iter().copied().chain(units).collect()
+    };
+    for (bytes, kind) in [(chip("ipc009"), "full-dump"), (factory("123456789"), "partition")] {
+        let mangled = utf16(&bytes, b"\xFF\xFE");
+        let report = look(&mangled);
+        assert_eq!((report.kind, report.mangled[0].code), (Kind::Mangled, "utf-16"), "{kind}");
+        assert!(report.identity.answer.starts_with("Yes, but") && never_posts(&report));
+        advice_is_taken(&mangled);
+        assert!(!report.to_text().contains(KEY));
+    }
+    let page = look(&utf16(b"<!DOCTYPE html><html><body>404</body></html>", b"\xFF\xFE"));
+    assert_eq!(page.kind, Kind::Foreign);
+    assert!(page.what.contains("web page") && page.what.contains("UTF-16"), "{}", page.what);
+}
+
+#[test]
+fn a_console_s_log_is_named_and_turned_into_bytes() {
+    let part = factory("123456789");
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ");
+    let bytes_log: String = std::iter::once("SigmaStar # md.b 21000000 10000\r\n".to_owned())
+        .chain(part.chunks(16).enumerate().map(|(i, line)| {
+            format!("{:08x}: {}    ................\r\n", 0x2100_0000 + i * 16, hex(line))
+        }))
+        .collect();
+    let words_log: String = part
+        .chunks(16)
+        .enumerate()
+        .map(|(i, line)| {
+            let words: Vec<String> = line
+                .chunks(4)
+                .map(|w| format!("{:08x}", u32::from_le_bytes(w.try_into().unwrap())))
+                .collect();
+            format!("{:08x}: {}    ................\n", 0x2100_0000 + i * 16, words.join(" "))
+        })
+        .collect();
+    let dump: String = part
+        .chunks(16)
+        .enumerate()
+        .map(|(i, l)| {
+            format!("{:08x}  {}  {}  |................|\n", i * 16, hex(&l[..8]), hex(&l[8..]))
+        })
+        .collect();
+    let mut intel = ":0200000400FFFB\n".to_owned();
+    for (i, line) in part.chunks(16).enumerate() {
+        let mut record = vec![line.len() as u8, (i >> 4) as u8, (i << 4) as u8, 0];
+        record.extend_from_slice(line);
+        record.push(record.iter().fold(0u8, |s, b| s.wrapping_add(*b)).wrapping_neg());
+        intel += &format!(":{}\n", record.iter().map(|b| format!("{b:02X}")).collect::<String>());
+    }
+    intel += ":00000001FF\n";
+    for (log, name) in
+        [(bytes_log, "md.b"), (words_log, "md.l"), (dump, "hexdump"), (intel, "Intel hex")]
+    {
+        let report = look(log.as_bytes());
+        assert_eq!(
+            (report.kind, report.mangled.first().map(|m| m.code)),
+            (Kind::Mangled, Some("log")),
+            "{name}"
+        );
+        assert!(report.what.contains(name), "{}", report.what);
+        assert!(report.identity.answer.starts_with("Yes, but"), "{name}: {}", report.to_text());
+        assert!(never_posts(&report));
+        advice_is_taken(log.as_bytes());
+        let desk = Desk::new();
+        desk.put("log.txt", log.as_bytes());
+        let (ran, made) = desk.recover(&["log.txt"]);
+        assert_eq!(ran.status, Some(4), "{name}: only FACTORY is in it: {ran:?}");
+        assert!(made[FACTORY..] == part[..], "{name}");
+    }
+}
+
+#[test]
+fn files_that_are_something_else_are_named() {
+    for (bytes, what) in [
+        (&b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        "[..], "macOS"),
+        (b"\xEF\xBB\xBF<!DOCTYPE html><html>", "web page"),
+        (b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "XML"),
+        (b"{\"message\":\"Not Found\",\"status\":\"404\"}", "JSON"),
+        (b"\x5D\x00\x00\x80\x00\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", "lzma"),
+        (b"\x04\x22\x4D\x18\x64\x40\xA7", "lz4"),
+        (b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "empty zip"),
+    ] {
+        let report = look(bytes);
+        assert_eq!((report.kind, report.has_damage()), (Kind::Foreign, false), "{what}");
+        assert!(report.what.contains(what), "{}", report.what);
+    }
+}
+
+#[test]
+fn a_rotated_and_a_swapped_dump_are_turned_back() {
+    let whole = chip("ipc009");
+    let rotated = [&whole[0x80_0000..], &whole[..0x80_0000]].concat();
+    let pairs: Vec<u8> = whole.chunks(2).flat_map(|p| [p[1], p[0]]).collect();
+    let words: Vec<u8> = whole.chunks(4).flat_map(|p| [p[3], p[2], p[1], p[0]]).collect();
+    let inverted = whole.iter().map(|b| !b).collect();
+    let mirrored = whole.iter().map(|b| b.reverse_bits()).collect();
+    for (bytes, code) in [
+        (rotated, "rotated"),
+        (pairs, "swapped-pairs"),
+        (words, "swapped-words"),
+        (inverted, "inverted"),
+        (mirrored, "mirrored"),
+    ] {
+        let report = look(&bytes);
+        assert_eq!((report.kind, report.mangled[0].code), (Kind::Mangled, code));
+        assert!(report.identity.answer.starts_with("Yes, but"), "{}", report.identity.answer);
+        assert!(report.has_damage() && never_posts(&report));
+        advice_is_taken(&bytes);
+        let desk = Desk::new();
+        desk.put("d.bin", &bytes);
+        let (ran, made) = desk.recover(&["d.bin"]);
+        assert_eq!(ran.status, Some(0), "{ran:?}");
+        assert!(made == whole, "{code}");
+    }
+}
+
+#[test]
+fn a_chip_of_which_only_the_beginning_was_read_is_no_lost_identity() {
+    let whole = chip("ipc009");
+    for copies in [2, 4] {
+        let bytes = whole[..0x100_0000 / copies].repeat(copies);
+        let report = look(&bytes);
+        assert_eq!((report.kind, report.mangled[0].code), (Kind::Mangled, "wrapped"));
+        assert!(report.identity.answer.contains("not in this file"), "{}", report.identity.answer);
+        assert!(report.next.iter().any(|step| step.starts_with("Read or copy it again")));
+        let desk = Desk::new();
+        desk.put("d.bin", &bytes);
+        let (ran, made) = desk.recover(&["d.bin"]);
+        assert_eq!(ran.status, Some(4), "{ran:?}");
+        assert!(made[..0x100_0000 / copies] == bytes[..0x100_0000 / copies]);
+    }
+}
+
+#[test]
+fn bytes_as_text_without_addresses_are_read_through() {
+    let part = factory("123456789");
+    let hex: String = part.iter().map(|b| format!("{b:02x}")).collect();
+    let array: String = part.iter().map(|b| format!("0x{b:02x}, ")).collect();
+    let utf8: String = part.iter().map(|b| char::from(*b)).collect();
+    for text in [hex, format!("const uint8_t dump[] = {{\n{array}}};\n"), utf8] {
+        let report = look(text.as_bytes());
+        assert_eq!(
+            (report.kind, report.mangled[0].code),
+            (Kind::Mangled, "log"),
+            "{}",
+            report.what
+        );
+        assert!(report.identity.answer.starts_with("Yes, but") && never_posts(&report));
+        let desk = Desk::new();
+        desk.put("d.txt", text.as_bytes());
+        assert!(desk.recover(&["d.txt"]).1[FACTORY..] == part[..]);
+    }
+}
