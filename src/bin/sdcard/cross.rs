@@ -137,7 +137,7 @@ fn cargo(repo: &Path, way: Way, tools: &Tools) -> Result<PathBuf> {
     // Thumb-2 takes a quarter less room than ARM code, and the Cortex-A7 runs it as fast.
     let mut flags = vec!["-Ctarget-feature=+crt-static,+thumb-mode", "-Crelocation-model=static"];
     // The same few instructions in many places become a function; none in the hashes. Its callers
-    // unwind as before: docs/ARCHITECTURE.md, "Weight".
+    // unwind as before: docs/weight.md.
     flags.push("-Cllvm-args=-enable-machine-outliner=always");
     // SHA-512 in loops instead of 80 rounds written out.
     flags.extend(["--cfg", "sha2_backend_soft=\"compact\""]);

@@ -2,7 +2,7 @@
 
 /// The most that the camera's binary may weigh, in bytes. The copy that runs
 /// lies in the camera's memory, of which 37 MiB are free before the stock
-/// programs start: docs/ARCHITECTURE.md, "Weight".
+/// programs start: docs/weight.md.
 pub const SIZE_LIMIT: usize = 2_359_296;
 
 const CLASS_32: u8 = 1;
