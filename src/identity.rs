@@ -156,7 +156,7 @@ pub fn judge(factory: &[u8]) -> Judgement {
         Err(error) => {
             let flsh = flsh::parse_by_header(factory);
             reasons.push(match &flsh {
-                Some(flsh) => format!("magic: FLSH does not stand at {:#x}", flsh.at),
+                Some(flsh) => format!("magic: FLSH is not at {:#x}", flsh.at),
                 None => error.to_string(),
             });
             flsh
@@ -166,7 +166,7 @@ pub fn judge(factory: &[u8]) -> Judgement {
     judgement.crc_ok = flsh.as_ref().map(Flsh::crc_ok);
     if let Some(flsh) = &flsh {
         if flsh.at != 0 {
-            reasons.push(format!("it begins at {:#x}, not at the partition's start", flsh.at));
+            reasons.push(format!("it begins at {:#x} instead of the partition's start", flsh.at));
         }
         if !flsh.crc_ok() {
             reasons.push("crc: its checksum is wrong".to_owned());
@@ -182,16 +182,16 @@ pub fn judge(factory: &[u8]) -> Judgement {
     let mut as_text = Vec::new();
     for ((key, value), listed) in KEYS.into_iter().zip(&identity.values).zip(&listed.values) {
         match value {
-            None if readable || flsh.is_some() => reasons.push(format!("{key} is not there")),
+            None if readable || flsh.is_some() => reasons.push(format!("{key} is missing")),
             Some(value) if !is_plausible(key, value) => {
-                reasons.push(format!("{key} is not what it should be ({} bytes)", value.len()));
+                reasons.push(format!("{key} has a wrong form ({} bytes)", value.len()));
             }
             Some(_) if value != listed => as_text.push(key),
             None | Some(_) => {}
         }
     }
     if !as_text.is_empty() {
-        reasons.push(format!("found as plain text, not in their place: {}", as_text.join(", ")));
+        reasons.push(format!("found as plain text in another place: {}", as_text.join(", ")));
     }
     judgement.health =
         if reasons.is_empty() { Health::Healthy } else { Health::Damaged { reasons } };

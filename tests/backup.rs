@@ -390,7 +390,7 @@ fn a_set_that_no_longer_holds_is_said_and_a_new_one_is_made() {
     assert_eq!(name.to_string(), first);
     assert_eq!(
         verdict.damage[0].to_string(),
-        "KERNEL.bin at offset 70000 (0x11170): its bytes are not what was saved"
+        "KERNEL.bin at offset 70000 (0x11170): its bytes differ from what was saved"
     );
     assert!(sim.sets().contains(&first), "a damaged pristine set is still the owner's");
 }

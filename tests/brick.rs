@@ -145,7 +145,7 @@ fn a_dead_identity_is_never_filled_with_the_donors() {
     let ran = assemble(&own, &donor, &out, &[]);
     assert_refused(&ran, "identity-blank");
     let hint = ran.json()["error"]["hint"].as_str().unwrap().to_owned();
-    assert!(hint.contains("donor's is never taken"), "{hint}");
+    assert!(hint.contains("donor's is never used"), "{hint}");
     assert!(!out.exists());
     // As it is, where the owner asks for that.
     let ran = assemble(&own, &donor, &out, &["--damaged-factory"]);

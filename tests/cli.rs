@@ -114,7 +114,9 @@ fn an_incomplete_backup_is_never_called_whole() {
         assert_eq!((ran.status, ran.out.as_str()), (Some(4), "0001-incomplete\n"), "{ran:?}");
         assert!(!ran.err.contains("whole"), "run {run}: {ran:?}");
     }
-    assert!(sim.run(&["backup"], gap).err.contains("incomplete: it holds what can be read"));
+    assert!(
+        sim.run(&["backup"], gap).err.contains("incomplete: it already contains what can be read")
+    );
 
     let ran = sim.run(&["verify", "1"], "");
     assert_eq!(ran.status, Some(0), "{ran:?}");
@@ -137,7 +139,7 @@ fn an_incomplete_backup_is_never_called_whole() {
 fn a_whole_backup_is_called_whole_when_it_is_read_again() {
     let sim = Sim::small();
     sim.run(&["backup"], "");
-    assert!(sim.run(&["backup"], "").err.contains("holds the chip already; read again"));
+    assert!(sim.run(&["backup"], "").err.contains("already contains the chip; read again"));
     let document = sim.run(&["--json", "verify", "1"], "").json();
     assert_eq!(
         (&document["complete"], document["gaps"].as_array().unwrap().len()),

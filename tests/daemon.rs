@@ -247,7 +247,7 @@ fn a_card_that_fills_up_while_the_daemon_runs_costs_the_page_nothing() {
          {0:?} --sim . run --listen 127.0.0.1:0 >/dev/null 2>&1 & pid=$!\n\
          trap 'kill -9 $pid' EXIT\n\
          log=sdcard/mi360d/logs/mi360d.log\n\
-         for i in $(seq 300); do grep -q 'made and proven' $log && break; sleep 0.1; done\n\
+         for i in $(seq 300); do grep -q 'made and verified' $log && break; sleep 0.1; done\n\
          port=$(sed -n 's/.*the page is on port //p' $log)\n\
          cat /dev/zero > sdcard/filler 2>/dev/null\n\
          exec 3<>/dev/tcp/127.0.0.1/$port\n\

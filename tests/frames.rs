@@ -292,13 +292,13 @@ fn what_is_not_exactly_as_known_is_not_understood_in_words_and_left_politely() {
         ("not a regular file", frame(vec![pipe.as_raw_fd()])),
         ("not a regular file", frame(vec![device.as_raw_fd()])),
         ("not a regular file", frame(vec![folder_file.as_raw_fd()])),
-        ("has 4095 bytes, and 4096", frame(vec![short.as_raw_fd()])),
-        ("has 0 bytes, and 4096", frame(vec![empty.as_raw_fd()])),
+        ("has 4095 bytes instead of 4096", frame(vec![short.as_raw_fd()])),
+        ("has 0 bytes instead of 4096", frame(vec![empty.as_raw_fd()])),
         ("header says 8192 bytes", frame(vec![other_map.as_raw_fd()])),
         ("says 4033 bytes in a file of 4096", frame(vec![other_size.as_raw_fd()])),
         ("begins at 96, not at 64", frame(vec![elsewhere.as_raw_fd()])),
         ("31 bytes has no room", frame(vec![no_room.as_raw_fd()])),
-        ("99 bytes says that it has 100", frame(vec![other_length.as_raw_fd()])),
+        ("99 bytes claims 100", frame(vec![other_length.as_raw_fd()])),
         ("start code", frame(vec![no_code.as_raw_fd()])),
     ];
     let before = fs::read_dir("/proc/self/fd").unwrap().count();

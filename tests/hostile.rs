@@ -330,7 +330,7 @@ fn a_port_that_is_taken_costs_the_page_and_not_the_backup() {
     let deadline = Instant::now() + Duration::from_secs(30);
     let said = || {
         let text = fs::read_to_string(sim.path().join("sdcard/STATUS.txt")).unwrap_or_default();
-        text.contains("made and proven") && text.contains("the page cannot be served")
+        text.contains("made and verified") && text.contains("the page cannot be served")
     };
     while !said() {
         assert!(Instant::now() < deadline, "no backup, or not a word about the page");

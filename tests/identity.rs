@@ -56,7 +56,7 @@ fn a_missing_or_implausible_key_is_named() {
         let Health::Damaged { reasons } = judge(&factory(&entries)).health else {
             panic!("{key} is not missed")
         };
-        assert_eq!(reasons, [format!("{key} is not there")]);
+        assert_eq!(reasons, [format!("{key} is missing")]);
         entries.insert(i, (key, "x"));
         let Health::Damaged { reasons } = judge(&factory(&entries)).health else {
             panic!("{key} may be anything")

@@ -198,7 +198,7 @@ fn an_identity_that_lies_in_another_place_of_a_dump_is_found() {
     bytes[0xFF_0000..].fill(0xFF);
     let report = look(&bytes);
     assert!(report.identity.answer.contains("0xc00004"), "{}", report.identity.answer);
-    assert!(report.identity.answer.starts_with("Yes, but not where it belongs"));
+    assert!(report.identity.answer.starts_with("Yes, but in the wrong place"));
     assert_eq!(report.identity.health, identity::Health::Blank);
     assert!(report.next[0].contains("tail -c +12582917 FILE"), "{:?}", report.next);
 }

@@ -419,7 +419,7 @@ fn names_are_chosen_as_the_chip_has_them_and_wrong_ones_are_named() {
     for (text, words) in [
         ("KERNL", "no partition 'KERNL'"),
         ("KERNEL,FACTORY", "FACTORY is not in this file"),
-        (" ,", "no partition is named"),
+        (" ,", "no partition is selected"),
     ] {
         let error = choose(text).unwrap_err();
         assert!(error.to_string().contains(words), "{error}");

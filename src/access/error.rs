@@ -16,19 +16,19 @@ pub enum LoginError {
     #[error("no password is set yet")]
     SetupNeeded,
     /// There is one.
-    #[error("a password is set already")]
+    #[error("a password is already set")]
     AlreadySetUp,
     /// There is no code, because it could not be put on the card.
-    #[error("there is no setup code: the card cannot be written")]
+    #[error("no setup code could be written to the card")]
     NoCode,
     /// Another code.
-    #[error("that is not the code on the card")]
+    #[error("this is not the code on the card")]
     WrongCode,
     /// Another password.
-    #[error("that is not the password")]
+    #[error("the password is wrong")]
     WrongPassword,
     /// It was wrong, like many before it.
-    #[error("wrong again: wait {seconds} s before the next try")]
+    #[error("wrong again: try again in {seconds} s")]
     TooMany {
         /// How long.
         seconds: u64,
@@ -40,28 +40,28 @@ pub enum LoginError {
         seconds: u64,
     },
     /// Nothing.
-    #[error("an empty password is not taken")]
+    #[error("the password is empty")]
     EmptyPassword,
     /// Fewer than 8 characters.
-    #[error("a password has at least 8 characters")]
+    #[error("the password is shorter than 8 characters")]
     ShortPassword,
     /// Beyond 1024 bytes.
-    #[error("a password has at most 1024 bytes")]
+    #[error("the password is longer than 1024 bytes")]
     LongPassword,
     /// A token's name is wrong.
     #[error("a token needs a name of 1 to 60 characters")]
     TokenName,
     /// There are too many.
-    #[error("there are 32 tokens already")]
+    #[error("there are already 32 tokens")]
     TooManyTokens,
     /// No such token.
-    #[error("there is no such token")]
+    #[error("this token does not exist")]
     NoSuchToken,
     /// The card.
     #[error(transparent)]
     Card(#[from] CardError),
     /// The system gave no random bytes.
-    #[error("the system gives no random numbers: {0}")]
+    #[error("the system returned no random numbers: {0}")]
     Random(#[source] io::Error),
 }
 
@@ -92,21 +92,25 @@ impl Explain for LoginError {
                 "The code is in mi360d/setup-code.txt on the card."
             }
             LoginError::AlreadySetUp | LoginError::WrongPassword => {
-                "Forgotten? Put an empty file mi360d/reset-password on the card and restart."
+                "Forgotten? Put an empty file mi360d/reset-password on the card and restart the \
+                 camera."
             }
-            LoginError::NoCode => "Put in a card that can be written, and restart.",
+            LoginError::NoCode => "Insert a writable card and restart the camera.",
             LoginError::TooMany { .. } => {
-                "Nobody is locked out: the right one opens at any time. Forgotten? Put an empty file \
-                 mi360d/reset-password on the card and restart."
+                "The right password still works at any time. Forgotten? Put an empty file \
+                 mi360d/reset-password on the card and restart the camera."
             }
             LoginError::Crowded { .. } => {
                 "Somebody may be guessing your password. Try again in a few seconds."
             }
             LoginError::EmptyPassword | LoginError::ShortPassword => "Use at least 8 characters.",
-            LoginError::LongPassword => "Take a shorter one.",
-            LoginError::TokenName => "Name it after what uses it, as in: Home Assistant.",
+            LoginError::LongPassword => "Choose a shorter one.",
+            LoginError::TokenName => {
+                "Name it after the program that uses it, for example Home \
+                Assistant."
+            }
             LoginError::TooManyTokens => "Revoke one that is no longer used.",
-            LoginError::NoSuchToken => "GET /api/v1/tokens lists them.",
+            LoginError::NoSuchToken => "GET /api/v1/tokens lists the tokens.",
             LoginError::Card(e) => return e.hint(),
             LoginError::Random(_) => "Restart the camera.",
         }

@@ -90,7 +90,7 @@ impl Login {
         let code = match &stored {
             Some(_) => None,
             None => setup::code(&self.card)
-                .inspect_err(|e| log::error!("no setup code could be made: {e}"))
+                .inspect_err(|e| log::error!("no setup code was made: {e}"))
                 .ok(),
         };
         if asked && code.is_some() {

@@ -36,8 +36,8 @@ pub(super) fn code(card: &Card) -> Result<String, LoginError> {
     let (first, second) = letters.split_at(LENGTH / 2);
     let code = format!("{first}-{second}");
     let text = format!(
-        "{code}\r\n\r\nOpen the camera's page and set its password with this code. STATUS.txt \
-         tells the address.\r\n"
+        "{code}\r\n\r\nOpen the camera's page and set a password with this code. Its address is \
+         in STATUS.txt.\r\n"
     );
     card.require_writable()?;
     replace(&path, text.as_bytes())?;

@@ -62,7 +62,7 @@ impl Tokens {
         match document::from_json(&text) {
             Ok(tokens) => Tokens(tokens),
             Err(e) => {
-                log::error!("state/tokens is damaged, no token counts: {e}");
+                log::error!("state/tokens is damaged, so no token is valid: {e}");
                 Tokens::default()
             }
         }

@@ -25,13 +25,13 @@ pub enum BackupError {
         needed: u64,
     },
     /// The chip never gave the same bytes twice.
-    #[error("{partition} reads differently each time: no two readings agree")]
+    #[error("no two readings of {partition} agree")]
     Unsettled {
         /// The partition's name.
         partition: String,
     },
     /// The card does not hold what was written.
-    #[error("the new backup does not read back from the card: {file}")]
+    #[error("the new backup reads back wrong from the card: {file}")]
     NotProven {
         /// The file in the set.
         file: String,
@@ -49,7 +49,7 @@ pub enum BackupError {
         name: String,
     },
     /// All numbers are taken.
-    #[error("the card holds backup number 9999: there is no next number")]
+    #[error("the card has backup number 9999: there is no next number")]
     NumbersUsedUp,
 }
 
@@ -72,20 +72,22 @@ impl Explain for BackupError {
         match self {
             BackupError::Card(e) => e.hint(),
             BackupError::Chip(e) => e.hint(),
-            BackupError::NoRoom { .. } => "Free room on the card, on a PC or by deleting old \
-                backups, then start again."
+            BackupError::NoRoom { .. } => "Delete old backups, or free space on the card with a \
+                PC, then try again."
                 .into(),
-            BackupError::Unsettled { .. } => "The flash chip or its power supply is failing: \
-                keep what is on the card, and try again with another power supply."
+            BackupError::Unsettled { .. } => "The flash chip or its power supply is failing. Keep \
+                what is on the card, and try another power supply."
                 .into(),
-            BackupError::NotProven { .. } => "The card does not keep what it is given: copy what \
-                is on it and use another."
+            BackupError::NotProven { .. } => "The card loses data. Copy what is on it and use \
+                another card."
                 .into(),
             BackupError::Thread(_) => "Stop other programs to free memory, then try again.".into(),
             BackupError::Interrupted => "Try again; if it happens again, report it.".into(),
-            BackupError::NoSuchSet { .. } => "`mi360d backups` lists what is on the card.".into(),
+            BackupError::NoSuchSet { .. } => {
+                "`mi360d backups` lists the backups on the card.".into()
+            }
             BackupError::NumbersUsedUp => {
-                "Move old backups from the card to a PC, then start again.".into()
+                "Move old backups from the card to a PC, then try again.".into()
             }
         }
     }

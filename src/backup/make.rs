@@ -82,7 +82,7 @@ pub fn backup(request: &Request<'_>) -> Result<Outcome, BackupError> {
                 return Ok(Outcome { set, made: true, reading, proofs });
             }
             Err(Trouble::Contradiction { index, partition, places }) => {
-                log::warn!("{partition} read differently the second time: starting again");
+                log::warn!("the second reading of {partition} differs: starting again");
                 room::abandon(&folder);
                 doubtful.extend(places.into_iter().map(|place| (index, place)));
                 reading = read_chip(request.chip, Depth::Quick, request.progress)?;
@@ -115,10 +115,10 @@ fn recall(manifest: &Manifest, chip: &dyn Chip, reading: &mut Reading) {
             now.content.findings.push(
                 Finding::blocker(
                     "squashfs-block",
-                    "Blocks of it are damaged: their checksums were wrong when this backup was \
-                     made.",
+                    "Some of its blocks are damaged: their checksums were wrong when this backup \
+                     was made.",
                 )
-                .hint("`mi360d map` reads it again and names them."),
+                .hint("`mi360d map` reads it again and lists them."),
             );
         }
     }
@@ -155,7 +155,7 @@ fn holder(
     let verdict = verify::verify(&set.path, request.progress)?;
     let whole = verdict.is_whole();
     for damage in &verdict.damage {
-        log::error!("backup {} no longer holds: {damage}", set.name);
+        log::error!("backup {} is damaged: {damage}", set.name);
     }
     proofs.push((set.name.clone(), verdict));
     Ok(whole.then_some(set))

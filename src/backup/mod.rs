@@ -95,10 +95,10 @@ impl Work {
             Work::ReadClipped(1) => "Reading the chip, reading 1",
             Work::ReadClipped(2) => "Reading the chip, reading 2",
             Work::ReadClipped(3) => "Reading the chip, reading 3",
-            Work::ReadClipped(_) => "Reading the chip, one reading more",
+            Work::ReadClipped(_) => "Reading the chip, one more time",
             Work::WriteClipped => "Writing the chip: do not touch the clip",
             Work::ReadClippedBack => "Reading the chip back",
-            Work::ProtectClipped => "Putting the write protection back",
+            Work::ProtectClipped => "Restoring the write protection",
         }
     }
 }

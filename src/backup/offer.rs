@@ -23,7 +23,7 @@ use crate::image::slices::{SetFile, SharedSource, Slices, Target};
 #[non_exhaustive]
 pub enum OfferError {
     /// There is no set here.
-    #[error("{folder} is no backup set: {reason}")]
+    #[error("{folder} is not a backup: {reason}")]
     NoSet {
         /// The folder.
         folder: String,
@@ -46,8 +46,8 @@ impl Explain for OfferError {
     fn hint(&self) -> String {
         match self {
             OfferError::NoSet { .. } => {
-                "`mi360d verify DIR` says what of it holds. A partition's file can be flashed by \
-                 itself."
+                "`mi360d verify DIR` shows which files are intact. A partition's file can be \
+                 flashed by itself."
                     .to_owned()
             }
             OfferError::Read(e) => e.hint(),
@@ -86,11 +86,11 @@ pub fn manifest_and_sums(folder: &Path) -> Result<(Manifest, Sums), OfferError> 
         .map_err(|_| none("it has no manifest.toml"))?;
     let digest: [u8; 32] = Sha256::digest(&text);
     if sums.of(MANIFEST) != Some(&digest) {
-        return Err(none("its manifest.toml is not the one that its SHA256SUMS names"));
+        return Err(none("its manifest.toml does not match its SHA256SUMS"));
     }
     let manifest = Manifest::parse(&text).map_err(|e| none(&e))?;
     if let Some(missing) = required_files(&manifest).iter().find(|f| sums.of(f).is_none()) {
-        return Err(none(&format!("its SHA256SUMS does not name {missing}")));
+        return Err(none(&format!("its SHA256SUMS does not list {missing}")));
     }
     Ok((manifest, sums))
 }
@@ -144,7 +144,7 @@ pub fn chip(folder: &Path) -> Result<(File, bool), OfferError> {
         reason: reason.to_owned(),
     };
     if !manifest.has_chip() {
-        return Err(none("it does not hold the whole chip"));
+        return Err(none("it does not contain the whole chip"));
     }
     let digest = hash_file(&path, &mut |_| {}).map_err(|e| none(&e.to_string()))?;
     let file = open_past_cache(&path).map_err(|e| none(&e.to_string()))?;

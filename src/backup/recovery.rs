@@ -1,5 +1,5 @@
-//! `RECOVERY.txt`: the way back for this camera and this set, in words and
-//! commands, for somebody without this program.
+//! `RECOVERY.txt`: how to restore this camera from this set, with commands for an owner
+//! who does not have this program.
 //!
 //! Facts: docs/formats.md, "Boot" and "Write protection".
 
@@ -33,26 +33,26 @@ fn put(text: &mut String, lines: &str) {
 }
 
 fn head(text: &mut String, manifest: &Manifest, folder: &str) {
-    let title = format!("THE WAY BACK: backup {folder}, camera {}", manifest.model);
+    let title = format!("RECOVERY: backup {folder}, camera {}", manifest.model);
     let _ = writeln!(text, "{title}\n{}\n", "=".repeat(title.len()));
     let identity = match manifest.identity.health.as_str() {
-        "healthy" => "This set holds the camera's cloud identity, and it is healthy.",
+        "healthy" => "This backup contains the camera's cloud identity, and it is healthy.",
         "blank" => {
-            "FACTORY was blank when this set was made: it holds NO cloud identity. If an older\n\
-             set or a folder in mi360d/identity has one, that is the one to keep."
+            "FACTORY was blank when this backup was made: it contains NO cloud identity. If an\n\
+             older backup or a folder in mi360d/identity has one, keep that one."
         }
         "damaged" => {
-            "The cloud identity in FACTORY was damaged when this set was made. Keep it all the\n\
-             same: it may be repaired, and nothing else can bring it back."
+            "The cloud identity in FACTORY was damaged when this backup was made. Keep it\n\
+             anyway: it may be repaired, and nothing else can restore it."
         }
         _ => "No cloud identity was found on this chip.",
     };
     let _ = writeln!(text, "{identity}\n");
     put(
         text,
-        "Keep a copy of this folder on a PC. Show it to nobody: it holds your camera's\n\
+        "Keep a copy of this folder on a PC. Show it to nobody: it contains your camera's\n\
          cloud key and your WiFi password. `mi360d redact` makes a copy that is safe to post.\n\n\
-         Check the files before you use them, in this folder:  sha256sum -c SHA256SUMS\n\n\
+         Before you use the files, check them in this folder:  sha256sum -c SHA256SUMS\n\n\
          The chip:\n\n",
     );
     let _ = writeln!(text, "  {:<10} {:>10} {:>10}  file", "partition", "offset", "size");
@@ -67,7 +67,7 @@ fn gaps(text: &mut String, manifest: &Manifest) {
     put(
         text,
         "INCOMPLETE: some of the chip could not be read. The files named .partial.bin have\n\
-         0xFF in these places; all others are whole:\n\n",
+         0xFF in these places; all other files are complete:\n\n",
     );
     for p in &manifest.partitions {
         for gap in &p.gaps {
@@ -77,9 +77,9 @@ fn gaps(text: &mut String, manifest: &Manifest) {
     }
     put(
         text,
-        "\nDo not write a .partial.bin to any camera. BOOT, CONFIG and FACTORY from this set,\n\
-         where they are whole, and KERNEL, ROOTFS and DATA of a camera of the same model make\n\
-         a full image again: `mi360d assemble`.\n",
+        "\nDo not write a .partial.bin to any camera. `mi360d assemble` makes a full image from\n\
+         BOOT, CONFIG and FACTORY of this backup, where they are complete, and from KERNEL,\n\
+         ROOTFS and DATA of a camera of the same model.\n",
     );
 }
 
@@ -87,14 +87,14 @@ fn programmer(text: &mut String, manifest: &Manifest) {
     put(text, "1. WITH A FLASH PROGRAMMER (works always)\n\n");
     let _ = writeln!(
         text,
-        "   For a CH341A or the like with a 3.3 V clip. {CHIP} is the whole chip, {} bytes.\n",
+        "   For a CH341A or similar programmer with a 3.3 V clip. {CHIP} is the whole chip, {} bytes.\n",
         manifest.chip_size
     );
     put(
         text,
-        "   a. Take the camera's power away. Put the clip on the 8-pin flash chip.\n\
-         \x20  b. Read the chip twice into two files and compare them: only when they are equal\n\
-         \x20     is the contact good. Keep this dump too.\n\
+        "   a. Unplug the camera. Put the clip on the 8-pin flash chip.\n\
+         \x20  b. Read the chip twice into two files and compare them. If they differ, reseat the\n\
+         \x20     clip. Keep this dump too.\n\
          \x20  c. Unprotect the chip (clear its block protection).\n\
          \x20  d. Erase it.\n",
     );
@@ -102,9 +102,9 @@ fn programmer(text: &mut String, manifest: &Manifest) {
     put(
         text,
         "   f. Verify.\n\
-         \x20  g. Protect the chip again. Without this the camera dies at its second start.\n\n\
+         \x20  g. Protect the chip again. Without this the camera fails at its second start.\n\n\
          \x20  With flashrom, steps c to g; the first line shows the protected range, which the\n\
-         \x20  fourth puts back:\n\n\
+         \x20  fourth restores:\n\n\
          \x20    flashrom -p ch341a_spi --wp-status\n\
          \x20    flashrom -p ch341a_spi --wp-disable\n",
     );
@@ -113,8 +113,8 @@ fn programmer(text: &mut String, manifest: &Manifest) {
         text,
         "     flashrom -p ch341a_spi --wp-range=START,LENGTH\n\
          \x20    flashrom -p ch341a_spi --wp-enable\n\n\
-         \x20  (flashrom erases and verifies by itself. Where the status shows no range, leave\n\
-         \x20  the fourth line out.)\n\n",
+         \x20  (flashrom erases and verifies by itself. If the status shows no range, leave the\n\
+         \x20  fourth line out.)\n\n",
     );
 }
 
@@ -124,7 +124,7 @@ fn console(text: &mut String, manifest: &Manifest, loader: &Loader, folder: &str
         Some(Family::I6) => "`SigmaStar #`",
         _ => "`MStar #` or `SigmaStar #`",
     };
-    put(text, "2. OVER THE SERIAL CONSOLE (while the boot loader still starts)\n\n");
+    put(text, "2. OVER THE SERIAL CONSOLE (if the boot loader still starts)\n\n");
     let has = |command| loader.commands.as_ref().is_none_or(|known| known.contains(&command));
     if let Some(command) = ["fatload", "sf"].into_iter().find(|command| !has(command)) {
         let _ = writeln!(
@@ -135,20 +135,20 @@ fn console(text: &mut String, manifest: &Manifest, loader: &Loader, folder: &str
     }
     let _ = writeln!(
         text,
-        "   115200 baud, 8N1, 3.3 V. Hold Enter while you switch the power on, until the\n\
-         \x20  prompt {prompt} comes. This card must be in the slot. Write only what is\n\
+        "   115200 baud, 8N1, 3.3 V. Hold Enter while you turn the power on, until the\n\
+         \x20  prompt {prompt} appears. This card must be in the slot. Write only what is\n\
          \x20  broken; type one line at a time, in this order, and never paste several. If a fatload\n\
-         \x20  or the first crc32 is not as said below, stop before `sf erase`: what would be written\n\
-         \x20  then is another part. Never write BOOT from here: where it goes wrong, only a\n\
-         \x20  programmer helps.\n"
+         \x20  or the first crc32 differs from what is said below, stop before `sf erase`: wrong data\n\
+         \x20  would be written. Never write BOOT from here: if that fails, only a programmer\n\
+         \x20  helps.\n"
     );
     put(
         text,
         if loader.commands.is_some() {
-            "   These commands are in the table of this camera's own boot loader.\n\n"
+            "   This camera's own boot loader has these commands.\n\n"
         } else {
-            "   This camera's boot loader could not be looked into. These commands are those of\n\
-             \x20  another model: if it does not know one, stop and use 1 above.\n\n"
+            "   This camera's boot loader could not be read. These are the commands of another\n\
+             \x20  model: if it does not know one, stop and use 1 above.\n\n"
         },
     );
     let is_dead = manifest.identity.health != "healthy";
@@ -157,7 +157,7 @@ fn console(text: &mut String, manifest: &Manifest, loader: &Loader, folder: &str
             continue;
         };
         if p.role == Role::Factory && is_dead {
-            put(text, "   FACTORY is left out: this set holds no healthy identity.\n\n");
+            put(text, "   FACTORY is left out: this backup contains no healthy identity.\n\n");
             continue;
         }
         let size = p.size;
@@ -174,8 +174,8 @@ fn console(text: &mut String, manifest: &Manifest, loader: &Loader, folder: &str
     }
     put(
         text,
-        "   After each fatload the boot loader says how many bytes it read: go on only if they are\n\
-         \x20  as many as the part has. If it does not find the file, copy it to the top of the card\n\
+        "   After each fatload the boot loader prints how many bytes it read: continue only if this\n\
+         \x20  is the size of the part. If it does not find the file, copy it to the root of the card\n\
          \x20  on a PC and leave the folders out of the line.\n",
     );
     if has("crc32") {
@@ -183,17 +183,17 @@ fn console(text: &mut String, manifest: &Manifest, loader: &Loader, folder: &str
             text,
             "   Each crc32 must end in `==>` and the value next to the part's name. If the first one\n\
              \x20  does not, nothing was written yet: copy the file again. If the second one does not,\n\
-             \x20  do not reset: type the part's lines again from the first. If it is wrong a second\n\
-             \x20  time, the chip is write-protected or worn: use 1 above.\n",
+             \x20  do not reset: type the part's lines again from the first. If it is wrong again,\n\
+             \x20  the chip is write-protected or worn: use 1 above.\n",
         );
     }
     put(text, "   At the end type `reset`.\n\n");
     if loader.starts_alone == Some(false) {
         put(
             text,
-            "   The settings that are built into this boot loader have no `bootcmd`. If those at the\n\
-             \x20  end of BOOT (its environment) are lost, the camera stops at the prompt and starts no\n\
-             \x20  Linux: then write BOOT back with a programmer.\n\n",
+            "   The default settings of this boot loader have no `bootcmd`. If the settings at the end\n\
+             \x20  of BOOT (its environment) are lost, the camera stops at the prompt and does not start\n\
+             \x20  Linux. Then write BOOT with a programmer.\n\n",
         );
     }
 }
@@ -201,35 +201,35 @@ fn console(text: &mut String, manifest: &Manifest, loader: &Loader, folder: &str
 fn card(text: &mut String, rescue: &[&str], folder: &str) {
     let _ = writeln!(
         text,
-        "3. FROM THE CARD (while Linux still starts)\n\n\
-         \x20  Put the card in and start the camera: mi360d starts with it, and its page restores\n\
-         \x20  from this set. In a shell on the camera it is:\n\n\
+        "3. FROM THE CARD (if Linux still starts)\n\n\
+         \x20  Insert the card and start the camera. mi360d starts with it, and its page can restore\n\
+         \x20  this backup. In a shell on the camera, run:\n\n\
          \x20    /mnt/sdcard/mi360d/mi360d restore {folder}\n\n\
-         \x20  It shows first what it would change, and asks for a phrase.\n"
+         \x20  It first shows what it would change, and asks for a phrase.\n"
     );
     if rescue.is_empty() {
         put(
             text,
-            "   A camera whose KERNEL or ROOTFS is broken does not get that far. Its boot loader names\n\
-             \x20  no image that it would take from a card, so do not count on a tf_recovery.img or\n\
+            "   If KERNEL or ROOTFS is broken, Linux does not start. This camera's boot loader names no\n\
+             \x20  image that it accepts from a card, so do not rely on a tf_recovery.img or\n\
              \x20  tf_update.img: use 1 or 2 above.\n\n",
         );
     } else {
         let names = rescue.join(" or ");
         let _ = writeln!(
             text,
-            "   A camera whose KERNEL or ROOTFS is broken does not get that far. Then its boot loader\n\
-             \x20  helps, if you have an image that the vendor signed, for this model and older than\n\
-             \x20  4.0.9: put it at the top of the card as {names},\n\
-             \x20  the name that this camera's boot loader looks for, and it is written at power-up.\n\
-             \x20  Take it away afterwards, or it is written again. That Linux renames it to .bak\n\
-             \x20  says nothing about success.\n"
+            "   If KERNEL or ROOTFS is broken, Linux does not start. Then the boot loader can help, if\n\
+             \x20  you have an image signed by the vendor, for this model and older than 4.0.9. Put it\n\
+             \x20  into the root of the card as {names},\n\
+             \x20  the name that this camera's boot loader looks for: it is written at power-up.\n\
+             \x20  Remove it afterwards, or it is written again. If Linux renames it to .bak, that does\n\
+             \x20  not mean success.\n"
         );
     }
     put(
         text,
-        "   If this set is damaged: `mi360d assemble` makes a whole image out of what is alive\n\
-         \x20  in it (BOOT, CONFIG, FACTORY) and of firmware from elsewhere.\n",
+        "   If this backup is damaged: `mi360d assemble` makes a whole image from its intact parts\n\
+         \x20  (BOOT, CONFIG, FACTORY) and from other firmware of the same model.\n",
     );
 }
 

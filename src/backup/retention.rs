@@ -31,12 +31,12 @@ impl Standing {
     /// In words, for a list.
     pub fn words(self) -> &'static str {
         match self {
-            Standing::Pristine => "pristine: the first of its identity, kept for ever",
-            Standing::NewestHealthy => "the newest with a healthy identity, kept",
+            Standing::Pristine => "original backup of its identity, never deleted",
+            Standing::NewestHealthy => "newest with a healthy identity, kept",
             Standing::Kept => "kept",
-            Standing::Spare => "may go: newer sets are there",
+            Standing::Spare => "deleted when space is needed",
             Standing::Incomplete => "incomplete: some of the chip could not be read",
-            Standing::Unfinished => "unfinished: does not count",
+            Standing::Unfinished => "unfinished: not usable",
             Standing::Broken => "damaged",
         }
     }

@@ -45,7 +45,7 @@ pub(super) fn clean_up(request: &Request<'_>, proofs: &[(SetName, Verdict)]) {
     let Some(keep) = request.keep else { return };
     let sets = match set::try_list(&request.card.backups()) {
         Ok(sets) => sets,
-        Err(e) => return log::error!("nothing is removed: {e}"),
+        Err(e) => return log::error!("nothing is deleted: {e}"),
     };
     let mut damaged: Vec<SetName> =
         proofs.iter().filter(|(_, v)| !v.is_whole()).map(|(name, _)| name.clone()).collect();
@@ -69,8 +69,8 @@ pub(super) fn clean_up(request: &Request<'_>, proofs: &[(SetName, Verdict)]) {
 
 fn remove(set: &SetFolder) {
     match file::remove_set_folder(&set.path, SHA256SUMS, UNFINISHED) {
-        Ok(()) => log::info!("backup {} removed: newer ones are there", set.name),
-        Err(e) => log::warn!("backup {} cannot be removed: {e}", set.name),
+        Ok(()) => log::info!("backup {} deleted to free space", set.name),
+        Err(e) => log::warn!("backup {} cannot be deleted: {e}", set.name),
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) fn abandon(folder: &Path) {
         return; // it is marked, and removed later
     }
     if let Err(e) = file::remove_set_folder(folder, SHA256SUMS, UNFINISHED) {
-        log::warn!("an unfinished backup stays: {e}");
+        log::warn!("an unfinished backup cannot be deleted: {e}");
     }
 }
 
@@ -95,6 +95,6 @@ pub fn unmark(set: &SetFolder) {
 /// Removes the mark of an unfinished set.
 pub(super) fn take_mark(folder: &Path) {
     if let Err(e) = fat::remove_file(&folder.join(UNFINISHED)) {
-        log::warn!("the mark of an unfinished set stays: {e}");
+        log::warn!("the mark of an unfinished set cannot be removed: {e}");
     }
 }

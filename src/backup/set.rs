@@ -169,7 +169,7 @@ fn read_state(path: &Path, name: &SetName) -> SetState {
         Err(e) => return broken(e.to_string()),
     };
     if let Some(missing) = required_files(&manifest).into_iter().find(|f| sums.of(f).is_none()) {
-        return broken(format!("SHA256SUMS does not name {missing}"));
+        return broken(format!("SHA256SUMS does not list {missing}"));
     }
     let sizes = manifest.partitions.iter().map(|p| (p.file.as_str(), u64::from(p.size)));
     let chip = manifest.has_chip().then_some((CHIP, u64::from(manifest.chip_size)));

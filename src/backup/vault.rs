@@ -106,7 +106,7 @@ pub fn read_factory(
 
 fn read_config(chip: &dyn Chip, part: &Partition) -> Option<Vec<u8>> {
     read_settled(chip, part)
-        .inspect_err(|e| log::error!("CONFIG is not saved with the identity: {e}"))
+        .inspect_err(|e| log::error!("CONFIG was not saved with the identity: {e}"))
         .ok()
 }
 
@@ -182,7 +182,7 @@ fn make_room(card: &Card) {
     for name in ["mi360d.1.log", "mi360d.log"] {
         let path = card.logs().join(name);
         if fat::remove_file(&path).is_ok() {
-            log::warn!("the card is full: {} removed for the identity", path.display());
+            log::warn!("the card is full: {} deleted to save the identity", path.display());
         }
     }
     // What another process is making now is unfinished too, and not ours to take.
@@ -190,7 +190,7 @@ fn make_room(card: &Card) {
     for set in set::list(&card.backups()) {
         if set.state == SetState::Unfinished && set.name.digits.is_some() {
             room::abandon(&set.path);
-            log::warn!("the card is full: unfinished {} removed for the identity", set.name);
+            log::warn!("the card is full: unfinished {} deleted to save the identity", set.name);
         }
     }
 }

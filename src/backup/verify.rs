@@ -96,13 +96,13 @@ fn names_all(sums: &Sums, manifest: &Manifest) -> bool {
 fn contradictions(folder: &Path, manifest: Option<&Manifest>, sums: &Sums) -> Vec<Damage> {
     let damage = |file: &str, what: String| Damage { file: file.into(), offset: None, what };
     let Some(manifest) = manifest else {
-        return vec![damage(MANIFEST, "it is not a manifest that this program can read".into())];
+        return vec![damage(MANIFEST, "this program cannot read this manifest".into())];
     };
     let mut found = Vec::new();
     for note in &manifest.partitions {
         let digest = sums.of(&note.file).map(|d| hex(d));
         if digest.as_deref() != Some(note.sha256.as_str()) {
-            found.push(damage(&note.file, "manifest.toml names another SHA-256".into()));
+            found.push(damage(&note.file, "manifest.toml has another SHA-256".into()));
         }
         let size = fs::metadata(folder.join(&note.file)).map_or(0, |meta| meta.len());
         if size != u64::from(note.size) {
@@ -110,7 +110,7 @@ fn contradictions(folder: &Path, manifest: Option<&Manifest>, sums: &Sums) -> Ve
         }
     }
     if manifest.has_chip() && sums.of(CHIP).map(|d| hex(d)) != Some(manifest.chip_sha256.clone()) {
-        found.push(damage(CHIP, "manifest.toml names another SHA-256".into()));
+        found.push(damage(CHIP, "manifest.toml has another SHA-256".into()));
     }
     found
 }

@@ -61,15 +61,15 @@ fn find(camera: &Camera) -> Result<Library, String> {
         return Err(format!("this firmware has no {}", path.display()));
     };
     let library = hash(&bytes).filter(|_| elf::is_camera_s(&bytes));
-    let hash = library.ok_or_else(|| format!("{NAME} is no library for ARM"))?;
+    let hash = library.ok_or_else(|| format!("{NAME} is not a library for ARM"))?;
     let list = read_bounded(&camera.card().home().join(KNOWN_ON_CARD), LIMIT).unwrap_or_default();
     let list = String::from_utf8_lossy(&list);
     if !KNOWN.iter().copied().chain(list.split_whitespace()).any(|known| known == hash) {
-        return Err(format!("nobody has looked at this version of {NAME} yet: {hash}"));
+        return Err(format!("this version of {NAME} is not known yet: {hash}"));
     }
     let found = Library { path, bytes, hash };
     match found.codec() {
-        "" => Err(format!("the byte at 0x{AT:x} of {NAME} is no codec")),
+        "" => Err(format!("the byte at 0x{AT:x} of {NAME} is not a codec")),
         _ => Ok(found),
     }
 }
@@ -132,7 +132,7 @@ pub fn set(camera: &Camera, wanted: &str) -> Result<(), ServiceError> {
         let _ = fs::remove_file(&new);
     }
     written?;
-    log::warn!("the codec in {} is {wanted} from the next start on", library.path.display());
+    log::warn!("the codec in {} is {wanted} from the next start", library.path.display());
     Ok(())
 }
 
@@ -152,6 +152,6 @@ fn room(library: &Library) -> Result<fs::Permissions, String> {
 }
 
 fn refused(reason: String) -> ServiceError {
-    let hint = "Nothing was changed. docs/hacks.md tells what the codec needs.";
+    let hint = "Nothing was changed. docs/hacks.md explains what the codec needs.";
     ServiceError::Framegrabber { reason, hint }
 }

@@ -22,7 +22,7 @@ const SERVICES: &str = "MI360D_SIM_SERVICES";
 pub fn start(camera: &Camera) {
     match connect(camera) {
         Ok(controls) => drop(camera.controls.set(controls)),
-        Err(e) => log::error!("the controls do not start: {e}"),
+        Err(e) => log::error!("the controls cannot be started: {e}"),
     }
 }
 

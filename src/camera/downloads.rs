@@ -30,13 +30,13 @@ pub const REDACTED: &str = "redacted.bin";
 #[non_exhaustive]
 pub enum DownloadError {
     /// No such file.
-    #[error("that backup has no such file")]
+    #[error("this backup has no such file")]
     NoSuchFile,
     /// The ticket is used, too old, or none.
-    #[error("this download has been used, or took too long to begin")]
+    #[error("this download link was used or has expired")]
     NoTicket,
     /// No random bytes.
-    #[error("the system gives no random numbers: {0}")]
+    #[error("the system returned no random numbers: {0}")]
     Random(#[source] std::io::Error),
     /// The set.
     #[error(transparent)]
@@ -59,8 +59,8 @@ impl Explain for DownloadError {
 
     fn hint(&self) -> String {
         match self {
-            DownloadError::NoSuchFile => "The backup's `files` name them.".to_owned(),
-            DownloadError::NoTicket => "Ask for the download again.".to_owned(),
+            DownloadError::NoSuchFile => "The backup's `files` lists them.".to_owned(),
+            DownloadError::NoTicket => "Start the download again.".to_owned(),
             DownloadError::Random(_) => "Restart the camera.".to_owned(),
             DownloadError::Backup(e) => e.hint(),
             DownloadError::Redact(e) => e.hint(),
@@ -142,6 +142,6 @@ pub fn went_out(camera: &Camera, wanted: &Wanted) {
     let stored = downloaded::note(camera.card(), mark);
     card_view::renew(camera);
     if let Err(e) = stored {
-        log::warn!("it is not remembered that the identity was downloaded: {e}");
+        log::warn!("the note that the identity was downloaded cannot be saved: {e}");
     }
 }

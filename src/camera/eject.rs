@@ -54,7 +54,7 @@ pub fn watch(camera: &Arc<Camera>) {
             match said {
                 Ok(found) => seen.extend(found.into_iter().map(Seen::Status)),
                 Err(e) => {
-                    log::info!("mortoxd no longer tells about the card: {e}");
+                    log::info!("mortoxd no longer reports the card's state: {e}");
                     mortox = None;
                     seen.push(Seen::Silence);
                 }
@@ -83,7 +83,7 @@ fn leave_the_card() {
     if on_card(std::env::current_dir())
         && let Err(e) = std::env::set_current_dir("/")
     {
-        log::warn!("the card stays in use: {e}");
+        log::warn!("the card is still in use: {e}");
     }
     if on_card(std::env::current_exe()) {
         log::warn!("the program runs from the card: the vendor's app cannot eject or format it");
@@ -94,7 +94,7 @@ fn leave_the_card() {
 fn listen() -> Option<Mortox> {
     let mut mortox = Mortox::connect(Path::new(SOCKET)).ok()?;
     let asked = mortox.ask(Ask::Watch(KEY));
-    asked.inspect_err(|e| log::info!("mortoxd takes no question: {e}")).ok()?;
+    asked.inspect_err(|e| log::info!("mortoxd accepts no connection: {e}")).ok()?;
     Some(mortox)
 }
 
@@ -140,10 +140,10 @@ fn let_go(camera: &Camera) -> bool {
     if camera.jobs().running().is_some_and(|job| flashing(job.kind))
         || camera.interrupted().is_some()
     {
-        log::warn!("the vendor's app wants the card: not while a flash needs it");
+        log::warn!("the vendor's app wants the card, but a flash needs it");
         return false;
     }
-    log::info!("the vendor's app formats or ejects the card: letting go of it");
+    log::info!("the vendor's app formats or ejects the card: releasing it");
     let begun = Instant::now();
     claim::claim();
     let hacks_gone = services::give_way(camera, PATIENCE);
@@ -172,7 +172,7 @@ fn come_back(camera: &Arc<Camera>) {
         services::come_back(camera);
     }
     if !matches!(camera.card().state(), CardState::Ready { .. }) {
-        log::warn!("the card is back, but cannot be written");
+        log::warn!("the card is back but not writable");
         return;
     }
     if camera.jobs().running().is_some() || camera.interrupted().is_some() {
@@ -181,7 +181,7 @@ fn come_back(camera: &Arc<Camera>) {
     let mine = Arc::clone(camera);
     let thread = std::thread::Builder::new().name("again".into()).stack_size(STACK);
     if let Err(e) = thread.spawn(move || startup::card_is_back(&mine)) {
-        log::error!("the thread 'again' does not start: {e}");
+        log::error!("the thread 'again' cannot be started: {e}");
     }
 }
 

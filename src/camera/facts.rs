@@ -36,7 +36,7 @@ const LIMIT: u64 = 0x4_0000;
 #[non_exhaustive]
 pub enum FactsError {
     /// The camera has only just started.
-    #[error("the facts of this firmware are not gathered yet")]
+    #[error("the facts of this firmware are not collected yet")]
     NotYet,
 }
 
@@ -46,7 +46,7 @@ impl Explain for FactsError {
     }
 
     fn hint(&self) -> String {
-        "They are gathered after the first backup. Try again in some minutes.".to_owned()
+        "They are collected after the first backup. Try again in a few minutes.".to_owned()
     }
 
     fn exit(&self) -> Exit {
@@ -128,7 +128,7 @@ pub fn keep(camera: &Arc<Camera>) {
         if quiet && matches!(camera.card().state(), CardState::Ready { .. }) {
             pause = LOOK;
             if let Err(e) = keep_once(camera, &firmware) {
-                log::warn!("{FILE} is not kept: {e}");
+                log::warn!("{FILE} cannot be saved: {e}");
             }
         }
         std::thread::sleep(pause);

@@ -48,7 +48,7 @@ pub fn keep(card: &Card, flashed: &Flashed) {
     };
     let text = serde_json::to_vec(&ended).unwrap_or_default();
     if let Err(e) = replace(&card.state_dir().join(FILE), &text) {
-        log::warn!("the end of the flash is not kept: {e}");
+        log::warn!("the result of the flash cannot be saved: {e}");
     }
 }
 

@@ -31,19 +31,19 @@ pub enum BeginError {
     #[error(transparent)]
     Busy(#[from] Busy),
     /// The plan is not known any more.
-    #[error("this plan is not known any more")]
+    #[error("this plan has expired")]
     NoSuchPlan,
     /// The plan has blockers.
     #[error("this plan is refused")]
     Blocked,
     /// The phrase is another one.
-    #[error("the phrase is not the right one; it is: {phrase}")]
+    #[error("the phrase is wrong; it is: {phrase}")]
     WrongPhrase {
         /// The right one.
         phrase: String,
     },
     /// Nothing would change.
-    #[error("nothing to do: the chip holds it already")]
+    #[error("nothing to do: the chip already contains it")]
     NothingToDo,
     /// Nothing was interrupted.
     #[error("no flash was interrupted")]
@@ -65,9 +65,12 @@ impl Explain for BeginError {
     fn hint(&self) -> String {
         match self {
             BeginError::Busy(e) => return e.hint(),
-            BeginError::NoSuchPlan => "Make the plan again, and read it before you agree.",
-            BeginError::Blocked => "Its blockers say why, and what to do.",
-            BeginError::WrongPhrase { .. } => "Nothing was written. Type the phrase as it stands.",
+            BeginError::NoSuchPlan => "Make a new plan and read it before you confirm.",
+            BeginError::Blocked => "The plan's blockers say why, and what to do.",
+            BeginError::WrongPhrase { .. } => {
+                "Nothing was written. Type the phrase exactly as \
+                shown."
+            }
             BeginError::NothingToDo | BeginError::NothingToResume => "There is nothing to do.",
         }
         .to_owned()
@@ -166,7 +169,7 @@ pub fn begin_resume(camera: &Arc<Camera>) -> Result<Job, BeginError> {
 /// else is done with the chip. Whether the camera restarts now.
 pub fn resume_at_start(camera: &Arc<Camera>) -> bool {
     let Some(interrupted) = camera.interrupted() else { return false };
-    log::warn!("a flash of {} was interrupted: going on", interrupted.partitions.join(", "));
+    log::warn!("a flash of {} was interrupted: continuing", interrupted.partitions.join(", "));
     let Ok(job) = camera.jobs().begin(Kind::Flash) else { return false };
     let result = {
         let watch = OnJob::new(camera, &job);
@@ -236,7 +239,7 @@ fn end(
     let is_done = flashed.outcome == WhatCame::Done;
     let restarts = flashed.restarts();
     if restarts {
-        log::info!("flashed and proven: the camera restarts");
+        log::info!("flashed and verified: the camera restarts");
         crate::machine::boots::Boots::lasted(camera.card());
         std::thread::sleep(LAST_NEWS);
     }
@@ -251,7 +254,7 @@ fn end(
         // A simulated camera restarts as a real one would.
         std::thread::sleep(LAST_NEWS);
         if let Err(e) = power::restart(camera) {
-            log::warn!("the simulated camera does not restart: {e}");
+            log::warn!("the simulated camera cannot restart: {e}");
         }
     }
     restarts

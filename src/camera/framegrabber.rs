@@ -66,7 +66,10 @@ pub fn install(camera: &Camera, sent: &Path) -> Result<Value, ServiceError> {
         refused(format!("the zip has no framegrabber for the model {model}; it has {has}"))
     })?;
     if entry.size > MOST || u64::from(entry.size) < HEAD {
-        return Err(refused(format!("its framegrabber cannot have {} bytes", entry.size)));
+        return Err(refused(format!(
+            "its framegrabber has {} bytes, which is not possible",
+            entry.size
+        )));
     }
     let place = place(camera, &model);
     make_dir(place.parent().unwrap_or(&place))?;
@@ -96,7 +99,7 @@ fn lay(new: &Path, read: zip::ReadAt<'_>, entry: &zip::Entry) -> Result<(), Serv
     })
     .map_err(|e| refused(e.to_string()))?;
     if !elf::is_camera_s(&head) {
-        return Err(refused("its framegrabber is no program for ARM".to_owned()));
+        return Err(refused("its framegrabber is not a program for ARM".to_owned()));
     }
     out.sync()?;
     drop(out);
@@ -120,8 +123,7 @@ fn model_of(name: &str) -> Option<&str> {
 fn refused(reason: String) -> ServiceError {
     ServiceError::Framegrabber {
         reason,
-        hint: "Nothing was changed. Send the zip of the original hack's release, as it was \
-               downloaded.",
+        hint: "Nothing was changed. Upload the original hack's release zip as you downloaded it.",
     }
 }
 

@@ -55,13 +55,13 @@ pub enum ImageError {
         needed: u64,
     },
     /// There are too many.
-    #[error("there are {MOST} images on the card already")]
+    #[error("there are already {MOST} images on the card")]
     TooMany,
     /// Another one is arriving.
-    #[error("another file is being sent")]
+    #[error("another file is being uploaded")]
     Arriving,
     /// It ended before its end.
-    #[error("the file broke off after {got} of {size} bytes")]
+    #[error("the upload ended after {got} of {size} bytes")]
     BrokeOff {
         /// Bytes that came.
         got: u64,
@@ -72,7 +72,7 @@ pub enum ImageError {
     #[error("a flash needs this image")]
     InUse,
     /// No such image.
-    #[error("there is no such image")]
+    #[error("this image does not exist")]
     NoSuchImage,
     /// The card.
     #[error(transparent)]
@@ -99,13 +99,13 @@ impl Explain for ImageError {
 
     fn hint(&self) -> String {
         match self {
-            ImageError::TooLarge { .. } => "Unpack archives first: send the image itself.",
+            ImageError::TooLarge { .. } => "Unpack archives first and upload the image itself.",
             ImageError::NoRoom { .. } => "Delete old images or backups, or use a larger card.",
             ImageError::TooMany => "Delete one that is no longer needed.",
-            ImageError::Arriving => "Wait until it is there, then send this one.",
-            ImageError::BrokeOff { .. } => "Send it again; nothing of it was kept.",
-            ImageError::InUse => "Wait until the flash has ended; then it can go.",
-            ImageError::NoSuchImage => "GET /api/v1/images lists them.",
+            ImageError::Arriving => "Wait until that upload has ended, then try again.",
+            ImageError::BrokeOff { .. } => "Upload it again; nothing was kept.",
+            ImageError::InUse => "Wait until the flash has ended, then delete it.",
+            ImageError::NoSuchImage => "GET /api/v1/images lists the images.",
             ImageError::Card(e) => return e.hint(),
             ImageError::Inspect(e) => return e.hint(),
         }

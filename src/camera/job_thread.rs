@@ -27,7 +27,7 @@ pub fn spawn(
         yield_to_answers();
         let running = Running::of(mine.jobs(), id);
         if catch_unwind(AssertUnwindSafe(|| work(&mine, running))).is_err() {
-            log::error!("a job ended by a mistake of the program");
+            log::error!("a job ended with a program error");
         }
     };
     let failed = |step: String| Busy { step };

@@ -154,7 +154,7 @@ fn left(elapsed: Duration, done: u64, rest: u64) -> Option<u64> {
 
 /// Another job is under way.
 #[derive(Debug, Error)]
-#[error("another job is under way: {step}")]
+#[error("another job is running: {step}")]
 pub struct Busy {
     /// What it does.
     pub step: String,
@@ -376,7 +376,7 @@ impl Drop for Running<'_> {
                 job.state = JobState::Failed;
                 job.error = Some(JobError {
                     code: Code::Internal,
-                    message: "the program made a mistake".into(),
+                    message: "the program had an internal error".into(),
                     hint: "Report this with the log.".into(),
                 });
             }

@@ -95,7 +95,7 @@ pub enum MotorError {
     #[error(transparent)]
     Preset(#[from] PresetError),
     /// There is no such preset.
-    #[error("there is no such preset")]
+    #[error("this preset does not exist")]
     NoPreset,
     /// Nothing is known of where the camera looks.
     #[error("the camera has not reported its position yet")]
@@ -124,7 +124,7 @@ impl Explain for MotorError {
             MotorError::Control(e) => e.hint(),
             MotorError::Service(e) => e.hint(),
             MotorError::Preset(PresetError::Card(e)) => e.hint(),
-            MotorError::Preset(PresetError::TooMany) => "Delete one first.".to_owned(),
+            MotorError::Preset(PresetError::TooMany) => "Delete a preset first.".to_owned(),
             MotorError::Preset(PresetError::Name) | MotorError::Range(_) => {
                 "Nothing was changed. Correct the value.".to_owned()
             }
@@ -213,7 +213,7 @@ pub fn ask(camera: &Camera, ask: Ask) -> Result<Document, MotorError> {
         let fits = |n: i8| (-100..=100).contains(&n);
         if !fits(pan) || !fits(tilt) || ms == 0 || Duration::from_millis(ms.into()) > LONGEST {
             return Err(MotorError::Range(
-                "'move' takes pan and tilt from -100 to 100, and ms from 1 to 10000",
+                "'move' needs pan and tilt from -100 to 100, and ms from 1 to 10000",
             ));
         }
     }
@@ -232,7 +232,7 @@ pub fn ask(camera: &Camera, ask: Ask) -> Result<Document, MotorError> {
     let motors = controls.motors()?;
     let go = |place: Place| {
         let position = place.position();
-        let position = position.ok_or(MotorError::Range("a place is 0 to 100 each way"))?;
+        let position = position.ok_or(MotorError::Range("pan and tilt are 0 to 100"))?;
         motors.go(position).map_err(|e| MotorError::from(ControlError::from(e)))
     };
     let lasts = match ask {
@@ -339,7 +339,7 @@ pub fn keep(camera: &Camera, id: Option<u32>, new: &NewPreset) -> Result<Preset,
         None => controls.motors()?.motion().position.ok_or(MotorError::NoPosition)?,
     };
     if at.position().is_none() {
-        return Err(MotorError::Range("a place is 0 to 100 each way"));
+        return Err(MotorError::Range("pan and tilt are 0 to 100"));
     }
     Ok(controls.presets().keep(id, &new.name, at, new.home)?)
 }

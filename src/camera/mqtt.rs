@@ -30,7 +30,7 @@ pub fn start(camera: &Arc<Camera>) {
     let home = OnCamera(Arc::clone(camera));
     let thread = std::thread::Builder::new().name("mqtt".into()).stack_size(STACK);
     if let Err(e) = thread.spawn(move || client::keep(&home)) {
-        log::error!("the thread 'mqtt' does not start: {e}");
+        log::error!("the thread 'mqtt' cannot be started: {e}");
     }
 }
 
@@ -268,7 +268,7 @@ impl Home for OnCamera {
 
     fn press(&self, key: &str) {
         if key == "reboot" {
-            log::warn!("MQTT: a restart was asked for");
+            log::warn!("MQTT: restart requested");
             if let Err(e) = power::restart(&self.0) {
                 log::warn!("MQTT: no restart: {e}");
             }

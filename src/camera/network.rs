@@ -48,7 +48,7 @@ fn spawn(name: &str, camera: &Arc<Camera>, work: impl FnOnce(&Arc<Camera>) + Sen
     let mine = Arc::clone(camera);
     let thread = std::thread::Builder::new().name(name.into()).stack_size(STACK);
     if let Err(e) = thread.spawn(move || work(&mine)) {
-        log::error!("the thread '{name}' does not start: {e}");
+        log::error!("the thread '{name}' cannot be started: {e}");
     }
 }
 
@@ -94,7 +94,7 @@ pub fn set_clock(camera: &Camera, utc: u64) -> Result<(), ClockError> {
         return Err(ClockError::Simulated);
     }
     let moved = clock::set(Duration::from_secs(utc)).map_err(ClockError::Refused)?;
-    log::info!("the clock is set by a browser, by {moved} s");
+    log::info!("a browser moved the clock by {moved} s");
     Ok(())
 }
 
@@ -103,7 +103,7 @@ fn set_host_name(camera: &Camera) {
         return;
     }
     if let Err(e) = nix::unistd::sethostname(host_name(camera)) {
-        log::warn!("the host name is not set: {e}");
+        log::warn!("the host name cannot be set: {e}");
     }
 }
 
@@ -171,7 +171,10 @@ fn keep_cloud(camera: &Camera) {
                 }
                 network.cloud_blocked = count.all;
             }
-            let unknown = || "no address of the vendor's names is known: is there a name server?";
+            let unknown = || {
+                "no address is known for the vendor's names: check that a name \
+                server answers"
+            };
             let problem = addresses.err().or(names.err());
             network.cloud_problem = problem.or_else(|| (!found).then(|| unknown().to_owned()));
         }

@@ -75,27 +75,27 @@ pub(super) fn of_identity(vaulted: &Vaulted) -> Option<Notice> {
             Severity::Danger,
             Code::IdentityBlank,
             "FACTORY is blank: this camera has no cloud identity".to_owned(),
-            "If a backup or a dump of this very camera exists, its FACTORY brings the identity \
-             back. Another camera's must not be used.",
+            "If you have a backup or a dump of this camera, its FACTORY restores the identity. \
+             Never use the FACTORY of another camera.",
         ),
         Health::Damaged { reasons } => (
             Severity::Warning,
             Code::IdentityDamaged,
             format!("the identity in FACTORY is damaged: {}", reasons.join("; ")),
-            "It is saved as it is. Keep every backup: what can still be read may be all there is.",
+            "It is saved as it is. Keep every backup: nothing else may exist of it.",
         ),
         Health::Missing => match &vaulted.kept {
             Kept::NoIdentity => (
                 Severity::Warning,
                 Code::IdentityMissing,
                 "this chip has no partition named FACTORY".to_owned(),
-                "All that can be read is backed up. Nothing will be written to this chip.",
+                "Everything that can be read is backed up. Nothing will be written to this chip.",
             ),
             _ => (
                 Severity::Danger,
                 Code::IdentityUnreadable,
                 "FACTORY cannot be read".to_owned(),
-                "The chip may be failing. Keep the card with all backups, and try again.",
+                "The chip may be failing. Keep the card with all its backups, and try again.",
             ),
         },
     };
@@ -130,21 +130,21 @@ pub(super) fn of_card(state: CardState) -> Option<Notice> {
             Severity::Warning,
             Code::CardFull,
             format!("the card is nearly full: {} KiB free", free >> 10),
-            "Free at least 40 MiB, on a PC or by deleting old backups.",
+            "Delete old backups, or free at least 40 MiB with a PC.",
         )),
         CardState::Ready { .. } => None,
         CardState::ReadOnly { .. } => Some(notice(
             Severity::Danger,
             Code::CardReadOnly,
             "the card is read-only: nothing can be saved on it".into(),
-            "Check its write-protect switch. A card that Linux made read-only has errors: let a PC \
-             check it, or use another.",
+            "Check its write-protect switch. If Linux made the card read-only, it has errors: \
+             check it on a PC, or use another card.",
         )),
         CardState::Missing => Some(notice(
             Severity::Danger,
             Code::CardMissing,
             "there is no card".into(),
-            "Put the card in, FAT32, and restart the camera.",
+            "Insert a card formatted as FAT32 and restart the camera.",
         )),
     }
 }
@@ -154,7 +154,7 @@ pub(super) fn of_map(layout: &Layout) -> Option<Notice> {
     Some(notice(
         Severity::Warning,
         Code::UnknownMap,
-        format!("the flash map is not one this program knows: {reason}"),
+        format!("this program does not know the flash map: {reason}"),
         "Everything that can be read is backed up. Nothing will be written to this chip.",
     ))
 }
@@ -172,7 +172,7 @@ pub(super) fn of_backup(state: &State) -> Vec<Notice> {
             Severity::Danger,
             Code::BackupIncomplete,
             format!("some of the chip cannot be read; the rest is saved as {set}"),
-            "The chip is failing. Keep the card, and copy it to a PC now.",
+            "The chip is failing. Copy the card to a PC now, and keep it.",
         )),
         _ => {}
     }
@@ -180,8 +180,8 @@ pub(super) fn of_backup(state: &State) -> Vec<Notice> {
         found.push(notice(
             Severity::Warning,
             Code::Config,
-            format!("config.toml is not used, defaults are: {problem}"),
-            "Mend that line, then restart. Until then no old backup is removed.",
+            format!("config.toml has an error, so the defaults are used: {problem}"),
+            "Correct that line, then restart. Until then no old backup is deleted.",
         ));
     }
     let set = &state.settings.config.camera.time_zone.0;
@@ -197,9 +197,8 @@ pub(super) fn of_backup(state: &State) -> Vec<Notice> {
         found.push(notice(
             Severity::Warning,
             Code::SafeMode,
-            "three starts in a row did not last: this is the safe mode, backup and page only"
-                .into(),
-            "mi360d/logs on the card tells why. A start that lasts two minutes ends it.",
+            "three starts in a row failed: this is safe mode, with backup and page only".into(),
+            "mi360d/logs on the card shows why. A start that lasts two minutes ends safe mode.",
         ));
     }
     found
@@ -211,7 +210,7 @@ pub(super) fn of_page(state: &State) -> Option<Notice> {
         Severity::Warning,
         Code::NoPage,
         format!("the page cannot be served: {problem}"),
-        "It is tried again every half minute. Another program may have the port: name another \
+        "It is tried again every half minute. Another program may use the port: set another one \
          in config.toml, [web] listen.",
     ))
 }
@@ -224,9 +223,9 @@ pub(super) fn of_proofs(state: &State) -> Vec<Notice> {
             notice(
                 Severity::Danger,
                 Code::BackupDamaged,
-                format!("backup {name} no longer holds: {first}"),
-                "Do not restore the damaged file. A card that loses data is worn: copy what is \
-                 on it and use another.",
+                format!("backup {name} is damaged: {first}"),
+                "Do not restore the damaged file. The card is worn: copy what is on it and use \
+                 another card.",
             )
         })
         .collect()
@@ -239,8 +238,8 @@ pub fn of_folders(sets: &[SetFolder]) -> Vec<Notice> {
             SetState::Broken { reason } => Some(notice(
                 Severity::Warning,
                 Code::BackupBroken,
-                format!("backup {} does not count: {reason}", set.name),
-                "`mi360d verify` says what of it still holds. It is left as it is.",
+                format!("backup {} is not usable: {reason}", set.name),
+                "`mi360d verify` shows which of its files are intact. Nothing in it was changed.",
             )),
             _ => None,
         })
@@ -251,9 +250,9 @@ pub fn of_folders(sets: &[SetFolder]) -> Vec<Notice> {
 pub fn log_vaulted(vaulted: &Vaulted) {
     let fingerprint = vaulted.judgement.mark().unwrap_or("none");
     match &vaulted.kept {
-        Kept::Already(_) => log::info!("identity {fingerprint} is on the card, and holds"),
+        Kept::Already(_) => log::info!("identity {fingerprint} is on the card and intact"),
         Kept::Saved(path) => {
-            log::info!("identity {fingerprint} saved and proven in {}", path.display());
+            log::info!("identity {fingerprint} saved and verified in {}", path.display());
         }
         _ => {}
     }

@@ -42,7 +42,7 @@ fn of_interruption(camera: &Camera, on_card: &CardView) -> Option<Notice> {
         Severity::Danger,
         Code::FlashInterrupted,
         words(interrupted),
-        "Keep the camera powered and go on with it: on the page, or by `mi360d resume`. If the \
-         image is gone, the backup can take its place.",
+        "Keep the camera powered and continue on the page or with `mi360d resume`. If the image \
+         is gone, the backup can replace it.",
     ))
 }

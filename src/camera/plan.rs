@@ -33,7 +33,7 @@ pub fn keep(camera: &Arc<Camera>) {
                 Err(reason) => reason,
             };
             if said != said_now && !said_now.is_empty() {
-                log::warn!("the planned restart waits: {said_now}");
+                log::warn!("the scheduled restart waits: {said_now}");
             }
             said = said_now;
         }
@@ -51,6 +51,6 @@ fn go(camera: &Arc<Camera>, day: i32) -> Result<(), String> {
     }
     // Without the note it could be done again and again.
     make_dir(&folder).and_then(|()| replace(&note, day.as_bytes())).map_err(|e| e.to_string())?;
-    log::warn!("the planned restart begins");
+    log::warn!("the scheduled restart begins");
     power::restart(camera).map_err(|e| e.to_string())
 }

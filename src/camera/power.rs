@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(700);
 #[non_exhaustive]
 pub enum PowerError {
     /// A job would be cut off.
-    #[error("{step}: a restart now would cut it off")]
+    #[error("{step}: a restart now would interrupt it")]
     Busy {
         /// What is being done.
         step: String,
@@ -40,7 +40,7 @@ impl Explain for PowerError {
     fn hint(&self) -> String {
         match self {
             PowerError::Busy { .. } => "Wait until it has ended, then try again.",
-            PowerError::Thread(_) => "Pull the power and put it in again.",
+            PowerError::Thread(_) => "Unplug the camera and plug it in again.",
         }
         .to_owned()
     }
@@ -59,7 +59,7 @@ impl Explain for PowerError {
 /// [`PowerError`].
 pub fn restart(camera: &Arc<Camera>) -> Result<(), PowerError> {
     let quiet = camera.quiet().map_err(|busy| PowerError::Busy { step: busy.step })?;
-    log::info!("a restart was asked for");
+    log::info!("restart requested");
     let camera = Arc::clone(camera);
     std::thread::Builder::new()
         .name("restart".into())
@@ -81,8 +81,8 @@ pub fn restart(camera: &Arc<Camera>) -> Result<(), PowerError> {
 /// The same process, from its beginning; its sockets close by themselves.
 fn anew() {
     let Ok(program) = std::env::current_exe() else {
-        return log::error!("this program does not find itself");
+        return log::error!("this program cannot find its own file");
     };
     let error = Command::new(program).args(std::env::args_os().skip(1)).exec();
-    log::error!("the program does not start anew: {error}");
+    log::error!("the program cannot start again: {error}");
 }

@@ -117,7 +117,7 @@ pub fn delete(camera: &Camera, hour: &str, name: Option<&str>) -> Result<bool, C
     if !is_newest && is_empty(&folder) {
         fat::remove_dir(&folder)?;
     }
-    log::info!("{} files of the recordings of {hour} were deleted", gone.len());
+    log::info!("{} recording files of {hour} were deleted", gone.len());
     Ok(true)
 }
 

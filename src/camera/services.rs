@@ -72,7 +72,7 @@ pub fn start(camera: &Camera, config: &Path) {
                 second.stop();
             }
         }
-        Err(e) => log::error!("the hacks cannot be looked after: {e}"),
+        Err(e) => log::error!("the hacks cannot be supervised: {e}"),
     }
 }
 
@@ -89,7 +89,7 @@ pub struct Held<'a> {
 pub fn hold<'a>(camera: &'a Camera) -> Held<'a> {
     let services = camera.services.get();
     if services.is_some_and(|services| !services.hold("a flash is running", BEFORE_A_FLASH)) {
-        log::warn!("not every hack has ended before the flash");
+        log::warn!("some hacks did not end before the flash");
     }
     Held { services }
 }
@@ -150,9 +150,9 @@ fn running(camera: &Camera) -> Result<&Services, ServiceError> {
 
 fn off(camera: &Camera) -> &'static str {
     if camera.state().safe_mode {
-        "three starts in a row did not last, so this is the safe mode"
+        "three starts in a row failed, so this is safe mode"
     } else {
-        "they are not started yet"
+        "they have not started yet"
     }
 }
 

@@ -88,12 +88,12 @@ fn good_for(set: &SetFolder, verdict: Option<&Verdict>) -> String {
     let damaged = verdict.is_some_and(|v| !v.is_whole());
     match &set.state {
         SetState::Closed { manifest, .. } if !damaged => match manifest.identity.health.as_str() {
-            "healthy" => "everything: a full restore, and the identity".into(),
-            "blank" => "the firmware and settings; it holds no identity".into(),
-            _ => "the firmware and settings; the identity in it is damaged".into(),
+            "healthy" => "full restore, including the identity".into(),
+            "blank" => "firmware and settings; contains no identity".into(),
+            _ => "firmware and settings; its identity is damaged".into(),
         },
         SetState::Closed { .. } => {
-            "the files that still hold; `mi360d verify` names the others".into()
+            "its intact files; `mi360d verify` lists the damaged ones".into()
         }
         SetState::Incomplete { manifest } => {
             let whole: Vec<&str> = manifest
@@ -104,8 +104,8 @@ fn good_for(set: &SetFolder, verdict: Option<&Verdict>) -> String {
                 .collect();
             format!("only {}", whole.join(", "))
         }
-        SetState::Unfinished => "nothing: its making was interrupted".into(),
-        SetState::Broken { reason } => format!("what of it still holds: {reason}"),
+        SetState::Unfinished => "nothing: the backup was interrupted".into(),
+        SetState::Broken { reason } => format!("its intact files: {reason}"),
     }
 }
 

@@ -52,7 +52,9 @@ impl Explain for DeleteError {
     fn hint(&self) -> String {
         match self {
             DeleteError::Protected { .. } => {
-                "It is the way back. Who must have the room moves it to a PC, card in hand.".into()
+                "You may need it to restore the camera. To free space, put the card into a PC and \
+                 move the backup there."
+                    .into()
             }
             DeleteError::Busy(e) => e.hint(),
             DeleteError::Backup(e) => e.hint(),
@@ -114,9 +116,9 @@ pub fn begin_verify(camera: &Arc<Camera>, id: &str) -> Result<Job, VerifyError> 
         } else {
             Err(JobError {
                 code: Code::BackupDamaged,
-                message: format!("the backup no longer holds: {first}"),
+                message: format!("the backup is damaged: {first}"),
                 hint: "Do not restore the damaged file. The card may be worn: copy what is on it \
-                       and use another."
+                    and use another card."
                     .into(),
             })
         });
@@ -208,8 +210,8 @@ impl Progress for Shown<'_> {
 pub fn back_up(camera: &Camera, keep: Option<usize>, exact: bool, job: Running<'_>) {
     let result = camera.backup_as(keep, exact, &Shown { camera, job: &job });
     match &result {
-        Ok(outcome) if outcome.made => log::info!("backup {} made and proven", outcome.set.name),
-        Ok(outcome) => log::info!("backup {} holds the chip, and is proven", outcome.set.name),
+        Ok(outcome) if outcome.made => log::info!("backup {} made and verified", outcome.set.name),
+        Ok(outcome) => log::info!("backup {} contains the chip and is verified", outcome.set.name),
         Err(e) => log::error!("no backup could be made: {e}"),
     }
     match result {

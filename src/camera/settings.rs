@@ -41,7 +41,7 @@ pub enum SettingsError {
     #[error("this is not a settings file of mi360d: {0}")]
     NotOurs(String),
     /// The file on the card cannot be read as it is.
-    #[error("config.toml is broken: {0}")]
+    #[error("config.toml has an error: {0}")]
     Broken(String),
     /// The card.
     #[error(transparent)]
@@ -70,9 +70,12 @@ impl Explain for SettingsError {
 
     fn hint(&self) -> String {
         match self {
-            SettingsError::Field { .. } => "Nothing was changed: correct it, then send all again.",
-            SettingsError::NotOurs(_) => "Choose a file that this page has saved.",
-            SettingsError::Broken(_) => "Mend or remove mi360d/config.toml on the card.",
+            SettingsError::Field { .. } => {
+                "Nothing was saved. Correct this field, then save \
+                again."
+            }
+            SettingsError::NotOurs(_) => "Choose a file that this page exported.",
+            SettingsError::Broken(_) => "Correct or remove mi360d/config.toml on the card.",
             SettingsError::Card(e) => return e.hint(),
         }
         .to_owned()
@@ -195,10 +198,10 @@ fn apply(
         }
         let undo = document.clone();
         let allowed = if CARD_ONLY.iter().any(|field| field.name == name) {
-            Err("expected only in config.toml on the card, written by hand".to_owned())
+            Err("this can only be set in config.toml on the card".to_owned())
         } else if name.split('.').next() == Some("hacks") {
             // Only the hack knows what it takes.
-            Err("expected at /api/v1/services, where the hack's settings are checked".to_owned())
+            Err("a hack's settings are set at /api/v1/services".to_owned())
         } else {
             Ok(())
         };

@@ -69,13 +69,13 @@ pub enum SoundError {
     #[error("the firmware has no sound '{0}'")]
     Unknown(String),
     /// The file is larger than any sound that can be played.
-    #[error("the file has {0} bytes; {LARGEST} can be taken")]
+    #[error("the file has {0} bytes; at most {LARGEST} are accepted")]
     TooLarge(u64),
     /// It is no such file.
     #[error(transparent)]
     Wav(#[from] WavError),
     /// It broke off.
-    #[error("the file broke off after {0} bytes")]
+    #[error("the upload ended after {0} bytes")]
     Broken(u64),
     /// The speaker is not to be had.
     #[error(transparent)]
@@ -95,7 +95,7 @@ impl Explain for SoundError {
 
     fn hint(&self) -> String {
         match self {
-            SoundError::Unknown(_) => "GET /api/v1/sounds lists those that there are.".to_owned(),
+            SoundError::Unknown(_) => "GET /api/v1/sounds lists the sounds.".to_owned(),
             SoundError::TooLarge(_) | SoundError::Wav(WavError::Long(_)) => {
                 format!("Cut it to {LONGEST} s.")
             }

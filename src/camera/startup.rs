@@ -83,7 +83,7 @@ pub fn look_again(camera: &Arc<Camera>) {
         identity || set
     };
     if gone && matches!(camera.card().state(), CardState::Ready { .. }) {
-        log::warn!("what was saved is no longer on the card: saving it again");
+        log::warn!("the saved data is no longer on the card: saving it again");
         save_again(camera);
     } else {
         status_txt::write(camera);
@@ -109,7 +109,7 @@ fn save_again(camera: &Arc<Camera>) {
 pub fn work_panicked(camera: &Camera) {
     camera.state().backup = BackupState::Failed {
         code: Code::Internal,
-        message: "the program made a mistake while backing up".to_owned(),
+        message: "the program had an internal error during the backup".to_owned(),
         hint: "Restart the camera; if it happens again, report it with mi360d/logs.".to_owned(),
     };
     status_txt::write(camera);
@@ -129,7 +129,7 @@ fn prove(camera: &Camera) {
         match verify::verify(&set.path, &crate::backup::Silent) {
             Ok(verdict) => {
                 for damage in &verdict.damage {
-                    log::error!("backup {} no longer holds: {damage}", set.name);
+                    log::error!("backup {} is damaged: {damage}", set.name);
                 }
                 if verdict.is_whole() && camera.card().require_writable().is_ok() {
                     room::unmark(set);

@@ -28,7 +28,7 @@ pub fn write(camera: &Camera) {
         return;
     }
     let written = camera.card().require_writable().and_then(|()| replace(&path, text.as_bytes()));
-    let failure = written.err().map(|e| format!("{STATUS_TXT} is not written: {e}"));
+    let failure = written.err().map(|e| format!("{STATUS_TXT} cannot be written: {e}"));
     let mut state = camera.state();
     // It is tried every minute; a line for each would fill the log.
     if failure != state.status_txt_failure {
@@ -63,7 +63,7 @@ fn text(camera: &Camera) -> String {
     };
     line("Card", &card);
     if status.safe_mode {
-        line("Mode", "safe: backup and page only");
+        line("Mode", "safe mode: backup and page only");
     }
     text.push_str("\r\nWhat to do next\r\n---------------\r\n");
     let grave: Vec<_> = status.notices.iter().filter(|n| n.severity < Severity::Note).collect();
@@ -72,25 +72,25 @@ fn text(camera: &Camera) -> String {
     }
     let proven = matches!(status.backup, BackupState::Done { .. });
     if grave.is_empty() && proven {
-        text.push_str("Nothing is wrong.\r\n");
+        text.push_str("Everything is OK.\r\n");
     }
     if status.identity.saved == "card" && status.identity.health != "blank" {
         text.push_str(
-            "Copy the folders mi360d/identity and mi360d/backups to a PC: until you do, the only\r\n\
-             copy of your camera's identity is on this card. Show them to nobody: they hold your\r\n\
-             cloud key and your WiFi password.\r\n",
+            "Copy the folders mi360d/identity and mi360d/backups to a PC: until you do, the \
+             only\r\ncopy of your camera's identity is on this card. Show them to nobody: they \
+             contain your\r\ncloud key and your WiFi password.\r\n",
         );
     } else if proven {
         text.push_str(
-            "Copy the folder mi360d/backups to a PC, and show it to nobody: it may hold your WiFi\r\n\
-             password.\r\n",
+            "Copy the folder mi360d/backups to a PC, and show it to nobody: it may contain your \
+             WiFi\r\npassword.\r\n",
         );
     }
     text
 }
 
 fn page(camera: &Camera) -> String {
-    let Some(listen) = camera.state().listen else { return "not there yet".to_owned() };
+    let Some(listen) = camera.state().listen else { return "not available yet".to_owned() };
     // One address that was asked for by name, or all that this machine has.
     let hosts = if listen.ip().is_unspecified() { host::addresses() } else { vec![listen.ip()] };
     let addresses: Vec<String> = hosts
@@ -101,7 +101,7 @@ fn page(camera: &Camera) -> String {
         })
         .collect();
     if addresses.is_empty() {
-        "no network yet: look again after the camera has joined your WiFi".to_owned()
+        "no network yet: look again when the camera has joined your WiFi".to_owned()
     } else {
         addresses.join("  ")
     }
@@ -110,10 +110,12 @@ fn page(camera: &Camera) -> String {
 /// The backup of this start, in words.
 pub fn backup_words(backup: &BackupState) -> String {
     match backup {
-        BackupState::Waiting | BackupState::Running { .. } => "under way".to_owned(),
-        BackupState::Done { set, complete: true, made: true } => format!("{set}, made and proven"),
+        BackupState::Waiting | BackupState::Running { .. } => "in progress".to_owned(),
+        BackupState::Done { set, complete: true, made: true } => {
+            format!("{set}, made and verified")
+        }
         BackupState::Done { set, complete: true, made: false } => {
-            format!("{set} holds the chip, proven at this start")
+            format!("{set} contains the chip, verified at this start")
         }
         BackupState::Done { set, .. } => format!("{set}: some of the chip could not be read"),
         BackupState::Failed { message, .. } => format!("NONE: {message}"),

@@ -49,10 +49,10 @@ pub struct Change {
 #[non_exhaustive]
 pub enum UninstallError {
     /// The word is missing.
-    #[error("the word {PHRASE} was not typed")]
+    #[error("the phrase {PHRASE} was not typed")]
     NotConfirmed,
     /// A job runs.
-    #[error("{step}: not while that goes on")]
+    #[error("{step}: try again when that has ended")]
     Busy {
         /// What is being done.
         step: String,
@@ -121,7 +121,7 @@ fn restore_settings(camera: &Camera) -> Vec<&'static str> {
     let Ok(controls) = controls::of(camera) else { return Vec::new() };
     controls.close();
     let left = controls.restore_all().into_iter().map(|(id, error)| {
-        log::error!("the setting '{}' is not as it was: {}", id.name(), chain(&error));
+        log::error!("the setting '{}' was not put back: {}", id.name(), chain(&error));
         id.name()
     });
     left.collect()
@@ -177,7 +177,7 @@ pub fn run(camera: &Camera, confirm: &str) -> Result<Vec<Change>, UninstallError
         what: "what the firmware's settings were before",
         fate: Fate::Kept,
     }));
-    log::warn!("mi360d was uninstalled; backups and identity stay on the card");
+    log::warn!("mi360d was uninstalled; backups and identity are still on the card");
     Ok(done)
 }
 
@@ -217,7 +217,7 @@ fn known(camera: &Camera) -> Vec<(PathBuf, (&'static str, &'static str), Fate)> 
         (camera.card().backups(), ("backups", "your backups"), Fate::Kept),
         (
             home.join("originals"),
-            ("codec-library", "the library whose codec was switched"),
+            ("codec-library", "the library whose codec was changed"),
             Fate::Kept,
         ),
     ]);

@@ -75,11 +75,11 @@ where
         return Err(UpdateError::Simulated.into());
     }
     let quiet = camera.quiet()?;
-    log::warn!("mi360d {} is put in the place of {VERSION}", offer.version);
+    log::warn!("mi360d {} replaces {VERSION}", offer.version);
     update::lay_down(camera.card(), &package, VERSION)?;
     drop(package);
     if let Err(e) = images::remove(camera, image) {
-        log::warn!("the release stays among the images: {e}");
+        log::warn!("the release cannot be removed from the images: {e}");
     }
     AGAIN.store(true, Ordering::SeqCst);
     std::thread::spawn(move || {
@@ -87,7 +87,7 @@ where
         let _quiet = quiet;
         std::thread::sleep(PAUSE);
         if let Err(e) = kill(Pid::this(), Signal::SIGTERM) {
-            log::error!("the program does not end: {e}");
+            log::error!("the program cannot end: {e}");
         }
     });
     offer.installing = true;
@@ -104,7 +104,7 @@ pub fn at_start(camera: &Camera) -> bool {
     match update::standing(camera.card(), &own) {
         Standing::Nothing => false,
         Standing::OnTrial { from } => {
-            log::warn!("mi360d {VERSION} was put in the place of {from}");
+            log::warn!("mi360d {VERSION} replaced {from}");
             true
         }
         Standing::Failed { to } => {
@@ -125,7 +125,7 @@ pub(super) fn of_update(failure: Option<&String>) -> Option<notice::Notice> {
         severity: notice::Severity::Warning,
         code: Code::UpdateFailed,
         message: reason.clone(),
-        hint: "Nothing is lost. Report it with mi360d/logs of the card.".to_owned(),
+        hint: "Nothing is lost. Report it with mi360d/logs from the card.".to_owned(),
     })
 }
 

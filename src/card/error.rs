@@ -59,9 +59,9 @@ impl CardError {
     pub fn lying(path: &Path) -> CardError {
         let reason = io::Error::new(
             io::ErrorKind::InvalidData,
-            "what was written does not read back from the card",
+            "what was written reads back wrong from the card",
         );
-        CardError::new("not proven", path, reason)
+        CardError::new("not verified", path, reason)
     }
 
     /// What it says about the card.
@@ -99,27 +99,24 @@ impl Explain for CardError {
     fn hint(&self) -> String {
         match self.fault() {
             Fault::Full => {
-                "Free at least 40 MiB on the card, on a PC or by deleting old \
-                backups, then start again."
+                "Delete old backups, or free at least 40 MiB on the card with a PC, then try \
+                 again."
             }
             Fault::ReadOnly => {
-                "Check the card's write-protect switch; a card that Linux made \
-                read-only has errors: let a PC check it, or use another."
+                "Check the card's write-protect switch. If Linux made the card read-only, it has \
+                 errors: check it on a PC, or use another card."
             }
             Fault::Gone => {
-                "Put the card in, FAT32, and restart the camera. A card that comes \
-                and goes is worn: copy what is on it and use another."
+                "Insert a card formatted as FAT32 and restart the camera. A card that keeps \
+                 disappearing is worn: copy what is on it and use another card."
             }
-            Fault::Lying => {
-                "The card does not keep what it is given: copy what is on it and \
-                use another."
-            }
+            Fault::Lying => "The card loses data. Copy what is on it and use another card.",
             Fault::Claimed => {
-                "The camera's own app formats or ejects the card. It is used again as soon as it \
-                is back."
+                "The camera's own app formats or ejects the card. It is used again when it is \
+                 back."
             }
             Fault::Busy => "Another backup or flash is running; wait until it ends.",
-            Fault::Other => "Check the card on a PC; if it has errors, use another.",
+            Fault::Other => "Check the card on a PC. If it has errors, use another card.",
         }
         .to_owned()
     }

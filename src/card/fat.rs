@@ -126,8 +126,8 @@ pub(super) fn freed(folder: &Path, free: &mut dyn FnMut()) -> bool {
     let stumbled = !was_read_only && is_read_only(folder);
     if stumbled && is_fat(folder) {
         match make_writable(folder) {
-            Ok(()) => log::warn!("a power cut had left the card's FAT in disorder: mended"),
-            Err(e) => log::error!("the card turned read-only, and stays so: {e}"),
+            Ok(()) => log::warn!("a power cut had damaged the card's FAT: repaired"),
+            Err(e) => log::error!("the card became read-only and cannot be made writable: {e}"),
         }
     }
     stumbled

@@ -39,7 +39,7 @@ pub fn make_private_dir(path: &Path) -> Result<(), CardError> {
     }
     let meta = fs::symlink_metadata(path).map_err(cannot)?;
     if !meta.is_dir() || meta.uid() != nix::unistd::geteuid().as_raw() || meta.mode() & 0o077 != 0 {
-        return Err(cannot(io::Error::other("somebody else made it")));
+        return Err(cannot(io::Error::other("another program made it")));
     }
     Ok(())
 }
@@ -259,7 +259,7 @@ pub fn remove_set_folder(path: &Path, first: &str, marker: &str) -> Result<(), C
     for entry in fs::read_dir(path).map_err(|e| cannot(path, e))? {
         let entry = entry.map_err(|e| cannot(path, e))?;
         if entry.file_type().map_err(|e| cannot(path, e))?.is_dir() {
-            let reason = io::Error::other("there is a folder in it that is not ours");
+            let reason = io::Error::other("it contains a folder that is not ours");
             return Err(cannot(&entry.path(), reason));
         }
         files.push(entry.path());

@@ -84,7 +84,7 @@ pub enum ChipError {
         reason: String,
     },
     /// A word in `MI360D_SIM_FAULTS` means nothing.
-    #[error("MI360D_SIM_FAULTS: '{word}' is no fault: {reason}")]
+    #[error("MI360D_SIM_FAULTS: '{word}' is not a fault: {reason}")]
     Fault {
         /// The word.
         word: String,
@@ -116,8 +116,8 @@ impl Explain for ChipError {
             ChipError::Read { .. } => {
                 "Everything else can still be saved: make a backup now, and keep the card.".into()
             }
-            ChipError::Map { .. } => "On a PC, name a simulated camera with --sim DIR; \
-                `mi360d sim create DIR` makes one."
+            ChipError::Map { .. } => "On a PC, use a simulated camera with --sim DIR; `mi360d sim \
+                create DIR` makes one."
                 .into(),
             ChipError::Sim { .. } => {
                 "`mi360d sim create DIR` makes a simulated camera in an empty folder.".into()
@@ -129,10 +129,12 @@ impl Explain for ChipError {
                 "The chip may be write-protected; nothing more was written.".into()
             }
             ChipError::Protect { .. } => {
-                "Nothing was written. A programmer can change the chip's protection.".into()
+                "Nothing was written. A flash programmer can change the chip's protection.".into()
             }
-            ChipError::OutOfRange { .. } => "This is a mistake of the program: report it.".into(),
-            ChipError::PowerCut => "Start again: the state on the card says how to go on.".into(),
+            ChipError::OutOfRange { .. } => "This is a bug: report it.".into(),
+            ChipError::PowerCut => {
+                "Start again: the program continues from the state on the card.".into()
+            }
         }
     }
 

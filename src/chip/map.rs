@@ -392,7 +392,7 @@ fn judge(raw: &[RawPartition], six: bool, placed: bool, parts: &[Partition]) -> 
     let mut placed: Vec<&Partition> = parts.iter().filter(|p| p.role != Role::Other).collect();
     placed.sort_by_key(|p| p.offset);
     if placed.iter().map(|p| p.role).ne(Role::ALL) {
-        return unknown("the partitions stand in an unusual order".into());
+        return unknown("the partitions are in an unusual order".into());
     }
     Layout::Known
 }

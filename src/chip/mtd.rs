@@ -42,7 +42,7 @@ impl MtdChip {
         let text = std::fs::read_to_string(path).map_err(|e| map_error(e.to_string()))?;
         let mut raw = parse_proc_mtd(&text);
         if raw.is_empty() {
-            return Err(map_error("it names no partitions".into()));
+            return Err(map_error("it lists no partitions".into()));
         }
         let mut devices = Vec::with_capacity(raw.len());
         for p in &mut raw {
@@ -66,7 +66,7 @@ impl MtdChip {
                     p.size = info.size;
                     p.erase_size = info.erase_size;
                 }
-                Err(e) => log::warn!("{} does not tell its size: {e}", device.display()),
+                Err(e) => log::warn!("{} does not report its size: {e}", device.display()),
             }
             let writes = OnceLock::new();
             devices.push(Device { index: p.index, path: device, reads: file, writes, flags });

@@ -141,7 +141,7 @@ impl SimChip {
             let end = u64::from(p.offset) + u64::from(p.size);
             if end > bytes.len() as u64 || u32::try_from(end).is_err() {
                 return Err(bad_map(format!(
-                    "it has {:#x} bytes, but camera.toml lets {} end at {end:#x}",
+                    "it has {:#x} bytes, but in camera.toml {} ends at {end:#x}",
                     bytes.len(),
                     p.name
                 )));
@@ -154,7 +154,7 @@ impl SimChip {
             }
         }
         if !camera.page_size.is_power_of_two() {
-            return Err(bad_map("camera.toml: page_size is no power of two".into()));
+            return Err(bad_map("camera.toml: page_size is not a power of two".into()));
         }
         let raw: Vec<RawPartition> = camera
             .partitions
@@ -169,7 +169,7 @@ impl SimChip {
             })
             .collect();
         if raw.is_empty() {
-            return Err(bad_map("camera.toml names no partition".into()));
+            return Err(bad_map("camera.toml lists no partition".into()));
         }
         let map = FlashMap::conclude(&raw);
         let state = Mutex::new(State {

@@ -25,7 +25,7 @@ const LARGEST: u64 = 0x400_0000;
 #[non_exhaustive]
 pub enum SimulateError {
     /// Something is there already.
-    #[error("{} already holds a simulated camera", .0.display())]
+    #[error("{} already contains a simulated camera", .0.display())]
     Exists(PathBuf),
     /// No such model.
     #[error("no flash map of '{0}' is known")]
@@ -60,7 +60,7 @@ impl Explain for SimulateError {
 
     fn hint(&self) -> String {
         match self {
-            SimulateError::Exists(_) => "Name another folder, or remove this one.".into(),
+            SimulateError::Exists(_) => "Choose another folder, or remove this one.".into(),
             SimulateError::UnknownModel(_) => {
                 "Known are ipc009, ipc016, ipc019, ipc019e, ipc021 and ipc029.".into()
             }
@@ -137,7 +137,7 @@ fn from_dump(path: &Path, wanted: Option<&str>) -> Result<Made, SimulateError> {
     let file_error = |source| SimulateError::File { path: path.to_owned(), source };
     let size = fs::metadata(path).map_err(file_error)?.len();
     if !size.is_power_of_two() || !(0x10_0000..=LARGEST).contains(&size) {
-        return Err(bad(format!("it has {size} bytes, which is no chip's size")));
+        return Err(bad(format!("it has {size} bytes, which is not the size of a chip")));
     }
     let bytes = fs::read(path).map_err(file_error)?;
     let named = match wanted {

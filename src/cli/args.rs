@@ -155,7 +155,7 @@ pub struct UsageError {
 impl UsageError {
     /// A topic that `help` does not have.
     pub fn no_help_on(topic: &str, json: bool) -> UsageError {
-        UsageError { reason: format!("there is no help on '{topic}'"), command: None, json }
+        UsageError { reason: format!("no help exists for '{topic}'"), command: None, json }
     }
 }
 
@@ -166,7 +166,7 @@ impl Explain for UsageError {
 
     fn hint(&self) -> String {
         match &self.command {
-            Some(command) => format!("`mi360d help {command}` tells how it is used."),
+            Some(command) => format!("`mi360d help {command}` explains how to use it."),
             None => "`mi360d help` lists the commands.".to_owned(),
         }
     }
@@ -316,7 +316,7 @@ impl Words {
         let Words { own, donor, out, factory, damaged_factory, programmer, chip, .. } = self;
         let name = name.unwrap_or_else(|| "help".to_owned());
         if let Some(option) = misplaced {
-            return Err(format!("{option} does not go with '{name}'"));
+            return Err(format!("'{name}' has no option {option}"));
         }
         let mut values = values.into_iter();
         let mut next = || values.next();
@@ -336,7 +336,7 @@ impl Words {
                 Some("create") => {
                     Command::SimCreate { dir: need(next(), "a folder")?.into(), model, from }
                 }
-                Some(other) => return Err(format!("'sim {other}' is no command")),
+                Some(other) => return Err(format!("'sim {other}' is not a command")),
                 None => return Err("'sim' needs the word create and a folder".to_owned()),
             },
             "map" => Command::Map,
@@ -383,7 +383,7 @@ impl Words {
                     Some("write") => {
                         ProgrammerAction::Write { image: need(next(), "an image")?.into(), choice }
                     }
-                    Some(other) => return Err(format!("'programmer {other}' is no command")),
+                    Some(other) => return Err(format!("'programmer {other}' is not a command")),
                     None => return Err("'programmer' needs status, read or write".to_owned()),
                 };
                 let programmer = programmer.unwrap_or_else(|| DEFAULT_PROGRAMMER.to_owned());
@@ -400,7 +400,7 @@ impl Words {
                 return Err("'rtsp' needs --stream NAME=PATH".to_owned());
             }
             "rtsp" => Command::Rtsp(RtspArgs { listen, ..rtsp }),
-            other => return Err(format!("'{other}' is no command")),
+            other => return Err(format!("'{other}' is not a command")),
         };
         match next() {
             Some(extra) => Err(format!("'{}' is one word too many", extra.to_string_lossy())),

@@ -39,10 +39,10 @@ pub fn backup(args: &Args) -> super::failure::Result {
         tell(format_args!("{}: {}.\n  {}", n.severity.word(), n.message, n.hint));
     }
     let words = match (made, complete) {
-        (true, true) => "made, and proven by reading it again from the card",
+        (true, true) => "made, and verified by reading it back from the card",
         (true, false) => "made of what could be read",
-        (false, false) => "incomplete: it holds what can be read of the chip already",
-        (false, true) => "holds the chip already; read again, it is whole",
+        (false, false) => "incomplete: it already contains what can be read of the chip",
+        (false, true) => "already contains the chip; read again, it is intact",
     };
     tell(format_args!("Backup {id}: {words}."));
     printed?;

@@ -24,7 +24,7 @@ pub fn assemble(
 
 fn assembled(made: &Assembled) -> String {
     let mut text = String::new();
-    let model = made.model.as_deref().unwrap_or("a model that FACTORY does not tell");
+    let model = made.model.as_deref().unwrap_or("an unknown model");
     let _ = writeln!(text, "{}: {} bytes, for {model}.\n", made.out, made.bytes);
     for part in &made.parts {
         let _ = writeln!(
@@ -39,11 +39,11 @@ fn assembled(made: &Assembled) -> String {
     let _ = writeln!(text, "\n  sha256    {}", made.sha256);
     findings(&mut text, &made.warnings);
     text.push_str(
-        "\nIt was read again and inspected: every part is as it was in its source.\n\n\
-         Take the camera's power away. With the programmer: read the chip twice and keep that;\n\
-         then unprotect, erase, write this file, verify, and protect the chip again. Without\n\
-         the last step the camera dies at its second start.\n\n\
-         Never post this file: your camera's identity is in it.\n",
+        "\nIt was read back and inspected: every part is as it was in its source.\n\nUnplug the \
+         camera. With the programmer, read the chip twice and keep both files. Then\nunprotect, \
+         erase, write this file, verify, and protect the chip again. Without the\nlast step the \
+         camera fails at its second start.\n\nNever post this file: it contains your camera's \
+         identity.\n",
     );
     text
 }
@@ -70,9 +70,7 @@ fn redacted(made: &Redacted) -> String {
     }
     let _ = writeln!(text, "  sha256       {}", made.sha256);
     findings(&mut text, &made.findings);
-    text.push_str(
-        "\nIt was read again: nothing of what FACTORY, CONFIG and DATA hold in clear is in it.\n",
-    );
+    text.push_str("\nIt was read back: it contains no plain text from FACTORY, CONFIG or DATA.\n");
     text
 }
 

@@ -47,7 +47,7 @@ impl Explain for ListenError {
     }
 
     fn hint(&self) -> String {
-        "Another program has this port, or the address is not this machine's: name another \
+        "Another program uses this port, or the address is not this machine's. Choose another \
          with --listen."
             .to_owned()
     }
@@ -134,9 +134,9 @@ fn serve(
         ready(&camera, address.port());
     }
     if camera.state().safe_mode {
-        log::warn!("safe mode: no hack is started");
+        log::warn!("safe mode: no hacks are started");
     } else if camera.interrupted().is_some() {
-        log::warn!("no hack is started before the interrupted flash has ended");
+        log::warn!("no hacks are started until the interrupted flash is finished");
     } else {
         services::start(&camera, config);
         controls::start(&camera);
@@ -176,12 +176,12 @@ fn serve(
     loop {
         match signals.wait() {
             Ok(Signal::SIGHUP) => {
-                log::info!("HUP: hacks and their settings are read again");
+                log::info!("HUP: reading hacks and their settings again");
                 services::reload(&camera);
             }
             Ok(signal) => {
                 wait_for_flash(&camera);
-                log::info!("{signal}: ends in good order");
+                log::info!("{signal}: stopping cleanly");
                 break;
             }
             Err(e) => log::warn!("waiting for signals: {e}"),
@@ -226,7 +226,7 @@ fn wait_for_flash(camera: &Camera) {
     while camera.jobs().running().is_some_and(|job| matches!(job.kind, Kind::Flash | Kind::Restore))
     {
         if !std::mem::replace(&mut said, true) {
-            log::warn!("the end waits for the flash that is under way");
+            log::warn!("waiting for the running flash before stopping");
         }
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -242,7 +242,7 @@ fn spawn(name: &str, camera: &Arc<Camera>, work: impl FnOnce(&Arc<Camera>) + Sen
     };
     let started = std::thread::Builder::new().name(name.into()).stack_size(WORK_STACK).spawn(body);
     if let Err(e) = started {
-        log::error!("the thread '{name}' does not start: {e}");
+        log::error!("the thread '{name}' cannot be started: {e}");
         startup::work_panicked(camera);
     }
 }

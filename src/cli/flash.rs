@@ -146,10 +146,10 @@ fn end(args: &Args, camera: &Camera, flashed: Flashed) -> Exit {
 fn ended(flashed: &Flashed) -> String {
     let mut text = String::new();
     let headline = match flashed.outcome {
-        WhatCame::Done => "Done: the chip holds what was chosen, read back and proven.",
+        WhatCame::Done => "Done: the chip contains what you chose, read back and verified.",
         WhatCame::Unchanged if flashed.error.is_none() => "nothing to do",
         WhatCame::Unchanged => "Nothing was changed.",
-        WhatCame::Partly => "Partly written. `mi360d resume` goes on with it.",
+        WhatCame::Partly => "Partly written. `mi360d resume` continues it.",
     };
     let _ = writeln!(text, "{headline}");
     for fate in &flashed.partitions {
@@ -165,7 +165,7 @@ fn ended(flashed: &Flashed) -> String {
         let _ = writeln!(text, "  {} blocks in {:.1} s", flashed.blocks, flashed.seconds);
     }
     if let Some(before) = &flashed.before {
-        let _ = writeln!(text, "  what was there before is in backup {before}");
+        let _ = writeln!(text, "  the previous content is in backup {before}");
     }
     text
 }
@@ -192,7 +192,7 @@ fn describe(plan: &PlanDocument) -> String {
             b.total,
             b.erase,
             b.program,
-            if part.carried { " (settings carried over)" } else { "" }
+            if part.carried { " (settings kept)" } else { "" }
         );
         // With smaller blocks one letter stands for all within 64 KiB that change most.
         let per_cell = (WINDOW / part.erase_size.max(1)).max(1) as usize;
@@ -221,8 +221,8 @@ fn describe(plan: &PlanDocument) -> String {
             None => text.push_str("\nnothing to do\n"),
             Some(phrase) => {
                 let held = match &plan.held_by {
-                    Some(set) => format!("Backup {set} holds what would be overwritten."),
-                    None => "What would be overwritten is saved as a backup first.".to_owned(),
+                    Some(set) => format!("What would be overwritten is in backup {set}."),
+                    None => "What would be overwritten is backed up first.".to_owned(),
                 };
                 let _ = writeln!(text, "\n{held}");
                 let _ = writeln!(text, "{}", plan.heals_words);
@@ -230,8 +230,9 @@ fn describe(plan: &PlanDocument) -> String {
                 if let Some(seconds) = plan.away_s {
                     let _ = writeln!(
                         text,
-                        "The camera's own programs are ended for DATA: WiFi, video and the page \
-                         are away for\nabout {} minutes, until the camera has restarted.",
+                        "To write DATA, the camera's own programs are stopped: WiFi, video and \
+                         the page are not\navailable for about {} minutes, until the camera has \
+                         restarted.",
                         seconds.div_ceil(60)
                     );
                 }

@@ -26,7 +26,7 @@ impl Explain for OpenError {
     }
 
     fn hint(&self) -> String {
-        "Check the name. A backup's folder is read by `mi360d verify DIR`.".to_owned()
+        "Check the name. For a backup's folder, use `mi360d verify DIR`.".to_owned()
     }
 }
 
@@ -34,7 +34,7 @@ pub fn inspect(args: &Args, path: &Path) -> super::failure::Result {
     let open_error = |reason: String| OpenError { path: path.to_owned(), reason };
     let report = if path.is_dir() {
         let found = inputs::inspect_folder(path)?;
-        found.ok_or_else(|| open_error("no partition files are in this folder".to_owned()))?
+        found.ok_or_else(|| open_error("this folder contains no partition files".to_owned()))?
     } else {
         let file = OpenFile::open(path).map_err(|e| open_error(e.to_string()))?;
         image::inspect::inspect(&file)?

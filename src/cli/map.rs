@@ -39,7 +39,7 @@ fn draw(view: &FlashView) -> String {
         view.identity
     );
     if let Some(problem) = &view.map_problem {
-        let _ = writeln!(text, "Unknown map: {problem}. It is backed up, never written.");
+        let _ = writeln!(text, "Unknown map: {problem}. It is backed up but never written.");
     }
     text.push('\n');
     grid(&mut text, view);

@@ -11,7 +11,7 @@ struct OnlyOnPc;
 
 impl std::fmt::Display for OnlyOnPc {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("this mi360d was built for a camera, which has no flashrom")
+        f.write_str("this build of mi360d is for a camera and cannot use a programmer")
     }
 }
 

@@ -21,7 +21,9 @@ impl Explain for OutputError {
     }
 
     fn hint(&self) -> String {
-        "What was asked is done, and the answer is lost: send it where there is room.".to_owned()
+        "The command was done, but its output is incomplete. Send the output to a place with free \
+         space."
+            .to_owned()
     }
 }
 

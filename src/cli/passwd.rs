@@ -29,7 +29,7 @@ impl Explain for InputError {
     }
 
     fn hint(&self) -> String {
-        "Give the password as one line: printf '%s\\n' ... | mi360d passwd".to_owned()
+        "Send the password as one line: printf '%s\\n' ... | mi360d passwd".to_owned()
     }
 
     fn exit(&self) -> Exit {

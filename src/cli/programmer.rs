@@ -8,7 +8,7 @@ use super::out::print;
 use crate::error::Exit;
 use crate::programmer::{self, Device, Outcome, Protection, ReadDone, Status, Wish, Written};
 
-const UNKNOWN_PROTECTION: &str = "this flashrom cannot tell for this chip";
+const UNKNOWN_PROTECTION: &str = "this flashrom does not know it for this chip";
 
 pub fn programmer(
     args: &Args,

@@ -58,13 +58,14 @@ fn text_of(made: &Made) -> String {
     let _ = writeln!(text, "\n  sha256    {}", made.sha256);
     if made.whole {
         text.push_str(
-            "\nIt was read again and inspected. With the programmer: read the chip twice and keep\n\
-             that; then unprotect, erase, write this file, verify, and protect the chip again.\n",
+            "\nIt was read back and inspected. With the programmer, read the chip twice and keep \
+             both\nfiles. Then unprotect, erase, write this file, verify, and protect the chip \
+             again.\n",
         );
     } else {
-        text.push_str("\nDo not write it to a chip as it is: find what is missing first.\n");
+        text.push_str("\nDo not write it to a chip yet: find what is missing first.\n");
     }
-    text.push_str("\nNever post this file: it may hold your camera's identity.\n");
+    text.push_str("\nNever post this file: it may contain your camera's identity.\n");
     text
 }
 

@@ -133,7 +133,8 @@ fn describe(verdict: &Verdict, gaps: Option<&Gaps<'_>>) -> String {
             );
         };
         let mut text = format!(
-            "{set}: its files hold. {files} files, {mib} MiB read, every byte as it was saved.\n"
+            "{set}: its files are intact. {files} files, {mib} MiB read, every byte as it was \
+             saved.\n"
         );
         gaps.describe(&mut text);
         return text;
@@ -144,13 +145,16 @@ fn describe(verdict: &Verdict, gaps: Option<&Gaps<'_>>) -> String {
     }
     if *files == 0 {
         text.push_str(
-            "Without its checksums nothing else in it can be proven. Keep what is there, and do\n\
-             not restore it as it is.\n",
+            "Without its checksums nothing else in it can be verified. Keep it, and do not \
+             restore\nit as it is.\n",
         );
     } else {
-        text.push_str("Files that are not named here hold. Do not restore a damaged one");
+        text.push_str("Files not listed here are intact. Do not restore a damaged one");
         text.push_str(match gaps {
-            None => ": the same\nbytes stand twice, in chip.bin and in the partition's own file.\n",
+            None => {
+                ": the same\nbytes are stored twice, in chip.bin and in the partition's own \
+                file.\n"
+            }
             Some(_) => ".\n",
         });
     }

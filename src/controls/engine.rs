@@ -225,7 +225,7 @@ impl Controls {
     pub fn acts_on(&self, key: Key) -> Result<(), String> {
         let state = self.known.state();
         match state.evidence.as_ref().and_then(|evidence| evidence.get(&key)) {
-            None => return Err("the firmware was not looked at yet".to_owned()),
+            None => return Err("the firmware was not checked yet".to_owned()),
             Some(found) => found.clone()?,
         }
         if state.unconfirmed.contains(&key) {
@@ -233,7 +233,7 @@ impl Controls {
         }
         drop(state);
         let registered = self.bus.held(key).map(drop);
-        registered.ok_or_else(|| "mortoxd did not take the registration".to_owned())
+        registered.ok_or_else(|| "mortoxd did not accept the registration".to_owned())
     }
 
     fn available(&self, id: Id) -> Result<(), String> {

@@ -14,7 +14,7 @@ use crate::vendor::mortox::bus::BusError;
 #[non_exhaustive]
 pub enum ControlError {
     /// There is no such control.
-    #[error("there is no control '{0}'")]
+    #[error("the control '{0}' does not exist")]
     Unknown(String),
     /// This camera's firmware does not have it.
     #[error("this camera does not have '{id}': {reason}")]
@@ -45,7 +45,7 @@ pub enum ControlError {
     #[error("mi360d was uninstalled")]
     Uninstalled,
     /// Nothing was started yet: safe mode, or an interrupted flash.
-    #[error("the controls are not started")]
+    #[error("the controls have not started")]
     NotStarted,
     /// The bus.
     #[error(transparent)]
@@ -54,7 +54,7 @@ pub enum ControlError {
     #[error(transparent)]
     Av(#[from] AvError),
     /// The card: what was before could not be kept.
-    #[error("the present value could not be saved on the card first")]
+    #[error("the present value could not be saved to the card first")]
     Card(#[from] CardError),
 }
 
@@ -84,11 +84,11 @@ impl Explain for ControlError {
                 "Nothing was changed. Change it once in the Mi Home app, then try again.".to_owned()
             }
             ControlError::Off => {
-                "Switch it on with the control 'Camera on', or in the Mi Home app.".to_owned()
+                "Turn it on with the control 'Camera on' or in the Mi Home app.".to_owned()
             }
             ControlError::Uninstalled => "Nothing was changed. Restart the camera.".to_owned(),
             ControlError::NotStarted => {
-                "Restart the camera. In safe mode, find out first why three starts did not last."
+                "Restart the camera. In safe mode, find out first why three starts failed."
                     .to_owned()
             }
             ControlError::Bus(BusError::Away) | ControlError::Av(_) => {
@@ -100,8 +100,8 @@ impl Explain for ControlError {
                 "Nothing was changed. Wait a moment, then try again.".to_owned()
             }
             ControlError::Bus(_) => {
-                "The shown value is the one that the camera reports. Try again; restart the \
-                 camera if it happens again."
+                "The value shown is what the camera reports. Try again, and restart the camera if \
+                 it happens again."
                     .to_owned()
             }
             ControlError::Card(e) => e.hint(),

@@ -46,7 +46,7 @@ pub enum PresetError {
     #[error("expected a name of 1 to {LONGEST} characters")]
     Name,
     /// There are too many.
-    #[error("there are {MOST} presets already")]
+    #[error("there are already {MOST} presets")]
     TooMany,
     /// The card.
     #[error(transparent)]

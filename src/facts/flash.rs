@@ -55,7 +55,7 @@ pub fn of(chip: &dyn Chip) -> Flash {
             flash.uboot_problem = Some("it is packed in an unknown way, or damaged".to_owned());
         }
         Ok(Err(NoUboot::Missing)) | Err(_) => {
-            flash.uboot_problem = Some("there is none in the place where it belongs".to_owned());
+            flash.uboot_problem = Some("there is none where it belongs".to_owned());
         }
     }
     flash.environment = environment(&boot);
@@ -84,7 +84,7 @@ fn of_part(chip: &dyn Chip, part: &Partition) -> Part {
         protection: match locked {
             Some(true) => "locked",
             Some(false) => "open",
-            None => "not told",
+            None => "unknown",
         }
         .to_owned(),
     }

@@ -187,9 +187,9 @@ impl Root {
         let asked = Mortox::connect(&path).and_then(|mut mortox| mortox.get(HARMLESS, PATIENCE));
         match asked {
             Ok(Some(_)) => "answers",
-            Ok(None) => "takes a connection, and does not answer",
+            Ok(None) => "accepts a connection but does not answer",
             Err(e) if e.kind() == io::ErrorKind::InvalidData => "answers in another protocol",
-            Err(_) => "takes no connection",
+            Err(_) => "accepts no connection",
         }
     }
 

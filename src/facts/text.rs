@@ -28,7 +28,7 @@ pub fn of(facts: &Facts) -> String {
             moment.after_seconds,
             moment.uptime_seconds,
             moment.factory_mode,
-            if moment.supervisor { "runs" } else { "does not run" },
+            if moment.supervisor { "runs" } else { "is not running" },
             moment.vendor_programs,
             moment.available_kib
         ));
@@ -57,7 +57,7 @@ pub fn of(facts: &Facts) -> String {
     line(format_args!("files named in U-Boot: {}", list(&flash.uboot_files)));
     line(format_args!("names in U-Boot's environment: {}", list(&flash.environment)));
     let Some(machine) = &facts.machine else {
-        line(format_args!("\nThere is no firmware to ask: only a chip."));
+        line(format_args!("\nThere is no firmware here, only a chip."));
         return text;
     };
     line(format_args!("\n[kernel]\n{}", machine.kernel));

@@ -12,10 +12,7 @@ use crate::error::{Code, Exit, Explain, Kind};
 #[non_exhaustive]
 pub enum FlashError {
     /// The chip reports success and changes nothing.
-    #[error(
-        "{partition} is write-protected, or does not erase any more: the block at {offset:#x} \
-         keeps what it held"
-    )]
+    #[error("{partition} is write-protected or worn: the block at {offset:#x} was not erased")]
     WriteProtected {
         /// The partition's name.
         partition: String,
@@ -23,7 +20,7 @@ pub enum FlashError {
         offset: u32,
     },
     /// A block does not erase.
-    #[error("{partition}: the block at {offset:#x} does not erase any more")]
+    #[error("{partition}: the block at {offset:#x} can no longer be erased")]
     Stuck {
         /// The partition's name.
         partition: String,
@@ -41,15 +38,15 @@ pub enum FlashError {
         tries: u32,
     },
     /// A partition does not have the hash it must have, although each block did.
-    #[error("{partition} does not hold what it should: its hash is wrong")]
+    #[error("{partition} has a wrong hash")]
     NotProven {
         /// The partition's name.
         partition: String,
     },
     /// The chip erased more than it was told to, and it cannot be put back.
     #[error(
-        "{partition} lost what it begins with although nothing was written there, and it could \
-         not be put back: {why}"
+        "{partition} lost its first block although nothing was written there, and the block could \
+         not be restored: {why}"
     )]
     NeighbourLost {
         /// The partition's name.
@@ -62,7 +59,7 @@ pub enum FlashError {
         only: String,
     },
     /// New content reads differently than before.
-    #[error("the new content of {partition} at {offset:#x} is no longer what it was")]
+    #[error("the new content of {partition} at {offset:#x} has changed")]
     ContentChanged {
         /// The partition's name.
         partition: String,
@@ -145,36 +142,37 @@ impl Explain for FlashError {
     fn hint(&self) -> String {
         match self {
             FlashError::WriteProtected { .. } => {
-                "Nothing can be written there from Linux. A programmer that unprotects the chip \
-                 can: RECOVERY.txt in the newest backup tells how."
+                "Linux cannot write there. A flash programmer can: RECOVERY.txt in the newest \
+                 backup explains how."
             }
             FlashError::Stuck { .. } | FlashError::NotKept { .. } => {
-                "The chip is worn at this place. Keep the camera powered, copy the newest backup \
-                 to a PC, and try `resume`; if it stays, only a new chip helps."
+                "The chip is worn here. Keep the camera powered, copy the newest backup to a PC, \
+                 and try `resume`. If it fails again, only a new chip helps."
             }
             FlashError::NotProven { .. } => {
-                "Keep the camera powered and try `resume`; if it stays, restore the newest backup."
+                "Keep the camera powered and try `resume`. If it fails again, restore the newest \
+                 backup."
             }
             FlashError::NeighbourLost { partition, set, only, .. } => {
                 return format!(
-                    "The chip erases more than it is told to. Keep the camera powered and copy \
-                     backup {set} to a PC. `mi360d resume` tries again to put {partition} back; \
-                     `mi360d restore {set} --only {only}` is the other way (with `--did DID`, as \
-                     the label shows it, where FACTORY needs it). If the chip takes neither, only \
-                     a programmer and chip.bin of that backup help."
+                    "The chip erases more than it should. Keep the camera powered and copy backup \
+                     {set} to a PC. Then run `mi360d resume` to restore {partition}, or `mi360d \
+                     restore {set} --only {only}` (with `--did DID` from the label if FACTORY \
+                     needs it). If both fail, write chip.bin of that backup with a flash \
+                     programmer."
                 );
             }
             FlashError::ContentChanged { .. } => {
-                "The card, or the file on it, is failing or was exchanged. Keep the camera \
-                 powered, bring the same image back, then `resume`."
+                "The card or its file is failing or was replaced. Keep the camera powered, put \
+                 the same image back, then run `resume`."
             }
             FlashError::Content(_) | FlashError::Interrupted => {
-                "Keep the camera powered. With this card, `resume`; with another, flash the same \
-                 image from it again."
+                "Keep the camera powered. With this card, run `resume`; with another card, flash \
+                 the same image again."
             }
             FlashError::Protection { .. } => {
-                "Nothing was written. A programmer that unprotects the chip can write it: \
-                 RECOVERY.txt in the newest backup tells how."
+                "Nothing was written. A flash programmer can write it: RECOVERY.txt in the newest \
+                 backup explains how."
             }
             FlashError::Thread(_) => "Stop other programs to free memory, then try again.",
             FlashError::Card(e) => return e.hint(),

@@ -48,16 +48,16 @@ impl Heals {
     pub fn words(self) -> &'static str {
         match self {
             Heals::Itself => {
-                "If the power fails, the camera still starts, and the flash goes on by itself."
+                "If the power fails, the camera still starts, and the flash continues by itself."
             }
             Heals::BootLoader => {
                 "If the power fails, leave the card in: the boot loader writes the vendor's image \
-                 from it at the next start, and the flash goes on from there."
+                 from it at the next start, and the flash continues from there."
             }
             Heals::NeedsPc => {
-                "If the power fails in the middle, the camera does not start again by itself: \
-                 then only a PC with a programmer or the serial console helps, as RECOVERY.txt in \
-                 the backup tells."
+                "If the power fails while writing, the camera does not start again by itself. \
+                 Then you need a PC with a flash programmer or the serial console: see \
+                 RECOVERY.txt in the backup."
             }
         }
     }

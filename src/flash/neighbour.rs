@@ -96,14 +96,14 @@ impl Neighbours {
             let name = held.part.name.clone();
             // Nothing is erased for a guess, and nothing that cannot be read counts as whole.
             let Some(now) = settled(chip, &held.part) else {
-                log::error!("what {name} begins with cannot be read any more");
+                log::error!("the first block of {name} can no longer be read");
                 found.lost.push(name);
                 continue;
             };
             if now == held.bytes {
                 continue;
             }
-            log::error!("{name} lost what it begins with: putting it back");
+            log::error!("{name} lost its first block: restoring it");
             match held.write(chip, &now) {
                 Ok(()) => found.back.push(name),
                 Err(FlashError::Chip(e @ ChipError::PowerCut)) => return Err(e.into()),

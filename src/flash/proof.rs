@@ -168,7 +168,7 @@ impl Proven {
             let length = SAMPLE.min((part.size - sample.offset) as usize);
             read_chip(chip, part, sample.offset, &mut page[..length])?;
             if crc32::hash(&page[..length]) != sample.crc32 {
-                log::warn!("{} at {:#x} no longer holds what it held", part.name, sample.offset);
+                log::warn!("{} at {:#x} has changed", part.name, sample.offset);
                 return Ok(false);
             }
         }

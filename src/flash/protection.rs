@@ -66,11 +66,10 @@ impl Lifted {
         if lifted.0.is_empty() {
             return Ok(lifted);
         }
-        let tried = lifted
-            .set(chip, false, "lift that")
-            .and_then(|()| lifted.set(chip, true, "put it back"));
+        let tried =
+            lifted.set(chip, false, "lift it").and_then(|()| lifted.set(chip, true, "restore it"));
         if let Err(e) = tried {
-            let _ = lifted.set(chip, true, "put it back");
+            let _ = lifted.set(chip, true, "restore it");
             return Err(e);
         }
         Ok(lifted)
@@ -81,8 +80,8 @@ impl Lifted {
     /// # Errors
     /// [`FlashError::Protection`]; then all is as it was, as far as the chip lets.
     pub fn lift(&self, chip: &dyn Chip) -> Result<(), FlashError> {
-        self.set(chip, false, "lift that").inspect_err(|_| {
-            let _ = self.set(chip, true, "put it back");
+        self.set(chip, false, "lift it").inspect_err(|_| {
+            let _ = self.set(chip, true, "restore it");
         })
     }
 
@@ -101,7 +100,7 @@ impl Lifted {
     /// # Errors
     /// [`FlashError::Protection`], naming the first range that stays unprotected.
     pub fn put_back(&self, chip: &dyn Chip) -> Result<(), FlashError> {
-        self.set(chip, true, "put it back")
+        self.set(chip, true, "restore it")
     }
 
     /// Sets every range, and asks the chip whether it is so. A chip that

@@ -37,7 +37,7 @@ impl Ground {
             Ground::Live => "it is the identity that the camera has now",
             Ground::WifiMac => "its mac is that of this camera's own WiFi",
             Ground::OnlySaved => "it is the only identity ever saved on this card",
-            Ground::TypedDid => "its did is the one that was typed",
+            Ground::TypedDid => "its did is the one you entered",
         }
     }
 }
@@ -59,7 +59,7 @@ pub fn own(candidate: &Judgement, live: &Live<'_>) -> Result<Ground, Finding> {
             format!("the FACTORY that would be written is {}", candidate.health.name()),
         )
         .of("FACTORY")
-        .hint("Only a healthy identity may replace what FACTORY holds: use another backup."));
+        .hint("Only a healthy identity may replace FACTORY: use another backup."));
     };
     if let (Health::Healthy, Some(now)) = (&live.identity.health, &live.identity.identity) {
         return if identity.same_as(now) { Ok(Ground::Live) } else { Err(foreign()) };
@@ -75,20 +75,20 @@ pub fn own(candidate: &Judgement, live: &Live<'_>) -> Result<Ground, Finding> {
         }
         None => Err(Finding::blocker(
             "identity-uncertain",
-            "whether this identity is this camera's cannot be told: its WiFi does not say its \
-             address, and several identities were saved on this card",
+            "it is not certain that this identity is this camera's: its WiFi address is unknown, \
+             and several identities were saved on this card",
         )
         .of("FACTORY")
-        .hint("Type the did of this camera, as its label or the app shows it: --did DID.")),
+        .hint("Enter this camera's did, as its label or the app shows it: --did DID.")),
     }
 }
 
 fn foreign() -> Finding {
-    Finding::blocker("foreign-identity", "the FACTORY in it is another camera's")
+    Finding::blocker("foreign-identity", "its FACTORY belongs to another camera")
         .of("FACTORY")
         .hint(
-            "Another camera's identity is never written: it would end both cameras' cloud \
-             pairing. Choose KERNEL, ROOTFS and DATA only: --only KERNEL,ROOTFS,DATA.",
+            "Another camera's identity is never written: it would end the cloud pairing of both \
+             cameras. Choose KERNEL, ROOTFS and DATA only: --only KERNEL,ROOTFS,DATA.",
         )
 }
 
@@ -101,7 +101,7 @@ pub fn locked(partition: &str) -> Finding {
     )
     .of(partition)
     .hint(format!(
-        "Leave it out, or restore a backup. Whoever knows better writes `unlock = \
+        "Leave it out, or restore a backup. To unlock it anyway, write `unlock = \
          [\"{partition}\"]` under [flash] in mi360d/config.toml on the card."
     ))
 }

@@ -74,7 +74,7 @@ pub fn hold_all(
             watch.beat();
             if !proof.still_holds(chip, &plan.part)? {
                 all_hold = false;
-                log::warn!("{} was good, and is no more: mending it", plan.part.name);
+                log::warn!("{} has changed since it was verified: repairing it", plan.part.name);
                 *proof = write(chip, &compare_again(chip, plan)?, watch, tally)?;
             }
         }

@@ -112,7 +112,7 @@ fn plain(said: &str, words: Words) -> String {
     }
     match said.split_once(", expected ") {
         Some((_, wanted)) => format!("expected {wanted}"),
-        None if said.contains(['`', '"', '\'']) => "it cannot be understood".to_owned(),
+        None if said.contains(['`', '"', '\'']) => "it is not valid".to_owned(),
         None => said,
     }
 }

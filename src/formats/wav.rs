@@ -19,10 +19,13 @@ pub enum WavError {
     #[error("it is not a WAV file")]
     NotWav,
     /// Its format or its data are missing.
-    #[error("its head has no format, or no data follows within {LONGEST_HEAD} bytes")]
+    #[error("its header has no format, or no data follows within {LONGEST_HEAD} bytes")]
     Head,
     /// Compressed, or with another kind of samples.
-    #[error("its samples are of the kind {kind} with {bits} bits; 8 or 16 bit PCM can be played")]
+    #[error(
+        "its samples have the format {kind} with {bits} bits; only 8 or 16 bit PCM can be \
+        played"
+    )]
     Kind {
         /// The format's number.
         kind: u16,
@@ -30,7 +33,10 @@ pub enum WavError {
         bits: u16,
     },
     /// More channels, or another rate.
-    #[error("it has {channels} channels at {rate} Hz; 1 or 2 at 4,000 to 96,000 Hz can be played")]
+    #[error(
+        "it has {channels} channels at {rate} Hz; only 1 or 2 at 4,000 to 96,000 Hz can be \
+        played"
+    )]
     Shape {
         /// Channels.
         channels: u16,

@@ -38,13 +38,13 @@ pub enum ZipError {
     #[error("{0}")]
     Sink(#[source] io::Error),
     /// It is none.
-    #[error("it is no zip archive, or it broke off")]
+    #[error("it is not a zip archive, or it is cut off")]
     NoZip,
     /// Its list means nothing.
     #[error("the archive's list of files is damaged: {0}")]
     List(&'static str),
     /// A file is packed in a way that is not known here.
-    #[error("{name} is packed in a way that is not known here")]
+    #[error("{name} is compressed in an unknown way")]
     Packing {
         /// Its name.
         name: String,
@@ -93,7 +93,7 @@ pub fn list(read: ReadAt<'_>, length: u64) -> Result<Vec<Entry>, ZipError> {
         return Err(ZipError::List("it is too long"));
     }
     if u64::from(start) + u64::from(size) > length - tail + at as u64 {
-        return Err(ZipError::List("it lies outside"));
+        return Err(ZipError::List("it is outside"));
     }
     let mut list = vec![0; size as usize];
     read(start.into(), &mut list).map_err(ZipError::Read)?;
@@ -104,13 +104,13 @@ fn parse(list: &[u8], count: u16) -> Result<Vec<Entry>, ZipError> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut rest = list;
     for _ in 0..count {
-        let (entry, length) = one(rest).ok_or(ZipError::List("it broke off"))?;
-        rest = rest.get(length..).ok_or(ZipError::List("it broke off"))?;
+        let (entry, length) = one(rest).ok_or(ZipError::List("it is cut off"))?;
+        rest = rest.get(length..).ok_or(ZipError::List("it is cut off"))?;
         if entry.name.ends_with('/') {
             continue;
         }
         if entries.iter().any(|known| known.name == entry.name) {
-            return Err(ZipError::List("a name stands in it twice"));
+            return Err(ZipError::List("it lists a name twice"));
         }
         entries.push(entry);
     }

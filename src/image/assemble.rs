@@ -24,7 +24,7 @@ const UBOOT: u64 = 0x3_0000;
 #[non_exhaustive]
 pub enum AssembleError {
     /// BOOT has no map, so nobody knows where the parts belong.
-    #[error("BOOT has no flash map that is known, so nobody knows where the parts belong")]
+    #[error("BOOT has no known flash map, so the places of the parts are unknown")]
     NoMap,
     /// Something speaks against it.
     #[error("{}", reasons(.0))]
@@ -55,7 +55,7 @@ impl Explain for AssembleError {
     fn hint(&self) -> String {
         match self {
             AssembleError::NoMap => {
-                "Take an older dump of this camera, or a set from its card, whose BOOT is alive."
+                "Use an older dump of this camera, or a set from its card, whose BOOT is intact."
                     .to_owned()
             }
             AssembleError::Refused(findings) => {
@@ -213,14 +213,14 @@ impl Mixture {
         } else if let Some(dead) = against.iter_mut().find(|f| is_identity(f)) {
             let donor_has_one = donor.by_role(Role::Factory).is_some_and(is_alive);
             dead.hint = if donor_has_one {
-                "The donor's is never taken: it is another camera's account. "
+                "The donor's is never used: it is another camera's account. "
             } else {
                 ""
             }
             .to_owned()
-                + "Look on this camera's card for mi360d/identity and mi360d/backups, and take \
-                   --own from there. With --damaged-factory it is taken as it is: the camera \
-                   then runs without the vendor's cloud.";
+                + "Look on this camera's card for mi360d/identity and mi360d/backups, and use \
+                    that as --own. With --damaged-factory it is used as it is: the camera then \
+                    runs without the vendor's cloud.";
         }
         if against.is_empty() && covers(&parts) != map.chip_size.map(u64::from) {
             return Err(AssembleError::NoMap);
@@ -282,11 +282,11 @@ fn lacks(from: Side, name: &str) -> Finding {
     let (what, hint) = match from {
         Side::Own => (
             "The own file lacks this.",
-            "Take a dump of this camera's whole chip, or one of its backup sets.",
+            "Use a dump of this camera's whole chip, or one of its backup sets.",
         ),
         Side::Donor => (
             "The donor lacks this.",
-            "Take a tf image, a dump of the whole chip, or a backup set as the donor.",
+            "Use a tf image, a dump of the whole chip, or a backup set as the donor.",
         ),
     };
     Finding::blocker("incomplete", what).of(name).hint(hint)

@@ -68,7 +68,7 @@ pub fn table(text: &str) -> Vec<KnownImage> {
 impl KnownImage {
     /// The model that it is for.
     pub fn model(&self) -> Model {
-        let how = "a table of known images says so".to_owned();
+        let how = "it is in a table of known images".to_owned();
         Model { id: self.model.clone().into_owned(), certain: true, how }
     }
 
@@ -138,7 +138,7 @@ impl Genuineness {
     /// What the owner is told.
     pub fn finding(&self) -> Finding {
         const NO_RESCUE: &str =
-            "Do not count on the boot loader's rescue from the card: have a programmer at hand.";
+            "Do not rely on the boot loader's rescue from the card: have a flash programmer ready.";
         match self {
             Genuineness::Genuine(How::Hash) => Finding::note(
                 "genuine",
@@ -146,8 +146,8 @@ impl Genuineness {
             ),
             Genuineness::Genuine(How::Signature { .. }) => Finding::note(
                 "genuine",
-                "It is the vendor's own: its signature holds against the key in this camera's \
-                 boot loader.",
+                "It is the vendor's own: its signature matches the key in this camera's boot \
+                 loader.",
             ),
             Genuineness::NotProven(why) => {
                 let why = match why {
@@ -157,7 +157,8 @@ impl Genuineness {
                     }
                     Why::NoKey { tried: 0 } => "no key was found in the boot loader".to_owned(),
                     Why::NoKey { tried } => format!(
-                        "its signature is by none of the {tried} keys that may be in the boot loader"
+                        "its signature matches none of the {tried} possible keys in the boot \
+                         loader"
                     ),
                 };
                 Finding::warning("not-proven-genuine", format!("Whether it is genuine: {why}."))
@@ -186,18 +187,18 @@ pub fn check(
         return Ok(Genuineness::Genuine(How::Hash));
     }
     if image.len() != tf::SIZE {
-        return Ok(Genuineness::Bad("it has another length than a tf image"));
+        return Ok(Genuineness::Bad("it does not have the length of a tf image"));
     }
     let Some(trailer) = tf::Trailer::parse(&peek(image, tf::BODY, tf::TRAILER)?) else {
         return Ok(Genuineness::Bad("it has no trailer"));
     };
     if !trailer.is_plausible() {
-        return Ok(Genuineness::Bad("it carries no signature"));
+        return Ok(Genuineness::Bad("it has no signature"));
     }
     // The second half of a signature is a number below the order of the curve.
     let Some(signature) = Signature::from_slice(&trailer.signature).ok().filter(is_canonical)
     else {
-        return Ok(Genuineness::Bad("what it carries is no signature"));
+        return Ok(Genuineness::Bad("its signature is not valid"));
     };
     let Some(boot) = boot else { return Ok(Genuineness::NotProven(Why::NoBootLoader)) };
     let candidates = match uboot_key::candidates(boot)? {

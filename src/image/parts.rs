@@ -125,7 +125,7 @@ pub fn compose<'a>(
             findings.push(
                 Finding::blocker("two-files", format!("{first} and {second} are both {role}."))
                     .of(role.name())
-                    .hint("Take one of them away: nothing tells which is right."),
+                    .hint("Remove one of them: nothing shows which is right."),
             );
         }
     }

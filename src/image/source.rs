@@ -108,7 +108,9 @@ impl OpenFile {
         }
         if meta.len() > LARGEST {
             let gib = meta.len() >> 30;
-            return Err(io::Error::other(format!("it has {gib} GiB, which is no firmware")));
+            return Err(io::Error::other(format!(
+                "it has {gib} GiB, which is too large for firmware"
+            )));
         }
         Ok(OpenFile { file, len: meta.len() })
     }

@@ -60,7 +60,7 @@ impl Boots {
             .and_then(|()| make_dir(&card.state_dir()))
             .and_then(|()| write_proven(path, text.as_bytes()));
         if let Err(e) = stored {
-            log::warn!("this start is not counted: {e}");
+            log::warn!("this start cannot be counted: {e}");
         }
     }
 }

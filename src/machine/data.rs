@@ -342,7 +342,7 @@ fn in_time(
     if let Ok(answer) = ended.recv_timeout(patience) {
         return Ok(answer?);
     }
-    let what = "the kernel does not come back from it";
+    let what = "the kernel did not return from it";
     Err(std::io::Error::new(std::io::ErrorKind::TimedOut, what))
 }
 

@@ -85,14 +85,14 @@ impl Hold {
                 hold.feed();
                 // Its supervisor may have started it again.
                 for updater in data::who(&|process| process.name == UPDATER) {
-                    log::warn!("{UPDATER} was started during a flash: it is ended");
+                    log::warn!("{UPDATER} was started during a flash: ending it");
                     updater.signal(Signal::SIGKILL);
                 }
                 std::thread::sleep(FEED);
             }
         });
         if let Err(e) = started {
-            log::error!("nobody feeds the watchdog between blocks: {e}");
+            log::error!("the watchdog is not fed between blocks: {e}");
         }
     }
 
@@ -190,7 +190,7 @@ impl Device {
             });
             match result {
                 Ok(map) => pinned.push(map),
-                Err(e) => log::warn!("{path} is not held in memory: {e}"),
+                Err(e) => log::warn!("{path} cannot be kept in memory: {e}"),
             }
         }
     }
@@ -208,7 +208,7 @@ impl Device {
             // It writes them up to a minute late, and once more at its end.
             match mortox::sync::sync(Path::new(mortox::SOCKET), SYNC) {
                 Ok(()) => log::info!("mortoxd has written its settings"),
-                Err(e) => log::info!("{e}: the settings are carried as they are in DATA"),
+                Err(e) => log::info!("{e}: the settings are kept as they are in DATA"),
             }
             let mut read = || settings = self.nvram();
             data::release(&mut |process| ended.note(process), &mut read)?;
@@ -216,7 +216,7 @@ impl Device {
         // Judged now: what was ended has given its memory back.
         let mut available = host::memory().available_kib;
         if is_little(available) && !needs.data {
-            log::warn!("only {available} KiB are available: the vendor's services are ended");
+            log::warn!("only {available} KiB are available: ending the vendor's services");
             data::end_users(&mut |process| ended.note(process));
             available = host::memory().available_kib;
         }
@@ -268,7 +268,7 @@ impl Machine for Device {
             found.push(
                 Finding::blocker(
                     "watchdog",
-                    format!("{} ({}) holds the watchdog", process.name, process.id),
+                    format!("{} ({}) uses the watchdog", process.name, process.id),
                 )
                 .hint("End that program, or restart the camera, and try again."),
             );

@@ -115,7 +115,7 @@ pub enum MachineError {
         reason: String,
     },
     /// Another program that writes the chip does not end.
-    #[error("{name} writes to the same chip and does not end")]
+    #[error("{name} writes to the same chip and does not stop")]
     OtherWriter {
         /// Its name.
         name: String,
@@ -150,7 +150,7 @@ impl Explain for MachineError {
                 "Nothing was written. Restart the camera and try again, or leave DATA out."
             }
             MachineError::Watchdog { .. } => {
-                "Nothing was written: without it the camera would restart in the middle. Restart \
+                "Nothing was written: the camera would have restarted during the flash. Restart \
                  the camera and try again."
             }
             MachineError::OtherWriter { .. } => {
@@ -158,12 +158,12 @@ impl Explain for MachineError {
                  begins."
             }
             MachineError::LittleMemory { .. } => {
-                "Nothing was written. Switch hacks off, or restart the camera, and try again."
+                "Nothing was written. Turn hacks off or restart the camera, then try again."
             }
             MachineError::NotBack(e) => {
                 return format!(
-                    "{} The camera's own programs were ended for the flash, and not all of them \
-                     came back: it restarts by itself to have them again.",
+                    "{} Some of the camera's own programs did not start again, so the camera \
+                     restarts by itself.",
                     e.hint()
                 );
             }

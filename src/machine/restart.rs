@@ -53,7 +53,7 @@ fn by(ways: Arc<dyn Ways>) {
     let thread = std::thread::Builder::new().name("last resort".to_owned()).stack_size(64 << 10);
     let last = thread.spawn(move || force(behind.as_ref()));
     if let Err(e) = &last {
-        log::error!("nothing is behind the restart: {e}");
+        log::error!("there is no fallback for the restart: {e}");
     }
     ask(ways.as_ref());
     if let Ok(last) = last {
@@ -87,7 +87,7 @@ fn force(ways: &dyn Ways) {
     }
     log::error!("the camera has not restarted: the last way is a panic");
     if let Err(e) = ways.panic() {
-        log::error!("the panic fails: {e}; pull the power and put it in again");
+        log::error!("the panic fails: {e}; unplug the camera and plug it in again");
     }
 }
 
@@ -105,7 +105,7 @@ impl Ways for Kernel {
             let _ = done.send(());
         });
         if started.is_ok() && ended.recv_timeout(FLUSH).is_err() {
-            log::warn!("the card does not take what is not written yet");
+            log::warn!("the card does not accept unwritten data");
         }
     }
 

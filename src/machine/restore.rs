@@ -141,7 +141,7 @@ impl Ended {
             is_all &= self.start_group(&listed, group);
         }
         if is_all {
-            log::info!("what was ended for the flash runs again");
+            log::info!("the programs ended for the flash are running again");
         }
         is_all
     }

@@ -33,7 +33,7 @@ impl Updates {
                 // What it was asked for meanwhile lies before it: a new one has not heard it.
                 process.signal(Signal::SIGKILL);
             }
-            log::info!("the vendor's updates are no longer held");
+            log::info!("the vendor's updates are no longer blocked");
             return None;
         }
         self.held.retain(|id| running.iter().any(|process| process.id == *id));
@@ -43,14 +43,14 @@ impl Updates {
                 // A half-written chip is worse than an update.
                 process.signal(Signal::SIGCONT);
                 self.held.retain(|id| *id != process.id);
-                return Some("the vendor's updater writes the chip now, and is left alone");
+                return Some("the vendor's updater is writing the chip, and is left alone");
             }
             if !self.held.contains(&process.id) {
-                log::info!("{} ({}) is held", process.name, process.id);
+                log::info!("{} ({}) is paused", process.name, process.id);
                 self.held.push(process.id);
             }
         }
-        running.is_empty().then_some("the vendor's updater does not run")
+        running.is_empty().then_some("the vendor's updater is not running")
     }
 }
 
@@ -93,6 +93,6 @@ mod tests {
         assert_eq!(updates.look(false, &is_it), None);
         assert!(!child.wait().unwrap().success());
         let said = updates.look(true, &is_it);
-        assert_eq!(said, Some("the vendor's updater does not run"));
+        assert_eq!(said, Some("the vendor's updater is not running"));
     }
 }

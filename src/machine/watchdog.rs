@@ -78,7 +78,7 @@ impl Watchdog {
             match OpenOptions::new().write(true).open(DEVICE) {
                 Ok(device) => {
                     match sys::watchdog::set_timeout(&device, LIMIT) {
-                        Ok(seconds) => log::info!("the watchdog is ours, {seconds} s"),
+                        Ok(seconds) => log::info!("the watchdog was taken over, {seconds} s"),
                         Err(e) => log::warn!("the watchdog keeps its own time limit: {e}"),
                     }
                     let watchdog = Watchdog(Some(device));

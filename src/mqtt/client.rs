@@ -127,9 +127,9 @@ fn greeting(came: &mut Incoming, line: &mut TcpStream) -> Result<(), NotGreeted>
         match came.next(line, greeted + PATIENCE).map_err(NotGreeted::Line)? {
             Some(Heard::Connected(0)) => return Ok(()),
             Some(Heard::Connected(code)) => return Err(NotGreeted::Refused(packet::refusal(code))),
-            Some(_) => return Err(NotGreeted::Refused("the broker does not greet")),
+            Some(_) => return Err(NotGreeted::Refused("the broker sends no greeting")),
             None if greeted.elapsed() >= PATIENCE => {
-                return Err(NotGreeted::Refused("the broker is silent"));
+                return Err(NotGreeted::Refused("the broker does not answer"));
             }
             None => {}
         }
@@ -210,7 +210,9 @@ fn connected(home: &dyn Home, broker: &Broker) -> Result<(), String> {
                 }
             }
             Some(_) => heard = Instant::now(),
-            None if heard.elapsed() > PING * 3 => return Err("the broker is silent".to_owned()),
+            None if heard.elapsed() > PING * 3 => {
+                return Err("the broker does not answer".to_owned());
+            }
             None => {}
         }
     }
@@ -324,7 +326,7 @@ impl Incoming {
             }
             let mut buffer = [0; 2048];
             match line.read(&mut buffer) {
-                Ok(0) => return Err(io::Error::other("the broker hung up")),
+                Ok(0) => return Err(io::Error::other("the broker closed the connection")),
                 Ok(n) => self.bytes.extend_from_slice(&buffer[..n]),
                 Err(e)
                     if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>

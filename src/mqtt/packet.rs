@@ -112,19 +112,19 @@ pub fn take(bytes: &[u8]) -> Result<Option<(Heard, usize)>, &'static str> {
         }
         shift += 7;
         if shift > 21 {
-            return Err("no MQTT: a length without an end");
+            return Err("not MQTT: a length without an end");
         }
     }
     if length > LONGEST {
-        return Err("a packet that is too long");
+        return Err("a packet is too long");
     }
     let Some(body) = bytes.get(at..at + length) else { return Ok(None) };
     let heard = match bytes[0] >> 4 {
         2 => match body {
             [_, code] => Heard::Connected(*code),
-            _ => return Err("no MQTT: a wrong greeting"),
+            _ => return Err("not MQTT: a wrong greeting"),
         },
-        3 => told(bytes[0], body).ok_or("no MQTT: a wrong message")?,
+        3 => told(bytes[0], body).ok_or("not MQTT: a wrong message")?,
         _ => Heard::Other,
     };
     Ok(Some((heard, at + length)))
@@ -145,10 +145,10 @@ fn told(first: u8, body: &[u8]) -> Option<Heard> {
 pub fn refusal(code: u8) -> &'static str {
     match code {
         1 => "the broker does not speak MQTT 3.1.1",
-        2 => "the broker does not take this client's id",
+        2 => "the broker does not accept this client id",
         3 => "the broker is not ready",
-        4 => "the broker does not take this user and password",
-        5 => "the broker does not let this user in",
+        4 => "the broker does not accept this user and password",
+        5 => "the broker does not allow this user",
         _ => "the broker refuses",
     }
 }

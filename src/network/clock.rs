@@ -37,10 +37,10 @@ pub enum Verdict {
 /// to one moment.
 pub fn judge(now: Duration, one: Duration, two: Duration) -> Verdict {
     if one.abs_diff(two) > AGREE {
-        return Verdict::Unbelievable("two answers do not agree");
+        return Verdict::Unbelievable("two answers differ");
     }
     if one < SANE_FROM || one >= SANE_UNTIL {
-        return Verdict::Unbelievable("the time that is told cannot be");
+        return Verdict::Unbelievable("the reported time is impossible");
     }
     if now.abs_diff(one) < GOOD_ENOUGH { Verdict::Right } else { Verdict::Set }
 }
@@ -54,7 +54,7 @@ pub fn keep(servers: impl Fn() -> Vec<String>, pause: impl Fn(Duration)) {
         match once(&servers()) {
             Ok(None) => wait = WHEN_SET,
             Ok(Some(moved)) => {
-                log::info!("the clock is set, by {moved} s");
+                log::info!("the clock was moved by {moved} s");
                 wait = WHEN_SET;
             }
             Err(reason) => {
@@ -80,7 +80,7 @@ pub fn set(to: Duration) -> Result<i64, String> {
         Verdict::Unbelievable(reason) => Err(reason.to_owned()),
         Verdict::Set => {
             clock_settime(ClockId::CLOCK_REALTIME, TimeSpec::from_duration(to))
-                .map_err(|e| format!("the kernel refuses: {e}"))?;
+                .map_err(|e| format!("the kernel refused: {e}"))?;
             let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or_default();
             Ok(seconds(to) - seconds(now))
         }

@@ -89,7 +89,7 @@ fn serve(who: &impl Fn() -> Option<Ourselves>) -> io::Result<()> {
         let heard = Heard { packet: &buffer[..length], port: from.port() };
         if conflict(now, &heard) && suffix < NAMES {
             suffix += 1;
-            log::warn!("another machine is called {}.local: the name changes", now.host);
+            log::warn!("another machine is called {}.local: changing the name", now.host);
             looked = None;
             continue;
         }

@@ -34,16 +34,16 @@ pub fn answer(packet: &[u8], cookie: [u8; 8]) -> Result<Duration, &'static str> 
         return Err("it is too short");
     };
     if packet[0] & 7 != 4 {
-        return Err("it is no server's");
+        return Err("it is not from a server");
     }
     if packet[24..32] != cookie {
-        return Err("it answers somebody else's question");
+        return Err("it answers another request");
     }
     if packet[1] == 0 {
-        return Err("the server asks not to be asked");
+        return Err("the server asks for no more requests");
     }
     if packet[0] >> 6 == 3 || packet[1] > 15 {
-        return Err("the server does not know the time itself");
+        return Err("the server does not know the time");
     }
     let word = |at: usize| {
         packet[at..]
@@ -52,7 +52,7 @@ pub fn answer(packet: &[u8], cookie: [u8; 8]) -> Result<Duration, &'static str> 
     };
     let (mut seconds, fraction) = (word(40), word(44));
     if seconds == 0 && fraction == 0 {
-        return Err("it tells no time");
+        return Err("it contains no time");
     }
     // The first era ends in 2036; 1968 and before is the second.
     if seconds < 1 << 31 {
@@ -147,14 +147,14 @@ mod tests {
     #[test]
     fn what_is_no_good_answer_is_refused() {
         for (packet, word) in [
-            (packet(0x23, 2, 1), "no server's"),
-            (packet(0x24, 0, 1), "not to be asked"),
+            (packet(0x23, 2, 1), "not from a server"),
+            (packet(0x24, 0, 1), "no more requests"),
             (packet(0xE4, 2, 1), "does not know"),
             (packet(0x24, 16, 1), "does not know"),
         ] {
             assert!(answer(&packet, *b"cookie!!").unwrap_err().contains(word));
         }
-        assert!(answer(&packet(0x24, 2, 1), *b"another!").unwrap_err().contains("somebody else"));
+        assert!(answer(&packet(0x24, 2, 1), *b"another!").unwrap_err().contains("another request"));
         assert!(answer(&[0x24; 47], *b"cookie!!").unwrap_err().contains("short"));
         let mut empty = packet(0x24, 2, 0);
         empty[44] = 0;

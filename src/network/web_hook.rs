@@ -43,7 +43,7 @@ pub fn split(address: &str) -> Option<(&str, &str)> {
 /// Sends a document once.
 pub fn post(address: &str, document: &str) -> Outcome {
     let Some((server, path)) = split(address) else {
-        return Outcome::Never("the address is not one of plain HTTP".to_owned());
+        return Outcome::Never("the address is not plain HTTP".to_owned());
     };
     match try_post(server, path, document) {
         Ok(line) => judge(&line),

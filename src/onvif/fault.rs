@@ -76,17 +76,18 @@ impl Fault {
                 SENDER,
                 "NotAuthorized",
                 None,
-                "The login of the camera's streams is needed, as a password digest. The page shows it.",
+                "Log in with the user and password of the streams, as a password digest. The page \
+                 shows them.",
             ),
             Fault::TooMany { .. } => {
                 (SENDER, "NotAuthorized", None, "Too many wrong passwords. Wait a minute.")
             }
-            Fault::NoProfile => argument("NoProfile", "There is no such profile."),
-            Fault::NoConfig => argument("NoConfig", "There is no such configuration."),
-            Fault::NoNode => argument("NoEntity", "There is no such PTZ node."),
+            Fault::NoProfile => argument("NoProfile", "This profile does not exist."),
+            Fault::NoConfig => argument("NoConfig", "This configuration does not exist."),
+            Fault::NoNode => argument("NoEntity", "This PTZ node does not exist."),
             Fault::MaxProfiles => unable(
                 "MaxNVTProfiles",
-                "The camera has two profiles, main and sub, and no room for more.",
+                "The camera has two profiles, main and sub, and cannot have more.",
             ),
             Fault::FixedProfile => (
                 SENDER,
@@ -95,7 +96,7 @@ impl Fault {
                 "The profiles main and sub are fixed.",
             ),
             Fault::FixedConfig => {
-                argument("ConfigModify", "Configurations cannot be changed by ONVIF.")
+                argument("ConfigModify", "Configurations cannot be changed through ONVIF.")
             }
             Fault::NoSnapshot => {
                 (RECEIVER, "ActionNotSupported", None, "This camera makes no JPEG pictures.")
@@ -106,26 +107,28 @@ impl Fault {
                 Some("AudioNotSupported"),
                 "This camera's streams have no sound.",
             ),
-            Fault::NoPreset => argument("NoToken", "There is no such preset."),
-            Fault::TooManyPresets => unable("TooManyPresets", "This camera keeps no presets."),
+            Fault::NoPreset => argument("NoToken", "This preset does not exist."),
+            Fault::TooManyPresets => unable("TooManyPresets", "This camera has no presets."),
             Fault::NoHome => unable("NoHomePosition", "This camera has no home position."),
-            Fault::NoSource => argument("NoSource", "There is no such video source."),
+            Fault::NoSource => argument("NoSource", "This video source does not exist."),
             Fault::BadSettings => {
                 argument("SettingsInvalid", "This camera does not have these settings.")
             }
-            Fault::BadTime => {
-                (SENDER, "InvalidArgVal", None, "The time is not understood, or over.")
-            }
-            Fault::NoPoint => argument("NoEntity", "There is no such subscription any more."),
+            Fault::BadTime => (SENDER, "InvalidArgVal", None, "The time is not valid, or is over."),
+            Fault::NoPoint => argument("NoEntity", "This subscription no longer exists."),
             Fault::TooManyPoints => {
-                unable("TooManySubscriptions", "Too many subscriptions, or pulls at once.")
+                unable("TooManySubscriptions", "Too many subscriptions or pulls at once.")
             }
-            Fault::BadMove => (SENDER, "InvalidArgVal", None, "This move is not understood."),
-            Fault::Firmware => {
-                (RECEIVER, "Action", None, "The camera did not take it. The page's log says why.")
-            }
+            Fault::BadMove => (SENDER, "InvalidArgVal", None, "This move is not valid."),
+            Fault::Firmware => (
+                RECEIVER,
+                "Action",
+                None,
+                "The camera did not accept it. The page's log shows \
+                    why.",
+            ),
             Fault::Motors => {
-                (RECEIVER, "Action", None, "The motors do not move. The page's log says why.")
+                (RECEIVER, "Action", None, "The motors do not move. The page's log shows why.")
             }
         }
     }

@@ -33,7 +33,7 @@ pub enum ProgrammerError {
     #[error("no flash chip answers")]
     NoChip,
     /// Several chips fit.
-    #[error("flashrom knows several chips that fit: {}", names.join(", "))]
+    #[error("several chips match: {}", names.join(", "))]
     Ambiguous {
         /// What `--chip` takes.
         names: Vec<String>,
@@ -172,7 +172,7 @@ impl Explain for ProgrammerError {
                 );
             }
             ProgrammerError::Exists(_) => {
-                "Name another one, or move this one away: nothing is ever overwritten."
+                "Choose another name, or move this one away: nothing is ever overwritten."
             }
             ProgrammerError::File { .. } => "Check the path, its permissions and the disk.",
             ProgrammerError::Folder(e) => return e.hint(),

@@ -30,7 +30,7 @@ use crate::image::{Finding, InspectError, Report, Slices, Target};
 #[non_exhaustive]
 pub enum BrickError {
     /// A file is there already.
-    #[error("{} is there already", .0.display())]
+    #[error("{} already exists", .0.display())]
     Exists(PathBuf),
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
@@ -61,7 +61,7 @@ pub enum BrickError {
     #[error(transparent)]
     Redact(#[from] RedactError),
     /// What was written is not what was meant; it was thrown away.
-    #[error("what was written is not what was meant, and was thrown away: {0}")]
+    #[error("what was written reads back wrong and was deleted: {0}")]
     BadOutput(String),
 }
 
@@ -82,7 +82,7 @@ impl Explain for BrickError {
     fn hint(&self) -> String {
         match self {
             BrickError::Exists(_) => {
-                "Name another file, or remove this one: nothing is ever overwritten.".to_owned()
+                "Choose another file, or remove this one: nothing is ever overwritten.".to_owned()
             }
             BrickError::File { .. } => "Check the path, its permissions and the disk.".to_owned(),
             BrickError::Set(e) => e.hint(),
@@ -90,7 +90,7 @@ impl Explain for BrickError {
             BrickError::Recover(e) => e.hint(),
             BrickError::Assemble(e) => e.hint(),
             BrickError::Redact(e) => e.hint(),
-            BrickError::BadOutput(_) => "Check the disk, and try another one.".to_owned(),
+            BrickError::BadOutput(_) => "Check the disk, or use another one.".to_owned(),
         }
     }
 
@@ -177,7 +177,7 @@ pub fn assemble(
                 && seen.sha256.as_deref() == Some(hex(&meant.slice.sha256).as_str())
         });
     if !is_as_meant {
-        return Err(BrickError::BadOutput("it does not read back as it was written".to_owned()));
+        return Err(BrickError::BadOutput("it reads back wrong".to_owned()));
     }
     fresh.keep()?;
     Ok(Assembled {
@@ -244,17 +244,17 @@ pub fn redact(from: &Path, out: &Path) -> Result<Redacted, BrickError> {
     redaction.prove(&copy)?;
     let report = fresh.inspect()?;
     if report.identity.identity.is_some() || !report.identity.elsewhere.is_empty() {
-        return Err(RedactError::Leak("the copy, which holds an identity".to_owned()).into());
+        return Err(RedactError::Leak("the copy, which contains an identity".to_owned()).into());
     }
     if report.size != redaction.len() {
-        return Err(BrickError::BadOutput("it has another length".to_owned()));
+        return Err(BrickError::BadOutput("it has a different length".to_owned()));
     }
     fresh.keep()?;
     let mut findings = summary.findings();
     if !holds {
         findings.push(
-            Finding::warning("set-damaged", "The set's chip.bin does not hold its checksum.")
-                .hint("`mi360d verify` names the damaged place. The copy has it, too."),
+            Finding::warning("set-damaged", "The set's chip.bin has a wrong checksum.")
+                .hint("`mi360d verify` shows the damaged place. The copy has it, too."),
         );
     }
     let (bytes, sha256) = (report.size, report.sha256.clone());
@@ -302,7 +302,7 @@ fn own_facts(own: &Path) -> Result<Result<Own, AssembleError>, BrickError> {
         }
         let reason = "The set's manifest and the table in its BOOT have different flash maps.";
         Err(Finding::blocker("wrong-map", reason)
-            .hint("Take another set, or a dump of the chip.")
+            .hint("Use another set, or a dump of the chip.")
             .into())
     }))
 }

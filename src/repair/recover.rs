@@ -59,7 +59,7 @@ pub fn recover(files: &[PathBuf], out: &Path, factory: Option<&Path>) -> Result<
     let inspected = fresh.inspect()?;
     let sha256 = hex(&Sha256::digest(&made.image));
     if inspected.sha256 != sha256 {
-        return Err(BrickError::BadOutput("it does not read back as it was written".to_owned()));
+        return Err(BrickError::BadOutput("it reads back wrong".to_owned()));
     }
     fresh.keep()?;
     Ok(Made {

@@ -24,7 +24,7 @@ pub enum RtspError {
         source: io::Error,
     },
     /// Everybody in the network would see the pictures.
-    #[error("{0} can be reached from the network, and there is no password")]
+    #[error("{0} can be reached from the network, but no password is set")]
     NoPassword(SocketAddr),
     /// The password cannot be read.
     #[error("{}: {source}", path.display())]
@@ -35,7 +35,7 @@ pub enum RtspError {
         source: io::Error,
     },
     /// There is none in its file.
-    #[error("{}: there is no password in it", .0.display())]
+    #[error("{}: it contains no password", .0.display())]
     EmptyPassword(PathBuf),
     /// A thread, a socket pair, or random bytes.
     #[error("cannot start: {0}")]
@@ -44,7 +44,7 @@ pub enum RtspError {
     #[error("the RTSP server does not answer: {0}")]
     Ask(#[source] io::Error),
     /// The server has no such stream.
-    #[error("there is no such stream")]
+    #[error("this stream does not exist")]
     NoStream,
     /// The firmware makes no snapshot.
     #[error("{0}")]
@@ -85,10 +85,10 @@ impl Explain for RtspError {
     fn hint(&self) -> String {
         match self {
             RtspError::Streams(_) => {
-                "Name each stream once, with letters, digits, - and _: --stream mainstream=PATH."
+                "Give each stream once, with letters, digits, - and _: --stream mainstream=PATH."
             }
             RtspError::Listen { .. } => {
-                "Another program has this port, or the address is not this machine's: name \
+                "Another program uses this port, or the address is not this machine's. Choose \
                  another with --listen."
             }
             RtspError::NoPassword(_) => {
@@ -98,22 +98,22 @@ impl Explain for RtspError {
                 "Write the streams' password into the file's first line."
             }
             RtspError::Start(_) => "Stop other programs to free memory, then start again.",
-            RtspError::Ask(_) => "Turn RTSP on, or look in its log for why it does not run.",
-            RtspError::NoStream => "Ask for one of the streams that the server names.",
+            RtspError::Ask(_) => "Turn RTSP on, or see its log for why it is not running.",
+            RtspError::NoStream => "Use one of the streams that the server lists.",
             RtspError::NoJpeg(_) => {
-                "Ask for the last key frame instead: form=mp4. Docs: RTSP, Snapshots."
+                "Use the last key frame instead: form=mp4. Docs: RTSP, Snapshots."
             }
             RtspError::NoSound => {
-                "Set the sound of the hack RTSP to g711 or l16. If it is, its state on the page says \
-                 what the firmware sends."
+                "Set the sound of the hack RTSP to g711 or l16. If it is set, its state on the \
+                 page shows what the firmware sends."
             }
             RtspError::NoSpeaker(_) => {
-                "Only the firmware's own speaker is used; where it is not found, nothing is played."
+                "Only the firmware's own speaker is used. Without it, nothing is played."
             }
-            RtspError::SpeakerBusy(_) => "Try again when the other one has finished.",
+            RtspError::SpeakerBusy(_) => "Try again when the other sound has finished.",
             RtspError::Refused(_) => {
-                "Wait for the camera's first key frame; if none comes, look whether its \
-                 framegrabber runs."
+                "Wait for the camera's first key frame. If none comes, check that its \
+                 framegrabber is running."
             }
         }
         .to_owned()

@@ -304,7 +304,7 @@ impl State {
             return;
         }
         if known.codec != picture.params.codec {
-            log::info!("stream {name}: the codec changed; its viewers are told");
+            log::info!("stream {name}: the codec changed; disconnecting its viewers");
             self.epoch += 1;
             self.ring.clear();
             self.changes += 1;

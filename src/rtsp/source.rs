@@ -196,7 +196,7 @@ fn drain(
         match poll(&mut fds, timeout) {
             Ok(0) => {
                 if path.is_some_and(|path| is_another(path, &pipe.file)) {
-                    log::info!("stream {}: the FIFO was made anew", feed.name);
+                    log::info!("stream {}: the FIFO was replaced", feed.name);
                     assembler.writer_gone();
                     return Ok(());
                 }
@@ -283,7 +283,7 @@ fn play(mut file: File, feed: &Feed, assembler: &mut Assembler) -> io::Result<()
         feed.set_losses(assembler.losses());
         if shown == 0 {
             if before.is_none() {
-                log::warn!("stream {}: the file holds no whole picture", feed.name);
+                log::warn!("stream {}: the file contains no complete picture", feed.name);
             }
             std::thread::sleep(LOOK);
         }

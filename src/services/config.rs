@@ -52,10 +52,10 @@ pub fn read(path: &Path) -> Result<HacksConfig, String> {
 
 fn of_text(text: &str) -> Result<HacksConfig, String> {
     let file: File = document::from_toml(text.strip_prefix('\u{feff}').unwrap_or(text))
-        .map_err(|_| "config.toml cannot be understood".to_owned())?;
+        .map_err(|_| "config.toml is not valid".to_owned())?;
     let one = |(id, value): (String, toml::Value)| {
         let config = value.try_into().map_err(|_| {
-            format!("[hacks.{id}] of config.toml takes 'enabled' and [hacks.{id}.settings] only")
+            format!("[hacks.{id}] in config.toml accepts only 'enabled' and [hacks.{id}.settings]")
         });
         (id, config)
     };
@@ -111,9 +111,9 @@ pub fn change(
     let mut document: DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| {
         let before = &text.as_bytes()[..e.span().map_or(0, |span| span.start).min(text.len())];
         let line = before.split(|b| *b == b'\n').count();
-        ServiceError::Config(format!("line {line} cannot be understood"))
+        ServiceError::Config(format!("line {line} is not valid"))
     })?;
-    let wrong = || ServiceError::Config(format!("hacks.{id} is no table"));
+    let wrong = || ServiceError::Config(format!("hacks.{id} is not a table"));
     let hacks = table(document.as_table_mut(), "hacks", true).ok_or_else(wrong)?;
     let hack = table(hacks, id, false).ok_or_else(wrong)?;
     if let Some(enabled) = enabled {

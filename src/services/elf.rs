@@ -39,10 +39,10 @@ pub fn judge(path: &Path) -> Result<(), String> {
         Err(e) => return Err(format!("{shown} cannot be read: {e}")),
     };
     if !meta.is_file() {
-        return Err(format!("{shown} is no file"));
+        return Err(format!("{shown} is not a file"));
     }
     if meta.permissions().mode() & 0o111 == 0 {
-        return Err(format!("{shown} may not be executed (chmod +x)"));
+        return Err(format!("{shown} is not executable (chmod +x)"));
     }
     let mut head = Vec::new();
     let file = File::open(path).map_err(|e| format!("{shown} cannot be read: {e}"))?;
@@ -63,7 +63,7 @@ pub fn judge(path: &Path) -> Result<(), String> {
     }
     match interpreter(&file, &head) {
         Some(wanted) if !Path::new(&wanted).exists() => {
-            Err(format!("{shown} wants {wanted}, which this camera does not have"))
+            Err(format!("{shown} needs {wanted}, which this camera does not have"))
         }
         _ => Ok(()),
     }
@@ -73,12 +73,12 @@ fn script(path: &Path, line: &[u8]) -> Result<(), String> {
     let shown = path.display();
     let line = line.split(|b| *b == b'\n').next().unwrap_or_default();
     if line.ends_with(b"\r") {
-        return Err(format!("{shown} has the line ends of Windows: no shell can run it"));
+        return Err(format!("{shown} has Windows line endings: no shell can run it"));
     }
     let line = String::from_utf8_lossy(line);
     match line.split_whitespace().next() {
         Some(shell) if Path::new(shell).exists() => Ok(()),
-        Some(shell) => Err(format!("{shown} wants {shell}, which is missing")),
+        Some(shell) => Err(format!("{shown} needs {shell}, which is missing")),
         None => Err(format!("{shown} names no program after #!")),
     }
 }
@@ -220,7 +220,7 @@ mod tests {
     fn what_can_run_is_good_and_what_cannot_is_named() {
         assert_eq!(judge(&std::env::current_exe().unwrap()), Ok(()));
         assert_eq!(verdict(b"#!/bin/sh\nexit\n", 0o755), "good");
-        assert!(verdict(b"#!/bin/sh\n", 0o644).contains("may not be executed"));
+        assert!(verdict(b"#!/bin/sh\n", 0o644).contains("not executable"));
         assert!(verdict(b"#!/bin/sh\r\n", 0o755).contains("Windows"));
         assert!(verdict(b"#!/no/such\n", 0o755).contains("/no/such, which is missing"));
         assert!(verdict(b"hello", 0o755).contains("neither"));
@@ -230,6 +230,6 @@ mod tests {
         foreign[4] = 2;
         assert!(verdict(&foreign, 0o755).contains("not for"));
         assert!(judge(Path::new("/no/such/thing")).unwrap_err().contains("is missing"));
-        assert!(judge(Path::new("/")).unwrap_err().contains("no file"));
+        assert!(judge(Path::new("/")).unwrap_err().contains("not a file"));
     }
 }

@@ -40,7 +40,7 @@ impl fmt::Display for Fault {
 #[non_exhaustive]
 pub enum ServiceError {
     /// There is no such hack.
-    #[error("there is no hack '{0}'")]
+    #[error("the hack '{0}' does not exist")]
     Unknown(String),
     /// Its `hack.toml` is broken.
     #[error("the hack '{id}' is broken: {fault}")]
@@ -67,7 +67,7 @@ pub enum ServiceError {
         reason: String,
     },
     /// `config.toml` cannot be changed because it is broken.
-    #[error("config.toml is broken: {0}")]
+    #[error("config.toml has an error: {0}")]
     Config(String),
     /// A list of keys is wrong.
     #[error("line {line} of the keys: {reason}")]
@@ -94,7 +94,7 @@ pub enum ServiceError {
         hint: &'static str,
     },
     /// The services do not run: safe mode, or a command of the terminal.
-    #[error("no services run now: {0}")]
+    #[error("no hacks are running: {0}")]
     NotRunning(&'static str),
     /// The card.
     #[error(transparent)]
@@ -119,18 +119,18 @@ impl Explain for ServiceError {
 
     fn hint(&self) -> String {
         match self {
-            ServiceError::Unknown(_) => "Each folder of hacks/ on the card is one hack.".into(),
+            ServiceError::Unknown(_) => "Each folder in hacks/ on the card is one hack.".into(),
             ServiceError::Broken { fault, .. } => fault.hint.clone(),
-            ServiceError::Unavailable { .. } => "The others are not touched by it.".into(),
+            ServiceError::Unavailable { .. } => "The other hacks are not affected.".into(),
             ServiceError::Setting { .. } => {
-                "Nothing was changed. Correct the value and send it again.".into()
+                "Nothing was saved. Correct the value and save again.".into()
             }
             ServiceError::Config(_) => {
-                "Correct mi360d/config.toml on the card, or remove it to begin with defaults."
-                    .into()
+                "Correct mi360d/config.toml on the card, or remove it to use the defaults.".into()
             }
             ServiceError::Key { .. } => {
-                "One key a line, as in the .pub file of your PC, for example ~/.ssh/id_ed25519.pub."
+                "One key per line, as in the .pub file on your PC, for example \
+                 ~/.ssh/id_ed25519.pub."
                     .into()
             }
             ServiceError::Original { .. } => {
@@ -138,8 +138,7 @@ impl Explain for ServiceError {
             }
             ServiceError::Framegrabber { hint, .. } => (*hint).into(),
             ServiceError::NotRunning(_) => {
-                "Restart the camera; in safe mode, find out first why three starts did not last."
-                    .into()
+                "Restart the camera. In safe mode, find out first why three starts failed.".into()
             }
             ServiceError::Card(e) => e.hint(),
         }

@@ -25,7 +25,7 @@ pub fn find(world: &World) -> Vec<Found> {
         .collect();
     names.sort();
     if names.len() > MANY {
-        log::warn!("more than {MANY} folders in hacks/: the last ones are left out");
+        log::warn!("more than {MANY} folders in hacks/: the last ones are ignored");
         names.truncate(MANY);
     }
     names.iter().flat_map(|name| in_folder(&folder.join(name), name, world)).collect()
@@ -52,7 +52,7 @@ fn own(manifest: &Path, dir: &Path, name: &str) -> Found {
         stamp: stamp.clone(),
     };
     if !is_name(name) {
-        let hint = "A folder's name takes 1 to 40 letters, digits, '-' and '_'.";
+        let hint = "A folder's name is 1 to 40 letters, digits, '-' and '_'.";
         return broken(Fault::new("the folder's name cannot be an id", hint));
     }
     let text = match read_bounded(manifest, manifest::LIMIT as u64 + 1) {

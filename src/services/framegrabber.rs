@@ -33,8 +33,8 @@ pub fn program(hack: &Path, model: &str) -> PathBuf {
 /// That it is not there.
 pub fn absent(model: &str) -> String {
     format!(
-        "there is no framegrabber for the model {model} on the card: send the zip of the original \
-         hack's release under Services, or put its bin/{model}/framegrabber into \
+        "there is no framegrabber for the model {model} on the card: upload the zip of the \
+         original hack's release under Services, or put its bin/{model}/framegrabber into \
          hacks/framegrabber/bin/{model}/"
     )
 }

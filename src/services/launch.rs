@@ -83,7 +83,7 @@ pub fn launch(
         arguments(word, &with, &mut words);
     }
     if words.is_empty() {
-        return Err("it names no program".into());
+        return Err("it has no program".into());
     }
     let file = resolve(&words.remove(0), &hack.dir)?;
     elf::judge(&file)?;
@@ -135,7 +135,10 @@ fn resolve(name: &str, dir: &Path) -> Result<PathBuf, String> {
     }
     let mut places = PATH.split(':').map(|folder| Path::new(folder).join(name));
     places.find(|path| path.is_file()).ok_or_else(|| {
-        format!("this camera has no program '{name}'; one of the hack's own is written with its folder: bin/{name}")
+        format!(
+            "this camera has no program '{name}'; for a program of the hack, write its folder \
+            too: bin/{name}"
+        )
     })
 }
 

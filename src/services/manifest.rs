@@ -54,7 +54,7 @@ fn check(raw: Raw, dir: &Path) -> Result<Hack, Wrong> {
     let folder = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let id = raw.id.as_ref();
     if !is_name(id) {
-        return Err(Wrong::at(&raw.id, "'id' takes 1 to 40 letters, digits, '-' and '_'"));
+        return Err(Wrong::at(&raw.id, "'id' needs 1 to 40 letters, digits, '-' and '_'"));
     }
     if *id != folder {
         return Err(Wrong::at(
@@ -74,18 +74,18 @@ fn check(raw: Raw, dir: &Path) -> Result<Hack, Wrong> {
     }
     for (name, program) in few("programs", raw.programs)? {
         if !is_name(name.as_ref()) || vectors.iter().any(|(other, _)| other == name.as_ref()) {
-            return Err(Wrong::at(&name, "a program's name takes letters, digits, '-' and '_'"));
+            return Err(Wrong::at(&name, "a program's name can have letters, digits, '-' and '_'"));
         }
         vectors.push((name.as_ref().clone(), exec(&program.exec, &settings)?));
     }
     if vectors.is_empty() {
-        return Err(Wrong::at(&raw.id, "there is no 'exec': it names no program"));
+        return Err(Wrong::at(&raw.id, "there is no 'exec' with a program"));
     }
     let mut env = BTreeMap::new();
     for (name, text) in few("env", raw.env)? {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
         if name.as_ref().is_empty() || !name.as_ref().bytes().all(plain) {
-            return Err(Wrong::at(&name, "a variable's name takes letters, digits and '_'"));
+            return Err(Wrong::at(&name, "a variable's name can have letters, digits and '_'"));
         }
         env.insert(name.as_ref().clone(), template(&text, &settings, true)?);
     }
@@ -141,7 +141,7 @@ fn exec(
         Some(program) if !program.is_empty() && exec[0].settings().next().is_none() => Ok(exec),
         _ => Err(Wrong::at(
             words,
-            "'exec' begins with the program, and that is not for a setting to say",
+            "'exec' begins with the program, which cannot come from a setting",
         )
         .hint("For example: exec = [\"bin/server\", \"--port\", \"{settings.port}\"]")),
     }
@@ -173,14 +173,14 @@ fn template(
         if setting.kind.is_secret() && !secrets {
             return Err(Wrong::at(text, format!("'{name}' is a secret and cannot be an argument"))
                 .hint(
-                    "Every program on the camera can read the arguments of all others: give it \
+                    "Every program on the camera can read the arguments of all others. Use \
                      'file', or put it into [env].",
                 ));
         }
         let list = matches!(setting.kind, Kind::List { .. });
         if list && (secrets || parsed.whole_setting().is_none()) {
-            return Err(Wrong::at(text, format!("the list '{name}' does not fit into a text"))
-                .hint("As an argument of its own it becomes one argument for each of its items."));
+            return Err(Wrong::at(text, format!("the list '{name}' cannot be part of a text"))
+                .hint("As a separate argument it becomes one argument for each of its items."));
         }
     }
     if text.as_ref().contains('\0') {
@@ -193,11 +193,11 @@ fn names(what: &str, found: &[Spanned<String>]) -> Result<Vec<String>, Wrong> {
     let mut names = Vec::new();
     for name in found {
         if !is_name(name.as_ref()) {
-            let message = format!("'{what}' takes names of letters, digits, '-' and '_'");
+            let message = format!("'{what}' needs names of letters, digits, '-' and '_'");
             return Err(Wrong::at(name, message));
         }
         if names.len() == MANY || names.contains(name.as_ref()) {
-            return Err(Wrong::at(name, format!("'{what}' names this twice, or too many")));
+            return Err(Wrong::at(name, format!("'{what}' has this twice, or has too many")));
         }
         names.push(name.as_ref().clone());
     }
@@ -223,7 +223,7 @@ fn ready(raw: Option<Spanned<RawReady>>, settings: &[Setting]) -> Result<Ready, 
     match (raw.port, raw.port_setting, raw.file) {
         (Some(port), None, None) => match u16::try_from(*port.as_ref()) {
             Ok(number) if number > 0 => Ok(Ready::Port { port: Port::Number(number), within }),
-            _ => Err(Wrong::at(&port, "'port' takes a number from 1 to 65535")),
+            _ => Err(Wrong::at(&port, "'port' needs a number from 1 to 65535")),
         },
         (None, Some(name), None) => {
             let fits = settings.iter().any(|setting| {
@@ -231,7 +231,8 @@ fn ready(raw: Option<Spanned<RawReady>>, settings: &[Setting]) -> Result<Ready, 
                     && matches!(setting.kind, Kind::Integer { min, max } if min >= 1 && max <= 65535)
             });
             if !fits {
-                let message = format!("'{}' is no integer setting from 1 to 65535", name.as_ref());
+                let message =
+                    format!("'{}' is not an integer setting from 1 to 65535", name.as_ref());
                 return Err(Wrong::at(&name, message));
             }
             Ok(Ready::Port { port: Port::Setting(name.into_inner()), within })
@@ -239,6 +240,6 @@ fn ready(raw: Option<Spanned<RawReady>>, settings: &[Setting]) -> Result<Ready, 
         (None, None, Some(file)) => {
             Ok(Ready::File { path: template(&file, settings, false)?, within })
         }
-        _ => Err(Wrong::at(&place, "[ready] takes one of 'port', 'port_setting' and 'file'")),
+        _ => Err(Wrong::at(&place, "[ready] needs one of 'port', 'port_setting' and 'file'")),
     }
 }

@@ -24,8 +24,8 @@ use crate::sys::spawn::Limits;
 const MANY: usize = 16;
 /// Never started: ours take their place.
 const REPLACED: [(&str, &str); 2] = [
-    ("web-config", "mi360d's own page takes its place: this one has no login"),
-    ("runit", "mi360d looks after the hacks itself"),
+    ("web-config", "mi360d's own page replaces it: this one has no login"),
+    ("runit", "mi360d supervises the hacks itself"),
 ];
 /// Known not to listen on the network.
 const QUIET: [&str; 2] = ["motor-control", "framegrabber"];
@@ -82,8 +82,8 @@ pub fn find(dir: &Path, name: &str, beside_own: bool, world: &World) -> Option<F
 fn hack(id: &str, name: &str, dir: &Path) -> Hack {
     Hack {
         name: format!("{name} (original hack)"),
-        about: "A folder of the original hack, run as it is. Switching it here switches it \
-                in its own files."
+        about: "A folder of the original hack, run as it is. Turning it on or off here changes \
+            its own files."
             .into(),
         origin: Origin::Original,
         ..Hack::broken(id, dir.to_owned())
@@ -123,13 +123,13 @@ fn settings(dir: &Path, name: &str) -> Vec<Setting> {
         ("rtsp-server", "encodingType", _) => Some(setting(
             key,
             "Encoding",
-            "h264 or h265; the camera's own encoder is switched along with it.",
+            "h264 or h265; this also changes the camera's own encoder.",
             Kind::Enum(vec!["h264".into(), "h265".into()]),
         )),
         ("ssh-server", "users", _) => Some(setting(
             key,
             "Users",
-            "One NAME:PASSWORD each. All of them are root. What is sent replaces all.",
+            "One NAME:PASSWORD per line. All of them are root. Saving replaces all of them.",
             Kind::List { max_items: LIST_LIMIT, secret: true },
         )),
         (_, _, Json::Bool(_)) => Some(setting(key, key, "", Kind::Bool)),

@@ -77,7 +77,7 @@ pub fn tell(folder: &Path, wish: Wish) -> Result<Moved, String> {
         .write(true)
         .truncate(true)
         .open(&event)
-        .map_err(|e| format!("motord does not listen: {}: {e}", event.display()))?;
+        .map_err(|e| format!("motord is not listening: {}: {e}", event.display()))?;
     file.write_all(&line(wish)).map_err(|e| format!("{}: {e}", event.display()))?;
     drop(file);
     let status = fs::read(folder.join("status")).unwrap_or_default();
@@ -115,7 +115,7 @@ mod tests {
     fn a_wish_becomes_motord_s_words() {
         let folder = tempfile::tempdir().unwrap();
         let left = wish(r#"{"do": "move", "direction": "left", "steps": 10}"#).unwrap();
-        assert!(tell(folder.path(), left).unwrap_err().contains("does not listen"));
+        assert!(tell(folder.path(), left).unwrap_err().contains("not listening"));
         fs::write(folder.path().join("event"), "").unwrap();
         fs::write(folder.path().join("status"), "1\n").unwrap();
         assert_eq!(tell(folder.path(), left), Ok(Moved { at_end: true }));

@@ -39,7 +39,8 @@ pub fn password(card: &Path, values: &Values) -> Result<String, String> {
     if let Some(known) = known.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()) {
         return Ok(known);
     }
-    let bytes = random::<LENGTH>().map_err(|e| format!("the system gives no random bytes: {e}"))?;
+    let bytes =
+        random::<LENGTH>().map_err(|e| format!("the system returned no random bytes: {e}"))?;
     let letter = |byte: &u8| char::from(LETTERS[usize::from(byte & 31)]);
     let password: String = bytes.iter().map(letter).collect();
     replace(&path, format!("{password}\n").as_bytes()).map_err(|e| e.to_string())?;

@@ -213,7 +213,7 @@ fn check_text(text: &str, max_length: usize) -> Result<(), String> {
         return Err(format!("expected at most {max_length} bytes"));
     }
     if text.contains('\0') {
-        return Err("expected no NUL character: no argument can hold one".into());
+        return Err("expected no NUL character".into());
     }
     Ok(())
 }

@@ -116,6 +116,6 @@ fn terminals() {
             .map_err(|e| e.to_string())
     });
     if let Err(e) = mounted {
-        log::warn!("SSH has no terminals, commands only: /dev/pts: {e}");
+        log::warn!("SSH has no terminals and runs only commands: /dev/pts: {e}");
     }
 }

@@ -143,12 +143,12 @@ impl Services {
         let entry = &mut table.entries[at];
         if let Some(message) = entry.broken() {
             let fault = entry.found.fault.clone().unwrap_or_else(|| {
-                Fault::new(message, "Correct it, and the hack starts by itself.")
+                Fault::new(message, "Correct it, and the hack starts automatically.")
             });
             return Err(ServiceError::Broken { id: id.to_owned(), fault });
         }
         if !entry.enabled() {
-            let reason = "it is switched off".to_owned();
+            let reason = "it is turned off".to_owned();
             return Err(ServiceError::Unavailable { id: id.to_owned(), reason });
         }
         entry.units.iter_mut().for_each(super::unit::Unit::start_again);
@@ -177,13 +177,13 @@ impl Services {
         let table = self.table();
         let id = ptz::HACK;
         let unavailable = |reason: String| ServiceError::Unavailable { id: id.to_owned(), reason };
-        let at = table
-            .position(id)
-            .ok_or_else(|| unavailable("it is not on the card, and it has the motors".into()))?;
+        let at = table.position(id).ok_or_else(|| {
+            unavailable("it is not on the card, and it is needed for the motors".into())
+        })?;
         let state = table.entries[at].state();
         if state != State::Running {
             let brief = view::brief(&table.entries[at]);
-            return Err(unavailable(format!("it does not run. {}", brief.reason)));
+            return Err(unavailable(format!("it is not running. {}", brief.reason)));
         }
         ptz::tell(&table.world.run.join(id), wish).map_err(unavailable)
     }

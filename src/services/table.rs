@@ -71,7 +71,7 @@ impl Entry {
         }
         if hack.confirm && self.config.enabled != Some(true) {
             return Want::Wait(
-                "it may listen on the network: switch it on here once to confirm".to_owned(),
+                "it may listen on the network: turn it on here once to confirm".to_owned(),
             );
         }
         Want::Run
@@ -113,7 +113,7 @@ impl Table {
         match config::read(&self.world.config) {
             Ok(set) => self.set = set,
             // What held before holds on: nobody wants his camera dark for a typing error.
-            Err(reason) => log::warn!("hacks: {reason}; what was set before holds on"),
+            Err(reason) => log::warn!("hacks: {reason}; the previous settings stay in use"),
         }
         let now = Instant::now();
         let mut found = find(&self.world);
@@ -239,7 +239,7 @@ impl Table {
                 return Want::Wait(format!("needs '{need}', which is not on the card"));
             };
             if alone[other] != Want::Run {
-                return Want::Wait(format!("needs '{need}', which is not switched on"));
+                return Want::Wait(format!("needs '{need}', which is not turned on"));
             }
             if entry.is_gone() && self.entries[other].state() != State::Running {
                 return Want::Wait(format!("waits for '{need}'"));
@@ -292,7 +292,7 @@ impl Table {
                 continue;
             }
             if let Err(e) = super::ssh::renew_keys(&self.world) {
-                log::warn!("the SSH keys are not renewed: {e}");
+                log::warn!("the SSH keys cannot be updated: {e}");
             }
             let stuck = entry.units.iter_mut().filter(|unit| unit.state() == State::Pausing);
             stuck.for_each(Unit::start_again);
@@ -314,7 +314,7 @@ impl Table {
     pub fn clear_strays(&self) {
         let strays = process::strays(&self.world.run, true);
         if !strays.is_empty() {
-            log::warn!("{} programs of an earlier start are ended", strays.len());
+            log::warn!("{} programs of an earlier start were ended", strays.len());
             process::signal_all(&strays, nix::sys::signal::Signal::SIGKILL);
         }
     }

@@ -8,9 +8,9 @@ use super::setting::Values;
 /// What can be filled in beside settings, and what it means.
 pub const PLACES: [(&str, &str); 6] = [
     ("hack.dir", "the hack's folder on the card"),
-    ("run.dir", "the hack's own folder in memory, gone with the power"),
+    ("run.dir", "the hack's own folder in memory, lost at power-off"),
     ("run", "the folder above it: {run}/ID is another hack's"),
-    ("card", "the card's top folder"),
+    ("card", "the card's root folder"),
     ("mi360d", "the program itself"),
     ("model", "the camera's model, ipc009 for example"),
 ];
@@ -142,7 +142,7 @@ fn place(name: &str) -> Result<Part, String> {
     }
     let known: Vec<&str> = PLACES.iter().map(|(known, _)| *known).collect();
     let known = known.join(", ");
-    Err(format!("nothing is called '{{{name}}}'; there are settings.NAME, {known}"))
+    Err(format!("'{{{name}}}' does not exist; there are settings.NAME, {known}"))
 }
 
 #[cfg(test)]

@@ -176,10 +176,10 @@ impl Unit {
             }
         }
         match want {
-            Want::Run if self.again => self.stop(around, "is started again"),
+            Want::Run if self.again => self.stop(around, "is being restarted"),
             Want::Run => self.run(around),
             Want::Off => {
-                self.stop(around, "is switched off");
+                self.stop(around, "is being turned off");
                 self.rest(false, "", now);
             }
             Want::Wait(reason) => {
@@ -324,7 +324,7 @@ impl Unit {
         }
         let now = around.now;
         if let Some(number) = port_of(around).filter(|number| ports::is_taken(*number)) {
-            self.pause(&format!("port {number} is another program's"), around);
+            self.pause(&format!("port {number} is used by another program"), around);
             return;
         }
         let launch = match launch::launch(around.hack, around.program, around.values, around.world)
@@ -346,7 +346,7 @@ impl Unit {
                 }
             }
             Err(e) => {
-                self.pause(&format!("{} does not start: {e}", launch.program.display()), around);
+                self.pause(&format!("{} cannot be started: {e}", launch.program.display()), around);
             }
         }
     }

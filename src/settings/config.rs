@@ -432,7 +432,7 @@ pub fn load(path: &Path) -> Loaded {
         }
         // What FAT leaves of a file after a power cut; it may have asked to keep more.
         Ok(text) if text.iter().all(|b| matches!(b, 0 | b' ' | b'\r' | b'\n')) => {
-            with_problem("the file is empty: write the settings anew, or remove it".to_owned())
+            with_problem("the file is empty: write the settings again, or remove it".to_owned())
         }
         Ok(text) => match parse(&text) {
             Ok(config) => Loaded { config, problem: None },

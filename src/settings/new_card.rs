@@ -7,13 +7,13 @@ use super::config::Config;
 use super::fields::{CARD_ONLY, FIELDS, Field, Shown};
 
 const HEAD: &str = "\
-# Settings of mi360d. All may stay as they are: a line that begins with # shows
-# a default or an example. A line that is wrong is named on the page and in
-# STATUS.txt; then all defaults hold, and no old backup is removed.
+# Settings of mi360d. You need not change any: a line that begins with # shows a
+# default or an example. If a line is wrong, the page and STATUS.txt show which;
+# until it is corrected all defaults apply, and no old backup is deleted.
 ";
 
 const HACKS: &str = "
-# Hacks: see docs/hacks.md of the project. The page writes here, too.
+# Hacks: see docs/hacks.md of the project. The page also writes here.
 # [hacks.ssh-server]
 # enabled = true
 # [hacks.ssh-server.settings]

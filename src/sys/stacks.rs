@@ -12,7 +12,7 @@ pub const DEFAULT_STACK: usize = 128 * 1024;
 pub fn set_default_stack() -> io::Result<()> {
     let threads = std::fs::read_dir("/proc/self/task")?.count();
     if threads != 1 {
-        return Err(io::Error::other(format!("{threads} threads run already")));
+        return Err(io::Error::other(format!("{threads} threads are already running")));
     }
     // SAFETY: this is the only thread of the process, as counted above, so nobody reads or writes
     // the environment meanwhile.

@@ -11,7 +11,7 @@ use crate::formats::zip::ZipError;
 #[non_exhaustive]
 pub enum UpdateError {
     /// It is no release.
-    #[error("this is no release of mi360d: {0}")]
+    #[error("this is not a release of mi360d: {0}")]
     NoRelease(String),
     /// It is one, and not whole.
     #[error("the release is damaged: {0}")]
@@ -23,10 +23,10 @@ pub enum UpdateError {
     #[error("the release's signature is wrong: {0}")]
     Forged(String),
     /// The phrase is needed, or is another one.
-    #[error("it needs the phrase: {0}")]
+    #[error("type the phrase: {0}")]
     Phrase(String),
     /// The card holds it already.
-    #[error("the card holds this release already")]
+    #[error("this release is already installed")]
     Same,
     /// A simulated camera.
     #[error("a simulated camera runs this PC's program")]
@@ -70,21 +70,22 @@ impl Explain for UpdateError {
 
     fn hint(&self) -> String {
         match self {
-            UpdateError::NoRelease(_) => {
-                "Send the zip of a release as it was downloaded, not unpacked and packed again."
+            UpdateError::NoRelease(_) => "Upload the release zip as you downloaded it.",
+            UpdateError::Damaged(_) => {
+                "Nothing was changed. Download it again, then upload it \
+                again."
             }
-            UpdateError::Damaged(_) => "Nothing was changed. Download it again, and send it again.",
-            UpdateError::OtherMachine(_) => "Nothing was changed. Take the release for the camera.",
+            UpdateError::OtherMachine(_) => "Nothing was changed. Use the release for the camera.",
             UpdateError::Forged(_) => {
-                "Nothing was changed. Somebody may have altered it: download it from the \
-                 project's own page."
+                "Nothing was changed. It may have been altered: download it from the project's \
+                 own page."
             }
             UpdateError::Phrase(_) => {
-                "Nothing was changed. Nobody signed this release: type the phrase only if you \
-                 built it yourself or trust who did."
+                "Nothing was changed. This release is not signed: type the phrase only if you \
+                 built it yourself or trust its source."
             }
             UpdateError::Same => "There is nothing to do.",
-            UpdateError::Simulated => "On a PC, build the newer program and start that.",
+            UpdateError::Simulated => "On a PC, build and start the newer program.",
             UpdateError::NoRoom { .. } => "Delete old images or backups, or use a larger card.",
             UpdateError::Card(e) => return e.hint(),
         }

@@ -58,7 +58,7 @@ impl Package {
             })?;
             Ok(Some(bytes))
         };
-        let missing = || UpdateError::NoRelease(format!("there is no {LISTING} in it"));
+        let missing = || UpdateError::NoRelease(format!("it has no {LISTING}"));
         let listing = text(LISTING)?.ok_or_else(missing)?;
         let release = release::parse(&listing)?;
         let minisig = text(SIGNATURE)?;
@@ -87,7 +87,7 @@ impl Package {
         };
         if let Some(other) = self.entries.iter().find(|entry| !is_known(&entry.name)) {
             let name: String = other.name.chars().filter(|c| !c.is_control()).take(60).collect();
-            return Err(UpdateError::Damaged(format!("{name} is in it and not in its list")));
+            return Err(UpdateError::Damaged(format!("{name} is not in its list")));
         }
         for file in &self.release.files {
             let (mut hasher, mut head) = (Sha256::new(), Vec::new());
@@ -104,7 +104,7 @@ impl Package {
             let machine = head.get(18..20).map(|m| u16::from_le_bytes([m[0], m[1]]));
             if file.path == release::PROGRAM && (!head.starts_with(ARM.0) || machine != Some(ARM.1))
             {
-                let what = format!("{} is no program for ARM", file.path);
+                let what = format!("{} is not a program for ARM", file.path);
                 return Err(UpdateError::OtherMachine(what));
             }
         }

@@ -72,15 +72,15 @@ pub fn parse(listing: &[u8]) -> Result<Release, UpdateError> {
         let parts = line.split_once("  ").and_then(|(hash, path)| Some((unhex(hash)?, path)));
         let (sha256, path) = parts.ok_or_else(|| wrong(format!("'{}'", short(line))))?;
         if !is_path(path) {
-            return Err(wrong(format!("'{}' is no place for a release's file", short(path))));
+            return Err(wrong(format!("'{}' is not a valid path in a release", short(path))));
         }
         if files.iter().any(|file| file.path == path) || files.len() >= MOST_FILES {
-            return Err(wrong(format!("{path} stands in it twice, or there are too many")));
+            return Err(wrong(format!("{path} is listed twice, or there are too many files")));
         }
         files.push(ReleaseFile { path: path.to_owned(), sha256 });
     }
     if let Some(missing) = NEEDED.iter().find(|need| !files.iter().any(|f| f.path == **need)) {
-        return Err(wrong(format!("{missing} is not in it")));
+        return Err(wrong(format!("{missing} is missing")));
     }
     Ok(Release { version: version.to_owned(), files })
 }

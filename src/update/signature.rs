@@ -37,7 +37,7 @@ pub fn has_key(text: &str) -> bool {
 pub fn verify(text: &[u8], signature: &str, public_key: &str) -> Result<String, &'static str> {
     let key = key(public_key).ok_or("there is no key to check it with")?;
     let mut lines = signature.lines();
-    let broken = "it is no signature of minisign";
+    let broken = "it is not a minisign signature";
     let (Some(_), Some(first), Some(comment), Some(second)) =
         (lines.next(), lines.next(), lines.next(), lines.next())
     else {
@@ -49,7 +49,7 @@ pub fn verify(text: &[u8], signature: &str, public_key: &str) -> Result<String, 
         Base64::decode_vec(second.trim()).ok().and_then(|b| b.try_into().ok()).ok_or(broken)?;
     let comment = comment.strip_prefix(TRUSTED).ok_or(broken)?;
     if first[2..10] != key.number {
-        return Err("it is made with another key");
+        return Err("it was made with another key");
     }
     let hash;
     let signed = match &first[..2] {
@@ -62,7 +62,7 @@ pub fn verify(text: &[u8], signature: &str, public_key: &str) -> Result<String, 
     };
     let (_, of_text) = first.split_at(10);
     let of_text = Signature::from_slice(of_text).map_err(|_| broken)?;
-    key.key.verify_strict(signed, &of_text).map_err(|_| "it is not that of this list")?;
+    key.key.verify_strict(signed, &of_text).map_err(|_| "it belongs to another list")?;
     let mut with_comment = of_text.to_bytes().to_vec();
     with_comment.extend_from_slice(comment.as_bytes());
     let of_all = Signature::from_bytes(&second);

@@ -143,7 +143,7 @@ pub fn lay_down(card: &Card, package: &Package, from: &str) -> Result<(), Update
     if let Err(e) = laid {
         // Nothing has its name yet, and a copy that broke off must never get one.
         if let Err(worse) = clear(card, &note) {
-            log::error!("what was laid beside stays there: {worse}");
+            log::error!("the new files could not be removed: {worse}");
         }
         return Err(e);
     }
@@ -151,7 +151,7 @@ pub fn lay_down(card: &Card, package: &Package, from: &str) -> Result<(), Update
         let path = card.root().join(path);
         if let Err(e) = rename(&beside(&path, ".new"), &path) {
             if let Err(worse) = back(card, &note) {
-                log::error!("what was there before cannot be put back: {worse}");
+                log::error!("the previous files cannot be restored: {worse}");
             }
             return Err(e.into());
         }

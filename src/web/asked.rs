@@ -57,7 +57,7 @@ impl Asked<'_> {
         });
         read.map_err(|Fault { at, message, is_form, .. }| {
             let (status, code) = if is_form { (400, Code::BadJson) } else { (422, Code::BadBody) };
-            let hint = "/api/v1/openapi.json tells what this call takes.";
+            let hint = "/api/v1/openapi.json describes this call.";
             let message = format!("The body is not understood: {message}, at byte {at}");
             Problem::new(status, code, &message, hint)
         })

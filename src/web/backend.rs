@@ -323,7 +323,7 @@ fn handle_requests(door: &Door, handler: &(dyn Fn(Request) + Send + Sync)) {
 
 fn handle(door: &Door, request: Request, handler: &(dyn Fn(Request) + Send + Sync)) {
     if header(&request, KEY) != Some(door.key()) {
-        log::warn!("a program on this machine went around the gate: refused");
+        log::warn!("a program on this machine tried to bypass the gate: refused");
         let _ = request.respond(Response::empty(403));
         return;
     }
@@ -371,7 +371,7 @@ fn keep_alive(door: &Door, handlers: usize) {
         }
         match door.bind() {
             Ok(bound) => {
-                log::warn!("tiny_http was built anew");
+                log::warn!("tiny_http was restarted");
                 let bound = Arc::new(bound);
                 last = Some(Arc::clone(&bound));
                 let mut state = door.state();
@@ -386,7 +386,7 @@ fn keep_alive(door: &Door, handlers: usize) {
                 pause = FIRST_PAUSE;
             }
             Err(error) => {
-                log::error!("tiny_http cannot be built anew: {error}; trying again");
+                log::error!("tiny_http cannot be restarted: {error}; trying again");
                 thread::sleep(pause);
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }

@@ -75,7 +75,7 @@ pub(super) fn check(login: &Login, access: Access, asking: &Asking<'_>) -> Resul
                     403,
                     Code::Csrf,
                     "The call does not carry this session's X-CSRF-Token.",
-                    "Reload the page; scripts take the token that `login` answers with.",
+                    "Reload the page. Scripts use the token that `login` returns.",
                 ));
             }
         }
@@ -83,7 +83,7 @@ pub(super) fn check(login: &Login, access: Access, asking: &Asking<'_>) -> Resul
             return Err(Problem::new(
                 403,
                 Code::NotByToken,
-                "A token does not open this.",
+                "A token has no access to this.",
                 "Log in with the password.",
             ));
         }
@@ -104,7 +104,7 @@ pub(super) fn not_logged_in(login: &Login) -> Problem {
             401,
             Code::NoSetupCode,
             "No password can be set: the card is missing, full or read-only.",
-            "Put in a card that can be written, FAT32, and restart the camera.",
+            "Insert a writable card, formatted as FAT32, and restart the camera.",
         );
     }
     Problem::new(
@@ -127,7 +127,7 @@ fn same_origin(asking: &Asking<'_>) -> Result<(), Problem> {
             403,
             Code::ForeignOrigin,
             "This call comes from another site's page.",
-            "Open the camera's own page, by the address that the call goes to.",
+            "Open the camera's own page at the address of this call.",
         ));
     }
     Ok(())

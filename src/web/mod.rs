@@ -123,7 +123,7 @@ pub fn start(
     })?;
     // std asks for 128: a flood beyond that costs the owner's next connection a second.
     if let Err(e) = Backlog::new(BACKLOG).and_then(|backlog| listen(&listener, backlog)) {
-        log::warn!("the queue of connections stays short: {e}");
+        log::warn!("the connection queue could not be made longer: {e}");
     }
     let gate = Gate::start(GateConfig {
         listener,

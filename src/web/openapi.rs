@@ -20,9 +20,9 @@ pub(super) fn document(routes: &[Route]) -> Answer {
         json!({
             "title": "mi360d",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "A camera that saves, proves and flashes its own firmware. A browser's \
-                session sends its csrf back in X-CSRF-Token with every changing call; a token \
-                needs none."
+            "description": "A camera that saves, verifies and flashes its own firmware. A browser \
+                session sends its csrf in X-CSRF-Token with every changing call; a token needs \
+                none."
         }),
         paths(routes),
         json!({
@@ -133,7 +133,7 @@ fn operation(route: &Route) -> Value {
 fn error_code() -> Value {
     let known: Vec<&str> = Code::ON_PAGE.iter().map(|code| code.name()).collect();
     json!({
-        "description": "A stable name; a refusal may have that of a finding.",
+        "description": "A stable name; a refusal may have the name of a finding.",
         "anyOf": [{ "enum": known }, { "type": "string", "pattern": "^[a-z0-9-]+$" }]
     })
 }

@@ -56,7 +56,7 @@ impl Problem {
 
     /// There is nothing.
     pub fn not_found() -> Problem {
-        Problem::new(404, Code::NotFound, "There is nothing here.", "The page is at /.")
+        Problem::new(404, Code::NotFound, "This page does not exist.", "The camera's page is at /.")
     }
 
     /// The JSON of it.

@@ -35,7 +35,7 @@ const ELSEWHERE: [&str; 11] = [
     "true or false, a whole number, a text or a list of texts",
     "expected a number up to 9223372036854775807",
     "expected firmware, h264 or h265",
-    "Nothing was changed. docs/hacks.md tells what the codec needs.",
+    "Nothing was changed. docs/hacks.md explains what the codec needs.",
 ];
 
 /// Codes of findings that a variable holds where the finding is made.

@@ -164,7 +164,7 @@ fn take_sound(camera: &Camera, size: u64, next: Next<'_>) -> (u16, String) {
     match sounds::take(camera, size, next) {
         Ok(playing) => (202, serde_json::to_string(&playing).unwrap_or_default()),
         Err(e) => {
-            log::info!("a sound is not played: {e}");
+            log::info!("a sound cannot be played: {e}");
             let problem = Problem::from(e);
             (problem.status, problem.document())
         }

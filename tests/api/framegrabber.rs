@@ -103,7 +103,7 @@ fn the_program_of_this_model_is_taken_out_of_the_zip_and_what_is_missing_is_said
     let (sim, daemon) = camera();
     let before = daemon.json(PATH);
     assert_eq!((&before["there"], &before["model"]), (&json!(false), &json!("ipc009")));
-    assert!(before["reason"].as_str().unwrap().contains("send the zip"), "{before}");
+    assert!(before["reason"].as_str().unwrap().contains("upload the zip"), "{before}");
     let elf = program();
     let zip = zipped(&[
         ("release/sdcard/hacks/framegrabber/bin/ipc019/framegrabber", b"another model's"),
@@ -153,16 +153,16 @@ fn a_zip_without_it_or_with_something_else_leaves_the_card_as_it_was() {
     for (zip, words) in [
         (zipped(&[other]), "no framegrabber for the model ipc009; it has ipc019"),
         (zipped(&[("README.md", b"x")]), "it has no model"),
-        (zipped(&[(NAME, &foreign)]), "no program for ARM"),
-        (zipped(&[(NAME, &wide)]), "no program for ARM"),
+        (zipped(&[(NAME, &foreign)]), "not a program for ARM"),
+        (zipped(&[(NAME, &wide)]), "not a program for ARM"),
         (
             zipped(&[(NAME, &[b"#!/bin/sh\n".to_vec(), vec![b'#'; 60]].concat())]),
-            "no program for ARM",
+            "not a program for ARM",
         ),
         (zipped(&[(NAME, b"\x7fELF\x01\x01")]), "cannot have 6 bytes"),
         (torn, "damaged in the archive"),
-        (elf.clone(), "no zip archive"),
-        (vec![0; 10], "no zip archive"),
+        (elf.clone(), "not a zip archive"),
+        (vec![0; 10], "not a zip archive"),
     ] {
         let answer = send(&daemon, &zip);
         assert_eq!((answer.status, answer.code().as_str()), (409, "framegrabber"), "{words}");
@@ -266,11 +266,11 @@ fn a_library_that_is_not_known_is_never_written() {
     refused(None, "has no ");
     refused(Some(&good), &hash);
     fs::write(&known, &hash).unwrap();
-    refused(Some(&other), "nobody has looked at this version");
-    refused(Some(&odd), "is no codec");
-    refused(Some(&foreign), "no library for ARM");
-    refused(Some(&good[..CODEC_AT]), "no library for ARM");
-    refused(Some(&[]), "no library for ARM");
+    refused(Some(&other), "this version");
+    refused(Some(&odd), "is not a codec");
+    refused(Some(&foreign), "not a library for ARM");
+    refused(Some(&good[..CODEC_AT]), "not a library for ARM");
+    refused(Some(&[]), "not a library for ARM");
     fs::write(&file, &good).unwrap();
     assert_eq!(put(&daemon, "h265").status, 200);
 }

@@ -112,9 +112,9 @@ class Tools(Streams):
                 self.assertNotIn("Wrong ONVIF SOAP response", words, name)
         # What would have changed the camera was refused in words.
         for name, word in (("setSystemFactoryDefault", "not support"), ("deleteUsers", "not support"),
-                           ("setNTP", "not support"), ("createProfile", "no room"),
+                           ("setNTP", "not support"), ("createProfile", "cannot have more"),
                            ("deleteProfile", "fixed"), ("setPreset", "no presets"),
-                           ("gotoPreset", "no such preset"), ("gotoHomePosition", "no home"),
+                           ("gotoPreset", "does not exist"), ("gotoHomePosition", "no home"),
                            ("getAudioSources", "no sound"),
                            ("setVideoEncoderConfiguration", "Wrong `Set"),
                            ("setSystemDateAndTime", "Wrong `Set")):

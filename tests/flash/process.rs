@@ -243,7 +243,7 @@ fn no_hack_is_started_while_a_flash_is_interrupted() {
     let said = |words: &str| std::fs::read_to_string(&log).is_ok_and(|text| text.contains(words));
     let daemon = Daemon::start(&bench, &[]);
     wait("the start's end", || bench.card().join("STATUS.txt").exists() && said("page is on"));
-    assert!(said("no hack is started before the interrupted flash has ended"));
+    assert!(said("no hacks are started until the interrupted flash is finished"));
     assert!(!hack.join("started").exists());
     drop(daemon);
     // The same card without the journal: there it starts.

@@ -90,7 +90,7 @@ export const journeys = {
     await page.getByRole("heading", { name: "Log in" }).waitFor();
     await page.locator("form input[type=password]").fill("wrong");
     await page.keyboard.press("Enter");
-    await page.getByRole("alert").filter({ hasText: "not the password" }).waitFor();
+    await page.getByRole("alert").filter({ hasText: "the password is wrong" }).waitFor();
     await page.locator("form input[type=password]").fill(PASSWORD);
     await page.keyboard.press("Enter");
     await page.locator(".house main h1").waitFor();

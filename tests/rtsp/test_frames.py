@@ -228,7 +228,7 @@ class Frames(Case):
         head, _ = server.ask("snapshot mainstream jpeg")
         self.assertIn("no snapshot within 5 s", head["error"])
         self.assertGreater(time.monotonic() - began, 4)
-        self.assertEqual(server.ask("snapshot nothing jpeg")[0]["error"], "there is no such stream")
+        self.assertEqual(server.ask("snapshot nothing jpeg")[0]["error"], "this stream does not exist")
         head, rest = server.ask("snapshot mainstream mp4")
         self.assertTrue(head["media_type"].startswith("video/mp4") and rest)
 
@@ -292,7 +292,7 @@ class Frames(Case):
         time.sleep(0.3)
         count = len(camera.played)
         head, _ = server.ask(f"speak {len(sound)}", more=sound)
-        self.assertEqual(head["error"], "the motors run")
+        self.assertEqual(head["error"], "the motors are running")
         time.sleep(0.5)
         self.assertEqual(len(camera.played), count)
         wait_for(lambda: server.ask("speak 640", more=sound[:640])[0] == {}, "the motors' end", 30)

@@ -351,7 +351,7 @@ class Onvif(Soap):
         # A snapshot is promised, for the firmware's encoder makes JPEG files.
         self.assertTrue(told["can"])
         self.assertEqual(told["snapshot"], f"http://127.0.0.1:{self.port}/onvif/snapshot?form=jpeg")
-        self.assertIn("no room for more", told["create"])
+        self.assertIn("cannot have more", told["create"])
         self.assertIn("fixed", told["delete"])
         self.assertIn("no sound", told["sound"])
         self.assertEqual(told["protocols"], [["HTTP", True, [self.port]],
@@ -378,7 +378,7 @@ class Onvif(Soap):
         # Another password, and the recorder is told so.
         status, _, err = interpreter(RECORDER, "127.0.0.1", self.port, "admin", "wrong")
         self.assertNotEqual(status, 0)
-        self.assertIn("login of the camera", err)
+        self.assertIn("Log in with", err)
 
     def test_the_camera_is_found_on_the_network_while_it_is_on(self):
         base = f":{self.port}/onvif/device_service"

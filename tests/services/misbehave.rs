@@ -134,7 +134,7 @@ fn a_program_that_is_never_ready_is_started_again_and_one_with_a_taken_port_wait
     card.script("quick", "touch $HOME/up; exec sleep 600", "[ready]\nfile = \"{run.dir}/up\"");
     let running = card.start();
     let view = running.state("taken", State::Pausing);
-    assert!(view.reason.contains(&format!("port {port} is another program's")), "{view:?}");
+    assert!(view.reason.contains(&format!("port {port} is used by another program")), "{view:?}");
     running.state("quick", State::Running);
     running.wait("slow", "blamed", |v| v.reason.contains("was not ready in time"));
     drop(listener);

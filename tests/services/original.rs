@@ -86,7 +86,7 @@ fn all_services_of_the_original_are_found_and_what_listens_waits_for_one_confirm
     running.state("motor-control", State::Running);
     running.state("ssh-server", State::Off);
     for id in ["rtsp-server", "websocket-stream-server"] {
-        assert!(running.state(id, State::Waiting).reason.contains("switch it on here once"));
+        assert!(running.state(id, State::Waiting).reason.contains("turn it on here once"));
         running.services.put(id, Some(true), &Values::new()).unwrap();
         let view = running.state(id, State::Running);
         assert_eq!(view.programs.len(), 3);

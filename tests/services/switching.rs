@@ -50,7 +50,7 @@ fn what_is_missing_off_or_in_a_circle_is_waited_for_with_its_reason() {
     running.state("top", State::Running);
     running.services.put("base", Some(false), &Values::new()).unwrap();
     running.state("base", State::Off);
-    assert!(reason("top").contains("'base', which is not switched on"));
+    assert!(reason("top").contains("'base', which is not turned on"));
     running.services.put("base", Some(true), &Values::new()).unwrap();
     running.state("top", State::Running);
 }

@@ -22,11 +22,11 @@ const BROKEN: [(&str, usize, &str); 33] = [
     (
         "id = \"cam\"\nexec = [\"{settings.p}\"]\n[settings.p]\ntype = \"text\"",
         2,
-        "not for a setting",
+        "cannot come from a setting",
     ),
     ("id = \"cam\"\nexec = [\n\"x\",\n\"{settings.port}\"]", 4, "no [settings.port]"),
     ("id = \"cam\"\nexec = [\"x\", \"{settings\"]", 2, "without its '}'"),
-    ("id = \"cam\"\nexec = [\"x\", \"{hack}\"]", 2, "nothing is called"),
+    ("id = \"cam\"\nexec = [\"x\", \"{hack}\"]", 2, "does not exist"),
     ("id = \"cam\"\nexec = [\"x\"]\nexce = 1", 3, "unknown field `exce`"),
     ("id = \"cam\"\nid = \"cam\"\nexec = [\"x\"]", 2, "duplicate key"),
     (
@@ -39,7 +39,7 @@ const BROKEN: [(&str, usize, &str); 33] = [
     ("id = \"cam\"\nexec = [\"x\"]\nfifos = [\"a\", \"a\"]", 3, "twice"),
     ("id = \"cam\"\nexec = [\"x\"]\nstop_seconds = 0", 3, "from 1 to 60"),
     ("id = \"cam\"\nexec = [\"x\"]\n[ready]\nport = 70000", 4, "1 to 65535"),
-    ("id = \"cam\"\nexec = [\"x\"]\n[ready]\nport_setting = \"p\"", 4, "no integer setting"),
+    ("id = \"cam\"\nexec = [\"x\"]\n[ready]\nport_setting = \"p\"", 4, "not an integer setting"),
     ("id = \"cam\"\nexec = [\"x\"]\n[ready]\nport = 1\nfile = \"x\"", 3, "one of"),
     ("id = \"cam\"\nexec = [\"x\"]\n[limits]\nnice = -20", 4, "from 0 to 19"),
     ("id = \"cam\"\nexec = [\"x\"]\n[limits]\noom_score = -1000", 4, "from 100 to 1000"),
@@ -69,7 +69,7 @@ const BROKEN: [(&str, usize, &str); 33] = [
     (
         "id = \"cam\"\nexec = [\"x\"]\n[settings.a]\ntype = \"secret\"\ndefault = \"s\"",
         5,
-        "no default",
+        "cannot have a default",
     ),
     (
         "id = \"cam\"\nexec = [\"x\", \"{settings.a}\"]\n[settings.a]\ntype = \"secret\"",

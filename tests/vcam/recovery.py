@@ -1,5 +1,5 @@
-"""The way back on a PC: what somebody does who follows a set's RECOVERY.txt to
-the letter, with a programmer or over the serial console."""
+"""Recovery on a PC: follows a set's RECOVERY.txt to the letter, with a programmer or over
+the serial console."""
 
 import re
 import zlib
@@ -10,7 +10,7 @@ from parts import CHIP_SIZE, run
 def programmer(folder, chip):
     """Section 1, on a chip file: unprotect, erase, write, verify, protect."""
     text = (folder / "RECOVERY.txt").read_text()
-    # "Check the files before you use them, in this folder".
+    # "Before you use the files, check them in this folder".
     (check,) = re.findall(r"in this folder:\s+(sha256sum -c SHA256SUMS)$", text, re.M)
     run(check.split(), cwd=folder)
     section = text[text.index("1. WITH A FLASH PROGRAMMER"):text.index("2. OVER THE SERIAL")]

@@ -151,7 +151,7 @@ class HookTest(CameraTest):
         camera.wait_for(lambda: len(self.starts(camera)) == 2, 20, "a second start")
         # An orderly end is none to start it again for; the hook may be called again then.
         camera.run("kill -TERM $(cat /tmp/stand-in.pid)")
-        camera.wait_for(lambda: "good order" in camera.run(LOG).text,
+        camera.wait_for(lambda: "ended cleanly" in camera.run(LOG).text,
                         20, "the keeper's end")
         camera.run("sleep 5")
         self.assertEqual(len(self.starts(camera)), 2)

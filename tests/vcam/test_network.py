@@ -87,7 +87,7 @@ class NetworkTest(CameraTest):
 
         pid = camera.pid("miio_ota")
         camera.wait_for(lambda: state(pid) == "T", 60, "an updater that is held")
-        # Its supervisor starts another: that one is held, too. One that writes the chip is not.
+        # Its supervisor starts another: that one is held, too. One that is writing the chip is not.
         camera.run("setsid /tmp/miio_ota 3</dev/mtd4 </dev/null >/dev/null 2>&1 &")
         headers = camera.log_in("correct horse")
 
@@ -95,7 +95,7 @@ class NetworkTest(CameraTest):
             status = camera.http("/api/v1/status", headers=headers, seconds=60)[2]
             return json.loads(status)["network"]["updates_problem"]
 
-        camera.wait_for(lambda: "writes the chip" in (problem() or ""), 60, "the reason", every=1)
+        camera.wait_for(lambda: "is writing the chip" in (problem() or ""), 60, "the reason", every=1)
         wish = json.dumps({"camera": {"hold_updates": False}}).encode()
         self.assertEqual(camera.http("/api/v1/config", "PUT", wish, headers, 60)[0], 200)
         camera.wait_for(lambda: camera.run(f"test -d /proc/{pid}", check=False).status, 60,

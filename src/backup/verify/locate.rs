@@ -48,7 +48,7 @@ pub fn all(
             if file == BLOCKSUMS {
                 return match in_blocksums(folder, manifest) {
                     None => in_line(file, sums, sums_text, *now),
-                    offset => damage(offset, "it is not what was saved"),
+                    offset => damage(offset, "it differs from what was saved"),
                 };
             }
             let pieces = blocks.as_ref().and_then(|b| b.of(file));
@@ -57,7 +57,7 @@ pub fn all(
             }
             let offset = in_image(folder, file, manifest, blocks.as_ref());
             match offset {
-                Some(_) => damage(offset, "its bytes are not what was saved"),
+                Some(_) => damage(offset, "its bytes differ from what was saved"),
                 None => in_line(file, sums, sums_text, *now),
             }
         })
@@ -151,7 +151,7 @@ fn in_text(
 ) -> Damage {
     let text = read_bounded(&folder.join(file), sums::LIMIT).unwrap_or_default();
     let Some(pieces) = pieces else {
-        let what = "it is not what was saved".into();
+        let what = "it differs from what was saved".into();
         return Damage { file: file.into(), offset: None, what };
     };
     if text.len() as u64 != pieces.size {
@@ -167,7 +167,7 @@ fn in_text(
             return Damage {
                 file: file.into(),
                 offset: Some(at + byte.unwrap_or(0) as u64),
-                what: "it is not what was saved".into(),
+                what: "it differs from what was saved".into(),
             };
         }
     }
@@ -246,7 +246,7 @@ pub fn in_sums(
 ) -> Damage {
     let damage = |offset, what: &str| Damage { file: SHA256SUMS.into(), offset, what: what.into() };
     if !folder.join(SHA256SUMS).exists() {
-        return damage(None, "it is missing: this is no finished set");
+        return damage(None, "it is missing: this set was never finished");
     }
     let Some(manifest) = manifest else { return damage(None, "it is damaged") };
     let mut right = Sums::default();

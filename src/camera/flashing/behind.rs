@@ -55,9 +55,11 @@ impl Behind {
                     all.recorded.push(note.clone());
                     all.held.add(part, bytes);
                 }
-                Ok(None) => log::warn!("{} was written by another hand: it stays", part.name),
+                Ok(None) => {
+                    log::warn!("{} was changed by somebody else: it is left alone", part.name)
+                }
                 Err(why) => {
-                    log::error!("{} lost what it begins with: {why}", part.name);
+                    log::error!("the first block of {} is lost: {why}", part.name);
                     all.recorded.push(note.clone());
                     all.lost.push((part.name.clone(), why));
                 }
@@ -68,7 +70,7 @@ impl Behind {
                 continue;
             }
             let Some(bytes) = settled(chip, part) else {
-                log::warn!("what {} begins with cannot be held in memory", part.name);
+                log::warn!("the first block of {} cannot be kept in memory", part.name);
                 continue;
             };
             all.recorded.push(JobNeighbour {
@@ -130,7 +132,7 @@ pub fn recall(
     note: &JobNeighbour,
 ) -> Result<Option<Vec<u8>>, String> {
     let Some(now) = settled(camera.chip(), part) else {
-        return Err("it cannot be read twice alike".to_owned());
+        return Err("two readings of it differ".to_owned());
     };
     if hex(&Sha256::digest(&now)) == note.sha256 {
         return Ok(Some(now));
@@ -140,7 +142,7 @@ pub fn recall(
     // Another set of this camera may hold the same.
     let is_own = |set: &SetFolder| set.fingerprint() == Some(job.identity.as_str());
     let others = set::list(&backups).into_iter().rev().filter(is_own);
-    let mut why = format!("no whole backup on the card holds it; it was in backup {}", note.set);
+    let mut why = format!("no whole backup on the card contains it; it was in backup {}", note.set);
     for set in named.into_iter().chain(others) {
         match from_set(&set, part, note) {
             Ok(Some((bytes, path))) => {
@@ -151,7 +153,7 @@ pub fn recall(
                     return Ok(None);
                 }
                 if !is_rest {
-                    why = format!("the rest of it is not what backup {} holds", set.name);
+                    why = format!("the rest of it differs from backup {}", set.name);
                     continue;
                 }
                 // It is as long as what is held.

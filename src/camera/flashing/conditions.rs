@@ -51,7 +51,7 @@ pub fn unreadable(part: &Partition, reading: &Reading) -> Finding {
     )
     .of(&part.name)
     .at(at.into())
-    .hint("The chip is failing at this place. Keep what the backup holds.")
+    .hint("The chip is failing here. Keep the backup.")
 }
 
 /// Erase blocks of a size that no camera of this kind has.
@@ -61,7 +61,7 @@ pub fn odd_erase_size(part: &Partition) -> Finding {
         format!("{} has erase blocks of {:#x} bytes", part.name, part.erase_size),
     )
     .of(&part.name)
-    .hint("Report it: this program writes chips with blocks of 64 KiB and less.")
+    .hint("Report it: this program writes chips with blocks of 64 KiB or less.")
 }
 
 /// Whether some set holds what the chip holds now, exactly.
@@ -82,14 +82,14 @@ fn card(camera: &Camera, planned: &Planned) -> Option<Finding> {
         CardState::Ready { free, .. } => free,
         CardState::ReadOnly { .. } => {
             return Some(
-                Finding::blocker("card-read-only", "the card cannot be written")
+                Finding::blocker("card-read-only", "the card is not writable")
                     .hint("Check its write-protect switch, or use another card."),
             );
         }
         CardState::Missing => {
             return Some(
                 Finding::blocker("card-missing", "there is no card")
-                    .hint("What would be overwritten must be saved first: put a card in."),
+                    .hint("What would be overwritten must be saved first: insert a card."),
             );
         }
     };
@@ -116,7 +116,7 @@ fn card(camera: &Camera, planned: &Planned) -> Option<Finding> {
                 needed.div_ceil(1 << 20)
             ),
         )
-        .hint("Free room on the card, on a PC or by deleting old backups.")
+        .hint("Delete old backups, or free space on the card with a PC.")
     })
 }
 
@@ -127,7 +127,8 @@ fn source(camera: &Camera, planned: &Planned) -> Option<Finding> {
     let is_device = matches!(camera.source(), crate::camera::Source::Device);
     (is_device && !stays).then(|| {
         Finding::blocker("set-not-on-card", format!("{} is not on the card", path.display())).hint(
-            "Copy the set into mi360d/backups on the card: a restore may have to go on later.",
+            "Copy the set to mi360d/backups on the card: an interrupted restore needs it to \
+             continue.",
         )
     })
 }
@@ -137,7 +138,7 @@ fn identity(camera: &Camera, planned: &Planned) -> Option<Finding> {
     let kept = &state.vaulted.as_ref()?.kept;
     (!kept.is_safe() && planned.identity.mark().is_some()).then(|| {
         Finding::blocker("identity-not-safe", "the camera's identity is not saved on the card")
-            .hint("Put in a card that can be written, and restart the camera.")
+            .hint("Insert a writable card and restart the camera.")
     })
 }
 
@@ -148,9 +149,15 @@ fn chip(camera: &Camera, part: &Partition, planned: &Planned) -> Vec<Finding> {
     }
     if !camera.chip().is_writable(part) {
         found.push(
-            Finding::blocker("read-only-partition", format!("the kernel writes no {}", part.name))
-                .of(&part.name)
-                .hint("Only a programmer can write it: RECOVERY.txt in the backup tells how."),
+            Finding::blocker(
+                "read-only-partition",
+                format!("the kernel does not write {}", part.name),
+            )
+            .of(&part.name)
+            .hint(
+                "Only a flash programmer can write it: RECOVERY.txt in the backup explains \
+                    how.",
+            ),
         );
     }
     if !protection::scan(camera.chip(), part).is_empty() {
@@ -158,7 +165,7 @@ fn chip(camera: &Camera, part: &Partition, planned: &Planned) -> Vec<Finding> {
             Finding::warning(
                 "protected",
                 format!(
-                    "{} is write-protected: the protection is lifted for the write and put back \
+                    "{} is write-protected: the protection is lifted for the write and restored \
                      after it",
                     part.name
                 ),
@@ -175,7 +182,8 @@ fn other_job(camera: &Camera, planned: &Planned) -> Option<Finding> {
         Found::Open(job, _) if same::check_camera(camera, &job).is_err() => Some(
             Finding::blocker(
                 "other-camera",
-                "this card holds an interrupted flash of another camera, which needs it to go on",
+                "this card has another camera's interrupted flash, and that camera needs it to \
+                 continue",
             )
             .hint("Put the card back into that camera, and use another card here."),
         ),
@@ -186,20 +194,20 @@ fn other_job(camera: &Camera, planned: &Planned) -> Option<Finding> {
                 .all(|part| planned.parts.iter().any(|plan| plan.part.name == part.name));
             if covered {
                 return Some(
-                    Finding::warning(
-                        "replaces-interrupted",
-                        "it takes the place of a flash that was interrupted",
-                    )
-                    .hint("`mi360d resume` would end that one instead."),
+                    Finding::warning("replaces-interrupted", "it replaces an interrupted flash")
+                        .hint("`mi360d resume` would finish that one instead."),
                 );
             }
             let names: Vec<&str> = job.partitions.iter().map(|p| p.name.as_str()).collect();
             Some(
                 Finding::blocker(
                     "flash-interrupted",
-                    format!("a flash of {} was interrupted and has to end first", names.join(", ")),
+                    format!(
+                        "a flash of {} was interrupted and must be finished first",
+                        names.join(", ")
+                    ),
                 )
-                .hint("`mi360d resume` goes on with it."),
+                .hint("`mi360d resume` continues it."),
             )
         }
         Found::Damaged { reason } => Some(Finding::warning("journal-damaged", reason)),

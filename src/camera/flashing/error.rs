@@ -34,7 +34,7 @@ pub enum FlashingError {
         source: InspectError,
     },
     /// A folder is no whole set.
-    #[error("{} is not a whole backup set", path.display())]
+    #[error("{} is not a complete backup", path.display())]
     NotASet {
         /// The folder.
         path: PathBuf,
@@ -55,7 +55,7 @@ pub enum FlashingError {
     #[error(transparent)]
     Machine(#[from] MachineError),
     /// The machine cannot be made ready to go on.
-    #[error("the flash is still half done, and cannot go on: {0}")]
+    #[error("the flash is half done and cannot continue")]
     NotReady(#[source] MachineError),
     /// It failed after the vendor's programs were ended and DATA was unmounted.
     #[error(transparent)]
@@ -67,22 +67,22 @@ pub enum FlashingError {
     #[error("{}", phrase_reason(.0, *.1))]
     Phrase(Box<Planned>, bool),
     /// Another flash was interrupted.
-    #[error("a flash of {partitions} was interrupted and has to end first")]
+    #[error("a flash of {partitions} was interrupted and must be finished first")]
     Interrupted {
         /// Its partitions.
         partitions: String,
     },
     /// The interrupted flash is another camera's.
-    #[error("the interrupted flash on this card is that of another camera")]
+    #[error("the interrupted flash on this card belongs to another camera")]
     OtherCamera,
     /// What an interrupted flash needs is gone.
-    #[error("what the interrupted flash needs is gone: {what}")]
+    #[error("the interrupted flash needs something that is missing: {what}")]
     SourceGone {
         /// What.
         what: String,
     },
     /// Starts went on with it as often as they may by themselves.
-    #[error("{starts} starts went on with the interrupted flash, and none ended it")]
+    #[error("{starts} starts continued the interrupted flash, and none finished it")]
     TooManyStarts {
         /// How many.
         starts: u8,
@@ -113,7 +113,7 @@ fn first_reason(planned: &Planned) -> String {
 fn phrase_reason(planned: &Planned, given: bool) -> String {
     let phrase = planned.confirm.as_deref().unwrap_or_default();
     if given {
-        format!("the phrase is not the right one; it is: {phrase}")
+        format!("the phrase is wrong; it is: {phrase}")
     } else {
         format!("it needs the phrase: {phrase}")
     }
@@ -150,10 +150,12 @@ impl Explain for FlashingError {
 
     fn hint(&self) -> String {
         match self {
-            FlashingError::Open { .. } => "Check the path; on the camera, the card.".to_owned(),
+            FlashingError::Open { .. } => {
+                "Check the path; on the camera, check the card.".to_owned()
+            }
             FlashingError::Inspect { source, .. } => source.hint(),
             FlashingError::NotASet { .. } => {
-                "`mi360d backups` lists the sets; `mi360d verify` says what one lacks.".to_owned()
+                "`mi360d backups` lists the sets; `mi360d verify` shows what one lacks.".to_owned()
             }
             FlashingError::Choice(e) => e.hint(),
             FlashingError::Backup(e) => e.hint(),
@@ -161,13 +163,12 @@ impl Explain for FlashingError {
             FlashingError::Card(e) => e.hint(),
             FlashingError::Machine(e) => e.hint(),
             FlashingError::NotReady(_) => {
-                "Keep the camera powered. Where the page runs, go on from there; otherwise try \
-                 again in a minute."
+                "Keep the camera powered. Continue on the page, or try again in a minute."
                     .to_owned()
             }
             FlashingError::AfterRelease(e) => format!(
-                "{} The camera's own programs were ended for the flash, and not all of them came \
-                 back: it restarts by itself to have them again.",
+                "{} Some of the camera's own programs did not start again, so the camera restarts \
+                 by itself.",
                 e.hint()
             ),
             FlashingError::Blocked(planned) => {
@@ -175,31 +176,30 @@ impl Explain for FlashingError {
                 format!("Nothing was written. {}", hint.unwrap_or_default()).trim_end().to_owned()
             }
             FlashingError::Phrase(planned, _) => format!(
-                "Nothing was written. Read the plan; then repeat with --confirm '{}'.",
+                "Nothing was written. Read the plan, then run it again with --confirm '{}'.",
                 planned.confirm.as_deref().unwrap_or_default()
             ),
             FlashingError::Interrupted { .. } => {
-                "`mi360d resume` goes on with it. One that writes all of its partitions may \
-                 take its place."
+                "`mi360d resume` continues it. A flash that writes all of its partitions may \
+                 replace it."
                     .to_owned()
             }
             FlashingError::OtherCamera => {
-                "Nothing was written. Put the card back into the camera that it belongs to."
-                    .to_owned()
+                "Nothing was written. Put the card back into its own camera.".to_owned()
             }
             FlashingError::SourceGone { .. } => {
-                "Put the image back under that name and `mi360d resume`, or restore a backup: \
-                 `mi360d restore`."
+                "Put the image back under that name and run `mi360d resume`, or restore a backup \
+                 with `mi360d restore`."
                     .to_owned()
             }
             FlashingError::TooManyStarts { .. } => {
-                "Look into the log for what ended them. Then continue from the page, or by \
-                 `mi360d resume`."
+                "See the log for what ended them. Then continue on the page or with `mi360d \
+                 resume`."
                     .to_owned()
             }
             FlashingError::Journal { .. } => {
-                "Compare the camera with the image or the backup by `mi360d plan`, flash it, and \
-                 remove mi360d/state/flash.toml."
+                "Compare the camera with the image or the backup using `mi360d plan`, flash it, \
+                 and remove mi360d/state/flash.toml."
                     .to_owned()
             }
         }

@@ -67,7 +67,7 @@ pub fn words(interrupted: &Interrupted) -> String {
     match &interrupted.damage {
         Some(reason) => format!("a flash was interrupted, and its journal is damaged: {reason}"),
         None => format!(
-            "a flash of {} was interrupted; what was there before is in backup {}",
+            "a flash of {} was interrupted; the previous content is in backup {}",
             interrupted.partitions.join(", "),
             interrupted.before
         ),

@@ -33,7 +33,7 @@ pub fn remove(camera: &Camera) {
     }
     for path in left {
         match fat::remove_file(&path) {
-            Ok(()) => log::info!("{} was left by a flash that is over: removed", path.display()),
+            Ok(()) => log::info!("{} was left by a finished flash: removed", path.display()),
             Err(e) => log::warn!("{e}"),
         }
     }

@@ -120,10 +120,10 @@ impl Camera {
     /// WiFi may be away, and nobody could ask for it. Not where a flash is half done.
     pub fn restart_for_programs(&self) {
         if self.interrupted().is_some() {
-            log::error!("a flash is half done: the camera does not restart by itself");
+            log::error!("a flash is half done: no automatic restart");
             return;
         }
-        log::warn!("the camera restarts to have its own programs again");
+        log::warn!("the camera restarts to start its own programs again");
         self.machine().restart();
     }
 

@@ -34,12 +34,12 @@ impl PartFate {
     pub fn words(&self) -> String {
         let name = &self.name;
         match self.holds {
-            "new" => format!("{name} holds the new content, proven by reading it back"),
+            "new" => format!("{name} contains the new content, verified by reading it back"),
             "put-back" => {
                 format!("{name} contains what it did before, verified by reading it back")
             }
             "partly" => format!("{name} is partly written"),
-            "lost" => format!("{name} lost what it begins with, and could not be put back"),
+            "lost" => format!("{name} lost its first block, which could not be put back"),
             _ => format!("{name} is as it was"),
         }
     }

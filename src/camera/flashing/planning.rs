@@ -111,8 +111,9 @@ pub(super) fn plan_with(
     };
     if chosen.is_empty() && planned.blockers.is_empty() {
         planned.blockers.push(
-            Finding::blocker("nothing-to-flash", "there is nothing in it that can be flashed")
-                .hint("`mi360d inspect` says what it is; --only names partitions that it holds."),
+            Finding::blocker("nothing-to-flash", "it contains nothing that can be flashed").hint(
+                "`mi360d inspect` says what it is; --only takes partitions that it contains.",
+            ),
         );
     }
     let ownership = lawful::check(camera, &opened, &chosen, &mut planned);
@@ -179,10 +180,10 @@ fn carry(
             ),
         )
         .of("DATA")
-        .hint("Pair it again with the app, or put the settings on the card.")
+        .hint("Pair the camera again with the app, or put the settings on the card.")
     };
     if !wanted {
-        planned.warnings.push(lost("config.toml says not to carry them"));
+        planned.warnings.push(lost("config.toml says not to keep them"));
         return Ok(());
     }
     let Some(nvram) = camera.machine().nvram() else {
@@ -193,7 +194,7 @@ fn carry(
     };
     let Some(config) = camera.chip().map().by_role(Role::Config) else { return Ok(()) };
     if !fits(config, &nvram) {
-        planned.warnings.push(lost("they are not in the form that CONFIG takes"));
+        planned.warnings.push(lost("they are not in the form that CONFIG needs"));
         return Ok(());
     }
     let content = Arc::new(Bytes(nvram.clone()));
@@ -207,7 +208,7 @@ fn carry(
     planned.notes.push(
         Finding::note(
             "wifi-carried",
-            "The WiFi settings in DATA are carried over in CONFIG, as the stock updater does.",
+            "The WiFi settings in DATA are kept through CONFIG, as the stock updater does.",
         )
         .of("CONFIG"),
     );
@@ -233,7 +234,10 @@ pub(super) fn take_settings(
     };
     let place = planned.parts.iter().position(|plan| plan.part.role == Role::Config);
     let Some(place) = place.filter(|place| fits(&planned.parts[*place].part, &now)) else {
-        log::warn!("the settings in DATA are not in the form that CONFIG takes: older ones go");
+        log::warn!(
+            "the settings in DATA are not in the form that CONFIG needs: older ones are \
+            deleted"
+        );
         return Ok(());
     };
     let part = planned.parts[place].part.clone();
@@ -260,26 +264,25 @@ fn agree(camera: &Camera, opened: &Opened, boot: Option<&dyn Source>, planned: &
     planned.confirm = heal::phrase(&names, planned.heals);
     if planned.heals == Heals::NeedsPc && planned.confirm.is_some() {
         let why = if roles.contains(&Role::Boot) {
-            "nothing but a PC brings a half-written BOOT back"
+            "only a PC can repair a half-written BOOT"
         } else if is_rescue && known.is_empty() {
-            "this camera's boot loader names no image that it would take from a card"
+            "this camera's boot loader names no image that it accepts from a card"
         } else if is_rescue {
-            "whether the boot loader takes this image could not be proven"
+            "it is not certain that the boot loader accepts this image"
         } else {
-            "the boot loader can write a whole vendor's image only, and this is none"
+            "the boot loader writes only a whole vendor image, and this is not one"
         };
         let hint = if is_rescue && known.is_empty() {
-            "Make sure of the power, and have a programmer at hand: no image on the card helps."
+            "Make sure that the power is reliable, and have a flash programmer ready: no image on \
+             the card helps."
         } else {
-            "Fetch a rescue image (the vendor's own tf image) and flash that instead, or make sure \
-             of the power, and have a programmer at hand."
+            "Flash a rescue image (the vendor's own tf image) instead, or make sure that the \
+             power is reliable and have a flash programmer ready."
         };
         planned.warnings.push(
             Finding::warning(
                 "without-rescue",
-                format!(
-                    "if the power fails in the middle, only a PC brings the camera back: {why}"
-                ),
+                format!("if the power fails while writing, only a PC can repair the camera: {why}"),
             )
             .hint(hint),
         );

@@ -152,13 +152,13 @@ impl Rescue {
                 .unwrap_or_else(|| self.root.join(format!("{}.other", self.name)));
             rename(&at, &aside)?;
             log::warn!(
-                "{} on the card was another image: it is {} now",
+                "{} on the card was another image: it was renamed to {}",
                 self.name,
                 aside.display()
             );
         }
         if !self.owners_bak && bak.exists() && self.is_it(&bak) {
-            log::warn!("{} was renamed to {}: it gets its name back", self.name, bak.display());
+            log::warn!("{} was renamed to {}: its name was restored", self.name, bak.display());
             return rename(&bak, &at);
         }
         // A half-copied one never has the name.
@@ -175,9 +175,9 @@ impl Rescue {
         if self.place().exists() {
             return;
         }
-        log::warn!("the rescue image {} is gone from the card: it is put back", self.name);
+        log::warn!("the rescue image {} was missing from the card: restoring it", self.name);
         if let Err(e) = self.put(&Silent) {
-            log::error!("the rescue image cannot be put back: {e}");
+            log::error!("the rescue image cannot be restored: {e}");
         }
     }
 

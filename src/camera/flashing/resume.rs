@@ -56,7 +56,7 @@ pub fn resume(
     check_job(camera, &job)?;
     check_lost_identity(camera, &job)?;
     if !camera.chip().map().is_known() {
-        let what = "this camera's flash map is not known".to_owned();
+        let what = "this camera's flash map is unknown".to_owned();
         return Err(FlashingError::SourceGone { what });
     }
     if by_itself && journal.resumed >= BY_ITSELF {
@@ -119,7 +119,7 @@ pub fn resume(
         // take it is no reason to leave the camera half written.
         match Journal::open(camera.card(), &job) {
             Ok(renewed) => journal = renewed,
-            Err(e) => log::warn!("what lies behind is not recorded: {e}"),
+            Err(e) => log::warn!("the next partition's start cannot be recorded: {e}"),
         }
     }
     let mut done = writing::write(camera, &job, &parts, journal, ready, &guards, watch);
@@ -129,7 +129,7 @@ pub fn resume(
             part.holds = "put-back";
         }
         done.warnings.push(format!(
-            "the image is gone, so what backup {} holds was put back: the camera is as before",
+            "the image is gone, so backup {} was put back: the camera is as before",
             job.before
         ));
     }
@@ -155,11 +155,11 @@ fn check_job(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
     for part in &job.partitions {
         let role = Role::of_name(&part.name);
         if role == Role::Other || seen.contains(&role) {
-            return refuse("it names partitions that no flash writes");
+            return refuse("it lists partitions that no flash writes");
         }
         seen.push(role);
         if part.carried && role != Role::Config {
-            return refuse("only CONFIG takes settings that were carried over");
+            return refuse("only CONFIG can contain settings that are kept");
         }
     }
     if job.rescue.as_deref().is_some_and(|name| !rescue::NAMES.contains(&name)) {
@@ -168,7 +168,7 @@ fn check_job(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
     let (JobSource::Image { path, .. } | JobSource::Set { path }) = &job.source;
     let stays = Path::new(path).components().all(|c| matches!(c, Component::Normal(_)));
     if !stays && matches!(camera.source(), crate::camera::Source::Device) {
-        return refuse("its source does not lie on the card");
+        return refuse("its source is not on the card");
     }
     // Nothing lies before BOOT.
     for note in &job.neighbours {
@@ -189,7 +189,7 @@ fn check_job(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
         manifest.identity.fingerprint.as_deref() == Some(job.identity.as_str())
     });
     if !names_camera {
-        return refuse("the backup that was made before it is not there, or is another camera's");
+        return refuse("the backup made before it is missing or belongs to another camera");
     }
     Ok(())
 }
@@ -266,7 +266,7 @@ fn find_source(
     // A set may hold the very same content.
     for set in set::list(&camera.card().backups()).iter().rev() {
         if let Ok(found) = from_set(camera, &set.path, job, true) {
-            log::warn!("backup {} holds the same content: going on with it", set.name);
+            log::warn!("backup {} has the same content: continuing with it", set.name);
             return Ok(found);
         }
     }
@@ -277,10 +277,7 @@ fn find_source(
     let before = camera.card().backups().join(&job.before);
     let whole = verify::verify(&before, progress).is_ok_and(|verdict| verdict.is_whole());
     if whole && let Ok(found) = from_set(camera, &before, job, false) {
-        log::warn!(
-            "the image is gone: backup {}, made before the flash, takes its place",
-            job.before
-        );
+        log::warn!("the image is gone: using backup {}, made before the flash", job.before);
         return Ok(found);
     }
     Err(FlashingError::SourceGone { what: why })
@@ -307,7 +304,7 @@ fn from_image(
     let opened = Opened::open(&PlanSource::Image(path.to_owned()), &target, None)
         .map_err(|e| crate::error::chain(&e))?;
     if opened.slices.sha256.map(|digest| hex(&digest)).as_deref() != Some(sha256) {
-        return Err(format!("{name} is not the image that was agreed to"));
+        return Err(format!("{name} is not the image that was confirmed"));
     }
     let mut contents: Vec<Arc<dyn NewContent>> = Vec::with_capacity(job.partitions.len());
     for note in &job.partitions {
@@ -316,7 +313,8 @@ fn from_image(
             continue;
         }
         let slice = opened.slices.by_name(&note.name).filter(|s| hex(&s.sha256) == note.sha256);
-        let slice = slice.ok_or_else(|| format!("{name} does not hold {} as agreed", note.name))?;
+        let slice =
+            slice.ok_or_else(|| format!("{name} does not contain {} as confirmed", note.name))?;
         contents.push(opened.content(slice));
     }
     Ok(FoundSource { contents, is_image: true, is_before: false })
@@ -326,7 +324,7 @@ fn from_image(
 fn from_set(camera: &Camera, path: &Path, job: &Job, same: bool) -> Result<FoundSource, String> {
     let name = path.display();
     let set = SetFolder::anywhere(path);
-    let manifest = set.closed().ok_or_else(|| format!("{name} is no whole backup set"))?;
+    let manifest = set.closed().ok_or_else(|| format!("{name} is not a complete backup"))?;
     let mut contents: Vec<Arc<dyn NewContent>> = Vec::with_capacity(job.partitions.len());
     for part in &job.partitions {
         if part.carried && same {
@@ -337,7 +335,7 @@ fn from_set(camera: &Camera, path: &Path, job: &Job, same: bool) -> Result<Found
             .partitions
             .iter()
             .find(|note| note.name == part.name && (!same || note.sha256 == part.sha256))
-            .ok_or_else(|| format!("{name} does not hold {} as agreed", part.name))?;
+            .ok_or_else(|| format!("{name} does not contain {} as confirmed", part.name))?;
         let file = path.join(&note.file);
         let read = verify::hash_file(&file, &mut |_| {}).map_err(|e| e.to_string())?;
         if hex(&read) != note.sha256 {

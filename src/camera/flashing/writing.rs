@@ -219,11 +219,11 @@ fn put_back(
         Ok(found) => {
             warnings.extend(found.back.iter().map(|name| {
                 format!(
-                    "The chip erased a block of {name} that it was not told to erase. It was put \
-                     back and verified; keep a backup on a PC, for this chip is failing."
+                    "The chip also erased a block of {name}. The block was restored and verified. \
+                     This chip is failing: keep a backup on a PC."
                 )
             }));
-            let why = "the chip does not take it back, or cannot be read there";
+            let why = "the chip does not accept it, or cannot be read there";
             lost.extend(found.lost.iter().map(|name| behind::lost(camera, job, name, why)));
             (lost, None)
         }
@@ -261,7 +261,7 @@ fn without_rescue(camera: &Camera, job: &Job) -> Option<String> {
         let job = Job { rescue: None, ..job.clone() };
         Journal::open(camera.card(), &job).map(drop)
     });
-    removed.err().map(|e| format!("{}: {name} stays on the card; remove it on a PC.", chain(&e)))
+    removed.err().map(|e| format!("{}: {name} is still on the card; remove it on a PC.", chain(&e)))
 }
 
 /// Takes back what was laid down for a flash that does not begin.
@@ -293,7 +293,7 @@ fn close(
     {
         may_restart = false;
         warnings.push(format!(
-            "{name} could not be removed from the card ({e}): take the card out and remove it on \
+            "{name} could not be removed from the card ({e}). Take the card out and remove it on \
              a PC before the camera restarts, or the boot loader flashes it at every start"
         ));
     }

@@ -45,7 +45,7 @@ pub enum FlshError {
     #[error("there is no FLSH in it")]
     NoMagic,
     /// The magic is there, and fewer than 20 bytes after it.
-    #[error("FLSH stands at {at:#x}, and its header is cut off")]
+    #[error("FLSH is at {at:#x}, but its header is cut off")]
     Cut {
         /// Where the magic is, in bytes.
         at: usize,

@@ -47,7 +47,7 @@ impl WindowStats {
         count(self.overrun, "node is cut off", "nodes are cut off");
         count(self.garbage, "byte is no JFFS2", "bytes are no JFFS2");
         if self.nodes() == 0 {
-            reasons.push("no file is left in it".to_owned());
+            reasons.push("it contains no file".to_owned());
         }
         if reasons.is_empty() { Verdict::Healthy } else { Verdict::Damaged { reasons } }
     }

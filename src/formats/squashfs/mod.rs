@@ -56,7 +56,7 @@ pub enum SquashfsError {
     #[error("it says it uses {0} bytes, fewer than a superblock has")]
     BytesUsed(u64),
     /// A table lies outside the file system.
-    #[error("its {table} table at {at:#x} lies outside its {bytes_used} bytes")]
+    #[error("its {table} table at {at:#x} is outside its {bytes_used} bytes")]
     Table {
         /// Which table.
         table: &'static str,

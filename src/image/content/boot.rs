@@ -48,9 +48,9 @@ impl Boot {
         let map = crate::chip::table::map_of(&self.table).map(|raw| FlashMap::conclude(&raw));
         if !map.is_some_and(|map| map.is_known()) {
             findings.push(
-                Finding::warning("no-map", "It holds no flash map that this program knows.")
+                Finding::warning("no-map", "It contains no flash map that this program knows.")
                     .at(TABLE)
-                    .hint("The map is then guessed from what lies where."),
+                    .hint("The map is then guessed from the places of the parts."),
             );
         }
         let uboot = self.uboot.finish();

@@ -48,7 +48,7 @@ fn factory(bytes: &[u8]) -> Judged {
             vec![
                 Finding::blocker("identity-blank", "The identity is gone: FACTORY is erased.")
                     .at(0)
-                    .hint("Look for an older backup or dump of this very camera."),
+                    .hint("Look for an older backup or dump of this camera."),
             ],
         ),
         Health::Damaged { .. } if judgement.is_crc_only() => (
@@ -57,7 +57,7 @@ fn factory(bytes: &[u8]) -> Judged {
             vec![
                 Finding::blocker(
                     "identity-crc",
-                    "The identity's checksum is wrong, and all its values are there.",
+                    "The identity's checksum is wrong, but all its values are there.",
                 )
                 .at(8)
                 .hint(
@@ -77,21 +77,15 @@ fn factory(bytes: &[u8]) -> Judged {
             } else {
                 "No identity can be read"
             };
-            let finding = Finding::blocker(
-                "identity-damaged",
-                format!("{what}: {}.", reasons.join("; ")),
-            )
-            .at(judgement.at.unwrap_or(0) as u64)
-            .hint(
-                "Keep these bytes all the same, and look for an older backup of this very camera.",
-            );
+            let finding =
+                Finding::blocker("identity-damaged", format!("{what}: {}.", reasons.join("; ")))
+                    .at(judgement.at.unwrap_or(0) as u64)
+                    .hint("Keep these bytes anyway, and look for an older backup of this camera.");
             (kind, true, vec![finding])
         }
-        Health::Missing => (
-            "nothing",
-            true,
-            vec![Finding::blocker("identity-missing", "There is no FACTORY to judge.")],
-        ),
+        Health::Missing => {
+            ("nothing", true, vec![Finding::blocker("identity-missing", "There is no FACTORY.")])
+        }
     };
     Judged {
         kind: kind.to_owned(),
@@ -110,7 +104,7 @@ fn config(bytes: &[u8]) -> Judged {
                 findings.push(
                     Finding::warning("config-crc", "CONFIG's checksum is wrong.")
                         .at(flsh.at as u64 + 8)
-                        .hint("The stock system does not look at it."),
+                        .hint("The stock system does not check it."),
                 );
             }
             match flsh.entries().count() {
@@ -127,7 +121,7 @@ fn config(bytes: &[u8]) -> Judged {
             findings.push(
                 Finding::warning("no-config", format!("CONFIG cannot be read: {e}."))
                     .at(0)
-                    .hint("The camera makes a new one by itself at its next update."),
+                    .hint("The camera makes a new one at its next update."),
             );
             ("not a FLSH".to_owned(), true)
         }

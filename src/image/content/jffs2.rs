@@ -72,7 +72,7 @@ impl Data {
             Verdict::Healthy => ("JFFS2", false),
             Verdict::Empty => {
                 findings.push(
-                    Finding::warning("jffs2-empty", "It is an empty JFFS2: no file is in it.")
+                    Finding::warning("jffs2-empty", "It is an empty JFFS2: it contains no file.")
                         .at(0)
                         .hint("The vendor's app would be gone."),
                 );
@@ -86,8 +86,8 @@ impl Data {
                     )
                     .at(at)
                     .hint(
-                        "Files may be missing or old. Read it from the chip again, or take \
-                         another copy.",
+                        "Files may be missing or old. Read it from the chip again, or use another \
+                         copy.",
                     ),
                 );
                 ("JFFS2, damaged", true)

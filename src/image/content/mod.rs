@@ -137,7 +137,7 @@ fn nothing() -> Judged {
     Judged {
         kind: "nothing".to_owned(),
         damaged: true,
-        findings: vec![Finding::blocker("missing", "It is not there at all.")],
+        findings: vec![Finding::blocker("missing", "It is missing.")],
         ..Judged::default()
     }
 }

@@ -140,7 +140,7 @@ impl Rootfs {
                     ),
                 )
                 .at(at)
-                .hint("Read it from the chip again, or take another copy."),
+                .hint("Read it from the chip again, or use another copy."),
             );
         }
         if self.hole_count > NAMED as u64 {
@@ -156,7 +156,7 @@ impl Rootfs {
         if checked.as_ref().is_some_and(|c| c.too_large) {
             findings.push(Finding::warning(
                 "squashfs-unverified",
-                "Its tables are larger than this program follows: not all blocks were verified.",
+                "Its tables are too large for this program: not all blocks were verified.",
             ));
         }
         Judged {
@@ -181,7 +181,7 @@ impl Rootfs {
 
 /// The blocks whose checksum is wrong.
 fn damaged_blocks(checked: &squashfs::Checked) -> Vec<Finding> {
-    let hint = "Read it from the chip again, or take another copy.";
+    let hint = "Read it from the chip again, or use another copy.";
     let mut findings: Vec<Finding> = checked
         .damage
         .iter()

@@ -61,7 +61,7 @@ impl Kernel {
             let (code, hint) = if matches!(verdict.data, Data::Short { .. }) {
                 ("kernel-short", "The file is cut off: copy or download it again.")
             } else {
-                ("kernel-crc", "The boot loader would not start it: take another copy.")
+                ("kernel-crc", "The boot loader would not start it: use another copy.")
             };
             findings.push(
                 Finding::blocker(
@@ -85,14 +85,14 @@ impl Kernel {
             findings.push(
                 Finding::warning(
                     "kernel-family",
-                    "The image's name does not tell which processor it is for.",
+                    "The image's name does not say which processor it is for.",
                 )
                 .at(32),
             );
         }
         if !verdict.trailing_is_padding {
             findings.push(
-                Finding::note("kernel-trailing", "Something stands behind the kernel.")
+                Finding::note("kernel-trailing", "There is something after the kernel.")
                     .at(facts.bytes),
             );
         }

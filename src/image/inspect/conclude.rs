@@ -24,13 +24,13 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
         findings = vec![
             Finding::blocker(
                 "erased",
-                "There is nothing but 0xFF in this file. That says nothing about the chip: a bad \
-                 contact reads as 0xFF, too.",
+                "This file contains only 0xFF. That says nothing about the chip: a bad contact \
+                 also reads as 0xFF.",
             )
             .at(0)
             .hint(
-                "Check the clip and the chip's power, and read it again. If it is erased indeed, \
-                 look for an older dump.",
+                "Check the clip and the chip's power, and read it again. If the chip is really \
+                 erased, look for an older dump.",
             ),
         ];
     } else if passed.zeros && kind == Kind::Unknown {
@@ -76,7 +76,7 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
         findings.push(
             Finding::warning(
                 "many-identities",
-                "More identities are in this file than can be told one by one; the best are named.",
+                "This file contains more identities than can be listed; the best are listed.",
             )
             .hint("Find out where this file comes from: a camera has one identity."),
         );
@@ -127,15 +127,15 @@ fn identity_report(
     };
     let found = elsewhere.iter().find(|e| e.health.is_healthy()).or(elsewhere.first());
     let answer = match (&health, found) {
-        (identity::Health::Healthy, _) => "Yes. The identity is in this file, whole.".to_owned(),
+        (identity::Health::Healthy, _) => "Yes. The complete identity is in this file.".to_owned(),
         (_, Some(e)) if e.health.is_healthy() => format!(
-            "Yes, but not where it belongs: a whole identity lies at {:#x} of this file.",
+            "Yes, but in the wrong place: a complete identity is at {:#x} of this file.",
             e.offset
         ),
         (identity::Health::Damaged { .. }, _)
             if judgement.as_ref().is_some_and(identity::Judgement::is_crc_only) =>
         {
-            "In part. All values of the identity are there, and its checksum is wrong: one of \
+            "In part. All values of the identity are there, but its checksum is wrong: one of \
              them may have a wrong byte. The camera's own system does not check that."
                 .to_owned()
         }
@@ -146,20 +146,20 @@ fn identity_report(
         }
         (_, Some(e)) => {
             format!(
-                "In part. A damaged identity ({}) lies at {:#x} of this file.",
+                "In part. A damaged identity ({}) is at {:#x} of this file.",
                 e.health, e.offset
             )
         }
         (identity::Health::Blank, _) if erased => {
-            "It cannot be told: the whole file is 0xFF, as a chip reads that does not answer."
+            "Unknown. The whole file is 0xFF, which is also what a chip without contact reads as."
                 .to_owned()
         }
         (identity::Health::Blank, _) => "No. FACTORY is erased: the identity is gone.".to_owned(),
         (identity::Health::Damaged { .. }, _) => {
-            "No. Nothing of it can be read in FACTORY. Keep this file all the same.".to_owned()
+            "No. Nothing of it can be read in FACTORY. Keep this file anyway.".to_owned()
         }
         (identity::Health::Missing, _) if expected => {
-            "No. The part of the chip that holds it is not in this file.".to_owned()
+            "No. The part of the chip that contains it is not in this file.".to_owned()
         }
         (identity::Health::Missing, _) => no_identity(kind).to_owned(),
     };
@@ -180,11 +180,11 @@ fn identity_report(
 fn no_identity(kind: Kind) -> &'static str {
     match kind {
         Kind::TfImage | Kind::TruncatedTfImage | Kind::OversizedTfImage => {
-            "No, and it never was: an image for the card holds none."
+            "No, and it never was: an image for the card contains none."
         }
-        Kind::Foreign => "It cannot be told: this is no firmware as it stands.",
+        Kind::Foreign => "Unknown. This is not firmware in this form.",
         Kind::Unknown | Kind::Erased => "No. There is no identity anywhere in this file.",
-        _ => "No. It is only a part of the chip, and not the part that holds it.",
+        _ => "No. It is only a part of the chip, and not the part that contains it.",
     }
 }
 
@@ -240,12 +240,12 @@ fn contradictions(report: &Report) -> Vec<Finding> {
             Finding::blocker(
                 "wrong-processor",
                 format!(
-                    "The kernel is for the family {kernel:?}, and the boot loader for {boot:?}: \
-                     firmware of another model was flashed."
+                    "The kernel is for the family {kernel:?}, but the boot loader is for \
+                     {boot:?}: firmware of another model was flashed."
                 ),
             )
             .of("KERNEL")
-            .hint("Take KERNEL, ROOTFS and DATA from a camera of the same model."),
+            .hint("Use KERNEL, ROOTFS and DATA from a camera of the same model."),
         );
     }
     let own = report.model.as_ref().filter(|m| m.certain && report.identity.identity.is_some());
@@ -255,7 +255,7 @@ fn contradictions(report: &Report) -> Vec<Finding> {
         out.push(
             Finding::warning(
                 "unusual-processor",
-                format!("FACTORY says {}, and the kernel is for the family {kernel:?}.", model.id),
+                format!("FACTORY says {}, but the kernel is for the family {kernel:?}.", model.id),
             )
             .of("KERNEL")
             .hint("Check what is printed on the processor before you flash anything."),
@@ -270,7 +270,7 @@ fn contradictions(report: &Report) -> Vec<Finding> {
         .find(|e| own.is_some_and(|own| !own.same_as(&e.identity)))
     {
         out.push(
-            Finding::warning("two-identities", "A second, other identity is in this file.")
+            Finding::warning("two-identities", "This file contains a second, different identity.")
                 .at(other.offset)
                 .hint("Find out which of them is this camera's before you flash anything."),
         );
@@ -282,8 +282,8 @@ fn contradictions(report: &Report) -> Vec<Finding> {
     {
         out.push(Finding::note(
             "maybe-redacted",
-            "DATA, CONFIG and FACTORY are erased and all else is whole: this may be a copy that \
-             was made safe to post.",
+            "DATA, CONFIG and FACTORY are erased and the rest is whole: this may be a redacted \
+             copy, made to be posted.",
         ));
     }
     out
@@ -292,8 +292,8 @@ fn contradictions(report: &Report) -> Vec<Finding> {
 fn one_way() -> Finding {
     Finding::warning(
         "one-way",
-        "This firmware is 4.0.9 or later. It replaces the boot loader and its keys: from then on \
-         the camera takes no older image from a card, and this program cannot start on it.",
+        "This firmware is 4.0.9 or later. It replaces the boot loader and its keys: after that \
+         the camera accepts no older image from a card, and this program cannot start on it.",
     )
     .hint(
         "Do not flash it to a camera that you want to keep open. The way back is a programmer \

@@ -10,19 +10,19 @@ pub(super) struct Foreign {
     pub(super) hint: &'static str,
 }
 
-const UNPACK: &str = "Unpack it first, and inspect what was in it.";
+const UNPACK: &str = "Unpack it first, then inspect what it contains.";
 
 const LOOK: &str = "It is not firmware: look for the image itself.";
 const RAW: &str = "The download went wrong: on GitHub, choose \"Download raw file\".";
 
 const MAGICS: [(&[u8], &str, &str); 15] = [
     (b"PK\x03\x04", "a zip archive", UNPACK),
-    (b"PK\x05\x06", "an empty zip archive", "Nothing is in it: make or download it again."),
-    (b"PK\x07\x08", "a part of a zip archive", "Get all parts of the archive, and unpack it."),
+    (b"PK\x05\x06", "an empty zip archive", "It contains nothing: make or download it again."),
+    (b"PK\x07\x08", "a part of a zip archive", "Get all parts of the archive and unpack it."),
     (
         b"\x00\x05\x16\x07",
         "a file that macOS made next to the real one (its name begins with ._)",
-        "Take the file of the same name without ._ before it.",
+        "Use the file of the same name without ._ before it.",
     ),
     (b"\x04\x22\x4D\x18", "an lz4 archive", UNPACK),
     (b"\x5D\x00\x00", "an lzma archive", UNPACK),

@@ -75,15 +75,15 @@ pub(super) fn beyond_repair(source: &dyn Source) -> io::Result<Option<Finding>> 
                 "lost-bytes",
                 "One byte of each 256 is missing: the reader stopped before the end of each page.",
             )
-            .hint("Nothing brings them back. Read the chip again, with another program."),
+            .hint("They cannot be restored. Read the chip again with another program."),
         ));
     }
     if lost_returns(source)? {
         return Ok(Some(
             Finding::blocker(
                 "text-mode",
-                "No CR comes before an LF in all of it: it was sent in text mode, as FTP does, \
-                 and bytes were lost.",
+                "It contains no CR before an LF: it was sent in text mode, as FTP does, and bytes \
+                 were lost.",
             )
             .hint(
                 "Keep this file until you have a better one: what is left of the identity may be \

@@ -83,7 +83,7 @@ fn environment(source: &dyn Source, report: &mut Report) -> std::io::Result<()> 
     )
     .of("BOOT")
     .at(uboot_env::OFFSET as u64)
-    .hint("Take the last 4 KiB of BOOT from an older dump of this very camera.");
+    .hint("Use the last 4 KiB of BOOT from an older dump of this camera.");
     report.next.insert(0, finding.hint.clone());
     Ok(())
 }

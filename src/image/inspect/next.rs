@@ -16,7 +16,7 @@ pub(super) fn next(report: &Report) -> Vec<String> {
         Kind::Mangled => mangled(report),
         Kind::TfImage => image(report, "tf image"),
         Kind::TruncatedTfImage | Kind::OversizedTfImage => {
-            vec!["Copy or download the image again, and inspect it once more.".to_owned()]
+            vec!["Copy or download the image again, then inspect it again.".to_owned()]
         }
         Kind::Partition | Kind::Flsh if report.by_role(Role::Factory).is_some() => factory(report),
         Kind::Partition | Kind::Uimage | Kind::Squashfs | Kind::Jffs2 | Kind::Flsh => {
@@ -57,9 +57,9 @@ fn never_post(report: &Report) -> Option<String> {
     let settings = report.by_role(Role::Data).is_some_and(|p| p.health != Health::Blank);
     let config = report.by_role(Role::Config).is_some_and(|p| p.kind.contains("setting"));
     let what = if holds_identity(report) {
-        "it holds the cloud key, and may hold your WiFi password"
+        "it contains the cloud key and may contain your WiFi password"
     } else if (settings || config) && !is_vendors {
-        "it may hold your WiFi password and the camera's token"
+        "it may contain your WiFi password and the camera's token"
     } else {
         return None;
     };
@@ -100,9 +100,9 @@ fn together(report: &Report) -> Vec<String> {
     steps
 }
 
-const LOOK: &str = "Write nothing to this chip yet. Look for an older dump of this very camera, \
-                    and on its card for the folders mi360d/identity and mi360d/backups. Never \
-                    write another camera's FACTORY: it would take over that camera's cloud account.";
+const LOOK: &str = "Write nothing to this chip yet. Look for an older dump of this camera, and on \
+    its card for the folders mi360d/identity and mi360d/backups. Never write another camera's \
+    FACTORY: it would take over that camera's cloud account.";
 
 fn dump(report: &Report) -> Vec<String> {
     let mut steps = Vec::new();
@@ -110,9 +110,7 @@ fn dump(report: &Report) -> Vec<String> {
         if has_parts(report) {
             steps.push(format!("{RECOVER} puts what is in it where it belongs."));
         }
-        steps.push(
-            "Read the chip again, all of it, and twice: both files must be the same.".to_owned(),
-        );
+        steps.push("Read the whole chip again, twice: both files must be the same.".to_owned());
     }
     let elsewhere = report.identity.elsewhere.iter().find(|e| e.health.is_healthy());
     if let Some(e) = elsewhere.filter(|_| !report.identity.health.is_healthy()) {
@@ -123,18 +121,18 @@ fn dump(report: &Report) -> Vec<String> {
             e.offset + 1
         ));
     } else if report.identity.health.is_healthy() {
-        steps.push("Keep this file in two places: the identity in it cannot be made again.".into());
+        steps.push("Keep this file in two places: its identity cannot be replaced.".into());
     } else {
         if report.identity.identity.is_some() {
             steps.push(
-                "Keep this file in two places: what is left of the identity is in it.".into(),
+                "Keep this file in two places: it contains what is left of the identity.".into(),
             );
         }
         steps.push(LOOK.to_owned());
     }
     // A guess is no ground for a donor.
     let certain = report.model.as_ref().filter(|m| m.certain).map(|m| m.id.as_str());
-    let model = certain.unwrap_or("the very model that is printed on the camera");
+    let model = certain.unwrap_or("the model printed on the camera");
     if lost(report, Role::Boot) {
         steps.push(format!(
             "BOOT is lost here: take it from an older dump of this camera, or ask an owner of \
@@ -162,13 +160,13 @@ fn dump(report: &Report) -> Vec<String> {
         }
         steps.push(
             "With the programmer: unprotect, erase, write, verify, and protect again. Without the \
-             last step a camera may die at its second start."
+             last step a camera may fail at its second start."
                 .to_owned(),
         );
     } else if !report.has_damage() {
         steps.push(
-            "All parts are whole, as far as checksums reach. Read the chip twice and compare: \
-             then it can be written back to this camera as it is."
+            "All parts are whole, as far as checksums show. Read the chip twice and compare: if \
+             both are equal, it can be written back to this camera as it is."
                 .into(),
         );
     }
@@ -179,12 +177,12 @@ fn image(report: &Report, name: &str) -> Vec<String> {
     if report.has_damage() {
         // It may be the only copy: what else there is, is for its owner to know.
         return vec![format!(
-            "Do not flash this {name}. Keep it, and look for another copy or read it again."
+            "Do not flash this {name}. Keep it, and find another copy or read it again."
         )];
     }
     if report.partitions.iter().any(|p| p.role.is_protected()) {
         return vec![
-            "Keep it: it is one camera's own, and is written to that camera alone, from its own \
+            "Keep it: it belongs to one camera, and is written only to that camera, from its own \
              backups. Together with its other partition files it makes an image of the chip."
                 .to_owned(),
         ];
@@ -196,7 +194,7 @@ fn image(report: &Report, name: &str) -> Vec<String> {
             model.id, model.how
         ));
     } else {
-        steps.push("Make sure that it is for the very model of your camera.".to_owned());
+        steps.push("Make sure that it is for your camera's model.".to_owned());
     }
     steps.push(
         "`mi360d plan FILE`, on the camera or on its page, says what flashing it would change."
@@ -208,11 +206,11 @@ fn image(report: &Report, name: &str) -> Vec<String> {
 fn factory(report: &Report) -> Vec<String> {
     let mut steps = Vec::new();
     if report.identity.health.is_healthy() {
-        steps.push("Keep this file in two places: it cannot be made again.".to_owned());
+        steps.push("Keep this file in two places: it cannot be replaced.".to_owned());
     } else {
         steps.push(
-            "Keep this file all the same, and look for an older dump of this very camera: on its \
-             card in the folders mi360d/identity and mi360d/backups."
+            "Keep this file anyway, and look for an older dump of this camera: on its card in the \
+             folders mi360d/identity and mi360d/backups."
                 .to_owned(),
         );
     }

@@ -11,7 +11,7 @@ use crate::image::finding::Finding;
 use crate::image::marks::CHIP;
 use crate::image::source::peek;
 
-const NOT_OURS: &str = "It is no firmware of this camera: do not flash it.";
+const NOT_OURS: &str = "It is not this camera's firmware: do not flash it.";
 /// Names that only other systems have, and what they are.
 const SYSTEMS: [(&[u8], &str); 9] = [
     (b"OpenIPC", "OpenIPC"),
@@ -51,26 +51,23 @@ pub(super) fn other_chip(source: &dyn Source, len: u64) -> io::Result<Option<Sni
         uimage::parse(&peek(source, 0, uimage::HEADER)?).is_ok_and(|h| is_uboot(&h));
     if begins_with_uboot && signs.erased_behind {
         return Ok(Some(
-            Sniffed::new(
-                Kind::OtherDump,
-                "A dump of a chip with nothing but U-Boot, at the wrong place",
-            )
-            .with(
+            Sniffed::new(Kind::OtherDump, "A dump of a chip with only U-Boot, in the wrong place")
+                .with(
                 Finding::blocker(
                     "uboot-alone",
-                    "U-Boot is at the chip's first byte, where the first loader belongs, and \
-                         all the rest is erased.",
+                    "U-Boot is at the chip's first byte, where the first loader belongs, and the \
+                     rest is erased.",
                 )
                 .at(0)
                 .hint(
-                    "Look for an older dump of this very camera. The chip needs a whole image: \
-                         BOOT begins with the IPL, and U-Boot is at 0x30000 in it.",
+                    "Look for an older dump of this camera. The chip needs a whole image: BOOT \
+                     begins with the IPL, and U-Boot is at 0x30000 in it.",
                 ),
             ),
         ));
     }
     if let Some(system) = signs.system {
-        let mut reason = format!("It holds {system}.");
+        let mut reason = format!("It contains {system}.");
         if let Some(parts) = &signs.parts {
             reason = format!("{reason} Its flash map: {parts}.");
         }
@@ -82,7 +79,7 @@ pub(super) fn other_chip(source: &dyn Source, len: u64) -> io::Result<Option<Sni
     }
     if let Some(map) = own.filter(|map| map.chip_size.map(u64::from) == Some(len)) {
         let names: Vec<&str> = map.partitions.iter().map(|p| p.name.as_str()).collect();
-        let reason = format!("Its own table names other partitions: {}.", names.join(", "));
+        let reason = format!("Its own table lists other partitions: {}.", names.join(", "));
         let sniffed = Sniffed::new(Kind::OtherDump, "A dump of a chip with another flash map");
         return Ok(Some(
             with_table(sniffed, Some(&map))

@@ -131,7 +131,9 @@ impl Check<'_> {
         content.findings.push(
             Finding::note(
                 "end-cut-off",
-                format!("Its erased end is cut off, {lost} bytes of 0xFF: nothing else is lost."),
+                format!(
+                    "Its erased end is cut off, {lost} bytes of 0xFF: nothing else is missing."
+                ),
             )
             .at(self.fed),
         );

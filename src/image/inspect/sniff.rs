@@ -59,7 +59,7 @@ fn unknown(len: u64) -> Sniffed {
         Finding::blocker(
             "nothing-alive",
             format!(
-                "It has the size of {named}, and none of a camera's parts is where it belongs."
+                "It has the size of {named}, but none of a camera's parts is where it belongs."
             ),
         )
         .hint("Read the chip again: check the clip, the cable and the chip's name."),
@@ -106,8 +106,8 @@ impl Fit {
         self.is_tie.then(|| {
             Finding::warning(
                 "two-maps",
-                "Two flash maps fit, and nothing in the file tells which is right: KERNEL and \
-                 ROOTFS were not looked at.",
+                "Two flash maps fit, and nothing in the file shows which is right: KERNEL and \
+                 ROOTFS were not checked.",
             )
             .hint("Neither of them can be used from this file.")
         })
@@ -169,7 +169,7 @@ fn tf_image(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
     }
     if is_padded {
         sniffed.findings.push(
-            Finding::note("padded", "Padding is behind the image; it does not matter.")
+            Finding::note("padded", "There is padding after the image; it does not matter.")
                 .at(tf::SIZE)
                 .hint(format!("`head -c {} FILE > tf.img` cuts it off.", tf::SIZE)),
         );
@@ -177,9 +177,10 @@ fn tf_image(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
     let trailer = tf::Trailer::parse(&peek(source, tf::BODY, tf::TRAILER)?);
     if !trailer.is_some_and(|t| t.is_plausible()) {
         sniffed.findings.push(
-            Finding::warning("unsigned", "It carries no signature.")
-                .at(tf::BODY)
-                .hint("The boot loader would not take it from a card; flashed from here, its parts are as good as they look."),
+            Finding::warning("unsigned", "It has no signature.").at(tf::BODY).hint(
+                "The boot loader would not accept it from a card. It can be flashed from \
+                    here if its parts are intact.",
+            ),
         );
     }
     Ok(Some(sniffed))

@@ -94,10 +94,10 @@ pub(super) fn dump_of(
         let by = shift.unsigned_abs();
         let reason = if shift > 0 {
             format!(
-                "All parts lie {by:#x} bytes too late: something stands before the chip's bytes."
+                "All parts are {by:#x} bytes too late: there is something before the chip's bytes."
             )
         } else {
-            format!("All parts lie {by:#x} bytes too early: the chip's first bytes are missing.")
+            format!("All parts are {by:#x} bytes too early: the chip's first bytes are missing.")
         };
         sniffed.findings.push(
             Finding::blocker("shifted", reason).hint("Read the chip again, from its first byte."),

@@ -10,19 +10,19 @@ pub enum RecoverError {
     #[error("no part of a camera was found in {0}")]
     Nothing(String),
     /// Nothing tells which flash map is right.
-    #[error("two flash maps fit, and nothing tells which is right")]
+    #[error("two flash maps fit, and nothing shows which is right")]
     TwoMaps,
     /// Two cameras' identities.
-    #[error("{0} and {1} hold the identities of two cameras")]
+    #[error("{0} and {1} have the identities of two cameras")]
     TwoIdentities(String, String),
     /// The readings have little in common.
     #[error("{0} and {1} are not readings of one chip: most of their pages differ")]
     TwoChips(String, String),
     /// `--factory` is no identity.
-    #[error("{0} holds no identity")]
+    #[error("{0} contains no identity")]
     NoFactory(String),
     /// A part is too long for its place.
-    #[error("{name} has {has} bytes, and its place has {room}")]
+    #[error("{name} has {has} bytes, but its place has {room}")]
     TooLong {
         /// The partition.
         name: String,
@@ -49,10 +49,10 @@ impl Explain for RecoverError {
         match self {
             RecoverError::Nothing(_) => "`mi360d inspect FILE` says what a file is.",
             RecoverError::TwoMaps => {
-                "Add a file that tells the model: BOOT, KERNEL, or a FACTORY of this camera."
+                "Add a file that shows the model: BOOT, KERNEL, or a FACTORY of this camera."
             }
             RecoverError::TwoIdentities(..) | RecoverError::TwoChips(..) => {
-                "Name only files of one camera. Its identity belongs to it alone."
+                "Use only files of one camera: its identity belongs to it alone."
             }
             RecoverError::NoFactory(_) => "`mi360d inspect FILE` says what the file is.",
             RecoverError::TooLong { .. } => "It is for a model with another flash map.",

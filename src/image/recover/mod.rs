@@ -215,7 +215,7 @@ fn lost_between(
 ) -> Vec<String> {
     let lost = gaps(map, size).into_iter().filter_map(|gap| {
         let why = match (is_whole, is_settled(gap.start, gap.end)) {
-            (false, _) => "no file holds it, and a boot loader may be there",
+            (false, _) => "no file contains it, and it may be a boot loader",
             (true, false) => "the readings differ in it",
             (true, true) => return None,
         };

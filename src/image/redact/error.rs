@@ -15,7 +15,7 @@ pub enum RedactError {
     #[error("{0}")]
     Io(#[from] io::Error),
     /// A secret was found in the copy. This is checked, and should never be.
-    #[error("a secret is still in the copy, in {0}: it was thrown away")]
+    #[error("a secret is still in the copy, in {0}, so the copy was deleted")]
     Leak(String),
 }
 
@@ -31,8 +31,8 @@ impl Explain for RedactError {
     fn hint(&self) -> String {
         match self {
             RedactError::NotADump(_) => {
-                "Read the whole chip again. Of anything else nobody can say where the secrets are: \
-                 do not post it."
+                "Read the whole chip again. In any other file the places of the secrets are \
+                 unknown: do not post it."
             }
             RedactError::Io(_) => "Check the files, their permissions and the disk.",
             RedactError::Leak(_) => "Do not post this dump, and report this as a bug.",

@@ -37,7 +37,7 @@ impl Summary {
         let slack = self.slack.iter().map(|b| {
             Finding::note(
                 "slack-blanked",
-                format!("{} bytes stood where only padding belongs; they are blanked.", b.bytes),
+                format!("{} bytes were where only padding belongs; they are blanked.", b.bytes),
             )
             .of(&b.partition)
             .at(b.at)
@@ -46,14 +46,14 @@ impl Summary {
             Finding::warning(
                 "secret-in-content",
                 format!(
-                    "{} bytes of secrets stood inside of it; they are replaced, so its checksum \
-                     may be wrong now.",
+                    "{} bytes of secrets inside it were replaced, so its checksum may be wrong \
+                     now.",
                     b.bytes
                 ),
             )
             .of(&b.partition)
             .at(b.at)
-            .hint("This part of the copy is good for looking at only.")
+            .hint("Do not flash this part of the copy.")
         });
         slack.chain(inside).collect()
     }

@@ -33,10 +33,10 @@ pub(super) fn conclude(out: &mut Slices, target: &Target<'_>) {
     out.version = out.version.max(out.slices.iter().filter_map(|s| s.version).max());
     if out.version.is_none() && out.slices.iter().any(|s| !s.role.is_protected()) {
         found.push(
-            Finding::warning("version-unknown", "The file does not tell its firmware's version.")
+            Finding::warning("version-unknown", "The file does not say its firmware version.")
                 .hint(
-                    "Make sure that it is older than 4.0.9: from then on the camera takes no \
-                     older image from a card, and this program cannot start on it.",
+                    "Make sure that it is older than 4.0.9: after that version the camera accepts \
+                     no older image from a card, and this program cannot start on it.",
                 ),
         );
     }
@@ -58,8 +58,7 @@ fn family(slice: &Slice, target: &Target<'_>) -> Option<Finding> {
         return Some(
             Finding::warning(
                 "family-unknown",
-                "What runs here does not tell this camera's processor, so the kernel cannot be \
-                 compared with it.",
+                "This camera's processor is unknown, so the kernel cannot be compared with it.",
             )
             .of(&slice.name)
             .hint("Check what is printed on the processor: MSC313 is I3, SSC323 is I6."),
@@ -69,14 +68,14 @@ fn family(slice: &Slice, target: &Target<'_>) -> Option<Finding> {
         Finding::blocker(
             "wrong-family",
             format!(
-                "It is for processors of the family {}, and this camera's is {}.",
+                "It is for processors of the family {}, but this camera's is {}.",
                 uimage.family_name(),
                 if own == Family::I3 { "I3" } else { "I6" }
             ),
         )
         .of(&slice.name)
         .at(slice.offset + 32)
-        .hint("It is for another model, and would not start here. Look for the image of yours.")
+        .hint("It is for another model and would not start here. Find the image for your model.")
     })
 }
 
@@ -92,14 +91,14 @@ fn load_address(slice: &Slice, target: &Target<'_>) -> Option<Finding> {
         Finding::blocker(
             "wrong-load-address",
             format!(
-                "The kernel is loaded to {:#010x}, and this camera's to {own:#010x}: it is for \
+                "The kernel is loaded to {:#010x}, but this camera's to {own:#010x}: it is for \
                  another processor.",
                 uimage.load
             ),
         )
         .of(&slice.name)
         .at(slice.offset + 16)
-        .hint("It would not start here. Look for the image of this camera's model.")
+        .hint("It would not start here. Find the image for this camera's model.")
     })
 }
 
@@ -111,14 +110,14 @@ fn bootable(slice: &Slice) -> Option<Finding> {
             Finding::blocker(
                 "wrong-compression",
                 format!(
-                    "The root file system is packed with {}, and this camera's kernel reads xz \
-                     alone.",
+                    "The root file system is compressed with {}, but this camera's kernel reads \
+                     only xz.",
                     squashfs.compression
                 ),
             )
             .of(&slice.name)
             .at(slice.offset + 20)
-            .hint("The camera would not start with it. Pack it with xz: mksquashfs -comp xz."),
+            .hint("The camera would not start with it. Compress it with xz: mksquashfs -comp xz."),
         );
     }
     (squashfs.linuxrc == Some(false)).then(|| {
@@ -141,13 +140,13 @@ fn one_way(slice: &Slice, of_file: Option<Version>, target: &Target<'_>) -> Opti
         Finding::blocker(
             "one-way",
             format!(
-                "Version {version} stands in it. From 4.0.9 on the stock system replaces the \
-                 boot loader and its keys at its first start: from then on no older image is \
-                 taken from a card, ever, and this program cannot start."
+                "It contains version {version}. From 4.0.9 on, the stock system replaces the boot \
+                 loader and its keys at its first start: after that the camera never accepts an \
+                 older image from a card, and this program cannot start."
             ),
         )
         .of(&slice.name)
-        .hint("Take an image older than 4.0.9."),
+        .hint("Use an image older than 4.0.9."),
     )
 }
 
@@ -162,7 +161,7 @@ fn unprovable(slice: &Slice, kind: Kind) -> Option<Finding> {
             let bare = squashfs.bytes_without_checksum.unwrap_or(squashfs.bytes_used);
             let reason = format!(
                 "No checksum covers the superblock, the lists of tables and {bare} more bytes of \
-                 the root file system: a wrong byte there cannot be seen."
+                 the root file system: a wrong byte there cannot be detected."
             );
             let hint = "Compare the file's SHA-256 with one that you trust.";
             // Owners and groups are a few bytes that are stored as they are.
@@ -172,8 +171,8 @@ fn unprovable(slice: &Slice, kind: Kind) -> Option<Finding> {
             finding(UNPROVABLE, reason).hint(hint)
         }
         Role::Data => {
-            let reason = "Replaced nodes and padding of the JFFS2 are covered by no checksum: a \
-                          wrong byte there cannot be seen, and does no harm.";
+            let reason = "No checksum covers replaced nodes and padding of the JFFS2: a wrong \
+                byte there cannot be detected, and does no harm.";
             let replaced = slice.content.facts.jffs2.is_some_and(|s| s.obsolete + s.torn > 0);
             if replaced {
                 Finding::warning(UNPROVABLE, reason)
@@ -183,9 +182,9 @@ fn unprovable(slice: &Slice, kind: Kind) -> Option<Finding> {
         }
         Role::Boot => Finding::warning(
             UNPROVABLE,
-            "A sum of words covers the first loaders, and no checksum the keys between them and \
-             U-Boot: two wrong bytes that cancel each other cannot be seen, and would kill the \
-             camera.",
+            "Only a sum of words covers the first loaders, and no checksum covers the keys \
+             between them and U-Boot: two wrong bytes that cancel each other cannot be detected, \
+             and the camera would not start.",
         )
         .hint("Leave BOOT as it is."),
         _ => return None,
@@ -200,19 +199,22 @@ fn model(out: &Slices, target: &Target<'_>) -> Option<Finding> {
         (Some(theirs), Some(own)) if theirs.id != own => Some(
             Finding::blocker(
                 "wrong-model",
-                format!("It is from a camera of the model {}, and this one is {own}.", theirs.id),
+                format!("It is from a camera of the model {}, but this one is {own}.", theirs.id),
             )
-            .hint("Firmware of another model leaves a camera dead. Look for the image of yours."),
+            .hint(
+                "A camera does not start with another model's firmware. Find the image for your \
+                model.",
+            ),
         ),
         (Some(_), Some(_)) => None,
         _ if out.slices.iter().all(|s| s.role.is_protected()) => None,
         (_, Some(own)) => Some(
-            Finding::warning("model-unknown", "The file does not tell which model it is for.")
+            Finding::warning("model-unknown", "The file does not say which model it is for.")
                 .hint(format!("Make sure that it is for {own}.")),
         ),
         (_, None) => Some(
-            Finding::warning("model-unknown", "This camera's model is not known.")
-                .hint("Make sure that the file is for the model that is printed on the camera."),
+            Finding::warning("model-unknown", "This camera's model is unknown.")
+                .hint("Make sure that the file is for the model printed on the camera."),
         ),
     }
 }
@@ -227,23 +229,30 @@ fn foreign(out: &Slices, theirs: Option<&Identity>, target: &Target<'_>) -> Vec<
         return Vec::new();
     }
     let (code, whose) = match live {
-        Some(_) => ("foreign-identity", "It holds the identity of another camera."),
-        None => ("unproven-identity", "It holds an identity, and this camera's own is not alive."),
+        Some(_) => ("foreign-identity", "It contains the identity of another camera."),
+        None => (
+            "unproven-identity",
+            "It contains an identity, and this camera's own is damaged \
+            or blank.",
+        ),
     };
     let mut found = vec![
         Finding::warning(code, whose)
             .at(factory.offset)
-            .hint("FACTORY is not taken from it unless it is proven to be this camera's own."),
+            .hint("FACTORY is used from it only if it is verified to be this camera's own."),
     ];
     if live.is_some() {
         let settings = out.slices.iter().filter(|s| matches!(s.role, Role::Data | Role::Config));
         found.extend(settings.map(|s| {
             Finding::warning(
                 "foreign-settings",
-                format!("{} is another camera's: its WiFi and its tokens are in there.", s.name),
+                format!(
+                    "{} belongs to another camera: it contains that camera's WiFi and tokens.",
+                    s.name
+                ),
             )
             .of(&s.name)
-            .hint("A tf image brings a clean DATA.")
+            .hint("A tf image has a clean DATA.")
         }));
     }
     found
@@ -260,14 +269,14 @@ fn signature(out: &Slices) -> Option<Finding> {
     Some(if is_signed {
         Finding::warning(
             UNCHECKED,
-            "It carries a signature, which is cut off, and it was not checked against a key.",
+            "It has a signature, which was not checked against a key and is not written.",
         )
         .at(tf::BODY)
         .hint("The boot loader checks it when it reads the image from a card.")
     } else {
-        Finding::warning(UNSIGNED, "It carries no signature.").at(tf::BODY).hint(
-            "The boot loader would not take it from a card, so it cannot rescue the camera; \
-             flashed from here, its parts are as good as they look.",
+        Finding::warning(UNSIGNED, "It has no signature.").at(tf::BODY).hint(
+            "The boot loader would not accept it from a card, so it cannot rescue the camera. It \
+             can be flashed from here if its parts are intact.",
         )
     })
 }

@@ -9,7 +9,7 @@ use crate::error::{Code, Exit, Explain};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChoiceError {
     /// No name was given.
-    #[error("no partition is named")]
+    #[error("no partition is selected")]
     Nothing,
     /// The camera has no such partition.
     #[error("this camera has no partition '{name}'")]
@@ -41,13 +41,13 @@ impl Explain for ChoiceError {
     fn hint(&self) -> String {
         match self {
             ChoiceError::Nothing => {
-                "Name partitions with commas between them: --only KERNEL,ROOTFS.".to_owned()
+                "List partitions with commas between them: --only KERNEL,ROOTFS.".to_owned()
             }
             ChoiceError::Unknown { known, .. } => format!("It has {}.", known.join(", ")),
             ChoiceError::NotInFile { has, .. } if has.is_empty() => {
-                "No partition can be taken from it at all.".to_owned()
+                "No partition can be used from it.".to_owned()
             }
-            ChoiceError::NotInFile { has, .. } => format!("It holds {}.", has.join(", ")),
+            ChoiceError::NotInFile { has, .. } => format!("It contains {}.", has.join(", ")),
         }
     }
 

@@ -40,8 +40,9 @@ pub(super) fn file(
     if passed.erased {
         out.kind = Kind::Erased;
         out.add(
-            Finding::blocker("erased", "There is nothing in this file but 0xFF.")
-                .hint("Copy or download it again; a chip that reads so was not read at all."),
+            Finding::blocker("erased", "This file contains only 0xFF.").hint(
+                "Copy or download it again; a chip that reads like this was not read at all.",
+            ),
         );
     } else {
         out.add_all(layout.findings);
@@ -77,7 +78,7 @@ pub(super) fn set(files: Vec<SetFile>, target: &Target<'_>) -> Result<Slices, In
     let mut out = Slices::new(Kind::Set, "A backup set".to_owned(), bytes);
     if !target.map.is_known() {
         out.add(
-            Finding::blocker("unknown-map", "This camera's flash map is not one that is known.")
+            Finding::blocker("unknown-map", "This camera's flash map is unknown.")
                 .hint("Nothing is ever written to such a camera."),
         );
         return Ok(out);
@@ -95,7 +96,7 @@ pub(super) fn set(files: Vec<SetFile>, target: &Target<'_>) -> Result<Slices, In
                 Finding::blocker(
                     "wrong-map",
                     format!(
-                        "{} has {:#x} bytes in the set and {has:#x} on this camera.",
+                        "{} has {:#x} bytes in the set but {has:#x} on this camera.",
                         place.name, place.size
                     ),
                 )
@@ -110,13 +111,13 @@ pub(super) fn set(files: Vec<SetFile>, target: &Target<'_>) -> Result<Slices, In
         let nothing = || pass::file(&Vec::new(), std::slice::from_ref(&place));
         let Some(seen) = read.or_else(|_| nothing())?.seen.pop() else { continue };
         if seen.file_sha256 != f.sha256 || f.source.len() != u64::from(place.size) {
-            let why = unread.unwrap_or_else(|| "it is not what the checksums say".to_owned());
+            let why = unread.unwrap_or_else(|| "its checksum is wrong".to_owned());
             out.add(
-                Finding::blocker("set-damaged", format!("{} no longer holds: {why}.", f.file))
+                Finding::blocker("set-damaged", format!("{} is damaged: {why}.", f.file))
                     .of(&place.name)
                     .hint(
-                        "`mi360d verify` names the damaged place. The same bytes stand in the \
-                         set's chip.bin, and maybe in another set.",
+                        "`mi360d verify` shows the damaged place. The same bytes are in the set's \
+                         chip.bin, and maybe in another set.",
                     ),
             );
         }
@@ -136,10 +137,10 @@ fn slice(place: Place, source: usize, seen: Seen) -> Slice {
         content.findings.push(
             Finding::warning(
                 "rootfs-trailing",
-                "Something stands behind the root file system, where only padding belongs.",
+                "There is something after the root file system, where only padding belongs.",
             )
             .at(at)
-            .hint("It does no harm there, but the file is not as its maker left it."),
+            .hint("It does no harm there, but the file was changed after it was made."),
         );
     }
     Slice {
@@ -203,7 +204,7 @@ fn odd_length(slice: &Slice) -> Option<Finding> {
         Finding::blocker(
             "odd-length",
             format!(
-                "The kernel has {bytes} bytes, and the file {}: most likely it is the beginning \
+                "The kernel has {bytes} bytes, but the file has {}: it is probably the beginning \
                  of a larger image.",
                 slice.length
             ),
@@ -211,7 +212,7 @@ fn odd_length(slice: &Slice) -> Option<Finding> {
         .of(&slice.name)
         .at(bytes)
         .hint(format!(
-            "Copy or download it again. If the kernel is meant alone: `head -c {bytes} FILE > \
+            "Copy or download it again. If you want the kernel alone: `head -c {bytes} FILE > \
              KERNEL.uImage`."
         )),
     )

@@ -34,7 +34,8 @@ pub(super) struct Layout {
     pub(super) findings: Vec<Finding>,
 }
 
-const OTHER_MODEL: &str = "It is for a model with another flash map. Look for the image of yours.";
+const OTHER_MODEL: &str = "It is for a model with another flash map. Find the image for your \
+    model.";
 
 /// Lays a file out for this map.
 pub(super) fn of_file(source: &dyn Source, map: &FlashMap) -> io::Result<Layout> {
@@ -66,11 +67,11 @@ pub(super) fn of_file(source: &dyn Source, map: &FlashMap) -> io::Result<Layout>
             Finding::blocker(
                 "wrong-size",
                 format!(
-                    "This is a dump of a chip of {len} bytes, and this camera's has {}.",
+                    "This is a dump of a chip of {len} bytes, but this camera's chip has {}.",
                     map.chip_size.unwrap_or(0)
                 ),
             )
-            .hint("It is not from a camera like this one."),
+            .hint("It is from another kind of camera."),
         ),
         _ => unusable(&sniffed, &mut layout),
     }
@@ -86,7 +87,7 @@ pub(super) fn of_file(source: &dyn Source, map: &FlashMap) -> io::Result<Layout>
 }
 
 fn unknown_map() -> Finding {
-    Finding::blocker("unknown-map", "This camera's flash map is not one that is known.")
+    Finding::blocker("unknown-map", "This camera's flash map is unknown.")
         .hint("Nothing is ever written to such a camera; its backup can still be made.")
 }
 
@@ -189,7 +190,7 @@ fn tf_image(source: &dyn Source, map: &FlashMap, layout: &mut Layout) -> io::Res
                         "wrong-map",
                         format!(
                             "Its root file system begins where {model} has it, not where this \
-                             camera does."
+                             camera has it."
                         ),
                     )
                     .at(other.iter().find(|s| s.role == Role::Rootfs).map_or(0, |s| s.offset))
@@ -227,7 +228,7 @@ fn one_part(len: u64, map: &FlashMap, sniffed: &Sniffed, layout: &mut Layout) {
             )
             .of(&part.name)
             .at(part.size.into())
-            .hint("It is for a model with another flash map, or something stands behind it."),
+            .hint("It is for a model with another flash map, or there is something after it."),
         );
         return;
     }
@@ -264,7 +265,7 @@ fn unusable(sniffed: &Sniffed, layout: &mut Layout) {
     if !layout.findings.iter().any(|f| f.severity == Severity::Blocker) {
         layout.findings.push(
             Finding::blocker("unknown-file", "This program does not know what this file is.")
-                .hint("`mi360d inspect FILE` says what can be told. Ask for the right file."),
+                .hint("`mi360d inspect FILE` shows more. Ask for the right file."),
         );
     }
 }

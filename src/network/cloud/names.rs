@@ -58,7 +58,7 @@ pub fn block(names: impl Iterator<Item = String>) -> Result<(), String> {
     let real = fs::canonicalize(HOSTS).map_err(|e| failed(HOSTS, e))?;
     if !may_be_covered(&real) {
         // A mount below DATA would keep DATA from being unmounted for a flash.
-        return Err(format!("{HOSTS} leads to {}: the names are not blocked", real.display()));
+        return Err(format!("{HOSTS} points to {}: the names are not blocked", real.display()));
     }
     write_copy(&with_names(&own, names)).map_err(|e| failed(COPY, e))?;
     let none = None::<&str>;

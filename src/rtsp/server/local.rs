@@ -36,7 +36,7 @@ use crate::rtsp::sound::Form;
 use crate::rtsp::speaker::{self, Refusal, Speaker};
 
 /// What is said where the stream does not exist.
-pub const NO_STREAM: &str = "there is no such stream";
+pub const NO_STREAM: &str = "this stream does not exist";
 /// How a refusal begins where there is no JPEG to be had.
 pub const NO_JPEG: &str = "no JPEG: ";
 /// What is said where there is no sound.
@@ -46,7 +46,7 @@ pub const NO_SPEAKER: &str = "no speaker: ";
 /// What is said where another one speaks.
 pub const SPEAKER_BUSY: &str = "the speaker is in use";
 /// What is said where the motors run.
-pub const MOTORS_RUN: &str = "the motors run";
+pub const MOTORS_RUN: &str = "the motors are running";
 /// What stands for a question whose bytes are all there: no line begins so.
 const WHOLE: &str = "\nwhole";
 /// Bytes of one read of a sound.
@@ -159,7 +159,7 @@ impl Asker {
     /// None if it is not ours to answer.
     pub(super) fn new(stream: UnixStream, now: Instant) -> Option<Asker> {
         if !same_user(&stream) || stream.set_nonblocking(true).is_err() {
-            log::warn!("another user asked for the pictures: refused");
+            log::warn!("another user requested the pictures: refused");
             return None;
         }
         Some(Asker {
@@ -283,7 +283,7 @@ impl Asker {
                 self.pump(parts, now);
             }
             (Some("snapshot"), Some((_, feed))) => self.snapshot(feed, form == Some("annexb")),
-            (Some("live" | "sound"), _) if !may_watch => self.refuse("too many watch already"),
+            (Some("live" | "sound"), _) if !may_watch => self.refuse("too many viewers already"),
             (Some("live"), Some((index, feed))) => {
                 let state = feed.state();
                 let live = Live {
@@ -318,7 +318,7 @@ impl Asker {
                         self.speak(parts, now);
                     }
                 }
-                _ => self.refuse("that is too long"),
+                _ => self.refuse("the request is too long"),
             },
             (Some(WHOLE), _) => self.speak(parts, now),
             (Some("motors"), _) => {
@@ -333,7 +333,7 @@ impl Asker {
                 self.say(&Head::default());
                 self.ending = true;
             }
-            _ => self.refuse("that is no question"),
+            _ => self.refuse("the request is not understood"),
         }
     }
 
@@ -361,7 +361,7 @@ impl Asker {
         let frame = feed.state().ring.last_key().filter(|key| key.arrived >= oldest(feed)).cloned();
         let params = frame.as_ref().and_then(|frame| frame.params.clone());
         let (Some(frame), Some(params)) = (frame, params) else {
-            return self.refuse("no picture has come yet");
+            return self.refuse("no picture yet");
         };
         let media_type = if annex_b {
             "application/octet-stream".to_owned()

@@ -208,14 +208,14 @@ impl PollLoop {
         };
         if joins.is_none() && self.sessions.len() >= self.most_viewers {
             self.refused += 1;
-            log::warn!("{}: refused, {} viewers are here", conn.peer, self.sessions.len());
+            log::warn!("{}: refused, there are already {} viewers", conn.peer, self.sessions.len());
             let words = format!("This camera serves {} viewers at once.\r\n", self.most_viewers);
             return Outcome::Answer(answer(request, Status::NoBandwidth).body("text/plain", words));
         }
         let (carrier, reply) = match carry(conn, transport) {
             Ok(pair) => pair,
             Err(error) => {
-                log::warn!("{}: no sockets for datagrams: {error}", conn.peer);
+                log::warn!("{}: no UDP sockets: {error}", conn.peer);
                 return done(request, Status::Transport);
             }
         };
@@ -242,9 +242,9 @@ impl PollLoop {
         if track.is_speech()
             && let Some(Err(refusal)) = self.speaker.as_ref().map(|speaker| speaker.claim(&id, now))
         {
-            log::info!("{}: wants to speak: {refusal:?}", conn.peer);
+            log::info!("{}: cannot speak: {refusal:?}", conn.peer);
             self.sessions.retain(|session| session.id != id || !session.tracks.is_empty());
-            let words = "The camera's speaker is in use, or not there.\r\n".to_owned();
+            let words = "The camera's speaker is in use or not available.\r\n".to_owned();
             return Outcome::Answer(answer(request, Status::Busy).body("text/plain", words));
         }
         if let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) {
@@ -267,7 +267,7 @@ impl PollLoop {
         let Some(feed) = feeds.get(session.stream) else { return done(request, Status::NotFound) };
         if !session.is_playing() {
             session.since = now;
-            log::info!("{}: watches {}", session.peer, feed.name);
+            log::info!("{}: watching {}", session.peer, feed.name);
         }
         let clock = feed.now();
         let (place, begins) = {

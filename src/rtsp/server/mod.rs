@@ -237,7 +237,7 @@ fn check_names(streams: &[(String, Source)]) -> Result<(), RtspError> {
     for (index, (name, source)) in streams.iter().enumerate() {
         let letters = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if name.is_empty() || name.len() > 64 || !name.bytes().all(letters) {
-            return Err(RtspError::Streams(format!("'{name}' cannot name a stream")));
+            return Err(RtspError::Streams(format!("'{name}' is not a stream name")));
         }
         let others = streams.get(..index).unwrap_or_default();
         if others.iter().any(|(other, _)| other == name) {
@@ -258,7 +258,7 @@ fn bind_local(port: u16) -> Option<UnixListener> {
     match bound {
         Ok(listener) => Some(listener),
         Err(error) => {
-            log::warn!("the page cannot ask this server: {error}");
+            log::warn!("the page cannot reach this server: {error}");
             None
         }
     }

@@ -136,7 +136,7 @@ impl PollLoop {
     pub(super) fn run(mut self) {
         // A panic here would be a bug of ours; it may cost the viewers, not the server.
         while catch_unwind(AssertUnwindSafe(|| self.rounds())).is_err() {
-            log::error!("the RTSP server panicked: its viewers were dropped, and it goes on");
+            log::error!("the RTSP server panicked: its viewers were dropped, and it continues");
             self.conns.clear();
             self.sessions.clear();
             self.askers.clear();
@@ -163,7 +163,7 @@ impl PollLoop {
                 self.handle(owner, now);
             }
         }
-        self.dismiss(|_| true, "the camera's server stops");
+        self.dismiss(|_| true, "the camera's server is stopping");
         self.pump(Instant::now());
     }
 
@@ -175,7 +175,7 @@ impl PollLoop {
         if now.saturating_duration_since(self.password_looked) >= IDLE {
             self.password_looked = now;
             if self.password.as_mut().is_some_and(Password::changed) {
-                log::info!("the streams' password changed: who knew the old one is sent away");
+                log::info!("the streams' password changed: disconnecting all viewers");
                 self.dismiss(|_| true, "the password changed");
                 for conn in self.conns.iter_mut().filter(|conn| conn.authorised) {
                     conn.authorised = false;
@@ -213,7 +213,7 @@ impl PollLoop {
     /// Switched off: everybody is sent away.
     fn switch(&mut self, off: bool) {
         if off && !std::mem::replace(&mut self.off, off) {
-            log::info!("the camera is switched off: no pictures are handed out");
+            log::info!("the camera is off: no pictures are sent");
             self.dismiss(|_| true, message::OFF);
             self.askers.iter_mut().for_each(Asker::darken);
         }
@@ -295,7 +295,7 @@ impl PollLoop {
                 return !session.expired(now);
             };
             if session.expired(now) {
-                log::info!("{}: nothing was heard of it for long", session.peer);
+                log::info!("{}: no answer for a long time", session.peer);
                 conn.closed = true;
                 return false;
             }

@@ -18,7 +18,7 @@ pub fn check(raw: Vec<(Spanned<String>, RawSetting)>) -> Result<Checked, Wrong> 
     let (mut settings, mut optional, mut files) = (Vec::new(), Vec::new(), Vec::new());
     for (name, mut raw) in raw {
         if !is_name(name.as_ref()) {
-            let message = "a setting's name takes letters, digits, '-' and '_'";
+            let message = "a setting's name can have letters, digits, '-' and '_'";
             return Err(Wrong::at(&name, message));
         }
         if let Some(args) = raw.args.take() {
@@ -26,7 +26,7 @@ pub fn check(raw: Vec<(Spanned<String>, RawSetting)>) -> Result<Checked, Wrong> 
         }
         if let Some(file) = raw.file.take() {
             if !is_name(file.as_ref()) || matches!(raw.kind, RawKind::List) {
-                let message = "'file' takes a plain name, and a type that is no list";
+                let message = "'file' needs a plain name and a type that is not a list";
                 return Err(Wrong::at(&file, message));
             }
             files.push((name.as_ref().clone(), file.into_inner()));
@@ -45,8 +45,11 @@ fn setting(name: &Spanned<String>, mut raw: RawSetting) -> Result<Setting, Wrong
     let default = match default {
         None if kind.is_secret() => kind.empty(),
         Some(value) if kind.is_secret() => {
-            return Err(Wrong::at(&value, "a secret has no default: everybody would know it")
-                .hint("Leave 'default' out; the owner sets it on the page."));
+            return Err(Wrong::at(
+                &value,
+                "a secret cannot have a default: everybody would know it",
+            )
+            .hint("Leave 'default' out; the owner sets it on the page."));
         }
         None => kind.empty(),
         Some(value) => {
@@ -72,7 +75,7 @@ fn kind(name: &Spanned<String>, raw: &mut RawSetting) -> Result<Kind, Wrong> {
             let words = choices.as_ref();
             let unlike = words.iter().enumerate().all(|(i, word)| !words[..i].contains(word));
             if words.is_empty() || words.len() > MANY || !unlike {
-                let message = "'choices' takes words that differ, one at least";
+                let message = "'choices' needs different words, at least one";
                 return Err(Wrong::at(&choices, message));
             }
             Kind::Enum(choices.into_inner())
@@ -123,7 +126,7 @@ fn foreign(name: &Spanned<String>, kind: &Kind, raw: &RawSetting) -> Result<(), 
     ];
     match left.iter().find(|(_, there)| *there) {
         Some((field, _)) => {
-            let message = format!("'{field}' does not go with the type '{}'", kind.name());
+            let message = format!("'{field}' cannot be used with the type '{}'", kind.name());
             Err(Wrong::at(name, message))
         }
         None => Ok(()),

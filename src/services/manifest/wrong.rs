@@ -6,7 +6,7 @@ use toml::Spanned;
 pub(super) const MANY: usize = 64;
 
 pub(super) const HINT: &str =
-    "docs/hacks.md lists every field; the hacks that came with mi360d are examples.";
+    "docs/hacks.md lists every field; the hacks that come with mi360d are examples.";
 
 /// What is wrong, and at which byte.
 pub(super) struct Wrong {
@@ -30,7 +30,7 @@ pub(super) fn few<T>(
     found: Vec<(Spanned<String>, T)>,
 ) -> Result<Vec<(Spanned<String>, T)>, Wrong> {
     match found.get(MANY) {
-        Some((name, _)) => Err(Wrong::at(name, format!("[{what}] holds more than {MANY}"))),
+        Some((name, _)) => Err(Wrong::at(name, format!("[{what}] has more than {MANY}"))),
         None => Ok(found),
     }
 }
@@ -46,7 +46,7 @@ pub(super) fn short(
     if good {
         return Ok(Some(text.into_inner()));
     }
-    Err(Wrong::at(&text, format!("'{what}' takes a text of 1 to {most} bytes")))
+    Err(Wrong::at(&text, format!("'{what}' needs a text of 1 to {most} bytes")))
 }
 
 pub(super) fn within(
@@ -59,6 +59,6 @@ pub(super) fn within(
     let Some(number) = number else { return Ok(default) };
     match u64::try_from(*number.as_ref()) {
         Ok(n) if (low..=high).contains(number.as_ref()) => Ok(n),
-        _ => Err(Wrong::at(&number, format!("'{what}' takes a number from {low} to {high}"))),
+        _ => Err(Wrong::at(&number, format!("'{what}' needs a number from {low} to {high}"))),
     }
 }

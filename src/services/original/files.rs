@@ -31,8 +31,8 @@ pub fn read(dir: &Path) -> Result<Map<String, Json>, ServiceError> {
     let wrong = |reason: &str| ServiceError::Original { path: path.clone(), reason: reason.into() };
     match document::from_json(&bytes) {
         Ok(Json::Object(config)) => Ok(config),
-        Ok(_) => Err(wrong("it is no JSON object")),
-        Err(e) => Err(wrong(&format!("line {}: it is no JSON", e.line))),
+        Ok(_) => Err(wrong("it is not a JSON object")),
+        Err(e) => Err(wrong(&format!("line {}: it is not JSON", e.line))),
     }
 }
 
@@ -86,7 +86,7 @@ pub fn users(items: &[String]) -> Result<Json, ServiceError> {
             item.split_once(':').ok_or_else(|| wrong("each user is NAME:PASSWORD"))?;
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         if name.is_empty() || name.len() > 32 || !name.bytes().all(plain) {
-            return Err(wrong("a user's name takes 1 to 32 letters, digits, '-' and '_'"));
+            return Err(wrong("a user's name is 1 to 32 letters, digits, '-' and '_'"));
         }
         let hash = crypt::hash_password(password).map_err(|reason| wrong(&reason))?;
         users.push(json!({ "systemUsername": "root", "username": name, "password": hash }));

@@ -21,7 +21,7 @@ pub fn rewrite(text: &str, hack: &str, world: &World) -> Result<String, String> 
         path.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'-' | b'_'))
     };
     if !plain(&card) || !plain(&run) || !plain(&world.model) {
-        return Err("the card's folder has a name that no script can hold".into());
+        return Err("the card's folder has a name that cannot be used in a script".into());
     }
     let copied: Vec<&str> = text.lines().filter_map(copied_here).collect();
     let mut out = String::new();

@@ -36,7 +36,7 @@ pub fn ensure(folder: &Path, program: &Path, memory: &Path) -> Result<PathBuf, S
         .arg(&in_memory)
         .stdin(Stdio::null())
         .output()
-        .map_err(|e| format!("{} does not start: {e}", program.display()))?;
+        .map_err(|e| format!("{} cannot be started: {e}", program.display()))?;
     let key = super::files::read_small(&in_memory, LIMIT)?.unwrap_or_default();
     if !made.status.success() || public(&key).is_none() {
         let said = String::from_utf8_lossy(&made.stderr);
@@ -50,7 +50,7 @@ pub fn ensure(folder: &Path, program: &Path, memory: &Path) -> Result<PathBuf, S
 fn keep(path: &Path, key: &[u8]) {
     let kept = path.parent().map_or(Ok(()), make_dir).and_then(|()| replace(path, key));
     if let Err(e) = kept {
-        log::warn!("the SSH host key lasts until the power goes: {e}");
+        log::warn!("the SSH host key is lost at power-off: {e}");
     }
 }
 

@@ -51,13 +51,13 @@ pub fn read(card: &Path) -> Result<String, String> {
 pub fn parse(text: &str) -> Result<Vec<Key>, ServiceError> {
     let wrong = |line, reason: String| ServiceError::Key { line, reason };
     if text.len() > LIMIT {
-        return Err(wrong(1, format!("all of them are longer than {LIMIT} bytes")));
+        return Err(wrong(1, format!("together they are longer than {LIMIT} bytes")));
     }
     let mut keys: Vec<Key> = Vec::new();
     for (i, line) in text.lines().enumerate() {
         let Some(key) = check(line).map_err(|reason| wrong(i + 1, reason))? else { continue };
         if keys.iter().any(|other| other.fingerprint == key.fingerprint) {
-            return Err(wrong(i + 1, "this key is there already".into()));
+            return Err(wrong(i + 1, "this key is already in the list".into()));
         }
         if keys.len() == MANY {
             return Err(wrong(i + 1, format!("there are more than {MANY} keys")));
@@ -87,10 +87,10 @@ fn check(line: &str) -> Result<Option<Key>, String> {
         return Ok(None);
     }
     if line.contains("PRIVATE KEY") {
-        return Err("this is a private key: keep it to yourself, and send the .pub file".into());
+        return Err("this is a private key: keep it private, and send the .pub file".into());
     }
     if line.chars().any(char::is_control) {
-        return Err("it holds a control character".into());
+        return Err("it contains a control character".into());
     }
     let mut words = line.splitn(3, char::is_whitespace);
     let (kind, blob) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -105,9 +105,10 @@ fn check(line: &str) -> Result<Option<Key>, String> {
     ];
     if !known.contains(&kind) {
         return Err(if kind == "ssh-dss" {
-            "DSA keys are too weak: make another with ssh-keygen -t ed25519".into()
+            "DSA keys are too weak: make a new key with ssh-keygen -t ed25519".into()
         } else {
-            "it does not begin with a key's type, ssh-ed25519 for example (no options are taken)"
+            "it does not begin with a key type, for example ssh-ed25519 (options are not \
+             supported)"
                 .into()
         });
     }
@@ -115,13 +116,13 @@ fn check(line: &str) -> Result<Option<Key>, String> {
     let bytes = bytes.ok_or("the key is cut short or mistyped")?;
     let parts = strings(&bytes).ok_or("the key is cut short or mistyped")?;
     if parts.first().is_some_and(|first| *first != kind.as_bytes()) {
-        return Err("the key is of another type than the line says".into());
+        return Err("the key has another type than its line says".into());
     }
     let lengths: Vec<usize> = parts[1..].iter().map(|part| part.len()).collect();
     let fits = match (kind, lengths.as_slice()) {
         ("ssh-rsa", [_, modulus]) => {
             if modulus * 8 < RSA_BITS {
-                return Err(format!("an RSA key needs {RSA_BITS} bits at least"));
+                return Err(format!("an RSA key needs at least {RSA_BITS} bits"));
             }
             true
         }

@@ -26,7 +26,7 @@ pub enum Fault {
     #[error("a second datagram of type 1 came")]
     Second,
     /// The descriptor's lengths contradict each other.
-    #[error("the first datagram says {length} bytes with a path of {path}, and has {had}")]
+    #[error("the first datagram claims {length} bytes with a path of {path}, but has {had}")]
     Lengths {
         /// What it says of itself.
         length: u32,
@@ -39,7 +39,7 @@ pub enum Fault {
     #[error("the backend {0} is unknown")]
     Backend(u32),
     /// The broadcaster names another folder.
-    #[error("it serves the folder '{0}', which is another one")]
+    #[error("it serves another folder, '{0}'")]
     Path(String),
     /// A frame's datagram has 12 bytes.
     #[error("a frame's datagram has {0} bytes, not 12")]
@@ -57,7 +57,7 @@ pub enum Fault {
     #[error("a frame's descriptor is not a regular file")]
     NotAFile,
     /// The file ends before the frame does.
-    #[error("a frame's file has {file} bytes, and {map} were announced")]
+    #[error("a frame's file has {file} bytes instead of {map}")]
     FileLength {
         /// Bytes of the file.
         file: u64,
@@ -87,7 +87,7 @@ pub enum Fault {
     #[error("a payload of {0} bytes has no room for its header")]
     PayloadShort(usize),
     /// The payload's length and its header contradict each other.
-    #[error("a payload of {had} bytes says that it has {says}")]
+    #[error("a payload of {had} bytes claims {says}")]
     PayloadLength {
         /// As the header says.
         says: u32,

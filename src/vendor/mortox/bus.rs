@@ -45,7 +45,7 @@ pub enum BusError {
     #[error("the camera's settings service cannot be reached")]
     Away,
     /// Too soon after the last one.
-    #[error("too soon: the camera takes this again in {} s", .0.as_secs_f32().ceil())]
+    #[error("too soon: the camera accepts this again in {} s", .0.as_secs_f32().ceil())]
     TooSoon(Duration),
     /// Many wait already.
     #[error("too many changes at once")]

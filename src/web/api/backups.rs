@@ -25,8 +25,8 @@ pub(in crate::web) fn one(asked: &Asked<'_>) -> Answer {
         None => Err(Problem::new(
             404,
             Code::NoSuchBackup,
-            "There is no such backup on this card.",
-            "GET /api/v1/backups lists them.",
+            "This backup does not exist.",
+            "GET /api/v1/backups lists the backups.",
         )),
     }
 }

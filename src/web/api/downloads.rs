@@ -30,7 +30,7 @@ pub(in crate::web) fn ticket(asked: &Asked<'_>) -> Answer {
     if downloads::is_secret(&name) {
         if let Caller::Token { .. } = asked.caller {
             let hint = "Log in with the password; redacted.bin needs none.";
-            let message = "A token takes no secrets out of the camera.";
+            let message = "Tokens have no access to secrets.";
             return Err(Problem::new(403, Code::NotByToken, message, hint));
         }
         let password = password.ok_or(LoginError::WrongPassword)?;
@@ -47,14 +47,14 @@ pub(in crate::web) fn file(asked: &Asked<'_>) -> Answer {
         return Err(Problem::new(
             405,
             Code::MethodNotAllowed,
-            "Only GET answers here.",
+            "Only GET is supported here.",
             "Use GET.",
         ));
     }
     let wanted = downloads::redeem(camera, asked.id())?;
     let gone = |e: io::Error| {
         let message = format!("The backup's file cannot be read: {e}");
-        Problem::new(500, Code::CardGone, &message, "Look at the card.")
+        Problem::new(500, Code::CardGone, &message, "Check the card.")
     };
     let (body, length): (Box<dyn Read + Send>, u64) = match wanted.name.as_str() {
         ZIP => {
@@ -73,7 +73,7 @@ pub(in crate::web) fn file(asked: &Asked<'_>) -> Answer {
             (Box::new(file), length)
         }
     };
-    log::info!("{} of {} goes to {}", wanted.name, wanted.set.name, asked.asking.peer);
+    log::info!("{} of {} is downloaded by {}", wanted.name, wanted.set.name, asked.asking.peer);
     let name = format!("mi360d-{}-{}", wanted.set.name, wanted.name);
     let length_here = usize::try_from(length).unwrap_or(usize::MAX);
     let body = Watched { body, left: length, camera: Arc::clone(camera), wanted };

@@ -62,7 +62,7 @@ pub(in crate::web) fn plan(asked: &Asked<'_>) -> Answer {
         }
         _ => {
             let message = "Either 'image' or 'backup' must be named.";
-            return Err(Problem::new(422, Code::BadBody, message, "Name one of them."));
+            return Err(Problem::new(422, Code::BadBody, message, "Send one of them."));
         }
     };
     let request = PlanRequest { source, only, did };

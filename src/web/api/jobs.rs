@@ -31,8 +31,8 @@ pub(in crate::web) fn one(asked: &Asked<'_>) -> Answer {
         None => Err(Problem::new(
             404,
             Code::NoSuchJob,
-            "There is no such job.",
-            "GET /api/v1/jobs lists them; a restart forgets those before it.",
+            "This job does not exist.",
+            "GET /api/v1/jobs lists the jobs since the last restart.",
         )),
     }
 }

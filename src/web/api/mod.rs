@@ -37,7 +37,12 @@ fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
         Problem::new(503, Code::NoThread, &format!("No thread could be started: {e}"), "Try again.")
     })?;
     thread.join().map_err(|_| {
-        Problem::new(500, Code::Internal, "the program made a mistake", "Report this with the log.")
+        Problem::new(
+            500,
+            Code::Internal,
+            "the program had an internal error",
+            "Report this with the log.",
+        )
     })
 }
 

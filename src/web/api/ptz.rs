@@ -50,6 +50,6 @@ fn typed<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
 fn wrong(words: &str) -> Problem {
     let words: String = words.chars().take(200).collect();
     let message = format!("The body is not understood: {words}");
-    let hint = "/api/v1/openapi.json tells what this call takes.";
+    let hint = "/api/v1/openapi.json describes this call.";
     Problem::new(422, Code::BadBody, &message, hint)
 }

@@ -31,7 +31,7 @@ pub(in crate::web) fn play(asked: &Asked<'_>) -> Answer {
     let mut file = open_past_cache(&path)?;
     let lost = |e: io::Error| {
         let message = format!("The recording cannot be read: {e}");
-        Problem::new(500, Code::CardGone, &message, "Look at the card.")
+        Problem::new(500, Code::CardGone, &message, "Check the card.")
     };
     let size = file.metadata().map_err(lost)?.len();
     let (status, from, length) = match range::of(asked.range, size) {
@@ -66,7 +66,7 @@ pub(in crate::web) fn delete(asked: &Asked<'_>) -> Answer {
 }
 
 fn gone() -> Problem {
-    Problem::new(404, Code::NoSuchFile, "There is no such recording", "Reload the list.")
+    Problem::new(404, Code::NoSuchFile, "This recording does not exist", "Reload the list.")
 }
 
 /// Part of a recording; it ends early when the firmware wants the card.

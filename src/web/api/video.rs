@@ -107,7 +107,7 @@ pub(in crate::web) fn login(asked: &Asked<'_>) -> Answer {
     let Password { password } = asked.json()?;
     if let Caller::Token { .. } = asked.caller {
         let hint = "Log in with the password.";
-        let message = "A token takes no secrets out of the camera.";
+        let message = "Tokens have no access to secrets.";
         return Err(Problem::new(403, Code::NotByToken, message, hint));
     }
     let camera = &asked.context.camera;

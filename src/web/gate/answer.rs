@@ -10,10 +10,10 @@ pub enum Refusal {
     #[error("bad request: {0}")]
     Malformed(&'static str),
     /// 403: the Host is none of ours.
-    #[error("this name is not one of the camera's")]
+    #[error("this is not a name of the camera")]
     ForeignHost,
     /// 405: `/healthz` is read only.
-    #[error("only GET and HEAD are answered here")]
+    #[error("only GET and HEAD are supported here")]
     Method,
     /// 408: the head or the body did not come in time.
     #[error("the request did not arrive in time")]
@@ -37,7 +37,7 @@ pub enum Refusal {
     #[error("transfer codings are not supported")]
     TransferEncoding,
     /// 502: the connection to the server behind the gate broke before an answer.
-    #[error("the server behind the gate broke off")]
+    #[error("the server behind the gate closed the connection")]
     BackendGone,
     /// 503: every place is taken, and waiting took too long.
     #[error("too many requests at once")]
@@ -46,7 +46,7 @@ pub enum Refusal {
     #[error("the request took too long")]
     BackendSilent,
     /// 505: neither HTTP/1.0 nor HTTP/1.1.
-    #[error("this version of HTTP is not spoken here")]
+    #[error("this version of HTTP is not supported")]
     Version,
 }
 
@@ -97,7 +97,7 @@ impl Refusal {
                 500,
                 "Internal Server Error",
                 Code::Internal,
-                "Look into the log, and report this as a bug.",
+                "See the log, and report this as a bug.",
             ),
             Refusal::TransferEncoding => (
                 501,
@@ -109,7 +109,7 @@ impl Refusal {
                 502,
                 "Bad Gateway",
                 Code::ServerRestarting,
-                "The server is being started anew; try again in a few seconds.",
+                "The server is restarting. Try again in a few seconds.",
             ),
             Refusal::Busy => (
                 503,
@@ -121,7 +121,7 @@ impl Refusal {
                 504,
                 "Gateway Timeout",
                 Code::NoAnswer,
-                "Look at the status page before you try again: the work may still be going on.",
+                "Check the status page before you try again: the work may still be running.",
             ),
             Refusal::Version => {
                 (505, "HTTP Version Not Supported", Code::HttpVersion, "Use HTTP/1.1.")

@@ -291,7 +291,7 @@ impl Conn {
                 // The gate's own descriptor goes with this row.
                 match self.stream.try_clone() {
                     Ok(stream) => takes(stream, rest.to_vec()),
-                    Err(error) => log::warn!("an upload finds no descriptor: {error}"),
+                    Err(error) => log::warn!("an upload has no file descriptor: {error}"),
                 }
                 self.phase = Phase::Closed;
                 return Ok(());

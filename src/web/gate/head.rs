@@ -227,7 +227,7 @@ fn request_line(line: &str) -> Result<(&str, &str, Version), Refusal> {
         return Err(Refusal::Malformed("the method is not a token"));
     }
     if target.bytes().any(|b| b == b'#' || b == b'\t' || !b.is_ascii()) {
-        return Err(Refusal::Malformed("the target contains bytes that no address contains"));
+        return Err(Refusal::Malformed("the target contains bytes that no address can contain"));
     }
     let version = match version {
         "HTTP/1.1" => Version::Http11,

@@ -88,7 +88,7 @@ impl PollLoop {
     pub(super) fn run(mut self) {
         // A panic here would be a bug of ours; it may cost the connections, not the gate.
         while catch_unwind(AssertUnwindSafe(|| self.rounds())).is_err() {
-            log::error!("the gate panicked: every connection was dropped, and it goes on");
+            log::error!("the gate panicked: every connection was dropped, and it continues");
             self.conns.clear();
         }
     }

@@ -86,8 +86,8 @@ function brokerNow(signal, form) {
 
 /** Why there is no connection, in this language where the reason is a known one. */
 function brokerWords(problem) {
-  const known = [["refused (os", "refused"], ["no address", "noname"], ["lookup", "noname"], ["not known", "noname"], ["silent", "silent"],
-    ["timed out", "silent"], ["user", "login"], ["hung up", "hungup"], ["no broker", "none"], ["unreachable", "unreachable"]];
+  const known = [["refused (os", "refused"], ["no address", "noname"], ["lookup", "noname"], ["not known", "noname"], ["does not answer", "silent"],
+    ["timed out", "silent"], ["user", "login"], ["closed the connection", "hungup"], ["no broker", "none"], ["unreachable", "unreachable"]];
   const found = known.find(([words]) => problem.includes(words));
   return found ? t("mqtt.why." + found[1]) : plainly(problem);
 }

@@ -1,23 +1,23 @@
 #!/bin/sh
 # Boot hook of the stock firmware, run as root once the card is mounted. Starts
-# mi360d and keeps it running; whether to start in safe mode is for mi360d to say.
+# mi360d and keeps it running; mi360d itself decides about safe mode.
 #
-# Writes nothing to the card. Its own things lie in /tmp/mi360d-hook: a copy of
+# Writes nothing to the card. Its own files are in /tmp/mi360d-hook: a copy of
 # this script and of the program (a card may be pulled out), the keeper's pid, a log.
 
-# The boot of ipc009 hangs while this file is there, and until this script returns. A folder
-# of that name is entrypoint.sh's.
+# The boot of ipc009 hangs while this file exists, and until this script returns. A folder
+# of that name was made by entrypoint.sh.
 [ -d /tmp/factory_mode ] || rm -f /tmp/factory_mode
 
 hook=/mnt/sdcard/manu_test/manu.sh
 program=/mnt/sdcard/mi360d/mi360d
 config=/mnt/sdcard/mi360d/config.toml
-# There as long as a new program has not answered; seconds that it has for that.
+# This file exists until a new program has answered; it has this many seconds.
 trial=/mnt/sdcard/mi360d/trial
 patience=35
 here=/tmp/mi360d-hook
 
-# Whether two files are the same; by size alone where there is no cmp.
+# Whether two files are equal; compares only the size if there is no cmp.
 same() {
     if command -v cmp >/dev/null; then
         cmp -s "$1" "$2"
@@ -27,22 +27,22 @@ same() {
 }
 
 if [ "$1" != keep ]; then
-    # While a flash is open the vendor's start must not rename the rescue image: it looks for this
-    # file, maybe before mi360d has had its turn.
+    # While a flash is open the vendor's start must not rename the rescue image: it checks for this
+    # file, maybe before mi360d runs.
     mark=/mnt/sdcard/manu_test/update.txt
     if grep -q mi360d "$mark" 2>/dev/null; then
         mkdir -p /tmp/manu_test && cp "$mark" /tmp/manu_test/ 2>/dev/null
     fi
     if ! mkdir "$here" 2>/dev/null; then
-        # A first call that has not yet written its pid is alive, too.
+        # A first call that has not yet written its pid counts as alive.
         read -r pid 2>/dev/null <"$here/pid" || exit 0
         case $(cat "/proc/$pid/cmdline" 2>/dev/null) in *hook.shkeep | *manu.shkeep) exit 0 ;; esac
         rm -f "$here/pid"
     fi
     cp "$hook" "$here/hook.sh" 2>/dev/null && same "$hook" "$here/hook.sh" && hook=$here/hook.sh
     session=$(command -v setsid)
-    # By `exec`: for a command's own redirections busybox 1.28 keeps copies of what was there, the
-    # boot's output among them, and hands them on.
+    # With `exec`: for a command's own redirections busybox 1.28 keeps copies of the old
+    # descriptors, including the boot's output, and the child inherits them.
     (
         exec </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
         # shellcheck disable=SC2086 # no setsid, no word
@@ -61,7 +61,7 @@ say() {
     echo "$1" >>"$here/log"
 }
 
-# The late look: seconds until it, and after what it may have undone.
+# The late look: seconds before it, and after it cleared factory mode.
 first_look=20
 last_look=10
 
@@ -71,12 +71,12 @@ now() {
     echo "${up%%.*}"
 }
 
-# Whether a process runs whose name is like this pattern.
+# Whether a process runs whose name matches this pattern.
 runs() {
     for comm in /proc/[0-9]*/comm; do
-        # A process that has ended meanwhile is none.
+        # The process may have ended meanwhile.
         { read -r name <"$comm"; } 2>/dev/null || continue
-        # shellcheck disable=SC2254 # a pattern is meant
+        # shellcheck disable=SC2254 # it is a pattern
         case $name in $1) return 0 ;; esac
     done
     return 1
@@ -87,15 +87,15 @@ supervisor() {
     runs "perp*"
 }
 
-# A flash ends the supervisor, and needs it to stay so. Its journal is there from the first erase
-# on; before that, while it makes its backup, a file with its process number.
+# A flash ends the supervisor, which must not start again. The journal exists from the first erase
+# on; before that, during the backup, a file with the process number does.
 flashing() {
     [ ! -e /mnt/sdcard/mi360d/state/flash.toml ] || return 0
     { read -r pid </tmp/mi360d-flashing; } 2>/dev/null && kill -0 "$pid" 2>/dev/null
 }
 
-# Whether the supervisor is ours to start: no flash, and none that runs. A flash is looked for
-# after the supervisor too, for it makes its mark before it ends anything.
+# Whether to start the supervisor: no flash and no supervisor is running. A flash is checked for
+# again after the supervisor, because it makes its mark before it ends anything.
 missing() {
     ! flashing || { say "$(now): late look: a flash is under way"; return 1; }
     ! supervisor || return 1
@@ -107,11 +107,11 @@ missing() {
 vendor_start() {
     (
         trap - HUP
-        # Called by hand, the keeper has none of it.
+        # A keeper called by hand has no such environment.
         if [ -z "$PERP_BASE" ]; then
             set -a
             for file in /etc/environment.base /etc/environment; do
-                # shellcheck disable=SC1090 # the firmware's
+                # shellcheck disable=SC1090 # a file of the firmware
                 [ ! -r "$file" ] || . "$file"
             done
             set +a
@@ -121,7 +121,7 @@ vendor_start() {
     say "$(now): late look: $1 start ended with status $?"
 }
 
-# Waits until the firmware's start is over; a minute, then it may hang.
+# Waits until the firmware's start has ended, for a minute: it may hang.
 started() {
     tries=0
     while runs rcS; do
@@ -131,9 +131,9 @@ started() {
     done
 }
 
-# The late look: where factory mode kept the firmware's services off after all, it goes, and the
-# two scripts that it made refuse are started. Once in a power-on, never while the start goes on, a
-# supervisor runs, or a flash is under way.
+# The late look: if factory mode still kept the firmware's services off, it is cleared, and the two
+# scripts that refused to start are started. Once per power-on, and never while the firmware is still
+# starting, a supervisor runs, or a flash is running.
 late_look() {
     mkdir "$here/looked" 2>/dev/null || return
     sleep "$first_look"
@@ -143,11 +143,11 @@ late_look() {
     missing || return
     say "$(now): late look: no supervisor: factory mode is cleared"
     rm -rf /tmp/factory_mode
-    # A start that waited for that goes on now.
+    # A start that waited for this continues now.
     sleep "$last_look"
     started || { say "$(now): late look: the firmware's start does not end"; return; }
     ! supervisor || { say "$(now): late look: the supervisor runs now"; return; }
-    # A flash that begins now waits as long as this file is there.
+    # A flash that begins now waits as long as this file exists.
     echo $$ >"$here/starting"
     if missing; then
         vendor_start /etc/init.d/S50perp
@@ -156,8 +156,8 @@ late_look() {
     rm -f "$here/starting"
 }
 
-# The copy in memory is made anew when the card holds another program, and kept
-# when the card cannot be read. No room for it: the program runs from the card.
+# The copy in memory is replaced when the program on the card differs, and kept when the
+# card cannot be read. If there is no room for it, the program runs from the card.
 copy() {
     [ -r "$program" ] || return 0
     same "$program" "$here/mi360d" && return 0
@@ -174,8 +174,8 @@ run() {
     status=$?
 }
 
-# Runs a program that has just been put on the card. It takes the mark away once it
-# answers; where it does not, the one before it comes back.
+# Runs a program that was just installed on the card. It removes the mark when it answers;
+# if it does not answer, the previous program is restored.
 try() {
     "$run" run --config "$config" 2>"$here/stderr" &
     child=$!
@@ -187,8 +187,8 @@ try() {
     if [ -e "$trial" ]; then
         kill -9 "$child" 2>/dev/null
         wait "$child"
-        say "$(now): the new program does not answer: the old one comes back"
-        # By a copy: the name that is renamed may be the one that a power cut costs.
+        say "$(now): the new program does not answer: restoring the old one"
+        # As a copy: a power cut may lose the name that is renamed.
         if [ -s "$program.old" ]; then
             if cp "$program.old" "$program.new" && same "$program.old" "$program.new"; then
                 sync
@@ -200,7 +200,7 @@ try() {
         fi
         rm -f "$trial"
         sync
-        # A card that takes nothing any more must not hold the old program up.
+        # A card that cannot be written any more must not keep the old program from starting.
         [ ! -e "$trial" ] || trial=
         status=$again
     else
@@ -209,7 +209,7 @@ try() {
     fi
 }
 
-# The program ends with this number where the card holds another one.
+# The exit status of a program that was replaced on the card.
 again=10
 pause=2
 short=0
@@ -221,9 +221,9 @@ while :; do
     began=$(now)
     if [ -e "$trial" ]; then try; else run; fi
     [ "$status" -ne "$again" ] || { sleep 1; continue; }
-    [ "$status" -ne 0 ] || { say "$(now): ended in good order"; exit 0; }
+    [ "$status" -ne 0 ] || { say "$(now): ended cleanly"; exit 0; }
 
-    # Three short lives in a row, and the pauses begin to grow, up to five minutes.
+    # After three short runs in a row the pauses grow, up to five minutes.
     if [ $(($(now) - began)) -lt 10 ]; then
         short=$((short + 1))
         [ "$short" -lt 3 ] || pause=$((pause * 2))
