@@ -1,5 +1,5 @@
-//! What every error of the program can tell besides its text: a stable code,
-//! a hint for the owner, and the exit status. No error is defined here; each
+//! What every error of the program has in addition to its text: a stable code,
+//! a hint for the owner, and the exit status. No error is defined here: each
 //! module has its own.
 
 mod code;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 pub use code::Code;
 
-/// The exit status of the command line, in the meanings of the contract.
+/// The exit status of the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
@@ -22,9 +22,9 @@ pub enum Exit {
     Refused = 3,
     /// Damage was found, or what was written does not read back.
     Damaged = 4,
-    /// Interrupted; `resume` goes on.
+    /// Interrupted; `resume` continues.
     Interrupted = 5,
-    /// The daemon is to be started again: the card holds a newer program. For the hook.
+    /// The daemon must be started again: the card has a newer program. For the hook.
     Again = 10,
 }
 
@@ -33,30 +33,30 @@ pub enum Exit {
 pub enum Kind {
     /// It failed.
     Failed,
-    /// What was asked makes no sense.
+    /// The request makes no sense.
     Usage,
-    /// It makes sense, and a value in it cannot be taken.
+    /// It makes sense, but a value in it is not accepted.
     Invalid,
     /// The login is missing or wrong.
     Login,
-    /// What is asked for does not exist.
+    /// It does not exist.
     Missing,
-    /// Not as things are now.
+    /// Not possible in the present state.
     Refused,
-    /// It is larger than what is taken.
+    /// It is larger than the limit.
     TooLarge,
     /// Too many tries.
     TooMany,
     /// The card has no room.
     Full,
-    /// What it needs is not there now, and may be later.
+    /// Something that it needs is missing now, and may exist later.
     Unavailable,
-    /// It was sent on, and not confirmed in time.
+    /// It was sent, but not confirmed in time.
     Unconfirmed,
 }
 
 impl Kind {
-    /// The kind that an exit status tells.
+    /// The kind of an exit status.
     pub fn of(exit: Exit) -> Kind {
         match exit {
             Exit::Usage => Kind::Usage,
@@ -81,21 +81,21 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// What stands beside an error's text wherever it is shown.
+/// What is shown with an error's text.
 pub trait Explain: std::error::Error {
     /// What kind of error it is: scripts rely on its name.
     fn code(&self) -> Code;
     /// The next step for the owner, a whole sentence.
     fn hint(&self) -> String;
-    /// What kind of error it is: page and terminal derive their status from it.
+    /// The kind of error: page and terminal derive their status from it.
     fn kind(&self) -> Kind {
         Kind::of(self.exit())
     }
-    /// After how long it is worth to try again, where that is known.
+    /// After how long to try again, if known.
     fn retry_after(&self) -> Option<Duration> {
         None
     }
-    /// What the command line ends with.
+    /// The exit status of the command line.
     fn exit(&self) -> Exit {
         Exit::Failed
     }

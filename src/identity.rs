@@ -23,7 +23,7 @@ pub enum Health {
     Blank,
     /// Something is there, and something is wrong with it.
     Damaged {
-        /// What is wrong, in words; no value stands in them.
+        /// What is wrong, in words; no value is in them.
         reasons: Vec<String>,
     },
     /// There are no bytes to judge.
@@ -250,7 +250,7 @@ impl Identity {
     }
 
     /// Puts plausible values found as plain text where there are none. Where
-    /// they make a personal identity, the damaged ones beside them count too.
+    /// they make a personal identity, the damaged ones next to them count too.
     fn complete_from(&mut self, bytes: &[u8]) {
         for (key, value) in KEYS.into_iter().zip(&mut self.values) {
             if !value.as_ref().is_some_and(|v| is_plausible(key, v)) {
@@ -307,7 +307,7 @@ impl Identity {
     }
 
     /// Whether two at least of did, key and mac are there: what makes it one
-    /// camera's. One alone may stand in other settings too.
+    /// camera's. One alone may be in other settings too.
     pub fn is_personal(&self) -> bool {
         let plausible = |key: &&str| self.value(key).is_some_and(|v| is_plausible(key, v));
         ["did", "key", "mac"].iter().filter(|key| plausible(key)).count() >= 2

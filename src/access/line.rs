@@ -1,5 +1,5 @@
 //! The line before a judgement that takes the processor long: the page's password is hashed for half
-//! a second on the camera. One is judged at a time, few wait, and each source has its turn, so that
+//! a second on the camera. One is judged at a time, few wait, and each source takes its turn, so that
 //! one source's tries do not keep another's out.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use super::throttle::{Budget, Throttle};
 const MOST: usize = 4;
 /// How long one waits for its turn: longer than any pause of the budget.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// What a try is told that found no place.
+/// The answer to a try that found no place.
 const FULL: Duration = Duration::from_secs(2);
 
 /// One that waits.
@@ -97,7 +97,7 @@ impl Line {
         tried
     }
 
-    /// A try whose judgement costs nothing.
+    /// A try whose judgement is free.
     pub fn judge_now(&self, from: Source, right: bool) -> Tried {
         let mut inner = self.inner();
         if right {
@@ -147,7 +147,7 @@ impl Line {
 }
 
 impl Inner {
-    /// Who is judged next, if anybody may be: known sources first, then the source that was judged
+    /// The next try to judge, if any: known sources first, then the source that was judged
     /// longest ago, then the first come.
     fn next(&self, now: Instant) -> Option<u64> {
         let may = |waiter: &&Waiter| self.throttle.turn(waiter.from, now).is_zero();

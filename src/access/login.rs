@@ -1,4 +1,4 @@
-//! Who may come in: the first password, sessions, tokens. What each route wants is in
+//! The login: the first password, sessions, tokens. What each route needs is in
 //! [`crate::web`]; what a wrong try costs is in [`crate::access`].
 
 use std::net::IpAddr;
@@ -27,7 +27,7 @@ const LONGEST: usize = 1024;
 /// Characters of a password that is set on the page, at least.
 const SHORTEST: usize = 8;
 
-/// Who asks.
+/// The client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// Nobody that is known.
@@ -145,7 +145,7 @@ impl Login {
             return Err(LoginError::AlreadySetUp);
         }
         self.store(new)?;
-        // Whoever has set the password knows it.
+        // A client that set the password knows it.
         self.tries.judge_now(Source::address(from), true);
         setup::remove_code(&self.card);
         self.inner().code = None;
@@ -168,7 +168,7 @@ impl Login {
     pub fn check_password(&self, from: Source, password: &str) -> Result<(), LoginError> {
         self.look();
         let stored = self.inner().stored.clone().ok_or(LoginError::SetupNeeded)?;
-        // What was wrong once is wrong again: an old client repeats it for ever, and neither takes
+        // What was wrong once is wrong again: an old client repeats it forever, and neither takes
         // the processor nor a guesser's budget.
         let known = password.len() > LONGEST || self.refused().contains(&stored, password);
         let tried = if known {
@@ -226,7 +226,7 @@ impl Login {
         }
     }
 
-    /// Who has this cookie or this token.
+    /// The client with this cookie or this token.
     pub fn caller(&self, cookie: Option<&str>, bearer: Option<&str>) -> Caller {
         self.look();
         let mut inner = self.inner();
@@ -311,7 +311,7 @@ impl Login {
     }
 }
 
-/// A try's outcome as a result; `wrong` is what a wrong one is told.
+/// A try's outcome as a result; `wrong` is the error of a wrong one.
 fn outcome(tried: Tried, wrong: LoginError) -> Result<(), LoginError> {
     // Rounded up, so that who waits so long does not come too early.
     let seconds = |wait: Duration| wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);

@@ -1,8 +1,8 @@
 //! Access: what wrong passwords and codes cost, the same at every door: the page, ONVIF, RTSP.
 //! Which password opens which door is decided at the door.
 //!
-//! A try is judged first. A right one is let in, however many wrong ones came before; a wrong one
-//! waits for its answer, or is told how long to wait. What bounds guessing is a budget of tries over
+//! A try is judged first. A right one is admitted, however many wrong ones came before; a wrong one
+//! waits for its answer, or gets the time to wait. Guessing is bounded by a budget of tries over
 //! all addresses, not a lock. docs/network.md, "Wrong passwords", has the numbers.
 //!
 //! | file | contents |
@@ -29,7 +29,7 @@ use std::net::{IpAddr, Ipv6Addr};
 pub enum Source {
     /// An address; an IPv6 address stands for all of its network.
     Address(IpAddr),
-    /// A session that is open already, by a number of its own: whoever types the password again
+    /// An open session, by its own number: a client that sends the password again
     /// waits for no other at the same address.
     Session(u64),
 }
@@ -41,7 +41,7 @@ impl Source {
     }
 }
 
-/// The address that counts: whoever has one IPv6 address has all of its /64. Loopback stays as it is.
+/// The address that counts: one IPv6 address stands for all of its /64. Loopback is unchanged.
 pub fn network(from: IpAddr) -> IpAddr {
     match from.to_canonical() {
         IpAddr::V6(v6) if !v6.is_loopback() => {

@@ -15,7 +15,7 @@ use crate::card::{Card, CardError};
 
 /// Rounds of a new hash: half a second on the camera.
 const ROUNDS: u32 = 100_000;
-/// More than this in a file is no file of ours, and would hold a thread for ever.
+/// More than this in a file is no file of ours, and would hold a thread forever.
 const MOST_ROUNDS: u32 = 1_000_000;
 
 /// A password as it is kept.

@@ -1,5 +1,5 @@
 //! Wrong passwords that were judged already, as marks in memory: a script or an old page repeats one
-//! for ever, and hashing it every time would take the processor from the camera.
+//! forever, and hashing it every time would take the processor from the camera.
 
 use std::collections::VecDeque;
 

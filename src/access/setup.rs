@@ -1,5 +1,5 @@
 //! The code on the card with which the first password is set: who can read the card owns the
-//! camera. A file beside it asks for a new one.
+//! camera. A file next to it asks for a new one.
 
 use std::path::PathBuf;
 

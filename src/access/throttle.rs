@@ -3,7 +3,7 @@
 //! Two measures, for two purposes:
 //!
 //! - The **wait** of a source: five wrong tries are free, then each one waits longer, never more than
-//!   a minute. It is a cost for whoever was wrong, not a lock: a right try is let in meanwhile.
+//!   a minute. It slows down wrong tries and is not a lock: a right try is admitted meanwhile.
 //! - The **budget** of all sources together: a bound on how many passwords can be tried at all, from
 //!   however many addresses. While it lasts every try is judged at once; beyond it tries are judged
 //!   one after the other with pauses. A source from which the right password has come before has a
@@ -104,8 +104,8 @@ impl Throttle {
         self.proven.iter().any(|(source, _)| *source == from)
     }
 
-    /// A wrong try that was judged. `None`: the source did as it was told, and is told that it was
-    /// wrong. Else it came before its wait was over, and is told how long to wait.
+    /// A wrong try that was judged. `None`: the source waited as requested, and learns that it was
+    /// wrong. Otherwise it came too early; the time to wait is returned.
     pub fn wrong(&mut self, from: Source, now: Instant) -> Option<Duration> {
         let leak = self.budget.leak;
         let spend = |spent: Option<Spent>| {

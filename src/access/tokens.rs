@@ -100,7 +100,7 @@ impl Tokens {
         self.0.iter().find(|known| known.sha256 == digest).map(|known| known.id.clone())
     }
 
-    /// Whether there was one of this id; now there is none.
+    /// Deletes the one with this id; whether there was one.
     pub fn revoke(&mut self, id: &str) -> bool {
         let before = self.0.len();
         self.0.retain(|token| token.id != id);

@@ -1,4 +1,4 @@
-//! Why a backup could not be made, found or proven.
+//! Why a backup could not be made, found or verified.
 
 use thiserror::Error;
 

@@ -28,7 +28,7 @@ const TRIES: u32 = 3;
 const TRIES_IN_DOUBT: u32 = 5;
 
 /// Makes a set, unless one holds the chip already. A chip that never reads the
-/// same twice is saved all the same, as an incomplete set that names where.
+/// same twice is saved anyway, as an incomplete set that names where.
 ///
 /// # Errors
 /// [`BackupError`]; what was begun is removed again, as far as the card lets.

@@ -1,5 +1,5 @@
 //! Backups of a whole chip: read twice, written, read again from the card,
-//! and only then called proven.
+//! and only then called verified.
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -11,7 +11,7 @@
 //! | `describe` | what a set says of itself |
 //! | `offer` | the partitions of a set, for one camera to write |
 //! | `verify` | a set, read again; which byte is wrong |
-//! | `set`, `manifest`, `sums` | what lies in a set's folder |
+//! | `set`, `manifest`, `sums` | what is in a set's folder |
 //! | `retention`, `room` | which sets stay (pure); and what goes |
 //! | `recovery` | `RECOVERY.txt`, the way back in words |
 

@@ -107,7 +107,7 @@ pub fn slices(folder: &Path, target: &Target<'_>) -> Result<Slices, OfferError> 
 }
 
 /// The files of a set that hold a whole partition each.
-/// One that cannot be opened is offered all the same, as one that does not hold.
+/// A file that cannot be opened is offered anyway, as damaged.
 pub fn files(folder: &Path, manifest: &Manifest, sums: &Sums) -> Vec<SetFile> {
     let mut files = Vec::new();
     for note in manifest.partitions.iter().filter(|p| p.gaps.is_empty()) {

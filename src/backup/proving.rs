@@ -18,7 +18,7 @@ use crate::card::CardError;
 use crate::card::file::NewFile;
 use crate::chip::WINDOW;
 
-/// Bytes that are written, and then proven, at a time: few enough to stay close
+/// Bytes that are written, and then verified, at a time: few enough to stay close
 /// behind the writer, and enough that two files which grow in turn are not
 /// scattered over the card in small pieces.
 const PIECE: usize = 0x10_0000;

@@ -141,7 +141,7 @@ pub fn read_chip(
                 reader.take(&window, gaps);
                 done += window.len() as u64;
                 progress.at(Work::ReadChip, done, total);
-                // Whoever has this read holds a lock on the card.
+                // The caller of this holds a lock on the card.
                 claim::check(Path::new(MOUNT_POINT))?;
                 // The reader may have ended already.
                 let _ = give_back.try_send(window);
@@ -154,7 +154,7 @@ pub fn read_chip(
 
 type Window = Result<(Vec<u8>, Vec<Gap>), ChipError>;
 
-/// Reads all windows in order; ends early where nobody wants them any more.
+/// Reads all windows in order; ends early if nobody needs them any more.
 fn read_ahead(
     chip: &dyn Chip,
     parts: &[&Partition],

@@ -30,14 +30,14 @@ pub struct Request<'a> {
     pub identity: &'a Judgement,
     /// For the manifest.
     pub facts: &'a Facts,
-    /// Sets to keep beside the pristine one; `None` removes nothing.
+    /// Sets to keep next to the pristine one; `None` removes nothing.
     pub keep: Option<usize>,
     /// Whether a set holds the chip only if it holds DATA as it is now too:
     /// before DATA is overwritten.
     pub exact: bool,
     /// A first reading made just before, by whom nothing was written since.
     pub first: Option<Reading>,
-    /// Who watches.
+    /// The observer of the progress.
     pub progress: &'a dyn Progress,
 }
 
@@ -54,7 +54,7 @@ pub struct Outcome {
     pub proofs: Vec<(SetName, Verdict)>,
 }
 
-/// A set that holds what certain partitions hold now, proven by reading it
+/// A set that holds what certain partitions hold now, verified by reading it
 /// again from the card: only a verification gives one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProvenBackup(String);

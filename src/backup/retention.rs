@@ -43,7 +43,7 @@ impl Standing {
 }
 
 /// The standing of every set, in their order (by number). `keep` counts the
-/// sets beside the pristine one, for each camera on the card apart. A set that
+/// sets next to the pristine one, for each camera on the card apart. A set that
 /// is known not to hold has no standing but that, and takes nobody's place.
 pub fn standings(
     sets: &[SetFolder],

@@ -26,7 +26,7 @@ pub(super) fn make(request: &Request<'_>, reading: &Reading) -> Result<(), Backu
     };
     if free() < needed && !reading.has_gaps() && request.keep.is_some() {
         // This chip can be read whole, so what was begun of it can be had again. What was begun
-        // of a failing chip stays: it may be all there is.
+        // of a failing chip is kept: it may be the only copy.
         for set in set::try_list(&request.card.backups())? {
             if set.state == SetState::Unfinished && set.name.digits.is_some() {
                 remove(&set);

@@ -1,5 +1,5 @@
 //! The second reading: into the files of a set. What differs from the first
-//! is read until it is settled; what was written is proven on the way.
+//! is read until it is settled; what was written is verified on the way.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ pub(super) fn second_reading(
         if has_chip { Some(Arc::new(NewFile::create(folder.join(CHIP))?)) } else { None };
     let (second, proven) =
         proving::behind(chip_file, |lane| read_again(request, folder, first, attempt, lane))?;
-    // The proof: what lies on the card, read past the cache, against what came from the chip.
+    // The proof: what is on the card, read past the cache, against what came from the chip.
     for ((part, _), (file, digest)) in second.parts.iter().zip(&proven.files) {
         if part.sha256 != *digest {
             return Err(BackupError::NotProven { file: file.clone() }.into());
@@ -101,7 +101,7 @@ fn chip_bytes(chip: &dyn Chip) -> u64 {
 }
 
 /// The first try takes only what is as in the first reading, which is hashed: cell by cell by its
-/// CRC32, and as a whole by the SHA-256 of what then lies on the card. So nothing is hashed here.
+/// CRC32, and as a whole by the SHA-256 of what then is on the card. So nothing is hashed here.
 /// Where something changed, or cannot be read, what came this time has hashes of its own.
 fn read_again(
     request: &Request<'_>,

@@ -106,7 +106,7 @@ impl SetFolder {
         Some(SetFolder { name, path: path.to_owned(), state })
     }
 
-    /// The same for a set that lies in a folder of any name, on a PC.
+    /// The same for a set that is in a folder of any name, on a PC.
     pub fn anywhere(path: &Path) -> SetFolder {
         let name = path.file_name().and_then(|name| SetName::parse(name.to_str()?));
         let name = name.unwrap_or(SetName { number: 0, digits: Some("00000000".to_owned()) });
@@ -136,7 +136,7 @@ impl SetFolder {
     }
 
     /// Whose it is: sets of one camera share it. A healthy identity is one
-    /// camera's; cameras without one are told apart by their BOOT, as far as they can be.
+    /// camera's; cameras without one are distinguished by their BOOT, as far as possible.
     pub fn owner(&self) -> Option<String> {
         self.manifest().map(Manifest::owner)
     }

@@ -20,7 +20,7 @@ pub fn unfinished_sets(card: &Card) {
         // Without the mark it was a set once, and is left alone; with sums all of it was synced.
         let Some(name) = entry.file_name().to_str().and_then(SetName::parse) else { continue };
         if folder.join(UNFINISHED).exists() && !folder.join(SHA256SUMS).exists() {
-            // What was begun of a chip with gaps may be all there is of it.
+            // An unfinished set of a chip with gaps may be its only copy.
             let whole = name.digits.is_some();
             let fate: Fate = if whole { |_| Some(Broken::Goes) } else { |_| Some(Broken::Stays) };
             trim_in(&folder, 0, fate);
@@ -64,5 +64,5 @@ pub enum Broken {
 /// What becomes of a file of this name; none: it is left alone.
 pub type Fate = fn(&str) -> Option<Broken>;
 
-/// Entries looked at in one folder: a card may hold anything.
+/// Entries checked in one folder: a card may hold anything.
 const MANY: usize = 256;

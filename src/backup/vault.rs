@@ -1,4 +1,4 @@
-//! The vault: FACTORY and CONFIG in `identity/<fingerprint>/`, saved and proven
+//! The vault: FACTORY and CONFIG in `identity/<fingerprint>/`, saved and verified
 //! before anything else is done. One folder for each identity ever seen, so
 //! one card can serve several cameras.
 
@@ -37,7 +37,7 @@ pub struct Vaulted {
 pub enum Kept {
     /// It was on the card already, and holds.
     Already(PathBuf),
-    /// It was saved and proven now.
+    /// It was saved and verified now.
     Saved(PathBuf),
     /// The card takes nothing: a copy is in memory, until power goes.
     MemoryOnly {
@@ -134,7 +134,7 @@ fn keep(card: &Card, folder: &Path, files: &Files) -> Kept {
     }
 }
 
-/// Whether a folder of the vault holds this FACTORY, proven by its checksums.
+/// Whether a folder of the vault holds this FACTORY, verified by its checksums.
 /// CONFIG may be an older one: it changes, and the first is what is kept.
 fn holds(folder: &Path, files: &Files) -> bool {
     let Ok(text) = read_bounded(&folder.join(SHA256SUMS), sums::LIMIT) else { return false };
@@ -165,7 +165,7 @@ fn write_all(folder: &Path, files: &Files) -> Result<(), CardError> {
     make_dir(folder)?;
     let mut sums = Sums::default();
     for (name, bytes) in files {
-        // What stands there and is right stays as it is: it may be the only copy.
+        // What is there and is right stays as it is: it may be the only copy.
         let path = folder.join(name);
         if read_bounded(&path, bytes.len() as u64 + 1).ok().as_ref() != Some(bytes) {
             replace(&path, bytes)?;

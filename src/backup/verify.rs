@@ -40,7 +40,7 @@ impl Verdict {
     }
 }
 
-/// The verdict on a set that was proven in its making, a moment ago.
+/// The verdict on a set that was verified in its making, a moment ago.
 pub fn just_proven(set: &SetFolder) -> Verdict {
     let files = match &set.state {
         SetState::Closed { files, .. } => *files,
@@ -52,7 +52,7 @@ pub fn just_proven(set: &SetFolder) -> Verdict {
 /// Reads a set again, all of it.
 ///
 /// # Errors
-/// [`BackupError::NoSuchSet`] where the folder is none; damage is no error.
+/// [`BackupError::NoSuchSet`] if the folder is not a set; damage is not an error.
 pub fn verify(folder: &Path, progress: &dyn Progress) -> Result<Verdict, BackupError> {
     let set = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
     if !folder.is_dir() {

@@ -1,7 +1,7 @@
 //! Whether the camera's own firmware wants the card for itself, to format or eject it. While it
 //! does, nothing of this process may hold a file of the card open: its umount would fail.
 //!
-//! One flag for the process: whoever reads or writes a file of the card for long asks it between
+//! One flag for the process: every long read or write of a file on the card checks it between
 //! two pieces, and ends with [`super::Fault::Claimed`]. `camera::eject` sets it, on a camera only.
 
 use std::io;

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-/// A wish of the app's that comes to nothing is over by then: nine tries half a second apart, the
+/// A failed request of the app is over by then: nine tries half a second apart, the
 /// longest `mkfs.fat` of a large card, and room.
 const LONGEST: Duration = Duration::from_secs(90);
 
@@ -39,7 +39,7 @@ pub struct Watch {
     status: Option<u32>,
     /// The mount that was used last.
     used: Option<u32>,
-    /// Since when the card is let go; none while it is used.
+    /// Since when the card is released; none while it is used.
     away: Option<Instant>,
 }
 

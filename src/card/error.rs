@@ -1,4 +1,4 @@
-//! What can go wrong with a card, in the words of its owner.
+//! Errors of the card.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::error::{Code, Exit, Explain, Kind};
 #[derive(Debug, Error)]
 #[error("{}: {what}: {source}", path.display())]
 pub struct CardError {
-    /// What was being done, as in "cannot write".
+    /// The action that failed, as in "cannot write".
     pub what: &'static str,
     /// The file or folder.
     pub path: PathBuf,
@@ -31,7 +31,7 @@ pub enum Fault {
     Gone,
     /// What was written does not read back.
     Lying,
-    /// Another program holds it.
+    /// Another program uses it.
     Busy,
     /// The firmware formats or ejects it: see [`super::claim`].
     Claimed,
@@ -64,7 +64,7 @@ impl CardError {
         CardError::new("not verified", path, reason)
     }
 
-    /// What it says about the card.
+    /// The fault of the card that it shows.
     pub fn fault(&self) -> Fault {
         if self.source.kind() == io::ErrorKind::InvalidData {
             return Fault::Lying;

@@ -7,7 +7,7 @@
 //!   loses it again once the first is removed. So what a cut has left is trimmed before anything
 //!   new is written;
 //! - where that cluster is still free, Linux makes the card read-only as soon as the file is
-//!   removed or shortened. It has let go of the chain by then: so the card is made writable again.
+//!   removed or shortened. It has released the chain by then: so the card is made writable again.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -88,7 +88,7 @@ fn absent_is_fine(done: Result<(), CardError>) -> Result<(), CardError> {
 }
 
 fn remove(path: &Path, gone: fn(&Path) -> io::Result<()>) -> Result<(), CardError> {
-    // One that cannot be opened is removed all the same.
+    // One that cannot be opened is removed anyway.
     let mut held = File::open(path).ok();
     gone(path).map_err(|e| CardError::new("cannot remove", path, e))?;
     let above = path.parent().unwrap_or(path);
@@ -97,7 +97,7 @@ fn remove(path: &Path, gone: fn(&Path) -> io::Result<()>) -> Result<(), CardErro
     named
 }
 
-/// Cuts off what lies behind a file's end: after a power cut that may be a cluster of another's.
+/// Cuts off what is behind a file's end: after a power cut that may be a cluster of another's.
 ///
 /// # Errors
 /// [`CardError`], naming the file; of kind [`super::Fault::Lying`] where its chain is broken before
@@ -118,8 +118,8 @@ pub fn trim(path: &Path) -> Result<(), CardError> {
     file.sync_all().map_err(failed)
 }
 
-/// Does what frees clusters; whether Linux stumbled over them. It answers by making the card
-/// read-only: what it stumbled over is let go, and the card is made writable again.
+/// Does what frees clusters; whether Linux found an error in them. It then makes the card
+/// read-only: the chain with the error is released, and the card is made writable again.
 pub(super) fn freed(folder: &Path, free: &mut dyn FnMut()) -> bool {
     let was_read_only = is_read_only(folder);
     free();

@@ -62,7 +62,7 @@ fn sync_new_dir(path: &Path) -> Result<(), CardError> {
     path.parent().map_or(Ok(()), sync_dir)
 }
 
-/// Brings FAT's table to the card, and not what lies in the folder of `path`: any folder's sync
+/// Brings FAT's table to the card, and not what is in the folder of `path`: any folder's sync
 /// brings the table, and this is the folder above that.
 fn sync_table(path: &Path) {
     let Some(above) = path.parent() else { return };
@@ -179,9 +179,9 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), CardError> {
     rename(&fresh, path)
 }
 
-/// Gives a proven file its name. FAT's rename is not atomic on 3.18. One that it replaces is held
+/// Gives a verified file its name. FAT's rename is not atomic on 3.18. One that it replaces is held
 /// until the name is the new one's, and is there, whole, until then; where there was none, a power
-/// cut may leave an empty one, which is none to those who read it.
+/// cut may leave an empty one, which readers treat as missing.
 ///
 /// # Errors
 /// [`CardError`], naming the file.
@@ -248,8 +248,8 @@ fn advise(file: &File, at: u64, length: u64, advice: PosixFadviseAdvice) {
 }
 
 /// Removes a folder file by file: `first` first, so that a half-removed set
-/// never counts as one; `marker` stands in it until the end, so that the next
-/// start goes on. A folder with folders in it is somebody else's, and stays.
+/// never counts as one; `marker` is in it until the end, so that the next
+/// start continues. A folder with folders in it is not ours, and is kept.
 ///
 /// # Errors
 /// [`CardError`], naming what could not be removed.

@@ -105,7 +105,7 @@ impl LogFile {
         let mut target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
         let on_card = target.as_mut().is_some_and(|target| target.append(&text));
         drop(target);
-        // Without a terminal it is a file in the camera's memory, which must not grow for ever.
+        // Without a terminal it is a file in the camera's memory, which must not grow forever.
         if !on_card || io::stderr().is_terminal() {
             // It may be closed; there is nobody left to tell.
             let _ = writeln!(io::stderr(), "{text}");

@@ -1,5 +1,5 @@
-//! The SD card: where things lie on it, what state it is in, and writes that
-//! are proven. Knows nothing of chips and images.
+//! The SD card: where things are on it, what state it is in, and writes that
+//! are verified. Knows nothing of chips and images.
 
 pub mod claim;
 pub mod eject;
@@ -47,7 +47,7 @@ pub enum CardState {
         /// Bytes in all.
         total: u64,
     },
-    /// There is none.
+    /// No card.
     Missing,
 }
 

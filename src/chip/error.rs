@@ -41,7 +41,7 @@ pub enum ChipError {
         /// The driver's reason.
         source: io::Error,
     },
-    /// Protection could not be lifted or put back.
+    /// Protection could not be lifted or restored.
     #[error(
         "the write protection of {partition} at {offset:#x}, {length:#x} bytes, cannot be changed"
     )]

@@ -216,7 +216,7 @@ impl FlashMap {
     /// that sum is a whole chip: a power of two of at least 1 MiB. A partition
     /// named for the whole chip and as large as all others together is an
     /// alias and stays aside. One that is no alias but has no place either
-    /// ("upgrade", beside the six) is kept, without an offset.
+    /// ("upgrade", next to the six) is kept, without an offset.
     pub fn conclude(raw: &[RawPartition]) -> FlashMap {
         let alias = alias_of_all(raw);
         let known_six = has_each_role_once(raw);

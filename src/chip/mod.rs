@@ -23,7 +23,7 @@ pub use time::Spent;
 ///
 /// All offsets are bytes from the start of the partition. Programming only
 /// clears bits; erasing sets a whole erase block to 0xFF. Success of a write
-/// is what a later read gives back, nothing else: a protected chip reports
+/// is what a later read returns; a protected chip reports
 /// success and changes nothing.
 pub trait Chip: Send + Sync {
     /// The partitions.
@@ -57,7 +57,7 @@ pub trait Chip: Send + Sync {
         None
     }
 
-    /// Lifts or puts back the protection of `length` bytes from `offset` on.
+    /// Lifts or restores the protection of `length` bytes from `offset` on.
     ///
     /// # Errors
     /// [`ChipError::Protect`] where the driver says no: many chips can protect

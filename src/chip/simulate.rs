@@ -13,7 +13,7 @@ use crate::chip::{FlashMap, Role};
 use crate::error::{Code, Exit, Explain};
 use crate::identity;
 
-/// The hack that plays the made-up scene; with the camera's own id, so that the page finds it.
+/// The hack that plays the synthetic scene; with the camera's own id, so that the page finds it.
 const SCENE: &str = include_str!("scene.toml");
 /// The model that is made where nobody asks for one.
 pub const DEFAULT_MODEL: &str = "ipc009";
@@ -113,7 +113,7 @@ pub fn create(dir: &Path, model: Option<&str>, from: Option<&Path>) -> Result<()
         .to_text()
         .map_err(|source| SimulateError::File { path: settings.clone(), source })?;
     make_dir(&dir.join("sdcard").join("mi360d"))?;
-    // There is no lens: the streams show a made-up scene, once they are switched on.
+    // There is no lens: the streams show a synthetic scene, once they are switched on.
     let streams = dir.join("sdcard/hacks/rtsp-server");
     make_dir(&streams)?;
     write(&streams.join("hack.toml"), SCENE.as_bytes())?;

@@ -1,4 +1,4 @@
-//! The words of the command line, parsed. What they mean is in `help`.
+//! The command line's arguments, parsed. `help` explains them.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::error::{Code, Exit, Explain};
 use crate::programmer::{DEFAULT_PROGRAMMER, Device};
 
-/// All that the command line says.
+/// The parsed command line.
 #[derive(Debug, Default)]
 pub struct Args {
     /// `--sim DIR`.
@@ -23,7 +23,7 @@ pub struct Args {
     pub command: Command,
 }
 
-/// A command and its words.
+/// A command and its arguments.
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub enum Command {
@@ -90,7 +90,7 @@ pub enum Command {
     Resume,
 }
 
-/// What `programmer` does.
+/// The action of `programmer`.
 #[derive(Debug)]
 #[allow(missing_docs)]
 #[cfg_attr(not(feature = "programmer"), allow(dead_code))]
@@ -100,7 +100,7 @@ pub enum ProgrammerAction {
     Write { image: PathBuf, choice: Choice },
 }
 
-/// What `flash` and `restore` are told beside their source.
+/// The options of `flash` and `restore`, in addition to their source.
 #[derive(Debug, Default)]
 pub struct Choice {
     /// `--only`, taken apart.
@@ -111,7 +111,7 @@ pub struct Choice {
     pub did: Option<String>,
 }
 
-/// What `rtsp` is told.
+/// The options of `rtsp`.
 #[derive(Debug, Default)]
 pub struct RtspArgs {
     /// `--stream NAME=PATH`, in order.

@@ -17,7 +17,7 @@ pub fn backup(args: &Args) -> super::failure::Result {
     let camera = Camera::open(args.sim.as_deref())?;
     camera.secure_identity();
     let settings = config::load(&camera.card().config());
-    // A default that stands in for a broken file deletes nothing.
+    // The default that replaces a broken file deletes nothing.
     let keep = settings.problem.is_none().then_some(settings.config.backup.keep.0);
     let outcome = {
         let bar = Bar::new();

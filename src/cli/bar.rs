@@ -48,7 +48,7 @@ impl Bar {
             step.clone_into(&mut now.step);
             now.drawn = None;
         }
-        // A closed standard error takes no progress; the work goes on.
+        // Without standard error there is no progress bar; the work continues.
         if !self.terminal {
             if fresh {
                 lines::say(format!("{step}\n"));

@@ -26,7 +26,7 @@ use crate::web;
 
 /// A start that lasts this long is a good one.
 const LASTED: Duration = Duration::from_secs(120);
-/// How often `STATUS.txt` is looked at again.
+/// How often `STATUS.txt` is checked again.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// How often a page that cannot be served is tried again.
 const TRY_PAGE_AGAIN: Duration = Duration::from_secs(30);
@@ -59,7 +59,7 @@ pub fn log_to_terminal(verbose: bool, usual: LevelFilter) {
     crate::card::logger::to(level, lines::Lines::default());
 }
 
-/// Words to standard output, which may be closed: the daemon goes on.
+/// Prints to standard output, which may be closed: the daemon continues.
 fn tell(words: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stdout(), "{words}");
 }
@@ -125,7 +125,7 @@ fn serve(
     let mut page_failure = None;
     match serve_page(&camera, wanted, settings.web.listen, &recent) {
         Ok(served) => page = Some(served),
-        // Somebody sits at this PC: he is told, and nothing was promised to him yet.
+        // Somebody is at this PC and sees the error; nothing was promised yet.
         Err(e) if matches!(args.command, Command::Demo { .. }) => return Err(e),
         Err(e) => page_failure = Some(e),
     }
@@ -197,7 +197,7 @@ fn serve(
     Ok(if update::starts_again() { Exit::Again } else { Exit::Done })
 }
 
-/// Binds and serves the page; what goes wrong is kept for whoever asks.
+/// Binds and serves the page; an error is stored for status and STATUS.txt.
 fn serve_page(
     camera: &Arc<Camera>,
     wanted: &[SocketAddr],

@@ -21,7 +21,7 @@ use crate::error::{Exit, Explain};
 use crate::image::Finding;
 use crate::settings::config;
 
-/// How long the answer may take before the camera restarts all the same.
+/// How long the answer may take before the camera restarts anyway.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
 pub fn plan(

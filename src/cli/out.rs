@@ -56,7 +56,7 @@ pub fn words(text: &str) -> Result<(), OutputError> {
     write_out(text)
 }
 
-/// Says something on standard error, which may be closed: the work goes on.
+/// Prints to standard error, which may be closed: the work continues.
 pub fn tell(words: Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{}", visible(&words.to_string()));
 }

@@ -12,7 +12,7 @@ use crate::error::Exit;
 use crate::rtsp::pretend::Pretend;
 use crate::rtsp::{Config, Form, RtspError, Server, Source, client};
 
-/// The word for the made-up scene.
+/// The word for the synthetic scene.
 const SCENE: &str = "scene:";
 
 /// Where the firmware's folders are: `/`, or a folder that imitates a camera on a PC.

@@ -54,7 +54,7 @@ fn find(args: &Args, wanted: &OsStr) -> Result<PathBuf, BackupError> {
             None => crate::card::Card::of_camera(),
         };
         match set::find(&card.backups(), &wanted.to_string_lossy()) {
-            // It is listed, so it is named, whatever is left of it.
+            // It is listed, so it is reported, even if little is left of it.
             Ok(set) => return Ok(set.path),
             Err(_) if folder.is_dir() => folder.to_owned(),
             Err(e) => return Err(e),

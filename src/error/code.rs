@@ -1,5 +1,5 @@
-//! Every code that an error or a notice of the program can have: the one table that page, terminal,
-//! OpenAPI document and texts use. Scripts rely on the names. Codes of findings are not here: each is
+//! The codes of all errors and notices: the one table that page, terminal,
+//! OpenAPI document and texts use. Scripts rely on the names. The codes of findings are not here: each is
 //! named where it is found ([`crate::image::Finding`]).
 
 use std::fmt;
@@ -9,19 +9,19 @@ use serde::{Serialize, Serializer};
 /// Makes the type and its table of the two lists.
 macro_rules! codes {
     (page { $($page:ident $seen:literal,)* } terminal { $($terminal:ident $typed:literal,)* }) => {
-        /// What kind of error or notice it is, by a stable name in kebab-case.
+        /// The kind of an error or a notice, by a stable name in kebab-case.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Code {
             $(#[doc = concat!("`", $seen, "`.")] $page,)*
             $(#[doc = concat!("`", $typed, "`, in a terminal or the log only.")] $terminal,)*
-            /// The first of the findings that forbid it, by its own code.
+            /// The code of the first finding that forbids it.
             Finding(&'static str),
         }
 
         impl Code {
-            /// Those that the page can show, so that it has words for each in every language.
+            /// Codes that the page can show; it has a text for each in every language.
             pub const ON_PAGE: &[Code] = &[$(Code::$page,)*];
-            /// Those that only a terminal or the log shows.
+            /// Codes that only a terminal or the log shows.
             pub const IN_TERMINAL: &[Code] = &[$(Code::$terminal,)*];
 
             /// The stable name.

@@ -16,7 +16,7 @@ use crate::vendor::mortox::{Key, Mortox, SOCKET};
 
 /// Bytes of one text that are read.
 const TEXT: u64 = 0x1_0000;
-/// Processes that are looked at.
+/// Processes that are checked.
 const PROCESSES: usize = 512;
 /// Files that are listed, and bytes of all of them that are hashed: DATA unpacked has some 12 MiB.
 const FILES: usize = 400;
@@ -165,7 +165,7 @@ impl Root {
         .collect()
     }
 
-    /// What is there, and what mortoxd answers. The sockets of pictures are not connected to: whoever
+    /// What exists, and what mortoxd answers. The sockets of pictures are not connected to: a client that
     /// closes one of these too early harms the vendor's program.
     fn services(&self) -> Vec<Answer> {
         let answer = |name: String, answer: &str| Answer { name, answer: answer.to_owned() };

@@ -23,7 +23,7 @@ use serde::Serialize;
 /// The version of the document's form.
 pub const FORMAT: u32 = 1;
 
-/// All that is told.
+/// All facts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Facts {
     /// [`FORMAT`].
@@ -149,7 +149,7 @@ pub struct Flash {
     pub uboot: Option<String>,
     /// File names in U-Boot: those of its rescue images are among them.
     pub uboot_files: Vec<String>,
-    /// Why there are none, if so.
+    /// The reason if there are none.
     pub uboot_problem: Option<String>,
     /// The names in U-Boot's environment; no values.
     pub environment: Vec<String>,

@@ -8,7 +8,7 @@ use crate::image::redact::secrets::Secrets;
 const ADDRESS: &str = "xx:xx:xx:xx:xx:xx";
 
 /// The document without them. Hashes stay: a short secret may be in their digits by chance, and
-/// nothing is told by that. Each field is named here, so that a new one cannot be forgotten.
+/// that reveals nothing. Each field is named here, so that a new one cannot be forgotten.
 pub fn clean(facts: &Facts, secrets: &Secrets) -> Facts {
     let mut facts = facts.clone();
     let one = &mut |text: &mut String| *text = clean_text(text, secrets);

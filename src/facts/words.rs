@@ -3,7 +3,7 @@
 
 use super::{Number, Program};
 
-/// Lines looked at in one text.
+/// Lines checked in one text.
 const MANY: usize = 256;
 /// What is shown in place of a value.
 const HIDDEN: &str = "(not shown)";

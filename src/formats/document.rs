@@ -85,7 +85,7 @@ fn json_fault(text: &[u8], error: &serde_json::Error) -> Fault {
     let line = error.line().max(1);
     let start: usize = text.split_inclusive(|b| *b == b'\n').take(line - 1).map(<[u8]>::len).sum();
     let at = (start + error.column().saturating_sub(1)).min(text.len());
-    // It ends in the place, which is told apart.
+    // It ends with the place, which is shown separately.
     let said = error.to_string();
     let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
     Fault { at, line, message: plain(said, Words::Json), is_form }

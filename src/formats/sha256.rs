@@ -43,7 +43,7 @@ impl Sha256 {
         self.0.finalize().into()
     }
 
-    /// The same, and starts anew.
+    /// The same, and starts again.
     pub fn finalize_reset(&mut self) -> [u8; 32] {
         std::mem::take(self).finalize()
     }

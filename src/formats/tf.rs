@@ -1,5 +1,5 @@
 //! `tf_recovery.img` and `tf_update.img`: KERNEL, ROOTFS and DATA as they
-//! stand on the flash, and a signed trailer. There is no header, version or
+//! are on the flash, and a signed trailer. There is no header, version or
 //! model in it: how it is split depends on the model's map.
 //!
 //! Facts: docs/formats.md, tf image.
@@ -17,7 +17,7 @@ pub const BODY: u64 = (FLASH_END - FLASH_START) as u64;
 /// Bytes of the trailer: the signature, and 16 bytes of unknown meaning.
 pub const TRAILER: usize = 80;
 
-/// What stands behind the body.
+/// What is behind the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trailer {
     /// Ed25519ph over the body.

@@ -63,7 +63,7 @@ impl Scan {
         let mut seam = std::mem::take(&mut self.tail);
         let seam_starts_stream = seam.len() < 2 * LOOK;
         seam.extend_from_slice(&bytes[..bytes.len().min(2 * LOOK)]);
-        // What stands before a version must be seen too: only at the stream's start is it nothing.
+        // What is before a version must be seen too: only at the stream's start is it nothing.
         self.look(&seam, if seam_starts_stream { 0 } else { LOOK });
         self.look(bytes, LOOK);
         let all = if bytes.len() >= 2 * LOOK { bytes } else { &seam };

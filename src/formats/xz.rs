@@ -35,7 +35,7 @@ pub enum Frame {
     Not,
 }
 
-/// How long the stream at the beginning of `bytes` is, told by the lengths in
+/// Length of the stream at the beginning of `bytes`, from the lengths in
 /// it; nothing is unpacked. Any filters before LZMA2 are taken.
 pub fn frame(bytes: &[u8]) -> Frame {
     let known = MAGIC.len().min(bytes.len());
@@ -53,7 +53,7 @@ pub fn frame(bytes: &[u8]) -> Frame {
     }
 }
 
-/// Where the stream ends, or why that cannot be told.
+/// Where the stream ends, or why that is unknown.
 fn end_of(bytes: &[u8], check: usize) -> Result<usize, Frame> {
     let byte = |at: usize| bytes.get(at).copied().ok_or(Frame::More);
     let size_at = |at: usize| Ok(usize::from(u16::from_be_bytes([byte(at)?, byte(at + 1)?])) + 1);
@@ -146,7 +146,7 @@ pub fn unpack_lzma2(packed: &[u8], most: usize) -> Option<Vec<u8>> {
     let dictionary = DICTIONARY.min(u32::try_from(most).ok()?);
     let reader = lzma_rust2::Lzma2Reader::new(packed, dictionary, None);
     let mut out = Vec::new();
-    // What is cut off or damaged gives an error: a part of it is of no use.
+    // Cut off or damaged data gives an error: a part of it is useless.
     reader.take(most as u64).read_to_end(&mut out).ok()?;
     Some(out)
 }

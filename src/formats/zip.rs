@@ -34,10 +34,10 @@ pub enum ZipError {
     /// The archive's file.
     #[error("the archive cannot be read: {0}")]
     Read(#[source] io::Error),
-    /// Whoever takes the bytes.
+    /// The receiver of the bytes.
     #[error("{0}")]
     Sink(#[source] io::Error),
-    /// It is none.
+    /// It is not a zip archive.
     #[error("it is not a zip archive, or it is cut off")]
     NoZip,
     /// Its list means nothing.

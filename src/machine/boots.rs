@@ -84,7 +84,7 @@ fn parse(text: &[u8]) -> Option<Boots> {
         return None;
     }
     let mut numbers = body.split(' ');
-    // One that was not counted up by us would win for ever.
+    // One that was not counted up by us would win forever.
     let sequence = numbers.next()?.parse().ok().filter(|n| *n < u64::MAX / 2)?;
     let count = numbers.next()?.parse().ok()?;
     let failed = numbers.next()?.parse().ok()?;

@@ -25,7 +25,7 @@ pub const UNMOUNT: Duration = Duration::from_secs(60);
 const KERNEL: Duration = Duration::from_secs(60);
 /// How long between two tries.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long this program may read a file of DATA: the vendor's programs are looked at for what they
+/// How long this program may read a file of DATA: the vendor's programs are checked for what they
 /// can do, and hashed for `facts`.
 const OWN_FILES: Duration = Duration::from_secs(10);
 /// How often it is checked whether a program has ended.
@@ -67,7 +67,7 @@ impl Process {
             .any(|path| path.to_string_lossy().starts_with("/dev/mtd"))
     }
 
-    /// Whether it runs from, stands in, maps or holds open something of this device.
+    /// Whether it runs from, is in, maps or holds open something of this device.
     fn uses(&self, device: u64) -> bool {
         let folder = self.folder();
         let on_it = |path: &Path| fs::metadata(path).is_ok_and(|m| m.dev() == device);
@@ -131,7 +131,7 @@ fn elsewhere(mounts: &str, sources: &[String]) -> Option<String> {
     })
 }
 
-/// Why DATA could not be released, as far as that can be told beforehand:
+/// Why DATA could not be released, as far as it is known beforehand:
 /// something is mounted within it, it is mounted at another place too, or this
 /// program itself is in it.
 pub fn obstacle() -> Option<String> {
@@ -152,7 +152,7 @@ pub fn obstacle() -> Option<String> {
         .map(|point| format!("{point} is mounted within it"))
 }
 
-/// Whether something is so each time it is looked at until `patience` is over.
+/// Whether something is so each time it is checked until `patience` is over.
 fn lasts(mut is_so: impl FnMut() -> bool, patience: Duration) -> bool {
     let begun = Instant::now();
     while is_so() {
@@ -187,7 +187,7 @@ fn is_wifi(name: &str) -> bool {
     WIFI.contains(&name)
 }
 
-/// Ends the programs that use DATA, and unmounts it. What is in the way is ended by TERM first and
+/// Ends the programs that use DATA, and unmounts it. What uses it is ended by TERM first and
 /// by KILL where that is not enough; `ended` is called for each program before it is. Between the
 /// end of the last program and the unmount `read` is called: for what was written last.
 ///

@@ -174,7 +174,7 @@ fn undo(hold: &Hold, ended: &Ended) -> bool {
 
 impl Device {
     /// The ROOTFS is rewritten under the first program: a page of it that is read
-    /// anew then would be another file's, and the kernel ends with its first program.
+    /// again then would be another file's, and the kernel ends with its first program.
     fn pin_first_program(&self) {
         let mut pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
         if !pinned.is_empty() {
@@ -369,7 +369,7 @@ impl Prepared for Ready {
         true
     }
 
-    /// The feeder goes on by itself; so does the score, for the chip is half written.
+    /// The feeder continues by itself; so does the score, for the chip is half written.
     fn hold(self: Box<Self>) {
         let Ready { spared, .. } = *self;
         std::mem::forget(spared);

@@ -7,7 +7,7 @@
 //! | [`boots`] | the count of starts, and the safe mode |
 //! | `device` | the camera's own, through Linux |
 //! | `data` | who uses DATA, and how it is released |
-//! | `mark` | a flash is under way, as the boot hook sees it |
+//! | `mark` | a flash is running, as the boot hook sees it |
 //! | `restore` | what was ended comes back, where a flash is called off |
 //! | `watchdog` | taken over, fed and disarmed |
 //! | `restart` | the restart, and what is left where it does not come |
@@ -52,7 +52,7 @@ pub trait Machine: Send + Sync {
     /// The address of its own WiFi, in lower case.
     fn wifi_mac(&self) -> Option<String>;
 
-    /// What would stand in the way; changes nothing.
+    /// What would prevent it; changes nothing.
     fn obstacles(&self, needs: Needs) -> Vec<Finding>;
 
     /// Stops what would disturb, takes the watchdog over, has the settings written, releases DATA,

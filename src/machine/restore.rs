@@ -18,7 +18,7 @@ use crate::sys;
 
 /// Where the vendor's scripts are.
 const SCRIPTS: &str = "/etc/init.d";
-/// The environment of the vendor's scripts, where no supervisor told it.
+/// The environment of the vendor's scripts, if no supervisor provides it.
 const ENVIRONMENT: &str = "/etc/environment.base";
 /// The longest environment read, in bytes.
 const LIMIT: u64 = 0x1_0000;
@@ -128,7 +128,7 @@ impl Ended {
         if !self.is_something() {
             return true;
         }
-        // Services without their supervisor were somebody else's: nobody starts them.
+        // Services without their supervisor were started by somebody else, and are left alone.
         let mut is_all = !self.others || self.groups.contains(&Group::Supervisor);
         let listed = scripts_in(Path::new(SCRIPTS));
         let mut groups = self.groups.clone();
@@ -224,7 +224,7 @@ fn start(script: &Path, environment: &[(OsString, OsString)]) -> bool {
             Ok(None) if begun.elapsed() < PATIENCE => {
                 std::thread::sleep(Duration::from_millis(50));
             }
-            // It goes on by itself.
+            // It continues by itself.
             _ => return true,
         }
     }

@@ -49,7 +49,7 @@ impl Machine for Simulated {
         Ok(Box::new(Ready { settings }))
     }
 
-    /// As on a camera, where `DIR/data` plays DATA; the page of a PC stays all the same.
+    /// As on a camera, where `DIR/data` plays DATA; the page of a PC stays anyway.
     fn page_goes(&self, needs: Needs) -> bool {
         needs.data && self.dir.join("data").is_dir()
     }

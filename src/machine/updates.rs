@@ -30,7 +30,7 @@ impl Updates {
         if !wanted {
             let held = std::mem::take(&mut self.held);
             for process in running.iter().filter(|process| held.contains(&process.id)) {
-                // What it was asked for meanwhile lies before it: a new one has not heard it.
+                // Requests made meanwhile are waiting for it: a new one has not received them.
                 process.signal(Signal::SIGKILL);
             }
             log::info!("the vendor's updates are no longer blocked");

@@ -34,7 +34,7 @@ pub fn exists() -> bool {
     Path::new(DEVICE).exists()
 }
 
-/// Who holds it open, other than the stock feeder.
+/// The process that has it open, other than the stock feeder.
 pub fn foreign_holder() -> Option<Process> {
     let mut holders = data::who(&|process| process.has_open(Path::new(DEVICE)));
     holders.retain(|process| process.name != FEEDER && process.id != std::process::id());
@@ -135,7 +135,7 @@ impl Watchdog {
     /// Arms it with a short time limit, for a restart that does not come. Not fed from here on.
     ///
     /// # Errors
-    /// Where there is none, or the driver refuses.
+    /// No watchdog, or the driver refuses.
     pub fn arm_to_restart(&self) -> io::Result<()> {
         let device = self.0.as_ref().ok_or(io::ErrorKind::NotFound)?;
         // One of 4.9.84 was stopped by the restart that hangs now; one that runs refuses nothing.

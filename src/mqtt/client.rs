@@ -18,9 +18,9 @@ const PORT: u16 = 1883;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection to one of its addresses may take.
 const FOR_ADDRESS: Duration = Duration::from_secs(5);
-/// How often the state is looked at.
+/// How often the state is checked.
 const LOOK: Duration = Duration::from_secs(2);
-/// How often it is told though nothing changed.
+/// How often it is published although nothing changed.
 const TELL: Duration = Duration::from_secs(60);
 /// How often the broker is asked whether it is there; after three times it is gone.
 const PING: Duration = Duration::from_secs(15);
@@ -41,7 +41,7 @@ pub struct Broker {
     pub prefix: String,
 }
 
-/// What there is to tell, and who is told what comes.
+/// What is published, and the receiver of messages.
 pub trait Home {
     /// The broker that is set; `None` where none is.
     fn broker(&self) -> Option<Broker>;
@@ -49,9 +49,9 @@ pub trait Home {
     fn device(&self) -> Device;
     /// Its state: a value for each of its entities.
     fn state(&self) -> Value;
-    /// How often a picture is told; none: never.
+    /// How often a picture is published; none: never.
     fn picture_every(&self) -> Option<Duration>;
-    /// A picture as a JPEG file, taken now; may take some seconds. None where there is none.
+    /// A picture as a JPEG file, taken now; may take some seconds. None if there is none.
     fn picture(&self) -> Option<Vec<u8>>;
     /// A button was pressed.
     fn press(&self, key: &str);
@@ -61,7 +61,7 @@ pub trait Home {
     fn says(&self, trouble: Option<String>);
 }
 
-/// Keeps a connection for ever.
+/// Keeps a connection forever.
 pub fn keep(home: &dyn Home) {
     let mut pause = Duration::from_secs(1);
     loop {
@@ -251,7 +251,7 @@ fn tell(
     Ok(())
 }
 
-/// Tells a picture, where it is time for one. The broker does not keep it: whoever comes later sees
+/// Publishes a picture when it is time. The broker does not retain it: a later subscriber sees
 /// no old picture.
 fn show(home: &dyn Home, device: &Device, line: &mut TcpStream, told: &mut Told) -> io::Result<()> {
     let Some(every) = home.picture_every().filter(|_| device.has_pictures()) else {
@@ -260,13 +260,13 @@ fn show(home: &dyn Home, device: &Device, line: &mut TcpStream, told: &mut Told)
     if told.picture.is_some_and(|at| at.elapsed() < every) {
         return Ok(());
     }
-    // Also where there is none: the firmware is not asked more often.
+    // Also if there is none: the firmware is not asked more often.
     told.picture = Some(Instant::now());
     let Some(jpeg) = home.picture() else { return Ok(()) };
     line.write_all(&packet::publish(&device.picture_topic(), &jpeg, false))
 }
 
-/// Says good-bye. A broker that is not ours any more must not keep the device for ever; one that
+/// Says good-bye. A broker that is not ours any more must not keep the device forever; one that
 /// has another prefix now keeps its state.
 fn leave(
     broker: &Broker,

@@ -134,22 +134,22 @@ pub fn cut(text: &str) -> String {
 }
 
 impl Device {
-    /// Where its state is told.
+    /// The topic of its state.
     pub fn state_topic(&self) -> String {
         format!("mi360d/{}/state", self.id)
     }
 
-    /// Where it is told whether it is there.
+    /// The topic of its availability.
     pub fn availability_topic(&self) -> String {
         format!("mi360d/{}/availability", self.id)
     }
 
-    /// Where its buttons are pressed: the key stands behind it.
+    /// Where its buttons are pressed: the key is behind it.
     pub fn command_topic(&self) -> String {
         format!("mi360d/{}/press/", self.id)
     }
 
-    /// Where its pictures are told.
+    /// The topic of its pictures.
     pub fn picture_topic(&self) -> String {
         format!("mi360d/{}/picture", self.id)
     }
@@ -159,7 +159,7 @@ impl Device {
         self.entities.iter().any(|entity| entity.kind == Kind::Camera)
     }
 
-    /// Where its values are set: the key stands behind it.
+    /// Where its values are set: the key is behind it.
     pub fn set_topic(&self) -> String {
         format!("mi360d/{}/set/", self.id)
     }

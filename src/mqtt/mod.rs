@@ -1,4 +1,4 @@
-//! Home Assistant by way of MQTT 3.1.1: one connection to one broker, what is told
+//! Home Assistant through MQTT 3.1.1: one connection to one broker, what is told
 //! there, and what is taken from there. Knows no camera: `camera::mqtt` says what
 //! there is to tell.
 //!

@@ -28,7 +28,7 @@ pub struct Hello<'a> {
 pub enum Heard {
     /// Let in, or not: the standard's code.
     Connected(u8),
-    /// Somebody told something.
+    /// A message was published.
     Told {
         /// Where.
         topic: String,
@@ -59,7 +59,7 @@ pub fn connect(hello: &Hello<'_>) -> Vec<u8> {
     packet(0x10, &body)
 }
 
-/// Tells something; `keep`: the broker tells it to whoever comes later, too.
+/// Publishes a message; `keep`: the broker retains it for later subscribers.
 pub fn publish(topic: &str, payload: &[u8], keep: bool) -> Vec<u8> {
     let mut body = Vec::with_capacity(topic.len() + payload.len() + 2);
     text(&mut body, topic);
@@ -67,7 +67,7 @@ pub fn publish(topic: &str, payload: &[u8], keep: bool) -> Vec<u8> {
     packet(0x30 | u8::from(keep), &body)
 }
 
-/// Asks to be told of a topic.
+/// Subscribes to a topic.
 pub fn subscribe(topic: &str) -> Vec<u8> {
     let mut body = vec![0, 1];
     text(&mut body, topic);

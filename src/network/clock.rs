@@ -8,7 +8,7 @@ use nix::time::{ClockId, clock_settime};
 
 use super::sntp::{self, Told};
 
-/// 2026-01-01: an earlier time is not told by a server that knows it.
+/// 2026-01-01: no server that knows the time reports an earlier one.
 const SANE_FROM: Duration = Duration::from_secs(1_767_225_600);
 /// 2100-01-01.
 const SANE_UNTIL: Duration = Duration::from_secs(4_102_444_800);
@@ -45,7 +45,7 @@ pub fn judge(now: Duration, one: Duration, two: Duration) -> Verdict {
     if now.abs_diff(one) < GOOD_ENOUGH { Verdict::Right } else { Verdict::Set }
 }
 
-/// Keeps the clock right, for ever. `servers` is asked anew each time: settings
+/// Keeps the clock right, forever. `servers` is called each time: settings
 /// change while the program runs.
 pub fn keep(servers: impl Fn() -> Vec<String>, pause: impl Fn(Duration)) {
     let mut wait = FIRST_PAUSE;

@@ -17,11 +17,11 @@ pub use packet::{Heard, Ourselves, Reply, announcement, conflict, goodbye, reply
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 const PORT: u16 = 5353;
-/// The longest packet looked at: more is no question for us.
+/// The longest packet that is read: longer ones are not questions for us.
 const LONGEST: usize = 1500;
 /// Answers in one second; more are left out, whatever is asked.
 const EACH_SECOND: u32 = 20;
-/// How often the addresses are looked at.
+/// How often the addresses are checked.
 const LOOK: Duration = Duration::from_secs(15);
 /// Names tried when others have ours.
 const NAMES: u32 = 9;
@@ -29,7 +29,7 @@ const NAMES: u32 = 9;
 const FOR_ANSWER: Duration = Duration::from_millis(1200);
 const QUESTIONS: u16 = 3;
 
-/// Answers for ever. `who` says what is to be answered; it is asked anew every
+/// Answers forever. `who` returns what to answer; it is called again every
 /// quarter of a minute, since addresses and settings change.
 pub fn answer(who: impl Fn() -> Option<Ourselves>) {
     let mut again = Duration::from_secs(5);
@@ -146,7 +146,7 @@ pub fn resolve(host: &str) -> io::Result<Vec<Ipv4Addr>> {
     Ok(Vec::new())
 }
 
-/// A group's port, shared with whoever else answers on this machine; `hops` is how far our packets
+/// A group's port, shared with other responders on this machine; `hops` is how far our packets
 /// go.
 ///
 /// # Errors

@@ -29,7 +29,7 @@ pub enum Outcome {
     Never(String),
 }
 
-/// Server and path of an address; `None` for what is none of plain HTTP. Pure.
+/// Server and path of an address; `None` if it is not plain HTTP. Pure.
 pub fn split(address: &str) -> Option<(&str, &str)> {
     let rest = address.strip_prefix(SCHEME).filter(|_| address.len() <= LONGEST)?;
     let at = rest.find('/').unwrap_or(rest.len());

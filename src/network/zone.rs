@@ -75,7 +75,7 @@ fn summer(rest: &str, standard: i32, utc: i32) -> Option<i32> {
     is_summer.then_some(ahead)
 }
 
-/// What stands behind a zone's name.
+/// What is behind a zone's name.
 fn name(text: &str) -> Option<&str> {
     if let Some(quoted) = text.strip_prefix('<') {
         return quoted.split_once('>').map(|(_, rest)| rest);
@@ -84,7 +84,7 @@ fn name(text: &str) -> Option<&str> {
     if end < 3 { None } else { text.get(end..) }
 }
 
-/// `[+-]hh[:mm[:ss]]` in seconds, and what stands behind it.
+/// `[+-]hh[:mm[:ss]]` in seconds, and what is behind it.
 fn span(text: &str) -> Option<(i32, &str)> {
     let sign = if text.starts_with('-') { -1 } else { 1 };
     let text = text.strip_prefix(['+', '-']).unwrap_or(text);

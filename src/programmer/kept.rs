@@ -133,7 +133,7 @@ pub fn keep(
     Ok((true, report))
 }
 
-/// The journal of the folder; `None` where there is none.
+/// The journal of the folder; `None` if there is none.
 pub fn journal(dir: &Path) -> Result<Option<Journal>, ProgrammerError> {
     let path = dir.join(JOURNAL);
     if !path.exists() {

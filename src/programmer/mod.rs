@@ -1,4 +1,4 @@
-//! The chip clipped to a PC, by way of flashrom: read until two readings agree, and write only an
+//! The chip clipped to a PC, through flashrom: read until two readings agree, and write only an
 //! image that belongs to this camera.
 //!
 //! | file | holds |
@@ -8,7 +8,7 @@
 //! | `reading` | readings until two agree |
 //! | `kept` | what was read, as a backup set; the journal of a write |
 //! | `decide` | what a write would change, and what forbids it (pure) |
-//! | `writing` | a write, from the kept reading to the protection put back |
+//! | `writing` | a write, from the kept reading to the protection restored |
 //! | `error` | what can go wrong, and the next step |
 //!
 //! flashrom is a kept program of this trade. It is found on the PATH and never built in.

@@ -62,7 +62,7 @@ pub struct Written {
     pub protection_before: Option<Protection>,
     /// The protection now; `None` where this flashrom cannot tell for this chip.
     pub protection: Option<Protection>,
-    /// Whether the protection is as it was; `None` where it cannot be told.
+    /// Whether the protection is as it was; `None` if unknown.
     pub protected_as_before: Option<bool>,
 }
 
@@ -278,7 +278,7 @@ fn against(path: &Path) -> Result<(Option<FlashMap>, Vec<Finding>), ProgrammerEr
     if let Ok(own) = own {
         let shared: SharedSource = Arc::new(file);
         let slices = Slices::of_file(shared, &own.target())?;
-        // "Not FACTORY" for the same reason; what cannot be proven from here is no news on a PC.
+        // "Not FACTORY" for the same reason; what cannot be verified from here is no news on a PC.
         found.extend(slices.blockers.iter().filter(|f| !f.code.starts_with("identity-")).cloned());
     }
     Ok((Some(map), found))

@@ -62,7 +62,7 @@ fn of_text(text: &str) -> Result<HacksConfig, String> {
     Ok(file.hacks.into_iter().map(one).collect())
 }
 
-/// Held by whoever reads `config.toml`, changes it and writes it back.
+/// Held while `config.toml` is read, changed and written back.
 static FILE: Mutex<()> = Mutex::new(());
 
 /// Keeps `config.toml` from being changed by two at once.

@@ -1,4 +1,4 @@
-//! Whether a file is a program that this machine can run, told before it is
+//! Whether a file is a program that this machine can run, checked before it is
 //! started: the kernel's own answer is a number that helps nobody.
 
 use std::fs::{self, File};
@@ -11,9 +11,9 @@ const DYNAMIC: u32 = 2;
 const INTERPRETER: u32 = 3;
 const TAG_NEEDED: u64 = 1;
 const TAG_STRINGS: u64 = 5;
-/// Bytes of a dynamic table that are looked at.
+/// Bytes of a dynamic table that are checked.
 const DYNAMIC_LIMIT: u64 = 16 << 10;
-/// Program headers looked at.
+/// Program headers checked.
 const HEADERS: u16 = 64;
 const PATH_LIMIT: u64 = 256;
 
@@ -146,7 +146,7 @@ pub fn libraries(path: &Path) -> Result<Vec<String>, String> {
     let mut head = [0; 64];
     file.read_exact_at(&mut head, 0).map_err(failed)?;
     let mut names = needed(&file, &head).unwrap_or_default();
-    // It stands there with its folder.
+    // It is there with its folder.
     names.extend(interpreter(&file, &head).and_then(|l| Some(l.rsplit('/').next()?.to_owned())));
     Ok(names)
 }

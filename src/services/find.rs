@@ -9,7 +9,7 @@ use super::hack::{Hack, is_name};
 use super::{World, manifest, original};
 use crate::card::file::read_bounded;
 
-/// Folders looked at: a card full of them is no reason to run out of memory.
+/// Folders checked: a card full of them is no reason to run out of memory.
 const MANY: usize = 64;
 
 /// Finds all hacks, in the order of their names.
@@ -65,7 +65,7 @@ fn own(manifest: &Path, dir: &Path, name: &str) -> Found {
     }
 }
 
-/// All that hacks are read from, told apart by time and size: where it is the
+/// Everything that hacks are read from, with time and size: if it is the
 /// same as before, nothing was changed on the card.
 pub fn signature(world: &World) -> Vec<(std::path::PathBuf, Stamp)> {
     let mut folders: Vec<_> = fs::read_dir(world.card.join("hacks"))

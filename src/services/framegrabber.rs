@@ -25,7 +25,7 @@ pub fn prepare(world: &World, hack: &Hack) -> Result<(), String> {
     lacks(&missing(&program, &LIBRARIES.map(PathBuf::from))?).map_or(Ok(()), Err)
 }
 
-/// Where the program of a model lies in the hack's folder.
+/// Where the program of a model is in the hack's folder.
 pub fn program(hack: &Path, model: &str) -> PathBuf {
     hack.join("bin").join(model).join("framegrabber")
 }

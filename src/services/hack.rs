@@ -73,7 +73,7 @@ pub struct Program {
     pub name: String,
     /// Its argument vector.
     pub exec: Vec<Template>,
-    /// Arguments that stand behind the others while a setting is given.
+    /// Arguments that are behind the others while a setting is given.
     pub optional: Vec<Optional>,
     /// Its environment, beside PATH and HOME.
     pub env: BTreeMap<String, Template>,

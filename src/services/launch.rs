@@ -16,7 +16,7 @@ use super::{World, elf, rtsp, ssh};
 use crate::card::file::make_private_dir;
 use crate::sys::spawn::Limits;
 
-/// Where programs that are named without a path are looked for.
+/// Where programs that are named without a path are searched for.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// What a hack inherits of this process's environment.
 const INHERITED: [&str; 2] = ["LD_LIBRARY_PATH", "LANG"];

@@ -62,7 +62,7 @@ pub struct World {
     pub program: PathBuf,
     /// The camera's model, `ipc009` for example.
     pub model: String,
-    /// The time zone that hacks are told, as POSIX writes it.
+    /// The time zone for hacks, in POSIX form.
     pub time_zone: String,
     /// How long things are waited for.
     pub pace: Pace,
@@ -79,9 +79,9 @@ pub struct Pace {
     pub good_after: Duration,
     /// The most that a program gets to end after TERM, whatever its hack says.
     pub stop_most: Duration,
-    /// How often running programs are looked at.
+    /// How often running programs are checked.
     pub look: Duration,
-    /// How often the card is looked at for new hacks and other settings.
+    /// How often the card is checked for new hacks and changed settings.
     pub look_at_card: Duration,
 }
 

@@ -1,5 +1,5 @@
 //! Folders of the original hack (telmomarques/xiaomi-360-1080p-hacks): found,
-//! run as they are, and switched through their own files, so that a card goes on
+//! run as they are, and switched through their own files, so that a card still works
 //! working with either program. `script` says what is changed in what they run.
 
 mod files;
@@ -20,7 +20,7 @@ use super::{World, manifest};
 use crate::card::file::read_bounded;
 use crate::sys::spawn::Limits;
 
-/// Run scripts of one folder that are looked at.
+/// Run scripts of one folder that are checked.
 const MANY: usize = 16;
 /// Never started: ours take their place.
 const REPLACED: [(&str, &str); 2] = [

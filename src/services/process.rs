@@ -23,10 +23,10 @@ use crate::sys;
 
 /// Bytes taken of one program's output at a time: who prints more waits.
 const AT_A_TIME: usize = 256 << 10;
-/// Bytes of an environment that are looked at for the mark.
+/// Bytes of an environment that are checked for the mark.
 const ENVIRONMENT: u64 = 16 << 10;
 
-/// The children that a supervisor waits for: whoever reaps orphans leaves them alone.
+/// The children that a supervisor waits for: reaping orphans leaves them alone.
 static WAITED_FOR: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
 fn waited_for(change: impl FnOnce(&mut BTreeSet<i32>)) {
@@ -106,7 +106,7 @@ impl Drop for Running {
     }
 }
 
-/// Reaps what has ended in a group, and tells whether anything lives in it.
+/// Reaps what has ended in a group, and says whether anything lives in it.
 pub fn group_lives(group: Pid) -> bool {
     let members = Pid::from_raw(-group.as_raw());
     while let Ok(status) = waitpid(members, Some(WaitPidFlag::WNOHANG)) {

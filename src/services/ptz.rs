@@ -1,5 +1,5 @@
 //! The camera's motors, through the original's motord: it reads one command from
-//! its file `event`, and says in `status` whether an end was reached. Both lie in
+//! its file `event`, and says in `status` whether an end was reached. Both are in
 //! its folder in memory.
 
 use std::fs::{self, OpenOptions};
@@ -69,7 +69,7 @@ pub struct Moved {
 /// Tells motord.
 ///
 /// # Errors
-/// Why it cannot be told, in words.
+/// The reason, in words, if it is unknown.
 pub fn tell(folder: &Path, wish: Wish) -> Result<Moved, String> {
     let event = folder.join("event");
     // It makes the file when it listens.

@@ -1,5 +1,5 @@
 //! What the RTSP server needs before it starts: the streams' password in its
-//! folder in memory. It is the owner's, or one that was made once and lies on the
+//! folder in memory. It is the owner's, or one that was made once and is on the
 //! card. Digest logins need it readable, so it is not the page's.
 
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub fn prepare(world: &World, own: &Path, values: &Values) -> Result<(), String>
 /// The streams' password: that of the settings, else the made one, which is made now if need be.
 ///
 /// # Errors
-/// Why there is none, in words.
+/// The reason, in words, if there is none.
 pub fn password(card: &Path, values: &Values) -> Result<String, String> {
     if let Some(Value::Text(set)) = values.get(PASSWORD).filter(|value| value.is_given()) {
         return Ok(set.clone());

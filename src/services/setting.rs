@@ -81,7 +81,7 @@ impl<'de> Visitor<'de> for AnyValue {
 }
 
 impl Value {
-    /// As one argument; a list is none.
+    /// As one argument; a list cannot be one.
     pub fn as_argument(&self) -> Option<String> {
         match self {
             Value::Bool(b) => Some(b.to_string()),
@@ -225,7 +225,7 @@ pub struct Setting {
     pub name: String,
     /// What the form calls it.
     pub title: String,
-    /// What stands below it.
+    /// What is below it.
     pub help: String,
     /// What values it takes.
     pub kind: Kind,
@@ -273,7 +273,7 @@ pub struct SettingView {
     pub name: String,
     /// What the form calls it.
     pub label: String,
-    /// What stands below it.
+    /// What is below it.
     pub help: String,
     /// `bool`, `enum`, `integer`, `text`, `secret` or `list`.
     #[serde(rename = "type")]

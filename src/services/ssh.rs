@@ -33,7 +33,7 @@ fn memory(world: &World) -> PathBuf {
     world.run.parent().unwrap_or(&world.run).join("ssh")
 }
 
-/// Makes ready what the server needs, and adds what it is told.
+/// Prepares what the server needs, and adds its options.
 ///
 /// # Errors
 /// Why it cannot be started, in words.

@@ -18,7 +18,7 @@ use crate::sys;
 const STACK: usize = 256 << 10;
 /// The pause between two looks while a program prints much: its speed limit.
 const HURRY: Duration = Duration::from_millis(10);
-/// How often orphans are looked for.
+/// How often orphans are searched for.
 const REAP: Duration = Duration::from_secs(2);
 
 /// All hacks of a card, looked after. Clones are the same.
@@ -133,7 +133,7 @@ impl Services {
         }
     }
 
-    /// Starts a hack anew.
+    /// Starts a hack again.
     ///
     /// # Errors
     /// [`ServiceError`] where it is not there, broken, or not switched on.
@@ -188,7 +188,7 @@ impl Services {
         ptz::tell(&table.world.run.join(id), wish).map_err(unavailable)
     }
 
-    /// Starts SSH anew where it waits for want of a key: other keys are there.
+    /// Starts SSH again where it waits for want of a key: other keys are there.
     /// Sessions that are open stay.
     pub fn keys_changed(&self) {
         let mut table = self.table();
@@ -262,7 +262,7 @@ fn look_after(shared: &Shared) {
             return;
         }
         let pace = table.world.pace;
-        // Whoever has the camera is busy with the card, too.
+        // The process that has the camera also uses the card.
         if !table.ending
             && table.held.is_none()
             && now.duration_since(card_seen) >= pace.look_at_card

@@ -112,7 +112,7 @@ impl Table {
         self.seen = signature(&self.world);
         match config::read(&self.world.config) {
             Ok(set) => self.set = set,
-            // What held before holds on: nobody wants his camera dark for a typing error.
+            // The previous settings stay in use: a typing error must not turn the camera off.
             Err(reason) => log::warn!("hacks: {reason}; the previous settings stay in use"),
         }
         let now = Instant::now();
@@ -150,7 +150,7 @@ impl Table {
         signature(&self.world) != self.seen
     }
 
-    /// One unit for each program; those that are there go on, or start anew.
+    /// One unit for each program; those that are there continue, or start again.
     fn match_units(entry: &mut Entry, now: Instant) {
         let hack = &entry.found.hack;
         let mut old = std::mem::take(&mut entry.units);
@@ -170,7 +170,7 @@ impl Table {
         }
     }
 
-    /// Brings what is set into force for one hack; what changed starts it anew.
+    /// Applies the settings to one hack; a change restarts it.
     fn apply(&mut self, at: usize) {
         let entry = &mut self.entries[at];
         let (config, fault) = match self.set.get(&entry.found.hack.id) {
@@ -207,7 +207,7 @@ impl Table {
         let alone: Vec<Want> = self.entries.iter().map(Entry::alone).collect();
         let mut wants: Vec<Want> =
             (0..self.entries.len()).map(|at| self.with_needs(at, &alone)).collect();
-        // Who is needed ends last.
+        // A hack that others need ends last.
         for (at, want) in wants.iter_mut().enumerate() {
             let id = &self.entries[at].hack().id;
             let needed = self.entries.iter().enumerate().any(|(other, entry)| {
@@ -248,7 +248,7 @@ impl Table {
         Want::Run
     }
 
-    /// The hack by way of which one needs itself.
+    /// The hack in a circle of needs.
     fn circle(&self, start: usize) -> Option<String> {
         let mut seen = vec![false; self.entries.len()];
         let mut next = vec![start];

@@ -1,5 +1,5 @@
 //! Texts of `hack.toml` with places to fill: `{settings.port}`, `{hack.dir}`.
-//! What is filled in is data: it is never looked at again, and never split. Pure.
+//! Values are data: they are never expanded again and never split. Pure.
 
 use std::collections::BTreeMap;
 

@@ -26,7 +26,7 @@ pub enum State {
     Ended,
     /// It is switched off.
     Off,
-    /// It was told to end.
+    /// It was asked to end.
     Stopping,
     /// It waits for something: another hack, a confirmation, a port.
     Waiting,
@@ -142,7 +142,7 @@ impl Unit {
         self.running.is_none() && self.leftover.is_none()
     }
 
-    /// Starts it anew, at once.
+    /// Starts it again, at once.
     pub fn start_again(&mut self) {
         self.again = true;
         self.failures = 0;
@@ -233,7 +233,7 @@ impl Unit {
         self.tail.close();
         self.tail.say(format!("[mi360d] {how}"));
         self.running = None;
-        // Whoever left its group is found by the mark in its environment.
+        // A process that left its group is found by the mark in its environment.
         let strays = process::strays(&run_dir(around.world, &around.hack.id), false);
         if around.hack.programs.len() == 1 {
             process::signal_all(&strays, Signal::SIGTERM);
@@ -273,7 +273,7 @@ impl Unit {
         self.go(Phase::Pausing { until: around.now + pause }, reason, around.now);
     }
 
-    /// Ends what the leader left: its group, and whoever left that.
+    /// Ends what the leader left: its group, and processes that left the group.
     fn clear_leftover(&mut self, around: &Around<'_>) {
         let Some((group, kill_at)) = self.leftover else { return };
         let alone = around.hack.programs.len() == 1;
@@ -309,7 +309,7 @@ impl Unit {
                     self.stop(around, reason);
                 }
             }
-            // A stop that nobody wants any more goes on: it is started again after it.
+            // A stop that was cancelled is completed first, then it is started again.
             Phase::Stopping { .. } => {
                 let why = self.reason.clone();
                 self.stop(around, &why);

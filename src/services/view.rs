@@ -1,4 +1,4 @@
-//! What page and API show of hacks. No secret value stands in it.
+//! What page and API show of hacks. No secret value is in it.
 
 use std::time::Instant;
 

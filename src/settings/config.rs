@@ -1,5 +1,5 @@
 //! `config.toml`: what an owner may set, checked. A broken file never costs
-//! him the page: defaults stand in, the fault is named with its line, and
+//! the page: defaults apply, the fault is reported with its line, and
 //! nothing is deleted on the strength of a default.
 
 use std::collections::BTreeMap;
@@ -52,11 +52,11 @@ pub struct OnNetwork {
     pub set_clock: bool,
     /// The servers that are asked for the time.
     pub time_servers: Vec<Server>,
-    /// The time zone that hacks are told, as POSIX writes it: `WET0WEST,M3.5.0/1,M10.5.0`.
+    /// The time zone for hacks, in POSIX form: `WET0WEST,M3.5.0/1,M10.5.0`.
     pub time_zone: TimeZone,
     /// Whether the vendor's cloud is blocked, by name and by address: then its app no longer works.
     pub block_cloud: bool,
-    /// Whether the vendor's updater is kept still: then nothing of his is corrected either.
+    /// Whether the vendor's updater is paused: then there are no fixes from the vendor either.
     pub hold_updates: bool,
     /// When the camera restarts by itself; by default never.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -286,7 +286,7 @@ pub enum Language {
 pub struct Backup {
     /// Whether the chip is read, and saved if it changed, at each start.
     pub at_start: bool,
-    /// Sets to keep beside the pristine one, 1 to 1000.
+    /// Sets to keep next to the pristine one, 1 to 1000.
     pub keep: Keep,
 }
 

@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 
 use nix::sys::mman::mlock;
 
-/// Holds in memory what could be taken out of it and read anew from a file (the program itself),
+/// Holds in memory what could be taken out of it and read again from a file (the program itself),
 /// and the whole stack of the thread that calls. Anonymous memory needs no lock where there is no
 /// swap, and locking all of it (`mlockall`) makes every byte of every thread's stack resident.
 pub fn lock_what_runs() -> io::Result<()> {
@@ -19,7 +19,7 @@ pub fn lock_what_runs() -> io::Result<()> {
             continue;
         };
         // SAFETY: locking changes no byte. A range that another thread has unmapped since the list
-        // was read gives ENOMEM; one that it has mapped anew is locked for nothing.
+        // was read gives ENOMEM; one that it has mapped again is locked for nothing.
         let locked = unsafe { mlock(address, to - from) };
         // One range that is gone is no reason to leave the others out.
         result = result.and(locked.map_err(io::Error::from));

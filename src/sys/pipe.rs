@@ -1,4 +1,4 @@
-//! Pipes: how much lies in one.
+//! Pipes: how much is in one.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};

@@ -53,7 +53,7 @@ pub fn prepare(command: &mut Command, limits: Limits) {
             libc::setrlimit(libc::RLIMIT_NOFILE, &raw const files);
             let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
             libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core);
-            // These two may be refused to a user on a PC; the program runs all the same.
+            // These two may be refused to a user on a PC; the program runs anyway.
             libc::setpriority(libc::PRIO_PROCESS, 0, limits.nice);
             let file =
                 libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);

@@ -14,7 +14,7 @@ mod raw {
     nix::ioctl_readwrite!(settimeout, b'W', 6, c_int);
 }
 
-/// WDIOC_KEEPALIVE: the time begins anew.
+/// WDIOC_KEEPALIVE: the time begins again.
 pub fn keep_alive(device: &File) -> io::Result<()> {
     let mut unused = 0;
     // SAFETY: the pointer is to a live int; the kernel does nothing with it.

@@ -30,7 +30,7 @@ mod raw {
 /// the driver does not tell.
 pub fn network(interface: &str) -> Option<String> {
     let any = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).ok()?;
-    // One byte more than the kernel is told of.
+    // One byte more than the length given to the kernel.
     let mut name = [0_u8; 33];
     let mut request = Request {
         interface: [0; 16],

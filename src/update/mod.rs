@@ -7,7 +7,7 @@
 //! | `release` | the list of a release's files |
 //! | `signature` | minisign's signature of that list |
 //! | `package` | the zip of a release, checked |
-//! | `switch` | beside the old ones, switched, confirmed or taken back |
+//! | `switch` | next to the old ones, switched, confirmed or taken back |
 //! | `error` | why not |
 //!
 //! A release is the zip of `cargo sdcard`: the whole card, and in it `mi360d/release.txt`,

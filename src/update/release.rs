@@ -11,7 +11,7 @@
 use super::UpdateError;
 use crate::base::{Digest, unhex};
 
-/// Where the list lies on the card, and in the zip.
+/// Where the list is on the card, and in the zip.
 pub const LISTING: &str = "mi360d/release.txt";
 /// Its signature.
 pub const SIGNATURE: &str = "mi360d/release.txt.minisig";

@@ -5,7 +5,7 @@ use base64ct::{Base64, Encoding as _};
 use blake2::{Blake2b512, Digest as _};
 use ed25519_dalek::{Signature, VerifyingKey};
 
-/// The maker's public key; as long as there is none, every release is unsigned.
+/// The maker's public key; without one, every release counts as unsigned.
 /// `cargo sdcard --new-key` makes it.
 pub const PUBLIC_KEY: &str = include_str!("release.pub");
 const PLAIN: &[u8] = b"Ed";

@@ -1,7 +1,7 @@
-//! The switch from one release to the next. The new files lie beside the old ones,
-//! proven, before the first is renamed; the program last. Until the new program has
+//! The switch from one release to the next. The new files are next to the old ones,
+//! verified, before the first is renamed; the program last. Until the new program has
 //! answered, the old files stay as `.old`, and `mi360d/trial` tells the hook to bring
-//! the old program back where it does not. `state/update` says what was under way.
+//! the old program back where it does not. `state/update` says what was in progress.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ const SPARE: u64 = 1 << 20;
 /// What a start finds of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// None was under way.
+    /// None was in progress.
     Nothing,
     /// This program is the new one, and has to answer.
     OnTrial {
@@ -278,7 +278,7 @@ fn back(card: &Card, note: &Note) -> Result<(), CardError> {
     }
     fat::remove_if_there(&card.root().join(TRIAL))?;
     fat::remove_if_there(&note_path(card))?;
-    // Only now: until here a start goes on with them.
+    // Only now: until here a start continues them.
     for (_, path) in &note.files {
         fat::remove_if_there(&beside(&card.root().join(path), ".old"))?;
     }

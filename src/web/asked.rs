@@ -21,7 +21,7 @@ pub(super) struct Asked<'a> {
     pub query: &'a str,
     pub body: &'a [u8],
     pub asking: Asking<'a>,
-    /// Tells whether somebody still waits for the answer.
+    /// Whether somebody still waits for the answer.
     pub client: Client,
     pub caller: &'a Caller,
     /// Of the browser: the language it prefers, and what it has.

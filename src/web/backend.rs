@@ -1,12 +1,12 @@
 //! tiny_http behind the gate: on an abstract Unix socket, with a bounded number of handler threads,
-//! and built anew when it gives up.
+//! and restarted when it gives up.
 //!
 //! What tiny_http 0.12 makes necessary:
 //! - Its accept loop ends at the first error, and with a panic when a thread cannot be started. The
 //!   first makes `recv` fail, the second only closes its socket: then the gate's connect is
 //!   refused, and the gate says so through the [`Door`].
 //! - Dropping a `Server` on an abstract address panics. So none is ever dropped: an old one is
-//!   emptied and forgotten, some hundred bytes for each time it is built anew.
+//!   emptied and forgotten, some hundred bytes for each time it is built again.
 
 use std::fmt;
 use std::io;
@@ -59,7 +59,7 @@ struct DoorParts {
 
 #[derive(Default)]
 struct State {
-    /// The server that takes requests; none while it is being built anew.
+    /// The server that takes requests; none while it is being built again.
     server: Option<Arc<Bound>>,
     /// The gate could not reach the server.
     reported: bool,
@@ -210,7 +210,7 @@ pub struct BackendHandle {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Starts tiny_http, its handlers, and the thread that builds it anew. A handler that panics
+/// Starts tiny_http, its handlers, and the thread that builds it again. A handler that panics
 /// ends neither its thread nor the server: the client gets a 500.
 pub fn start<H>(config: &BackendConfig, handler: H) -> Result<BackendHandle, BackendError>
 where
@@ -267,7 +267,7 @@ impl BackendHandle {
 }
 
 /// Ends the accept loop: it takes the end of its listener for an error. The descriptor is
-/// tiny_http's, and closed if its loop has ended before; so it is asked for its name first.
+/// tiny_http's, and closed if its loop has ended before; so its name is checked first.
 fn close(server: &Bound, door: &Door) {
     let ours = UnixAddr::new_abstract(door.0.name.as_bytes()).ok();
     if getsockname::<UnixAddr>(server.fd).ok() == ours && ours.is_some() {
@@ -283,10 +283,10 @@ fn retire(server: &Bound, waiting: usize) {
     }
 }
 
-/// Answers 500 to what lies in the queue of a server that nobody serves any more. A request left
-/// there would hold its connection for ever.
+/// Answers 500 to what is in the queue of a server that nobody serves any more. A request left
+/// there would hold its connection forever.
 fn answer_late(server: &Bound) {
-    // A wake that nobody needed looks like an empty queue: requests may lie behind it.
+    // A wake that nobody needed looks like an empty queue: requests may be behind it.
     for _ in 0..MOST_WAKES {
         if let Ok(Some(late)) = server.server.try_recv() {
             drop(late); // answers 500
@@ -333,7 +333,7 @@ fn handle(door: &Door, request: Request, handler: &(dyn Fn(Request) + Send + Syn
     }
 }
 
-/// Builds tiny_http anew whenever it has given up, with growing pauses where that fails.
+/// Builds tiny_http again whenever it has given up, with growing pauses where that fails.
 fn keep_alive(door: &Door, handlers: usize) {
     let mut pause = FIRST_PAUSE;
     let mut last: Option<Arc<Bound>> = door.state().server.clone();

@@ -8,7 +8,7 @@ use super::gate::host::Names;
 use crate::camera::{Camera, host_name};
 use crate::card::log::Recent;
 
-/// What a handler has at hand.
+/// What a handler can use.
 pub(crate) struct Context {
     pub(super) camera: Arc<Camera>,
     pub(super) recent: Recent,

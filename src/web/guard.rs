@@ -1,4 +1,4 @@
-//! Who may ask for what: the one check that every request passes, uploads at the gate included.
+//! Access control: the one check of every request, including uploads at the gate.
 //! Host is the gate's matter; passwords and sessions are [`crate::access::login`]'s.
 
 use std::net::IpAddr;
@@ -10,16 +10,16 @@ use crate::error::Code;
 /// The session's cookie.
 pub(super) const COOKIE: &str = "mi360d_session";
 
-/// Who may ask for a route.
+/// The access that a route needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
     /// Anybody.
     Open,
-    /// Who has logged in, and scripts with a token.
+    /// Browsers that have logged in, and scripts with a token.
     Login,
-    /// Who has logged in with the password: no token.
+    /// Browsers that have logged in with the password; no tokens.
     Owner,
-    /// Who carries the streams' login, which the handler checks; where that is off, as
+    /// Clients with the streams' login, which the handler checks; if that is off, as
     /// [`Access::Login`].
     Streams,
 }
@@ -55,7 +55,7 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// Who asks, if he may.
+/// The client, if it has access.
 pub(super) fn check(login: &Login, access: Access, asking: &Asking<'_>) -> Result<Caller, Problem> {
     if access == Access::Open {
         if asking.changes() {
@@ -63,7 +63,7 @@ pub(super) fn check(login: &Login, access: Access, asking: &Asking<'_>) -> Resul
         }
         return Ok(Caller::Nobody);
     }
-    // A script that sends a token means that, whatever cookie stands beside it.
+    // A request with a token uses the token, whatever cookie it also has.
     let cookie = asking.session().filter(|_| asking.authorization.is_none());
     let caller = login.caller(cookie, asking.bearer());
     match &caller {
@@ -93,7 +93,7 @@ pub(super) fn check(login: &Login, access: Access, asking: &Asking<'_>) -> Resul
     Ok(caller)
 }
 
-/// What a stranger is told: whether there is a password, and nothing else.
+/// The answer to a stranger: whether there is a password, and nothing else.
 pub(super) fn not_logged_in(login: &Login) -> Problem {
     if login.has_password() {
         let hint = "Log in on the page, or send a token.";

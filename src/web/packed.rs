@@ -41,7 +41,7 @@ pub(super) const SCHEMAS: Packed =
     Packed(include_bytes!(concat!(env!("OUT_DIR"), "/schemas.json.lzma2")));
 
 impl Asset {
-    /// As it is in the program, for whoever takes gzip.
+    /// As it is in the program, for clients that accept gzip.
     pub(super) fn gzip(self) -> &'static [u8] {
         self.0
     }

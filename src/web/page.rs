@@ -64,7 +64,7 @@ pub(super) fn page(asked: &Asked<'_>) -> Answer {
             "language" => code.to_owned(),
             "state" => state.to_owned(),
             "inside" => inside.to_owned(),
-            // Whoever sees a simulated camera's page has its card in a folder of the same PC.
+            // A user of a simulated camera's page has its card in a folder of the same PC.
             "code" if simulated => escaped(&camera.login().setup_code().unwrap_or_default()),
             "code" => String::new(),
             key => escaped(texts.get(key).and_then(Value::as_str).unwrap_or(key)),
@@ -112,7 +112,7 @@ fn filled(template: &str, value: impl Fn(&str) -> String) -> String {
     out
 }
 
-/// The page for a person who came by a name that is none of ours: why, and what to set.
+/// The page for a browser that used a name that is not ours: the reason, and what to set.
 pub(super) fn foreign_host(asked: &ForeignHost<'_>) -> String {
     let (code, texts) = texts(language(Language::Auto, asked.languages));
     let text = |key: &str| {

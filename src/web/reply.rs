@@ -18,7 +18,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
     img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; form-action 'self'; \
     base-uri 'none'; frame-ancestors 'none'";
 
-/// A header; `None` for bytes that cannot stand in one.
+/// A header; `None` for bytes that cannot be in one.
 fn header(name: &str, value: &str) -> Option<Header> {
     Header::from_bytes(name, value).ok()
 }
@@ -97,7 +97,7 @@ fn takes_gzip(accepted: &str) -> bool {
     weight("gzip").or_else(|| weight("*")).unwrap_or(false)
 }
 
-/// A body that goes on until one side ends it; sent by [`send`] only.
+/// A body that continues until one side ends it; sent by [`send`] only.
 pub fn endless(kind: &str, body: Box<dyn Read + Send>) -> Reply {
     let answer = stream(200, kind, body, 0);
     let (status, headers) = (answer.status_code(), answer.headers().to_vec());

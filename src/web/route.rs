@@ -26,7 +26,7 @@ pub(super) struct Route {
     /// The schema of the body, where it takes one.
     pub takes: Option<&'static str>,
     pub gives: Gives,
-    /// Names and kinds of what may stand behind a `?`.
+    /// Names and kinds of what may be behind a `?`.
     pub query: &'static [(&'static str, &'static str)],
     pub summary: &'static str,
     pub handler: Handler,

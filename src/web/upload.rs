@@ -187,7 +187,7 @@ fn receive(
         return log::warn!("an upload cannot begin: {e}");
     }
     if asks && begun.is_empty() {
-        // Who gets none sends its body after a second all the same.
+        // A client that gets none sends its body after a second anyway.
         let _ = (&stream).write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
     }
     let began = Instant::now();
@@ -211,7 +211,7 @@ fn receive(
         }
     };
     let (status, body) = take(&mut next);
-    // Whoever has read the answer may send the next one.
+    // A client that has read the answer may send the next one.
     drop(place);
     let sent = (&stream).write_all(&response(status, &body));
     // Closing with unread bytes would take the answer from the client again.

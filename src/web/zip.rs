@@ -81,7 +81,7 @@ impl Zip {
         };
         let at = u32::try_from(self.at).map_err(io::Error::other)?;
         let entry = self.entries.get_mut(index).ok_or(io::ErrorKind::InvalidInput)?;
-        // Read twice: the checksum stands before the bytes.
+        // Read twice: the checksum is before the bytes.
         entry.crc = crc(&entry.path)?;
         entry.at = at;
         let mut head = b"PK\x03\x04".to_vec();

@@ -20,7 +20,7 @@ use crate::formats::sha256::Sha256;
 pub struct Damage {
     /// The file in the set.
     pub file: String,
-    /// The first wrong byte, where it can be told.
+    /// The first wrong byte, if it is known.
     pub offset: Option<u64>,
     /// What is wrong.
     pub what: String,

@@ -1,6 +1,6 @@
 //! Finding the wrong byte. `chip.bin` and the partitions' files hold the same
 //! bytes twice, `BLOCKSUMS` a CRC32 of each small piece, and the two checksum
-//! files can be written anew from the rest: so nearly all damage has an offset.
+//! files can be written again from the rest: so nearly all damage has an offset.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -15,7 +15,7 @@ use crate::base::Digest;
 use crate::card::file::read_bounded;
 use crate::formats::crc32;
 
-/// The largest file whose `BLOCKSUMS` are made anew, in bytes: no camera has a larger chip.
+/// The largest file whose `BLOCKSUMS` are made again, in bytes: no camera has a larger chip.
 const LARGEST: u64 = 0x400_0000;
 
 /// All damage behind the files whose digests are wrong.
@@ -177,7 +177,7 @@ fn in_text(
 /// The one byte whose change gives the CRC32 that was, if one does.
 fn wrong_byte(chunk: &[u8], crc: u32) -> Option<usize> {
     if chunk.len() > sums::TEXT_PIECE as usize {
-        return None; // not a piece of ours: trying every byte would take for ever
+        return None; // not a piece of ours: trying every byte would take forever
     }
     let mut copy = chunk.to_vec();
     for i in 0..copy.len() {
@@ -205,7 +205,7 @@ fn in_line(file: &str, sums: &Sums, sums_text: &[u8], now: Digest) -> Damage {
     Damage { file: SHA256SUMS.into(), offset, what: format!("its line for {file} is wrong") }
 }
 
-/// Where `BLOCKSUMS` differs from one written anew.
+/// Where `BLOCKSUMS` differs from one written again.
 fn in_blocksums(folder: &Path, manifest: Option<&Manifest>) -> Option<u64> {
     let manifest = manifest?;
     let mut fresh = BlockSums::default();

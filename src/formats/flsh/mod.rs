@@ -57,7 +57,7 @@ pub enum FlshError {
 pub struct Flsh<'a> {
     /// What length and CRC mean in it.
     pub variant: Variant,
-    /// Where its magic is; anything but 0 is unusual, and read all the same.
+    /// Where its magic is; anything but 0 is unusual, and read anyway.
     pub at: usize,
     /// The length that its header says, in bytes.
     pub length: u32,
@@ -115,7 +115,7 @@ pub fn parse(partition: &[u8]) -> Result<Flsh<'_>, FlshError> {
     read_at(partition, at)
 }
 
-/// Reads what stands at `at`, whatever its magic is.
+/// Reads what is at `at`, whatever its magic is.
 fn read_at(partition: &[u8], at: usize) -> Result<Flsh<'_>, FlshError> {
     let bytes = partition.get(at..).unwrap_or_default();
     let (Some(length), Some(&stored_crc)) = (le32(bytes, 0x04), bytes.get(0x08)) else {

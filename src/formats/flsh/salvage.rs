@@ -1,4 +1,4 @@
-//! What can still be read of a damaged FLSH: a header told by what follows its
+//! What can still be read of a damaged FLSH: a header recognized by what follows its
 //! magic, and values found as plain text. What they are worth is for the
 //! caller to judge.
 

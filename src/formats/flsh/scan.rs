@@ -1,6 +1,6 @@
 //! Looks for FLSH headers anywhere in a stream: a brick's dump may be
 //! shifted or cut, and the identity may still be in it. Only places are found
-//! here; what stands there is for the caller to read again and judge.
+//! here; what is there is for the caller to read again and judge.
 
 use super::{HEADER, is_header};
 
@@ -20,7 +20,7 @@ impl Scan {
 
     /// Takes the next bytes of the stream.
     pub fn feed(&mut self, bytes: &[u8]) {
-        // A header may lie across the border: the last few bytes are looked at again.
+        // A header may lie across the border: the last few bytes are checked again.
         let mut seam = std::mem::take(&mut self.tail);
         let seam_from = self.fed - seam.len() as u64;
         let old = seam.len();

@@ -55,7 +55,7 @@ pub struct WindowStats {
 }
 
 impl WindowStats {
-    /// Good nodes that make up a file system; clean markers are none.
+    /// Good nodes that make up a file system; clean markers do not count.
     pub fn nodes(&self) -> u64 {
         self.inodes + self.dirents + self.others
     }

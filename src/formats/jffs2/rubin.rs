@@ -22,7 +22,7 @@ fn unpack(packed: &[u8], size: usize, all: u32, ones: [u32; 8]) -> Vec<u8> {
     // Behind the end come zeros.
     let mut next = || bits.next().unwrap_or(0);
     let mut value = (0..16).fold(0, |value, _| value << 1 | next());
-    // The interval that is left: it always straddles UPPER when a bit is told.
+    // The interval that is left: it always contains UPPER when a bit is decoded.
     let (mut low, mut width) = (0, 2 * UPPER);
     let mut out = Vec::with_capacity(size);
     for _ in 0..size {

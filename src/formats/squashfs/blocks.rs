@@ -1,6 +1,6 @@
 //! The blocks of a squashfs that is packed with xz, verified as they stream
 //! by: each is an xz stream with a checksum of its own. What should be there
-//! is told by the tables at the end, which are kept until then (`tables`).
+//! is in the tables at the end (`tables`).
 //! Memory is bounded: one block, the tables, and eight bytes for each block.
 
 use super::checked::Checked;

@@ -46,16 +46,16 @@ pub enum SquashfsError {
     BlockSize {
         /// Bytes of a block.
         size: u32,
-        /// The logarithm beside it.
+        /// The logarithm next to it.
         log: u16,
     },
-    /// The compression is none that squashfs knows.
+    /// squashfs does not know this compression.
     #[error("compression {0} does not exist")]
     Compression(u16),
     /// The size is impossible.
     #[error("it says it uses {0} bytes, fewer than a superblock has")]
     BytesUsed(u64),
-    /// A table lies outside the file system.
+    /// A table is outside the file system.
     #[error("its {table} table at {at:#x} is outside its {bytes_used} bytes")]
     Table {
         /// Which table.
@@ -94,9 +94,9 @@ pub struct Superblock {
     pub inode_table: u64,
     /// Where the folders begin.
     pub directory_table: u64,
-    /// Where the fragments' table is; `u64::MAX` where there is none.
+    /// Where the fragments' table is; `u64::MAX` if there is none.
     pub fragment_table: u64,
-    /// Where the table for NFS is; `u64::MAX` where there is none.
+    /// Where the table for NFS is; `u64::MAX` if there is none.
     pub export_table: u64,
 }
 

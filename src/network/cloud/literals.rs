@@ -38,7 +38,7 @@ pub fn of_libraries(folder: &Path) -> BTreeSet<Ipv4Addr> {
     found
 }
 
-/// Adds the addresses that stand in `bytes` as a text of their own, between two NULs.
+/// Adds the addresses that are in `bytes` as a text of their own, between two NULs.
 fn scan(mut bytes: impl Read, found: &mut BTreeSet<Ipv4Addr>) -> std::io::Result<()> {
     let mut piece = vec![0; PIECE];
     // The text since the last NUL; None once it is too long to be an address.

@@ -89,7 +89,7 @@ fn read() -> io::Result<String> {
 }
 
 fn write_copy(text: &str) -> io::Result<()> {
-    // Whatever is in the way in /tmp: nothing is written through a link.
+    // Whatever exists in /tmp: nothing is written through a link.
     match fs::remove_file(COPY) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}

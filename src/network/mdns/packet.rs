@@ -15,7 +15,7 @@ pub(super) const TOP_BIT: u16 = 0x8000;
 const TTL: u32 = 120;
 const SHORT_TTL: u32 = 10;
 const MULTICAST: u16 = 5353;
-/// Questions and records that are looked at in one packet.
+/// Questions and records that are checked in one packet.
 pub(super) const MANY: u16 = 32;
 /// Bytes of a name, and jumps in it.
 const NAME: usize = 255;
@@ -188,12 +188,12 @@ pub fn reply(us: &Ourselves, heard: &Heard<'_>) -> Option<Reply> {
     Some(Reply { bytes, unicast })
 }
 
-/// What is told to all at the start, and when something changed.
+/// The announcement at the start and after a change.
 pub fn announcement(us: &Ourselves) -> Vec<u8> {
     told(us, TTL)
 }
 
-/// What is told to all at the end: that none of it holds any more.
+/// The goodbye at the end: the records are no longer valid.
 pub fn goodbye(us: &Ourselves) -> Vec<u8> {
     told(us, 0)
 }

@@ -32,7 +32,7 @@ pub fn question(host: &str, id: u16) -> Option<Vec<u8>> {
 /// The addresses that a packet gives for a name; none where it is no answer to the question.
 pub fn answered(packet: &[u8], host: &str, id: u16) -> Vec<Ipv4Addr> {
     let mut found = Vec::new();
-    // A packet that breaks off may still have told something.
+    // A packet that is cut off may still contain something.
     let _ = read_answers(packet, host, id, &mut found);
     found
 }

@@ -13,7 +13,7 @@ type Checked = (Vec<Setting>, Vec<(String, Spanned<Vec<Spanned<String>>>)>, Vec<
 
 /// Checks all of them.
 pub fn check(raw: Vec<(Spanned<String>, RawSetting)>) -> Result<Checked, Wrong> {
-    // As they stand in the file, so stand they in the form.
+    // The form has them in the order of the file.
     let raw = few("settings", raw)?;
     let (mut settings, mut optional, mut files) = (Vec::new(), Vec::new(), Vec::new());
     for (name, mut raw) in raw {

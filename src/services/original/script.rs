@@ -16,7 +16,7 @@ const HACKS: &str = "/mnt/sdcard";
 /// Why it cannot be run here.
 pub fn rewrite(text: &str, hack: &str, world: &World) -> Result<String, String> {
     let (card, run) = (world.card.display().to_string(), world.run.display().to_string());
-    // They stand in a script, so they must be plain words; on a camera they are.
+    // They are in a script, so they must be plain words; on a camera they are.
     let plain = |path: &str| {
         path.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'-' | b'_'))
     };

@@ -16,7 +16,7 @@ const KIND: &[u8] = b"ssh-ed25519";
 /// Makes sure that there is a key, and puts it into memory for the server.
 ///
 /// # Errors
-/// Why there is none, in words.
+/// The reason, in words, if there is none.
 pub fn ensure(folder: &Path, program: &Path, memory: &Path) -> Result<PathBuf, String> {
     let path = folder.join("host_key");
     let in_memory = memory.join("host_key");

@@ -1,4 +1,4 @@
-//! The controls: shown, set, and put back.
+//! The controls: list, change, restore.
 
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ pub(in crate::web) fn list(asked: &Asked<'_>) -> Answer {
 
 pub(in crate::web) fn one(asked: &Asked<'_>) -> Answer {
     let wait = Duration::from_secs(asked.number("wait")?.unwrap_or(0));
-    // Who waits without naming what he knows waits for the next news.
+    // A client that does not say what it knows waits for the next news.
     let since = match asked.number("since")? {
         Some(since) => Some(since),
         None if !wait.is_zero() => {

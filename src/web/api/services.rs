@@ -1,4 +1,4 @@
-//! Hacks: shown, switched, set, started anew; and who may log in by SSH.
+//! Hacks: list, switch, settings, restart; and the SSH keys.
 
 use serde::Deserialize;
 

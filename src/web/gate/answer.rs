@@ -9,7 +9,7 @@ pub enum Refusal {
     /// 400: it breaks a rule of HTTP, or one of ours in `head.rs`.
     #[error("bad request: {0}")]
     Malformed(&'static str),
-    /// 403: the Host is none of ours.
+    /// 403: the Host is not ours.
     #[error("this is not a name of the camera")]
     ForeignHost,
     /// 405: `/healthz` is read only.

@@ -16,7 +16,7 @@ use crate::web::gate::spool::Verdict;
 use crate::web::gate::table::{Seat, Stage};
 use crate::web::gate::{forward, host};
 
-/// Who leaves has this many times `leave_time` in all, however much it still sends.
+/// A client that leaves has this many times `leave_time` in all, however much it still sends.
 const LEAVE_TIMES: u32 = 5;
 
 /// One client's connection.
@@ -314,7 +314,7 @@ impl Conn {
         }
         if head.expects_continue && head.version == Version::Http11 && rest.is_empty() {
             // The socket is new and empty: 25 bytes fit. Where they do not, the client sends its
-            // body after a second all the same (RFC 9110, section 10.1.1).
+            // body after a second anyway (RFC 9110, section 10.1.1).
             let _ = self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         let until = around.now + around.limits.body_time;
@@ -328,7 +328,7 @@ impl Conn {
         address.map_or_else(|_| "localhost".to_owned(), |a| host::of_address(a.ip(), a.port()))
     }
 
-    /// The Host is none of ours: a program gets the error, a person a page that says what to do.
+    /// The Host is not ours: a program gets the error, a person a page that says what to do.
     fn refuse_name(
         &mut self,
         name: &str,

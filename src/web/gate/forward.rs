@@ -66,7 +66,7 @@ pub fn request(head: &Head<'_>, added: &Added<'_>, room: usize) -> Vec<u8> {
     let _ = write!(out, "Host: {host}\r\n");
     for header in head.headers.iter().filter(|h| !is_dropped(h.name) && !is_named(head, h.name)) {
         let _ = write!(out, "{}: ", header.name);
-        // tiny_http takes plain ASCII only, and no handler reads what is none.
+        // tiny_http accepts only plain ASCII, and no handler reads anything else.
         out.extend(header.value.iter().map(|&byte| if byte.is_ascii() { byte } else { b'?' }));
         out.extend_from_slice(b"\r\n");
     }

@@ -25,7 +25,7 @@ pub enum Version {
 }
 
 impl Version {
-    /// As it stands in a request line.
+    /// As it is in a request line.
     pub fn as_str(self) -> &'static str {
         match self {
             Version::Http10 => "HTTP/1.0",
@@ -68,7 +68,7 @@ pub struct Head<'a> {
     /// All header lines in their order, at most [`MAX_HEADERS`].
     pub headers: Vec<Header<'a>>,
     /// The host that is asked: of a target in absolute form, else of the one Host line. Only
-    /// HTTP/1.0 has none; an empty one is none, too.
+    /// HTTP/1.0 has none; an empty one counts as none.
     pub host: Option<&'a str>,
     /// The one Content-Length in bytes; a number too large for 64 bits is `u64::MAX`.
     pub content_length: Option<u64>,

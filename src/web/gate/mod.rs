@@ -1,6 +1,6 @@
 //! The gate in front of tiny_http: the only thing of the daemon that strangers can reach.
 //!
-//! tiny_http 0.12 gives every connection a thread, waits for ever, lets a header line grow without
+//! tiny_http 0.12 gives every connection a thread, waits forever, lets a header line grow without
 //! bound, allocates what a Content-Length claims, and stops accepting at the first error. So it
 //! listens on an abstract Unix socket, out of reach, and here one thread with one `poll(2)`
 //! accepts, reads each request whole under limits and deadlines, judges it, and only then hands it
@@ -9,7 +9,7 @@
 //! One thread, and no workers: on one core more threads carry no more bytes, and a connection that
 //! is only a state costs a table row where a thread costs a stack. So slow or idle clients can be
 //! many without blocking anyone, `/healthz` is answered here even when every place behind the gate
-//! is taken, and whoever has to go is simply dropped from the table.
+//! is accepted, and another one is dropped from the table.
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -67,7 +67,7 @@ pub struct GateConfig {
     pub foreign: Option<ForeignPage>,
     /// What is allowed.
     pub limits: Limits,
-    /// Who takes bodies that are too large to be held.
+    /// The receiver of bodies that are too large for memory.
     pub uploads: Option<Arc<dyn spool::Spool>>,
 }
 

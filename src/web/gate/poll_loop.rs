@@ -30,7 +30,7 @@ const SCRATCH: usize = 16 * 1024;
 const ACCEPTS: usize = 16;
 /// How long the listener rests after an error that would come again at once.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How often it is looked for a place while requests wait for one.
+/// How often to look for a place while requests wait for one.
 const QUEUE_LOOK: Duration = Duration::from_millis(100);
 /// The longest sleep.
 const IDLE: Duration = Duration::from_secs(60);
@@ -123,7 +123,7 @@ impl PollLoop {
         }
     }
 
-    /// The connections, and beside them what their steps need.
+    /// The connections, and what their steps need.
     fn parts(&mut self, now: Instant) -> (&mut Vec<Conn>, &mut [u8], Around<'_>) {
         let around = Around {
             limits: &self.limits,
@@ -156,7 +156,7 @@ impl PollLoop {
         }
     }
 
-    /// The table's view, and where each of its rows stands in `conns`.
+    /// The table's view, and where each of its rows is in `conns`.
     fn seats(&self) -> (Vec<table::Seat>, Vec<usize>) {
         let rows = self.conns.iter().enumerate();
         rows.filter_map(|(index, conn)| Some((conn.seat()?, index))).unzip()
@@ -165,7 +165,7 @@ impl PollLoop {
     fn drop_row(&mut self, row: Option<&usize>, now: Instant) -> bool {
         let (conns, _, around) = self.parts(now);
         let Some(conn) = row.and_then(|&index| conns.get_mut(index)) else { return false };
-        // Who has its answer and does not close loses nothing more.
+        // A client that has its answer and does not close loses nothing.
         match conn.phase {
             Phase::Leaving { .. } => conn.phase = Phase::Closed,
             Phase::Queued { .. } => conn.refuse(Refusal::Busy, &around),
@@ -281,7 +281,7 @@ impl PollLoop {
     }
 
     /// Sleeps until something is ready or due. A descriptor nothing is wanted of is not polled at
-    /// all: what poll always reports (a hang-up) would wake the loop for ever.
+    /// all: what poll always reports (a hang-up) would wake the loop forever.
     fn wait(&mut self, now: Instant) -> Result<(bool, Vec<Ready>), Errno> {
         let mut until = now + IDLE;
         let mut fds = Vec::with_capacity(2 + self.conns.len() * 2);

@@ -18,7 +18,7 @@ const RESPONSE_HEAD: usize = 16 * 1024;
 /// How a step ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// It goes on when the sockets are ready again.
+    /// It continues when the sockets are ready again.
     Wait,
     /// The whole answer is with the client's kernel.
     Done,
@@ -98,7 +98,7 @@ impl Relay {
         self.written < self.request.len()
     }
 
-    /// When it is given up unless something moves.
+    /// When it is dropped unless something moves.
     pub(super) fn deadline(&self, limits: &Limits) -> Instant {
         let patience = match (self.waits_for_client(), self.half_closed && self.head_done) {
             (true, _) => limits.write_stall,

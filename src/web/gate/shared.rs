@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::host::Names;
 use super::spool;
 
-/// A person's request by a name that is none of ours.
+/// A browser's request with a name that is not ours.
 #[derive(Clone, Copy, Debug)]
 pub struct ForeignHost<'a> {
     /// The name, as the browser sent it.

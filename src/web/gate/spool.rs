@@ -1,5 +1,5 @@
 //! Bodies that are too large to be held: where one belongs to an upload, the connection leaves the
-//! gate's table for a thread that spools it. Who may upload, and where to, is the owner's of this
+//! gate's table for a thread that spools it. Access and destination are decided by the owner of this
 //! trait; the gate only asks.
 
 use std::fmt;
@@ -13,7 +13,7 @@ pub type Takes = Box<dyn FnOnce(TcpStream, Vec<u8>) + Send>;
 
 /// What becomes of an upload.
 pub enum Verdict {
-    /// It is none: the request goes the usual way.
+    /// Not an upload: the request is handled as usual.
     NotMine,
     /// Not taken: this whole response is the answer.
     Refused(Vec<u8>),
@@ -21,7 +21,7 @@ pub enum Verdict {
     Taken(Takes),
 }
 
-/// Who judges uploads, on the gate's thread: quickly.
+/// The judge of uploads, on the gate's thread: it must be quick.
 pub trait Spool: Send + Sync + fmt::Debug {
     /// What becomes of the request with this head.
     fn judge(&self, head: &Head<'_>, peer: IpAddr) -> Verdict;

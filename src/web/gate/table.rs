@@ -1,4 +1,4 @@
-//! Who has to go when there is no room. Pure: instants come in, an index comes out.
+//! Which connection is dropped when there is no room. Pure: instants in, an index out.
 //!
 //! The newcomer is never the one: an attacker who holds connections open must not be able to
 //! keep the owner out. An owner's browser sends its head within milliseconds, so whoever has
