@@ -50,10 +50,11 @@ fn main() -> Result<(), String> {
         &(text(&format!("{PAGE}/page.css"))? + &text(&format!("{PAGE}/controls.css"))?),
     )?;
     gzip("en.json", &text(&format!("{PAGE}/texts/en.json"))?)?;
-    // What the camera says by its codes comes after the first view: it is a third of the texts.
+    // What the camera says by its codes, and most of the settings, come after the first view: they are
+    // a third of the texts.
     let portuguese = text(&format!("{PAGE}/texts/pt.json"))?;
-    gzip("pt.json", &some_texts(&portuguese, |key| !key.starts_with("say.")))?;
-    gzip("pt-said.json", &some_texts(&portuguese, |key| key.starts_with("say.")))?;
+    gzip("pt.json", &some_texts(&portuguese, |key| !is_later(key)))?;
+    gzip("pt-said.json", &some_texts(&portuguese, is_later))?;
     gzip("zones.json", &zones())?;
     for (name, path) in
         [("schemas.json", "src/web/schemas.json"), ("answers.xml", "src/onvif/answers.xml")]
@@ -61,6 +62,10 @@ fn main() -> Result<(), String> {
         pack(name, &text(path)?)?;
     }
     Ok(())
+}
+
+fn is_later(key: &str) -> bool {
+    ["say.", "times.", "set.camera."].iter().any(|prefix| key.starts_with(prefix))
 }
 
 /// The modules that were read, in the order in which they may run.

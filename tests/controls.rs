@@ -103,6 +103,13 @@ fn a_control_is_set_confirmed_waited_for_and_put_back() {
     assert!(all["controls"].as_array().unwrap().iter().all(|c| c["changed"] == false), "{all}");
 }
 
+/// Sets settings of `[camera]`.
+fn set(daemon: &Daemon, camera: &Value) -> (u16, Value) {
+    let body = json!({ "camera": camera }).to_string();
+    let (head, answer) = daemon.send("PUT", "/api/v1/config", "localhost", &body);
+    (status(&head), serde_json::from_slice(&answer).unwrap())
+}
+
 /// A connection's request with its body; answered with this.
 fn hook(listener: &std::net::TcpListener, answer: &str) -> (String, Value) {
     use std::io::{BufRead, BufReader, Read, Write};
@@ -131,10 +138,7 @@ fn an_event_is_sent_to_the_web_hook_again_until_it_is_taken_and_to_no_other_host
     let listen = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let (mine, other) = (listen(), listen());
     other.set_nonblocking(true).unwrap();
-    let set = |hook: &str| {
-        let body = json!({ "camera": { "web_hook": hook } }).to_string();
-        status(&daemon.send("PUT", "/api/v1/config", "localhost", &body).0)
-    };
+    let set = |hook: &str| set(&daemon, &json!({ "web_hook": hook, "motion_seconds": 2 })).0;
     assert_eq!(set("https://127.0.0.1/"), 422);
     let address = mine.local_addr().unwrap();
     assert_eq!(set(&format!("http://{address}/secret?a=b")), 200);
@@ -143,8 +147,8 @@ fn an_event_is_sent_to_the_web_hook_again_until_it_is_taken_and_to_no_other_host
     std::thread::scope(|scope| {
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
         scope.spawn(move || {
-            while stopped.recv_timeout(Duration::from_millis(11_000)).is_err() {
-                // Ended after ten seconds of silence.
+            while stopped.recv_timeout(Duration::from_millis(3_000)).is_err() {
+                // Ended after two seconds of silence.
                 std::fs::write(&motion, "").unwrap();
                 std::thread::sleep(Duration::from_millis(600));
                 std::fs::remove_file(&motion).unwrap();
@@ -191,12 +195,18 @@ fn motion_is_one_event_that_begins_and_one_that_ends() {
         events
     };
     let motion = sim.path().join("motion");
+    for wrong in [1, 601] {
+        assert_eq!(set(&daemon, &json!({ "motion_seconds": wrong })).0, 422);
+    }
+    assert_eq!(set(&daemon, &json!({ "motion_seconds": 2 })).0, 200);
     std::fs::write(&motion, "").unwrap();
     assert_eq!(until("motion-begin")["motion"], true);
     assert_eq!(put(&daemon, "night", json!("night")).0, 200);
     until("night");
     std::fs::remove_file(&motion).unwrap();
+    let still = Instant::now();
     let events = until("motion-end");
+    assert!(still.elapsed() < Duration::from_secs(9), "ten seconds, and not the two that are set");
     assert_eq!((kinds(&events, "motion-begin"), kinds(&events, "motion-end")), (1, 1));
     assert_eq!(events["motion"], false);
 }
@@ -258,6 +268,117 @@ fn the_motors_move_to_places_and_presets_and_refuse_what_is_too_soon() {
     let path = format!("/api/v1/ptz/presets/{}", preset["id"]);
     assert_eq!(status(&daemon.send("DELETE", &path, "localhost", "").0), 200);
     assert_eq!(status(&daemon.send("DELETE", &path, "localhost", "").0), 404);
+}
+
+#[test]
+fn a_patrol_goes_from_preset_to_preset_until_somebody_moves_the_camera() {
+    let sim = Sim::small();
+    let daemon = Daemon::start(&sim);
+    controls(&daemon);
+    for (name, pan) in [("Door", 20), ("Yard", 80)] {
+        let new = json!({ "name": name, "at": { "pan": pan, "tilt": 50 } }).to_string();
+        let (head, _) = daemon.send("POST", "/api/v1/ptz/presets", "localhost", &new);
+        assert_eq!(status(&head), 201);
+    }
+    for (wrong, code) in [
+        (json!({ "pause": 4 }), 422),
+        (json!({ "pause": 3601 }), 422),
+        (json!({ "pause": 5, "presets": [1] }), 422),
+        (json!({ "pause": 5, "presets": [1, 9] }), 404),
+        (json!({ "presets": [1, 2] }), 422),
+        (json!({ "pause": 5, "speed": 1 }), 422),
+    ] {
+        assert_eq!(ptz(&daemon, &json!({ "patrol": wrong })).0, code, "{wrong}");
+    }
+    let begin = json!({ "patrol": { "pause": 5 } });
+    let is_at = |pan: u64| move |motors: &Value| motors["position"]["pan"] == json!(pan);
+    assert_eq!(ptz(&daemon, &begin).1["patrol"], true);
+    until(&daemon, is_at(20));
+    let there = Instant::now();
+    assert_eq!(until(&daemon, is_at(80))["patrol"], true);
+    assert!(there.elapsed() > Duration::from_secs(4), "a pause of {:?}", there.elapsed());
+    assert_eq!(ptz(&daemon, &json!({ "stop": false })).1["patrol"], true);
+    assert_eq!(ptz(&daemon, &json!({ "stop": true })).1["patrol"], false);
+    // Also by any other move.
+    assert_eq!(patiently(|| ptz(&daemon, &begin)).1["patrol"], true);
+    let push = json!({ "move": { "tilt": 100, "ms": 1 } });
+    assert_eq!(patiently(|| ptz(&daemon, &push)).0, 200);
+    assert_eq!(daemon.json("/api/v1/ptz")["patrol"], false);
+}
+
+#[test]
+fn the_table_of_times_holds_at_a_start_leaves_what_is_changed_by_hand_and_acts_at_its_time() {
+    let sim = Sim::small();
+    // A zone in which it is 22:30:35 now: even a busy PC has started it before 22:31.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let ahead = (22 * 3600 + 30 * 60 + 35 + 86_400 - now % 86_400) % 86_400;
+    let (sign, span) = if ahead > 43_200 { ("", 86_400 - ahead) } else { ("-", ahead) };
+    let zone = format!("XXX{sign}{:02}:{:02}:{:02}", span / 3600, span / 60 % 60, span % 60);
+    std::fs::create_dir_all(sim.home()).unwrap();
+    let text = format!(
+        "[camera]\ntime_zone = \"{zone}\"\nreboot = \"sun 04:30\"\nschedule = [\n  # to bed\n  \
+         \"daily 22:00 power off\",\n  \"daily 07:00 power on\",\n  \"daily 22:31 led off\",\n]\n"
+    );
+    std::fs::write(sim.home().join("config.toml"), text).unwrap();
+    let daemon = Daemon::start(&sim);
+    let value = |id: &str| {
+        let (status, body) = daemon.get(&format!("/api/v1/controls/{id}"));
+        let control: Value = serde_json::from_str(&body).unwrap_or_default();
+        if status == 200 { control["value"].clone() } else { Value::Null }
+    };
+    let until = |id: &str, wanted: bool| {
+        let end = Instant::now() + Duration::from_secs(90);
+        while value(id) != json!(wanted) {
+            assert!(Instant::now() < end, "{id}: {}", value(id));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    // Within the span the camera is off, and by hand it is on again: until the next entry.
+    until("power", false);
+    assert_eq!(patiently(|| put(&daemon, "power", json!(true))).0, 200);
+    // An entry that acts as the clock passes it; it comes after several looks at the power.
+    until("led", false);
+    assert_eq!(value("power"), true);
+    let times = daemon.json("/api/v1/schedule")["times"].clone();
+    let entries = |times: &Value| -> Vec<String> {
+        let all = times.as_array().unwrap().iter();
+        all.map(|time| time["entry"].as_str().unwrap().to_owned()).collect()
+    };
+    let lines = ["daily 22:00 power off", "daily 07:00 power on", "daily 22:31 led off"];
+    assert_eq!(entries(&times), [&lines[..], &["sun 04:30 restart"]].concat());
+    let (next, local) = (times[1]["next"].as_str().unwrap(), times[1]["local"].as_str().unwrap());
+    assert!(next.ends_with('Z') && local.ends_with("T07:00:00"), "{times}");
+    // What is wrong changes nothing, and is named.
+    for wrong in [
+        json!(["daily 25:00 power off"]),
+        json!(["daily 22:00 flash on"]),
+        json!(["monday 22:00 power off"]),
+        json!("daily 22:00 power off"),
+        json!([{ "days": "daily" }]),
+        json!(vec!["daily 22:00 power off"; 33]),
+    ] {
+        let (status, answer) = set(&daemon, &json!({ "schedule": wrong }));
+        assert_eq!((status, &answer["error"]["field"]), (422, &json!("camera.schedule")));
+    }
+    assert_eq!(daemon.json("/api/v1/schedule")["times"], times);
+    // Changed: the comment stays, and the restart of an earlier version becomes one of the times.
+    let wanted = [lines[0], lines[2], "sun 04:30 restart"];
+    assert_eq!(set(&daemon, &json!({ "schedule": wanted, "reboot": null })).0, 200);
+    assert_eq!(entries(&daemon.json("/api/v1/schedule")["times"]), wanted);
+    let text = std::fs::read_to_string(sim.home().join("config.toml")).unwrap();
+    assert!(
+        text.contains("\n  # to bed\n  \"daily 22:00 power off\",\n") && !text.contains("reboot")
+    );
+    // A start keeps what was changed by hand, and sets again what was not.
+    let note = || std::fs::read_to_string(sim.home().join("state/schedule")).unwrap_or_default();
+    rig::daemon::wait(|| note().starts_with(|c: char| c.is_ascii_digit()).then_some(()));
+    drop(daemon);
+    let daemon = Daemon::start(&sim);
+    let log = || std::fs::read_to_string(sim.home().join("logs/mi360d.log")).unwrap();
+    let times = |deed: &str| log().matches(&format!("by the schedule: {deed}")).count();
+    rig::daemon::wait(|| (times("led off") == 2).then_some(()));
+    assert_eq!(times("power off"), 1, "{}", log());
+    drop(daemon);
 }
 
 #[test]

@@ -59,7 +59,16 @@ fn connect(camera: &Camera) -> std::io::Result<Controls> {
     let store = Store::new(camera.card(), mark);
     let presets = Presets::load(camera.card(), mark);
     *camera.fake.lock().unwrap_or_else(PoisonError::into_inner) = fake;
-    Controls::start(firmware, store, presets)
+    let controls = Controls::start(firmware, store, presets)?;
+    controls.events().set_silence(camera.state().settings.config.camera.motion_seconds.0);
+    Ok(controls)
+}
+
+/// After how many seconds of silence motion has ended, from now on.
+pub fn set_silence(camera: &Camera, seconds: u64) {
+    if let Ok(controls) = of(camera) {
+        controls.events().set_silence(seconds);
+    }
 }
 
 /// The controls, once they are started.

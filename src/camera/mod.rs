@@ -15,7 +15,9 @@
 //! | `sets` | backups made, read again and deleted by their owner |
 //! | `power`, `uninstall` | the restart, and the way back to stock |
 //! | `update` | a newer mi360d: agreed to, confirmed or taken back |
-//! | `plan` | the restart that its owner has planned |
+//! | `patrol` | from preset to preset |
+//! | `turn` | a single move of the camera |
+//! | `schedule` | the table of times at work |
 //! | `network` | the camera on its network: clock, name, cloud |
 //! | `mqtt` | the camera as a device of Home Assistant |
 //! | `sounds` | what the camera's speaker plays |
@@ -50,10 +52,11 @@ pub mod network;
 pub mod notice;
 pub mod notices;
 pub mod onvif;
-pub mod plan;
+pub mod patrol;
 pub mod power;
 pub mod privacy;
 pub mod recordings;
+pub mod schedule;
 pub mod services;
 pub mod set_view;
 pub mod sets;
@@ -63,6 +66,7 @@ pub mod startup;
 pub mod state;
 pub mod status;
 pub mod status_txt;
+mod turn;
 pub mod uninstall;
 pub mod update;
 pub mod video;

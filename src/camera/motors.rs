@@ -4,24 +4,21 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use super::{Camera, controls, services, sounds, video};
+pub use super::turn::MotorError;
+use super::{Camera, controls, patrol, services, sounds, turn};
 use crate::controls::motors::{LONGEST, Place};
-use crate::controls::presets::{Preset, PresetError};
+use crate::controls::presets::Preset;
 use crate::controls::{ControlError, Controls};
-use crate::error::{Code, Exit, Explain, Kind};
-use crate::rtsp::client;
-use crate::services::ServiceError;
 use crate::services::ptz::{self, Direction, STEPS, Steps, Wish};
 use crate::vendor::mortox::bus::BusError;
-use crate::vendor::mortox::pace::{CALIBRATES, MOVES, TRAVELS};
+use crate::vendor::mortox::pace::{CALIBRATES, MOVES};
 
 /// One of motord's steps, in ms of devicekit's moves: 146 of them are the whole way.
 const STEP_MS: u64 = 45;
 
 /// The body of `POST /api/v1/ptz`: exactly one of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Ask {
     /// A move for some time; one axis, the larger one.
@@ -43,7 +40,15 @@ pub enum Ask {
     Home(bool),
     /// To both ends and to the middle.
     Calibrate(bool),
-    /// Ends a move.
+    /// From preset to preset, until somebody else moves the camera.
+    Patrol {
+        /// Their numbers; none: all.
+        #[serde(default)]
+        presets: Vec<u32>,
+        /// Seconds at each, 5 to 3600.
+        pause: u16,
+    },
+    /// Ends a move, and a patrol.
     Stop(bool),
 }
 
@@ -63,6 +68,8 @@ pub struct Document {
     pub moving: bool,
     /// Whether the last move ran into an end.
     pub at_end: bool,
+    /// Whether it is on patrol.
+    pub patrol: bool,
     /// Positions with names.
     pub presets: Vec<Preset>,
 }
@@ -79,85 +86,6 @@ pub struct NewPreset {
     /// Whether it is home.
     #[serde(default)]
     pub home: bool,
-}
-
-/// Why the motors do not do it.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum MotorError {
-    /// The firmware's side.
-    #[error(transparent)]
-    Control(#[from] ControlError),
-    /// motord's side.
-    #[error(transparent)]
-    Service(#[from] ServiceError),
-    /// The presets' file.
-    #[error(transparent)]
-    Preset(#[from] PresetError),
-    /// There is no such preset.
-    #[error("this preset does not exist")]
-    NoPreset,
-    /// Nothing is known of where the camera looks.
-    #[error("the camera has not reported its position yet")]
-    NoPosition,
-    /// A number is out of range.
-    #[error("{0}")]
-    Range(&'static str),
-}
-
-impl Explain for MotorError {
-    fn code(&self) -> Code {
-        match self {
-            MotorError::Control(e) => e.code(),
-            MotorError::Service(e) => e.code(),
-            MotorError::Preset(PresetError::Card(e)) => e.code(),
-            MotorError::Preset(PresetError::TooMany) => Code::TooManyPresets,
-            MotorError::Preset(PresetError::Name) => Code::PresetName,
-            MotorError::NoPreset => Code::NoSuchPreset,
-            MotorError::NoPosition => Code::NoPosition,
-            MotorError::Range(_) => Code::PtzRange,
-        }
-    }
-
-    fn hint(&self) -> String {
-        match self {
-            MotorError::Control(e) => e.hint(),
-            MotorError::Service(e) => e.hint(),
-            MotorError::Preset(PresetError::Card(e)) => e.hint(),
-            MotorError::Preset(PresetError::TooMany) => "Delete a preset first.".to_owned(),
-            MotorError::Preset(PresetError::Name) | MotorError::Range(_) => {
-                "Nothing was changed. Correct the value.".to_owned()
-            }
-            MotorError::NoPreset => "GET /api/v1/ptz lists the presets.".to_owned(),
-            MotorError::NoPosition => "Move the camera once, then try again.".to_owned(),
-        }
-    }
-
-    fn kind(&self) -> Kind {
-        match self {
-            MotorError::Control(e) => e.kind(),
-            MotorError::Service(e) => e.kind(),
-            MotorError::Preset(PresetError::Card(e)) => e.kind(),
-            MotorError::Preset(PresetError::Name) | MotorError::Range(_) => Kind::Invalid,
-            MotorError::NoPreset => Kind::Missing,
-            MotorError::Preset(PresetError::TooMany) | MotorError::NoPosition => Kind::Refused,
-        }
-    }
-
-    fn retry_after(&self) -> Option<Duration> {
-        match self {
-            MotorError::Control(e) => e.retry_after(),
-            _ => None,
-        }
-    }
-
-    fn exit(&self) -> Exit {
-        match self {
-            MotorError::Control(e) => e.exit(),
-            MotorError::Service(e) => e.exit(),
-            _ => Exit::Refused,
-        }
-    }
 }
 
 /// Whether devicekit's motors can be asked.
@@ -185,8 +113,10 @@ pub fn document(camera: &Camera) -> Document {
         position: None,
         moving: false,
         at_end: false,
+        patrol: false,
         presets: presets.unwrap_or_default(),
     };
+    let patrol = controls::of(camera).is_ok_and(|controls| controls.patrol().is_some());
     match controls::of(camera).and_then(Controls::motors) {
         Ok(motors) => {
             let motion = motors.motion();
@@ -196,6 +126,7 @@ pub fn document(camera: &Camera) -> Document {
                 position: motion.position,
                 moving: motion.moving,
                 at_end: motion.refused,
+                patrol,
                 ..empty
             }
         }
@@ -230,48 +161,33 @@ pub fn ask(camera: &Camera, ask: Ask) -> Result<Document, MotorError> {
         return Ok(document(camera));
     };
     let motors = controls.motors()?;
-    let go = |place: Place| {
-        let position = place.position();
-        let position = position.ok_or(MotorError::Range("pan and tilt are 0 to 100"))?;
-        motors.go(position).map_err(|e| MotorError::from(ControlError::from(e)))
-    };
-    let lasts = match ask {
-        Ask::Move { ms, .. } => Duration::from_millis(ms.into()) + MOVES,
-        Ask::Goto(_) | Ask::Preset(_) | Ask::Home(true) => TRAVELS,
-        Ask::Calibrate(true) => CALIBRATES,
-        Ask::Stop(_) | Ask::Home(false) | Ask::Calibrate(false) => Duration::ZERO,
-    };
-    // A move that is refused mutes the speaker for a moment only.
-    mute(camera, lasts.min(MOVES));
+    // Held until the move has begun: no step of a patrol comes after it.
+    let mut patrolling = controls.patrol();
+    if !matches!(ask, Ask::Home(false) | Ask::Calibrate(false) | Ask::Stop(false)) {
+        *patrolling = None;
+    }
+    let preset = |place: Option<Place>| place.ok_or(MotorError::NoPreset);
     match ask {
-        Ask::Move { pan, tilt, ms } => motors
-            .push(pan.into(), tilt.into(), Duration::from_millis(ms.into()))
-            .map_err(ControlError::from)?,
-        Ask::Goto(place) => go(place)?,
-        Ask::Preset(id) => {
-            let place = controls.presets().get(id).map(|preset| preset.at);
-            go(place.ok_or(MotorError::NoPreset)?)?;
+        Ask::Move { pan, tilt, ms } => {
+            let time = Duration::from_millis(ms.into());
+            turn::muted(camera, time + MOVES, &|| motors.push(pan.into(), tilt.into(), time))?;
         }
+        Ask::Goto(place) => turn::go(camera, motors, place)?,
+        Ask::Preset(id) => turn::go(camera, motors, preset(turn::place(controls, id))?)?,
         Ask::Home(true) => {
-            let place = controls.presets().home().map(|preset| preset.at);
-            go(place.ok_or(MotorError::NoPreset)?)?;
+            let home = controls.presets().home().map(|preset| preset.at);
+            turn::go(camera, motors, preset(home)?)?;
         }
-        Ask::Calibrate(true) => motors.calibrate().map_err(ControlError::from)?,
+        Ask::Patrol { presets, pause } => {
+            *patrolling = Some(patrol::new(controls, presets, pause)?);
+            patrol::step(camera, controls, motors, &mut patrolling)?;
+        }
+        Ask::Calibrate(true) => turn::muted(camera, CALIBRATES, &|| motors.calibrate())?,
         Ask::Stop(true) => motors.stop(),
         Ask::Home(false) | Ask::Calibrate(false) | Ask::Stop(false) => {}
     }
-    mute(camera, lasts);
+    drop(patrolling);
     Ok(document(camera))
-}
-
-/// Nothing is played for so long.
-fn mute(camera: &Camera, lasts: Duration) {
-    if !lasts.is_zero()
-        && let Err(error) = client::motors(video::port(camera), lasts)
-    {
-        // Where no server runs, nobody speaks.
-        log::debug!("the speaker: {error}");
-    }
 }
 
 /// motord moves by steps and knows no places.
@@ -302,7 +218,9 @@ fn by_motord(camera: &Camera, ask: Ask) -> Result<(), MotorError> {
         }
         Ask::Calibrate(true) => Wish::Calibrate,
         Ask::Stop(_) | Ask::Home(false) | Ask::Calibrate(false) => return Ok(()),
-        Ask::Goto(_) | Ask::Preset(_) | Ask::Home(true) => return Err(MotorError::NoPosition),
+        Ask::Goto(_) | Ask::Preset(_) | Ask::Home(true) | Ask::Patrol { .. } => {
+            return Err(MotorError::NoPosition);
+        }
     };
     sounds::move_camera(camera, wish)?;
     Ok(())

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::{Camera, Source, onvif, plan};
+use super::{Camera, Source, onvif, schedule};
 use crate::base::host;
 use crate::error::{Code, Exit, Explain};
 use crate::network::clock;
@@ -32,7 +32,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Starts all of it; a camera that is simulated only what touches no setting of its PC.
 pub fn start(camera: &Arc<Camera>) {
     spawn("onvif", camera, onvif::discover);
-    spawn("plan", camera, plan::keep);
+    spawn("schedule", camera, schedule::keep);
     if matches!(camera.source(), Source::Simulated { .. }) {
         return;
     }

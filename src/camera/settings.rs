@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 use toml_edit::{Array, DocumentMut, Item, Table, TableLike, value};
 
-use super::{Camera, services};
+use super::{Camera, controls, services};
 use crate::settings::config::{self, Config};
 pub use crate::settings::fields::{CARD_ONLY, FIELDS, Field, FieldKind};
 
@@ -254,6 +254,7 @@ fn apply(
 /// The new settings count from now on, as far as they can without a restart.
 fn in_force(camera: &Camera, config: Config) {
     log::set_max_level(config.log.level.into());
+    controls::set_silence(camera, config.camera.motion_seconds.0);
     let mut state = camera.state();
     state.settings.config = config;
     state.settings.problem = None;
@@ -324,6 +325,9 @@ fn set(document: &mut DocumentMut, name: &str, new: &Value) -> Result<(), String
             if let (Some(old), Some(new)) = (old.as_value(), item.as_value_mut()) {
                 // The blank before it, and the comment behind it.
                 *new.decor_mut() = old.decor().clone();
+                if let (Some(old), Some(new)) = (old.as_array(), new.as_array_mut()) {
+                    keep_lines(old, new);
+                }
             }
             *old = item;
         }
@@ -332,6 +336,22 @@ fn set(document: &mut DocumentMut, name: &str, new: &Value) -> Result<(), String
         }
     }
     Ok(())
+}
+
+/// What stays in a list keeps its line and the comment before it; what is new gets a line where the
+/// others have one.
+fn keep_lines(old: &Array, new: &mut Array) {
+    let first = old.get(0).and_then(|one| one.decor().prefix()?.as_str());
+    let line = first.and_then(|text| text.rfind('\n').and_then(|at| text.get(at..)));
+    let Some(line) = line else { return };
+    for one in new.iter_mut() {
+        match old.iter().find(|other| other.as_str() == one.as_str()) {
+            Some(same) => *one.decor_mut() = same.decor().clone(),
+            None => one.decor_mut().set_prefix(line),
+        }
+    }
+    new.set_trailing(old.trailing().clone());
+    new.set_trailing_comma(old.trailing_comma());
 }
 
 fn to_toml(new: &Value) -> Option<Item> {
@@ -405,6 +425,19 @@ mod tests {
         assert!(
             added.starts_with(text) && added.contains("[web]\nhost_names = [\"a.lan\"]"),
             "{added}"
+        );
+        // Of a list with a line for each, the lines that stay keep their comments.
+        let text = "[camera]\nschedule = [\n  # to bed\n  \"daily 22:00 power off\",\n  \
+                    \"daily 07:00 power on\", # up\n]\n";
+        let lines = ["daily 22:00 power off", "sun 04:30 restart"];
+        assert_eq!(
+            with(text, "camera.schedule", &json!(lines)),
+            "[camera]\nschedule = [\n  # to bed\n  \"daily 22:00 power off\",\n  \
+             \"sun 04:30 restart\", # up\n]\n"
+        );
+        assert_eq!(
+            with("[camera]\nschedule = [\"a\", \"b\"] # all\n", "camera.schedule", &json!(["b"])),
+            "[camera]\nschedule = [\"b\"] # all\n"
         );
         let gone = with("[web]\n# where\nlisten = \"0.0.0.0:81\"\n", "web.listen", &json!(""));
         assert!(!gone.contains("81"), "{gone}");

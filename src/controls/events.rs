@@ -4,51 +4,30 @@
 use std::collections::VecDeque;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+pub use super::detector::Kind;
+use super::detector::{Motion, Press};
 use crate::base::host;
 use crate::vendor::frames::{Endpoint, Event as Frame, Kind as Frames, Reader, State as Link};
 
 /// Events that are kept.
 const KEPT: usize = 256;
-/// Motion has ended after so long without a message: fetch_av sends one at least each 0.4 s while
-/// something moves.
-pub const SILENCE: Duration = Duration::from_secs(10);
+/// Motion has ended after so many seconds without a message, where no other number is set.
+const SILENCE: u32 = 10;
 /// The longest wait for news, how many wait at once, and how often a wait is looked at.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
 const MOST_WAITERS: usize = 2;
 const WANTED: Duration = Duration::from_secs(1);
-/// How often the button is looked at, and how long a short press lasts at most: the firmware wipes
-/// its settings when the button is held for two seconds.
+/// How often the button is looked at.
 const LOOK: Duration = Duration::from_millis(200);
-const SHORT: Duration = Duration::from_millis(1900);
 /// Stack of each thread.
 const STACK: usize = 96 << 10;
-
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// The firmware's detector saw motion.
-    MotionBegin,
-    /// It saw none for [`SILENCE`].
-    MotionEnd,
-    /// The picture is that of the day again.
-    Day,
-    /// The picture is that of the night.
-    Night,
-    /// The button was pressed for a moment.
-    Button,
-    /// The firmware's settings service cannot be reached.
-    FirmwareAway,
-    /// It can be reached again.
-    FirmwareBack,
-}
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -83,46 +62,25 @@ struct Inner {
 }
 
 /// All events of a camera.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Events {
     inner: Mutex<Inner>,
     changed: Condvar,
     stopped: AtomicBool,
+    /// In seconds; see [`Events::set_silence`].
+    silence: AtomicU32,
     reader: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What motion is made of single messages. Pure.
-#[derive(Debug, Default)]
-struct Motion(Option<Instant>);
-
-impl Motion {
-    /// A message came; whether motion begins.
-    fn seen(&mut self, now: Instant) -> bool {
-        self.0.replace(now).is_none()
-    }
-
-    /// Whether motion has ended by now.
-    fn ended(&mut self, now: Instant) -> bool {
-        let over = self.0.is_some_and(|last| now.saturating_duration_since(last) >= SILENCE);
-        if over {
-            self.0 = None;
+impl Default for Events {
+    fn default() -> Events {
+        Events {
+            inner: Mutex::default(),
+            changed: Condvar::new(),
+            stopped: AtomicBool::new(false),
+            silence: AtomicU32::new(SILENCE),
+            reader: Mutex::default(),
         }
-        over
-    }
-}
-
-/// What a press is made of single looks. Pure.
-#[derive(Debug, Default)]
-struct Press(Option<Instant>);
-
-impl Press {
-    /// The button was looked at; whether a short press has ended.
-    fn look(&mut self, down: bool, now: Instant) -> bool {
-        if down {
-            self.0.get_or_insert(now);
-            return false;
-        }
-        self.0.take().is_some_and(|since| now.saturating_duration_since(since) <= SHORT)
     }
 }
 
@@ -148,6 +106,11 @@ impl Events {
     /// Whether something moves; `None` where the firmware's detector does not answer.
     pub fn motion(&self) -> Option<bool> {
         self.inner().motion
+    }
+
+    /// Sets after how many seconds without a message motion has ended.
+    pub fn set_silence(&self, seconds: u64) {
+        self.silence.store(u32::try_from(seconds).unwrap_or(SILENCE), Ordering::Relaxed);
     }
 
     /// Whether the threads end.
@@ -223,20 +186,17 @@ impl Events {
             reader.turn(None, &mut |_, frame| match frame {
                 Frame::Message(_) => begins |= motion.seen(Instant::now()),
                 Frame::State(state) => {
-                    let answers = matches!(state, Link::Connected | Link::Live);
-                    let mut inner = self.inner();
-                    inner.motion = answers.then(|| inner.motion.unwrap_or(false));
+                    motion.link(matches!(state, Link::Connected | Link::Live));
                 }
                 Frame::Frame { .. } => {}
             });
+            let silence = Duration::from_secs(self.silence.load(Ordering::Relaxed).into());
+            let ends = motion.ended(Instant::now(), silence);
+            self.inner().motion = motion.now();
             if begins {
-                self.inner().motion = Some(true);
                 self.note(Kind::MotionBegin);
             }
-            if motion.ended(Instant::now()) {
-                let mut inner = self.inner();
-                inner.motion = inner.motion.map(|_| false);
-                drop(inner);
+            if ends {
                 self.note(Kind::MotionEnd);
             }
         }
@@ -268,41 +228,6 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(begin: Instant, ms: u64) -> Instant {
-        begin + Duration::from_millis(ms)
-    }
-
-    #[test]
-    fn a_day_of_motion_is_one_begin_and_one_end_for_each_time() {
-        let (mut motion, begin) = (Motion::default(), Instant::now());
-        let (mut begins, mut ends) = (0, 0);
-        // 24 hours: each ten minutes something moves for 45 seconds, with a message each 330 ms.
-        for second in 0..86_400u64 {
-            let moves = second % 600 < 45;
-            for part in [0, 330, 660] {
-                let now = at(begin, second * 1000 + part);
-                begins += u32::from(moves && motion.seen(now));
-                ends += u32::from(motion.ended(now));
-            }
-        }
-        assert_eq!((begins, ends), (144, 144));
-        // A pause shorter than the silence is none.
-        let mut motion = Motion::default();
-        assert!(motion.seen(begin));
-        assert!(!motion.ended(at(begin, 9_999)) && !motion.seen(at(begin, 9_999)));
-        assert!(!motion.ended(at(begin, 19_998)) && motion.ended(at(begin, 19_999)));
-        assert!(motion.seen(at(begin, 20_000)));
-    }
-
-    #[test]
-    fn only_a_short_press_is_one() {
-        let (mut press, begin) = (Press::default(), Instant::now());
-        let mut look = |down, ms| press.look(down, at(begin, ms));
-        assert!(!look(false, 0) && !look(true, 100) && !look(true, 300) && look(false, 400));
-        assert!(!look(false, 500));
-        assert!(!look(true, 1000) && !look(true, 3000) && !look(false, 3100), "held: a reset");
-    }
 
     #[test]
     fn events_are_numbered_bounded_and_waited_for() {

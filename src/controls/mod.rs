@@ -6,10 +6,14 @@
 //! | `table` | every control: what it takes, its keys on the bus, its values; pure |
 //! | `evidence` | whether this camera's firmware acts on a key |
 //! | `originals` | what was set before the first change, kept on the card |
-//! | `engine` | the connection, what is known, and changes |
+//! | `engine` | the connection, and what is shown |
+//! | `known` | what is known, and the thread that asks for more |
+//! | `change` | changes, and putting them back |
+//! | `detector` | what single messages and answers make of events; pure |
 //! | `events` | what happened: motion, day and night, the button |
 //! | `motors` | moves, absolute moves, calibration |
 //! | `presets` | positions with names, kept on the card |
+//! | `patrol` | from preset to preset with pauses; pure |
 //! | `view` | the documents |
 //! | `error` | why a change was not made |
 //!
@@ -17,12 +21,16 @@
 //! is in the bytes of the program that acts on it, mortoxd took the registration, and a change was
 //! echoed. Otherwise it is absent, with the reason.
 
+mod change;
+pub mod detector;
 pub mod engine;
 pub mod error;
 pub mod events;
 pub mod evidence;
+mod known;
 pub mod motors;
 pub mod originals;
+pub mod patrol;
 pub mod presets;
 pub mod table;
 pub mod view;

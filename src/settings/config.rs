@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::fields::{CARD_ONLY, FIELDS};
-use super::restart::Plan;
+use super::schedule::{Entry, Reboot, Table};
 use crate::card::file::read_bounded;
 use crate::formats::document::{self, line_at};
 use crate::network::{lookup, web_hook};
@@ -58,9 +58,13 @@ pub struct OnNetwork {
     pub block_cloud: bool,
     /// Whether the vendor's updater is paused: then there are no fixes from the vendor either.
     pub hold_updates: bool,
-    /// When the camera restarts by itself; by default never.
+    /// What the camera does by itself, and when.
+    pub schedule: Table,
+    /// A restart, as earlier versions wrote it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reboot: Option<Plan>,
+    pub reboot: Option<Reboot>,
+    /// After how many seconds without a message motion has ended.
+    pub motion_seconds: MotionSeconds,
     /// Where each event is sent; by default nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub web_hook: Option<WebHook>,
@@ -93,7 +97,9 @@ impl Default for OnNetwork {
             time_zone: TimeZone("UTC0".into()),
             block_cloud: false,
             hold_updates: false,
+            schedule: Table::default(),
             reboot: None,
+            motion_seconds: MotionSeconds(10),
             web_hook: None,
         }
     }
@@ -104,6 +110,11 @@ impl OnNetwork {
     pub fn time_servers(&self) -> Vec<String> {
         let servers = self.time_servers.iter().take(8).map(|name| name.0.clone());
         if self.set_clock { servers.collect() } else { Vec::new() }
+    }
+
+    /// The whole table of times.
+    pub fn times(&self) -> Vec<Entry> {
+        self.schedule.0.iter().cloned().chain(self.reboot.as_ref().map(Reboot::entry)).collect()
     }
 }
 
@@ -144,6 +155,19 @@ impl TryFrom<i64> for Seconds {
             return Err("expected 0, or a number from 5 to 3600".to_owned());
         }
         Ok(Seconds(seconds))
+    }
+}
+
+/// Seconds of silence that end a motion, 2 to 600: while something moves, the detector sends a
+/// message at least each 0.4 s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct MotionSeconds(pub u64);
+
+impl TryFrom<i64> for MotionSeconds {
+    type Error = String;
+    fn try_from(n: i64) -> Result<MotionSeconds, String> {
+        in_range(n, 2, 600).map(MotionSeconds)
     }
 }
 
@@ -514,6 +538,10 @@ mod tests {
             ("[log]\nlevel = \"loud\"", "line 2, 'level'", "`error`"),
             ("[web]\nlisten = \"here\"", "line 2, 'listen'", "socket address"),
             ("[web]\nhost_names = [\"a b\"]", "line 2, 'host_names'", "host name"),
+            ("[camera]\nmotion_seconds = 1", "line 2, 'motion_seconds'", "from 2 to 600"),
+            ("[camera]\nschedule = [\"daily 25:00 led on\"]", "line 2, 'schedule'", "a time"),
+            ("[camera]\nschedule = [\n\"daily 05:00 led on\",\n\"x\"]", "line 4", "days"),
+            ("[camera]\nreboot = \"daily\"", "line 2, 'reboot'", "daily 04:30"),
             ("[web\n", "line 1", "[web"),
         ];
         for (text, line, word) in cases {

@@ -111,8 +111,12 @@ pub const FIELDS: &[Field] = &[
          updates."),
     field("camera.hold_updates", Bool, Default, false,
         "Block Xiaomi updates. The camera will not update, even from the Mi Home app."),
+    field("camera.schedule", List, Example("[\"daily 22:00 power off\", \"mon,tue 07:30 power on\", \"sun 04:30 restart\"]"), false,
+        "Schedule in the camera's time zone, at most 32 entries: days, time and action (power on, power off, led on, led off, night auto, night day, night night, preset NUMBER, restart)."),
     field("camera.reboot", TEXT, Example("\"daily 04:30\""), false,
-        "Scheduled restart in the camera's time zone: daily 04:30, or mon 04:30. Default: never."),
+        "Scheduled restart in the form of earlier versions. An entry in schedule does the same."),
+    field("camera.motion_seconds", Integer { min: 2, max: 600 }, Default, false,
+        "Motion has ended after this many seconds without motion: 2 to 600."),
     field("camera.web_hook", TEXT, Example("\"http://192.168.1.2:8123/api/webhook/ID\""), false,
         "Address to which each event (motion, day, night, button) is sent as one POST with JSON. \
          Plain HTTP only. Default: none."),

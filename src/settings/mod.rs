@@ -6,9 +6,11 @@
 //! | [`config`] | all settings as types, with defaults and checks |
 //! | [`new_card`] | the file as a new card has it, made from the fields; pure |
 //! | [`fields`] | the fields that the page shows: names, kinds, help |
-//! | [`restart`] | a planned restart: its days, its time, and when it is due; pure |
+//! | [`schedule`] | the table of times: days, times, what to do; pure |
+//! | [`due`] | what of it is due; pure |
 
 pub mod config;
+pub mod due;
 pub mod fields;
 pub mod new_card;
-pub mod restart;
+pub mod schedule;

@@ -130,6 +130,7 @@ pub(super) const ROUTES: &[Route] = &[
         a control to its value before the first change"),
     asks(get("/api/v1/events", Login, ok("Events"), events::list, "Events: motion, day and night, \
         button, firmware; waits for news"), &[("wait", "integer"), ("since", "integer")]),
+    get("/api/v1/schedule", Login, ok("Schedule"), config::schedule, "The schedule, with the next time of each entry"),
     get("/api/v1/ptz", Login, ok("Motors"), ptz::show, "The camera's direction, and its presets"),
     change("POST", "/api/v1/ptz", Login, Some("Ptz"), ok("Motors"), ptz::ask, "Moves the camera: \
         for some time, to a position, to a preset"),

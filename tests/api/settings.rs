@@ -132,10 +132,8 @@ fn a_planned_restart_comes_at_its_local_time_and_once_a_day() {
     // The same process from its beginning; a start after the moment waits for the next day.
     wait(|| (log().matches("the page is on port").count() == 2).then_some(()));
     assert_eq!(log().matches("the scheduled restart begins").count(), 1, "{}", log());
-    // The day of the camera's zone, counted from 2026 on.
-    let day = now + 20 - 1_767_225_600;
-    let day = if sign.is_empty() { day - span } else { day + span } / 86_400;
-    let note = fs::read_to_string(sim.home().join("state/planned-restart")).unwrap();
-    assert_eq!(note, format!("{day}\n"));
+    // The moment of it in seconds from 2026 on.
+    let note = fs::read_to_string(sim.home().join("state/schedule")).unwrap();
+    assert_eq!(note, format!("-\n-\n-\n-\n{}\n", now + 20 - 1_767_225_600));
     drop(daemon);
 }

@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BODY, release, tfImage } from "./images.mjs";
 import { Demo, LONG, PASSWORD, PROGRAM, enter, open } from "./rig.mjs";
+import { axe } from "./views.mjs";
 
 /** Waits until something is so; the deadline is long, the wait is not. */
 async function until(what, condition) {
@@ -364,6 +365,40 @@ export const journeys = {
     await page.reload();
     await page.getByRole("heading", { name: "Ao vivo" }).waitFor();
     assert.equal(await page.locator("html").getAttribute("lang"), "pt");
+    await close(page);
+    await demo.stop();
+  },
+
+  async "settings: a time is added for some days, shown with its next one, and deleted"(chrome) {
+    const demo = await ready();
+    await demo.call("PUT", "/api/v1/config", { camera: { time_zone: "CET-1", reboot: "sun 04:30" } });
+    const page = await open(chrome, demo, { timezoneId: "Asia/Kathmandu" });
+    await enter(page, demo);
+    await page.goto("/#/settings");
+    const table = page.locator("#section-times");
+    const rows = table.getByRole("row");
+    await rows.filter({ hasText: "04:30" }).filter({ hasText: "Restart" }).waitFor();
+    const kept = async () => (await demo.call("GET", "/api/v1/config")).json.camera;
+    for (const day of ["Sat", "Sun"]) await table.getByLabel(day, { exact: true }).uncheck();
+    await table.getByLabel("Time", { exact: true }).fill("07:30");
+    await table.getByLabel("Action").selectOption({ label: "Camera on" });
+    await table.getByRole("button", { name: "Add" }).click();
+    const added = rows.filter({ hasText: "Mon, Tue, Wed, Thu, Fri" });
+    await added.waitFor();
+    // The next time is one of the camera's zone, and not of this browser's.
+    assert.match(await added.innerText(), /07:30\s+Camera on\s+(Mon|Tue|Wed|Thu|Fri)\D+\d+\D+0?7:30/);
+    // The restart as earlier versions wrote it is now one of the times.
+    const { schedule, reboot } = await kept();
+    assert.deepEqual([schedule, reboot], [["sun 04:30 restart", "mon,tue,wed,thu,fri 07:30 power on"], undefined]);
+    await axe(page, "settings, with times");
+    await added.getByRole("button", { name: "Delete: Mon, Tue, Wed, Thu, Fri 07:30 Camera on" }).click();
+    await added.waitFor({ state: "detached" });
+    assert.deepEqual((await kept()).schedule, ["sun 04:30 restart"]);
+    // Without a day nothing is sent.
+    for (const day of ["Mon", "Tue", "Wed", "Thu", "Fri"]) await table.getByLabel(day, { exact: true }).uncheck();
+    await table.getByRole("button", { name: "Add" }).click();
+    assert.ok(await table.getByLabel("Mon", { exact: true }).evaluate((box) => !box.validity.valid));
+    assert.equal(await rows.count(), 2);
     await close(page);
     await demo.stop();
   },

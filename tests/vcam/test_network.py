@@ -106,7 +106,7 @@ class NetworkTest(CameraTest):
         camera.run("date -u -s '2026-11-24 03:29:40'")
         camera.wait_end(120)
         self.assertIn("reboot: Restarting system", camera.console)
-        self.assertRegex(camera.card.read("mi360d/state/planned-restart"), rb"^327\n$")
+        self.assertRegex(camera.card.read("mi360d/state/schedule"), rb"^(-\n){4}28\d{6}\n$")
 
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("avahi-browse"),
                          "needs root and avahi: apt-get install avahi-daemon avahi-utils")

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::camera::mqtt;
 use crate::camera::settings::{self, FIELDS, SettingsError};
+use crate::camera::{mqtt, schedule};
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
@@ -15,6 +15,10 @@ pub(in crate::web) fn show(asked: &Asked<'_>) -> Answer {
 
 pub(in crate::web) fn fields(_: &Asked<'_>) -> Answer {
     Ok(reply::json(&json!({ "fields": FIELDS })))
+}
+
+pub(in crate::web) fn schedule(asked: &Asked<'_>) -> Answer {
+    Ok(reply::json(&json!({ "times": schedule::list(&asked.context.camera) })))
 }
 
 pub(in crate::web) fn change(asked: &Asked<'_>) -> Answer {

@@ -75,14 +75,19 @@ export function motorSection(signal, over) {
     name.value = "";
     show(await api("GET", "/ptz"));
   });
-  const more = h("details", null, h("summary", null, t("motor.presets")), list, keep);
+  const seconds = h("input", { type: "number", required: true, min: 5, max: 3600, value: 30 });
+  const patrol = form([field(t("motor.patrol.pause"), seconds)], t("motor.patrol"), () => send({ patrol: { pause: Number(seconds.value) } }));
+  const [stop, stopSaid] = doing(t("motor.patrol.stop"), () => send({ stop: true }));
+  const more = h("details", null, h("summary", null, t("motor.presets")), list, patrol, h("div.buttons", null, stop), stopSaid, keep);
   const section = h("section.sheet.turn", { hidden: true }, h("h2", null, t("motor.title")), words, !over && pad, said, more);
   let drawn = "";
   const show = (motors) => {
     section.hidden = pad.hidden = !motors.available;
     more.hidden = !motors.absolute;
+    stop.hidden = !motors.patrol;
+    patrol.hidden = motors.patrol || motors.presets.length < 2;
     const at = motors.position && t("motor.position", motors.position);
-    words.textContent = [at, motors.moving && t("motor.moving"), motors.at_end && t("motor.end")].filter(Boolean).join(" ");
+    words.textContent = [at, motors.patrol && t("motor.patrol.now"), motors.moving && t("motor.moving"), motors.at_end && t("motor.end")].filter(Boolean).join(" ");
     const now = JSON.stringify(motors.presets);
     if (now === drawn) return;
     drawn = now;

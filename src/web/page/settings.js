@@ -1,24 +1,26 @@
 // Settings drawn from their types, and their export and import.
 
-import { moment, plain, sentence, T, t } from "./text.js";
+import { loadSaid, moment, plain, sentence, T, t } from "./text.js";
 import { fill, h, icon, say } from "./dom.js";
 import { api, Refused } from "./api.js";
 import { doing, noteOf, trouble } from "./parts.js";
 import { heading, lookSoon, onStatus } from "./house.js";
 import { settingsForm } from "./forms.js";
+import { timesSection } from "./times.js";
 import { loadZones } from "./zones.js";
 
 export async function settingsView(main, signal, query) {
   const place = h("div.stack");
   main.append(heading(t("settings.title"), t("settings.lead")), place);
   const [config, { fields }] = await Promise.all([
-    api("GET", "/config", undefined, { signal }), api("GET", "/config/fields", undefined, { signal }), loadZones()]);
+    api("GET", "/config", undefined, { signal }), api("GET", "/config/fields", undefined, { signal }), loadZones(), loadSaid()]);
   const flat = flatten(config);
   // A setting that nobody described is drawn by its value.
   const all = [...fields, ...Object.keys(flat).filter((name) => !fields.some((f) => f.name === name))
     .map((name) => ({ name, type: typeOf(flat[name]), help: "" }))]
-    // What unlocks a partition stands on the card alone.
-    .filter((spec) => !["services", "hacks"].includes(spec.name.split(".")[0]) && spec.name !== "flash.unlock");
+    // What unlocks a partition stands on the card alone; times have their own table.
+    .filter((spec) => !["services", "hacks"].includes(spec.name.split(".")[0])
+      && !["flash.unlock", "camera.schedule", "camera.reboot"].includes(spec.name));
   const sections = [...new Set([...ORDER, ...all.map((spec) => spec.name.split(".")[0])])];
   for (const section of sections) {
     const own = all.filter((spec) => spec.name.split(".")[0] === section)
@@ -31,6 +33,7 @@ export async function settingsView(main, signal, query) {
     });
     place.append(h("section.sheet", { id: "section-" + section }, h("h2", { tabindex: "-1" }, T["section." + section] ?? section),
       EXTRAS[section]?.(signal, shown), shown));
+    if (section === "camera") place.append(await timesSection(signal));
   }
   place.append(fileSection());
   const wanted = place.querySelector(`#section-${CSS.escape(query.get("section") ?? "none")}`);

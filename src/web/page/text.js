@@ -24,7 +24,8 @@ export async function loadTexts() {
 
 let said = null;
 
-/** What the camera says by its codes: read after the first view, and before it is needed. English has none. */
+/** What the camera says by its codes, and most of the settings: read after the first view, and before it is
+ * needed. English has no such file. */
 export function loadSaid() {
   if (document.documentElement.lang !== "pt") return Promise.resolve();
   said ??= fetch("pt-said.json", { cache: "no-cache" }).then((answer) => answer.json())
