@@ -27,7 +27,7 @@ import vendor_rig  # noqa: E402: it is found by the path above
 # One after the other: the vendor's programs have one folder.
 VENDORS = ("test_controls", "test_vendor")
 # The long ones first: the short ones then fill what is left at the end.
-TESTS = [*VENDORS, "test_onvif", "test_frames", "test_clients", "test_viewers", "test_strangers",
+TESTS = [*VENDORS, "test_onvif", "test_motors", "test_frames", "test_clients", "test_viewers", "test_strangers",
          "test_proxies", "test_page", "test_endless", "test_pictures", "test_cost"]
 ALONE = ("test_pictures", "test_cost")
 
