@@ -133,9 +133,11 @@ fn remove_state(folder: &Path, kept: &[PathBuf]) -> Result<(), CardError> {
     if kept.is_empty() {
         return fat::remove_tree(folder);
     }
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if !kept.contains(&entry.path()) {
-            fat::remove_tree(&entry.path())?;
+    let unread = |e| CardError::new("cannot read", folder, e);
+    for entry in fs::read_dir(folder).map_err(unread)? {
+        let path = entry.map_err(unread)?.path();
+        if !kept.contains(&path) {
+            fat::remove_tree(&path)?;
         }
     }
     Ok(())
