@@ -58,7 +58,7 @@ class Copy(Demo):
             self.assertLessEqual(said.count("Non-monoton"), 1, name)
             for word in ("missed", "lost", "max delay", "corrupt"):
                 self.assertFalse(word in said, f"{name}: ffmpeg says '{word}'")
-            times = sorted(packets(film))[2:]
+            times = sorted(at for at, _ in packets(film, "v"))[2:]
             steps = [b - a for a, b in zip(times, times[1:])]
             whole = round((times[-1] - times[0]) * RATE) + 1
             print(f"  {name}: {len(times)} pictures in {times[-1] - times[0]:.1f} s, steps of "
@@ -66,6 +66,16 @@ class Copy(Demo):
             self.assertGreater(times[-1] - times[0], 58 * MINUTES, name)
             self.assertLessEqual(max(steps), 1.5 / RATE, name)
             self.assertEqual(len(times), whole, f"{name}: pictures are missing")
+            # G.711 has 8,000 samples of a byte in a second. Pictures are checked above by the same
+            # clock, so this is what sound and picture drift apart.
+            sound = packets(film, "a")
+            drift = max(abs(sum(size for _, size in sound[:at]) / 8000 - (time - sound[0][0]))
+                        for at, (time, _) in enumerate(sound))
+            ends = sound[-1][0] - times[-1]
+            print(f"  {name}: {len(sound)} pieces of sound, {1000 * drift:.0f} ms from the picture's "
+                  f"clock at most; the last begins {1000 * ends:+.0f} ms from the last picture", flush=True)
+            self.assertLess(drift, 0.04, f"{name}: sound and picture drift apart")
+            self.assertLess(abs(ends), 0.3, name)
         print(f"  memory in KiB at the start {before}, at the end {after}", flush=True)
         self.assertEqual(set(lost.values()), {0}, lost)
         self.assertEqual(len(lost), 2, lost)
@@ -76,11 +86,12 @@ class Copy(Demo):
         return json.loads(self.ask("GET", "/video")[2])["server"]["streams"]
 
 
-def packets(film):
-    status, out, err = run(["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries",
-                            "packet=pts_time", "-of", "csv=p=0", film], 300)
+def packets(film, kind):
+    """When each begins, in seconds, and its bytes."""
+    status, out, err = run(["ffprobe", "-v", "error", "-select_streams", kind, "-show_entries",
+                            "packet=pts_time,size", "-of", "csv=p=0", film], 300)
     assert (status, err) == (0, ""), err
-    return [float(line.strip(",")) for line in out.split()]
+    return [(float(at), int(size)) for at, size in (line.split(",")[:2] for line in out.split())]
 
 
 def children(pid):
