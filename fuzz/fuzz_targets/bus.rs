@@ -4,7 +4,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use mi360d::vendor::av::wire as av;
-use mi360d::vendor::mortox::key::{Change, Key, Reported, position};
+use mi360d::vendor::mortox::change::Change;
+use mi360d::vendor::mortox::key::Key;
+use mi360d::vendor::mortox::value::{Reported, position};
 use mi360d::vendor::mortox::wire;
 
 fuzz_target!(|data: &[u8]| {

@@ -11,8 +11,8 @@ use crate::controls::motors::{LONGEST, Place};
 use crate::controls::presets::Preset;
 use crate::controls::{ControlError, Controls};
 use crate::services::ptz::{self, Direction, STEPS, Steps, Wish};
-use crate::vendor::mortox::bus::BusError;
 use crate::vendor::mortox::pace::{CALIBRATES, MOVES};
+use crate::vendor::mortox::shared::BusError;
 
 /// One of motord's steps, in ms of devicekit's moves: 146 of them are the whole way.
 const STEP_MS: u64 = 45;

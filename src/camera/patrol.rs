@@ -9,7 +9,7 @@ use crate::controls::motors::Motors;
 use crate::controls::patrol::Patrol;
 use crate::controls::{ControlError, Controls};
 use crate::error::chain;
-use crate::vendor::mortox::bus::BusError;
+use crate::vendor::mortox::shared::BusError;
 
 /// A patrol over these presets, or all.
 ///

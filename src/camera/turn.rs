@@ -12,8 +12,8 @@ use crate::controls::{ControlError, Controls};
 use crate::error::{Code, Exit, Explain, Kind};
 use crate::rtsp::client;
 use crate::services::ServiceError;
-use crate::vendor::mortox::bus::BusError;
 use crate::vendor::mortox::pace::{MOVES, TRAVELS};
+use crate::vendor::mortox::shared::BusError;
 
 /// Why the motors do not do it.
 #[derive(Debug, Error)]

@@ -12,8 +12,10 @@ use super::motors::Counter as _;
 use super::table::{Id, Value};
 use super::view::View;
 use crate::vendor::av::{AvError, Volume};
-use crate::vendor::mortox::bus::{BusError, Done};
-use crate::vendor::mortox::key::{Change, Key, Lamp, Region};
+use crate::vendor::mortox::change::Change;
+use crate::vendor::mortox::key::Key;
+use crate::vendor::mortox::shared::{BusError, Done};
+use crate::vendor::mortox::value::{Lamp, Region};
 
 /// The longest pause that putting everything back waits for.
 const PATIENCE: Duration = Duration::from_secs(6);

@@ -20,8 +20,9 @@ use super::table::{Id, Value};
 use super::view::{Absent, Document, View};
 use crate::base::host;
 use crate::vendor::av::{Address, Av, Volume};
-use crate::vendor::mortox::bus::{Bus, BusError, News};
+use crate::vendor::mortox::bus::Bus;
 use crate::vendor::mortox::key::Key;
+use crate::vendor::mortox::shared::{BusError, News};
 
 /// How often a waiting client is looked at.
 const WANTED: Duration = Duration::from_secs(1);

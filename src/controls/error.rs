@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::card::CardError;
 use crate::error::{Code, Exit, Explain, Kind};
 use crate::vendor::av::AvError;
-use crate::vendor::mortox::bus::BusError;
+use crate::vendor::mortox::shared::BusError;
 
 /// Why a control was not changed.
 #[derive(Debug, Error)]

@@ -11,8 +11,10 @@ use super::events::Events;
 use super::evidence::{self, Evidence};
 use super::originals::Originals;
 use crate::vendor::av::{Av, Volume};
-use crate::vendor::mortox::bus::{Bus, News};
-use crate::vendor::mortox::key::{Key, Region};
+use crate::vendor::mortox::bus::Bus;
+use crate::vendor::mortox::key::Key;
+use crate::vendor::mortox::shared::News;
+use crate::vendor::mortox::value::Region;
 
 /// From a switch between day and night to the question what it is now.
 const SETTLE: Duration = Duration::from_secs(1);

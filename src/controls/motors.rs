@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::vendor::mortox::bus::{Bus, BusError};
-use crate::vendor::mortox::key::{Change, Key, Operation, Position, Reported, position};
+use crate::vendor::mortox::bus::Bus;
+use crate::vendor::mortox::change::Change;
+use crate::vendor::mortox::key::Key;
 use crate::vendor::mortox::pace::{MOVES, PUSH, TRAVELS};
+use crate::vendor::mortox::shared::BusError;
+use crate::vendor::mortox::value::{Operation, Position, Reported, position};
 
 /// The longest move that one request may ask for.
 pub const LONGEST: Duration = Duration::from_secs(10);

@@ -3,7 +3,9 @@
 use serde_json::{Value as Json, json};
 
 use crate::vendor::av::Volume;
-use crate::vendor::mortox::key::{Change, Key, Lamp, Night, Record, Region};
+use crate::vendor::mortox::change::Change;
+use crate::vendor::mortox::key::Key;
+use crate::vendor::mortox::value::{Lamp, Night, Record, Region};
 
 /// A control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

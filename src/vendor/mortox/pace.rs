@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::key::{Change, Key, Operation, Position};
+use super::change::Change;
+use super::key::Key;
+use super::value::{Operation, Position};
 
 /// Between two changes of the night mode: the filter's coil is driven for half a second each time.
 pub const NIGHT: Duration = Duration::from_secs(5);
@@ -160,7 +162,7 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use super::super::key::{Night, Sound};
+    use super::super::value::{Night, Sound};
     use super::*;
 
     fn motor(operation: Operation) -> Change {

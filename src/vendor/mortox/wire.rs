@@ -3,7 +3,8 @@
 //! All integers are big-endian. A packet for a known key is far smaller than the 1024 bytes that the
 //! daemon's frames are made for, so there is always one chunk. Facts: docs/controls.md, "Wire".
 
-use super::key::{Change, Key};
+use super::change::Change;
+use super::key::Key;
 
 /// Starts every packet.
 const MAGIC: &[u8; 6] = b"MORTOX";
@@ -263,7 +264,7 @@ fn half(bytes: &[u8], at: usize) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::key::{Night, Region};
+    use super::super::value::{Night, Region};
     use super::*;
     use crate::base::hex;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::vendor::mortox::key::{Position, position};
+use crate::vendor::mortox::value::{Position, position};
 
 /// How long miio_algo takes to switch between day and night.
 const SWITCH: Duration = Duration::from_millis(100);
