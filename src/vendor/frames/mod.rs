@@ -7,6 +7,8 @@
 //! | [`payload`] | what the frame file contains: the headers of pictures, sound, JPEG; pure |
 //! | [`fault`] | why something was not understood, in words |
 //! | [`link`] | one connection: datagrams in, texts out, a polite end |
+//! | [`endpoint`], `slot` | an endpoint and what is reported of it; its connection and what is due |
+//! | `copied` | a frame, copied out of its file |
 //! | [`reader`] | all endpoints of this process: connecting, checking, waiting, asking |
 //! | [`broadcaster`] | the other side: for tests, `demo` and a simulated camera |
 //!
@@ -20,12 +22,16 @@
 //! - A key frame is requested at most once a second, a snapshot likewise. Silence is no error.
 
 pub mod broadcaster;
+mod copied;
+pub mod endpoint;
 pub mod fault;
 pub mod link;
 pub mod payload;
 pub mod reader;
+mod slot;
 pub mod wire;
 
 pub use broadcaster::Broadcaster;
+pub use endpoint::{Endpoint, Event, Kind, State};
 pub use fault::Fault;
-pub use reader::{Endpoint, Event, Kind, Reader, State};
+pub use reader::Reader;

@@ -9,28 +9,22 @@
 //!    +---- 60 s ---- Ending (no more sending, read to the end) <-+
 //! ```
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::copied::whole;
+use super::endpoint::{Endpoint, Event, Kind, Sink, State};
 use super::fault::Fault;
 use super::link::Link;
-use super::payload::{self, HEADER, Payload};
-use super::wire::{self, Datagram, LONGEST, PAGE_HEADER};
+use super::payload;
+use super::slot::{LATER, Phase, RETRY, Slot};
+use super::wire::{self, Datagram, LONGEST};
 use crate::sys::received::Received;
 
-/// From a failed connection to the next try; the vendor's own receivers wait as long.
-const RETRY: Duration = Duration::from_secs(1);
-/// The same where something was not understood: each try is a connection that fetch_av serves.
-const LATER: Duration = Duration::from_secs(60);
-/// How long a polite end waits for the other side.
-const FAREWELL: Duration = Duration::from_secs(2);
 /// How long the descriptor is awaited when this process ends: a snapshot blocks the other side for
 /// a second or two.
 const HANDSHAKE: Duration = Duration::from_secs(4);
@@ -52,94 +46,6 @@ const ROOM: usize = 128 * 1024;
 const REQ_IDR: &[u8] = b"REQ_IDR";
 const REQ_SNAPSHOT: &[u8] = b"REQ_SNAPSHOT_R";
 
-/// What an endpoint sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Pictures of one stream.
-    Picture,
-    /// Sound from the microphone.
-    Sound,
-    /// A JPEG file for each request.
-    Jpeg,
-    /// The speaker: it sends nothing, and plays what it is sent.
-    Speaker,
-    /// Messages without frames: motion.
-    Messages,
-}
-
-/// One endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// The folder that contains `control`.
-    pub folder: PathBuf,
-    /// What it sends.
-    pub kind: Kind,
-}
-
-/// How far it is with an endpoint.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum State {
-    /// There is no socket, or nobody listens on it.
-    #[default]
-    Missing,
-    /// Connected; the other side has not answered yet.
-    Connecting,
-    /// The other side described itself as known. No frame has come yet.
-    Connected,
-    /// Frames come and are understood.
-    Live,
-    /// The other side ended.
-    Gone,
-    /// It speaks otherwise than what is known. Tried again once a minute.
-    NotUnderstood(Fault),
-}
-
-/// What is reported of an endpoint.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// A whole frame.
-    Frame {
-        /// Its content.
-        payload: Payload<'a>,
-        /// At least one frame between the last one and this was lost.
-        lost: bool,
-    },
-    /// A message of an endpoint that sends these.
-    Message(&'a [u8]),
-    /// A new state.
-    State(&'a State),
-}
-
-/// Where events go: the endpoint's number, and the event.
-pub type Sink<'a> = &'a mut dyn FnMut(usize, Event<'_>);
-
-#[derive(Debug, Default)]
-enum Phase {
-    #[default]
-    Idle,
-    Handshake(Link),
-    Streaming(Link),
-    Ending(Link, Instant),
-}
-
-#[derive(Debug)]
-struct Slot {
-    endpoint: Endpoint,
-    phase: Phase,
-    state: State,
-    /// When it may connect again.
-    retry_at: Instant,
-    /// The last frame's counter of this connection.
-    sequence: u32,
-    /// The last frame's number by the encoder.
-    number: Option<u32>,
-    /// Something came and could not be used.
-    lost: bool,
-    faults: u32,
-    /// When the last datagram came.
-    heard: Option<Instant>,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub struct Reader {
@@ -150,52 +56,6 @@ pub struct Reader {
     key_requested: Option<Instant>,
     snapshot_requested: Option<Instant>,
     wake_at: Option<Instant>,
-}
-
-impl Slot {
-    fn link(&self) -> Option<&Link> {
-        match &self.phase {
-            Phase::Idle => None,
-            Phase::Handshake(link) | Phase::Streaming(link) | Phase::Ending(link, _) => Some(link),
-        }
-    }
-
-    /// When something is due without a datagram.
-    fn due(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Idle => Some(self.retry_at),
-            Phase::Ending(_, until) => Some(until),
-            Phase::Handshake(_) | Phase::Streaming(_) => None,
-        }
-    }
-
-    /// The other side ended: nothing is left to be polite to.
-    fn close(&mut self, now: Instant) -> Option<State> {
-        let ending = matches!(self.phase, Phase::Ending(..));
-        self.phase = Phase::Idle;
-        if ending {
-            return None;
-        }
-        self.retry_at = now + RETRY;
-        Some(State::Gone)
-    }
-
-    /// Leaves without a hard close.
-    fn leave(&mut self, now: Instant) {
-        self.phase = match std::mem::take(&mut self.phase) {
-            Phase::Handshake(link) | Phase::Streaming(link) => {
-                link.finish();
-                Phase::Ending(link, now + FAREWELL)
-            }
-            other => other,
-        };
-    }
-
-    fn give_up(&mut self, fault: Fault, now: Instant) -> State {
-        self.leave(now);
-        self.retry_at = now + LATER;
-        State::NotUnderstood(fault)
-    }
 }
 
 impl Reader {
@@ -218,17 +78,7 @@ impl Reader {
 
     /// One more endpoint; its number.
     pub fn add(&mut self, endpoint: Endpoint) -> usize {
-        self.slots.push(Slot {
-            endpoint,
-            phase: Phase::Idle,
-            state: State::Missing,
-            retry_at: Instant::now(),
-            sequence: 0,
-            number: None,
-            lost: false,
-            faults: 0,
-            heard: None,
-        });
+        self.slots.push(Slot::new(endpoint));
         self.slots.len() - 1
     }
 
@@ -527,40 +377,7 @@ impl Reader {
             // It has nothing to say; what came with it is closed.
             return Ok(());
         }
-        let count = received.descriptors.len();
-        if received.lacks_descriptors && count == 0 {
-            return Err(Fault::NoRoom);
-        }
-        let only = received.descriptors.into_iter().next();
-        let Some(descriptor) = only.filter(|_| count == 1 && !received.lacks_descriptors) else {
-            return Err(Fault::Descriptors(count));
-        };
-        let file = File::from(descriptor);
-        let unreadable = |error: io::Error| Fault::Unreadable(error.kind().to_string());
-        let facts = file.metadata().map_err(unreadable)?;
-        if !facts.is_file() {
-            return Err(Fault::NotAFile);
-        }
-        if facts.len() < u64::from(map_length) {
-            return Err(Fault::FileLength { file: facts.len(), map: map_length });
-        }
-        let whole = map_length as usize;
-        if self.buffer.len() < whole {
-            self.buffer.resize(whole, 0);
-        }
-        let bytes = self.buffer.get_mut(..whole).unwrap_or_default();
-        file.read_exact_at(bytes, 0).map_err(unreadable)?;
-        drop(file);
-        let header = bytes.first_chunk::<PAGE_HEADER>().ok_or(Fault::MapLength(map_length))?;
-        let size = match wire::payload_size(header, facts.len(), map_length) {
-            Ok(size) => size as usize,
-            Err(fault) => {
-                // Another page header is reported, and nothing is guessed.
-                let found = payload::found_elsewhere(bytes);
-                return Err(found.filter(|at| *at != PAGE_HEADER).map_or(fault, Fault::Elsewhere));
-            }
-        };
-        let content = bytes.get(PAGE_HEADER..PAGE_HEADER + size).unwrap_or_default();
+        let content = whole(received, map_length, &mut self.buffer)?;
         let payload = match slot.endpoint.kind {
             Kind::Picture => payload::picture(content)?,
             Kind::Sound => payload::sound(content)?,
@@ -587,6 +404,3 @@ impl Reader {
         Ok(())
     }
 }
-
-// A payload's header is within the first page.
-const _: () = assert!(HEADER + PAGE_HEADER < wire::PAGE as usize);
