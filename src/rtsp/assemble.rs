@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use super::annexb::{begins_with_start_code, find_start_code, unit_end};
 use super::params::{Codec, Memory, Params};
+use super::unit::{Header, Kind, classify, header_of, slice264};
 use super::{h264, h265};
 
 /// Bytes of one picture. A key frame of 1080p at a camera's rate has 50 to 300 KiB.
@@ -301,7 +302,8 @@ impl Assembler {
             end
         };
         let unit_index = self.building.units.len() - usize::from(whole);
-        let kind = self.classify(open.start..end, whole);
+        let kind =
+            classify(self.buffer.get(open.start..end).unwrap_or_default(), &self.memory, whole);
         match kind {
             Kind::Unknown => return,
             Kind::Drop => {
@@ -347,66 +349,11 @@ impl Assembler {
         self.memory.keep(&nal);
     }
 
-    fn classify(&self, range: Range<usize>, whole: bool) -> Kind {
-        let nal = self.buffer.get(range).unwrap_or_default();
-        let Some(&header) = nal.first() else { return Kind::Unknown };
-        let codec = self.memory.codec();
-        // A set may be of the other codec: whoever reads it finds out.
-        let set264 = matches!(header, 0x67 | 0x47 | 0x27);
-        let set265 = matches!(header, 0x40 | 0x42) && nal.get(1) == Some(&1);
-        match codec {
-            None if set264 || set265 => return Kind::Set,
-            None => return Kind::Drop,
-            Some(Codec::H264) if set265 => {
-                return if whole { self.foreign(nal) } else { Kind::Unknown };
-            }
-            Some(Codec::H265) if set264 => {
-                return if whole { self.foreign(nal) } else { Kind::Unknown };
-            }
-            _ => {}
-        }
-        if header & 0x80 != 0 {
-            return Kind::OtherSlice;
-        }
-        let first = |begins: Option<bool>, key| match begins {
-            Some(true) => Kind::FirstSlice { key },
-            Some(false) => Kind::OtherSlice,
-            None => Kind::Unknown,
-        };
-        match codec {
-            Some(Codec::H264) => match h264::kind(header) {
-                h264::SLICE => first(h264::begins_picture(nal), false),
-                h264::IDR => first(h264::begins_picture(nal), true),
-                h264::SPS | h264::PPS => Kind::Set,
-                h264::SEI => Kind::Before,
-                // Data partitions are of a profile that no camera has.
-                2..=4 => Kind::OtherSlice,
-                _ => Kind::Drop,
-            },
-            _ => match h265::kind(header) {
-                kind if kind <= h265::LAST_SLICE => {
-                    first(h265::begins_picture(nal), h265::is_key(kind))
-                }
-                h265::VPS | h265::SPS | h265::PPS => Kind::Set,
-                h265::SEI => Kind::Before,
-                h265::SEI_AFTER => Kind::After,
-                _ => Kind::Drop,
-            },
-        }
-    }
-
     /// Whether these bytes already contain all that is read of a picture's first slice.
     fn is_known_first_slice(&self, range: Range<usize>) -> bool {
-        matches!(self.classify(range.clone(), false), Kind::FirstSlice { .. })
-            && self.buffer.get(range).is_some_and(|nal| header_of(nal, &self.memory).is_some())
-    }
-
-    fn foreign(&self, nal: &[u8]) -> Kind {
-        let other = match self.memory.codec() {
-            Some(Codec::H264) => h265::is_vps(nal) || h265::Sps::parse(nal).is_some(),
-            _ => h264::Sps::parse(nal).is_some(),
-        };
-        if other { Kind::Set } else { Kind::Drop }
+        let nal = self.buffer.get(range).unwrap_or_default();
+        matches!(classify(nal, &self.memory, false), Kind::FirstSlice { .. })
+            && header_of(nal, &self.memory).is_some()
     }
 
     fn first_slice(
@@ -521,45 +468,4 @@ impl Assembler {
             self.buffer.shrink_to(ROOM);
         }
     }
-}
-
-/// What is read of a first slice's header, and the parameter set that it goes by.
-enum Header<'m> {
-    H264(h264::Slice, &'m h264::Sps),
-    /// With the picture's place in the order of showing.
-    H265(u32, &'m h265::Sps),
-}
-
-fn header_of<'m>(nal: &[u8], memory: &'m Memory) -> Option<Header<'m>> {
-    if memory.codec() == Some(Codec::H264) {
-        return slice264(nal, memory).map(|(slice, sps)| Header::H264(slice, sps));
-    }
-    let (sps, pps) = memory.sets265(h265::slice_pps(nal)?)?;
-    Some(Header::H265(h265::picture_order(nal, sps, pps)?, sps))
-}
-
-fn slice264<'m>(nal: &[u8], memory: &'m Memory) -> Option<(h264::Slice, &'m h264::Sps)> {
-    // The number of the parameter set stands before anything that depends on it.
-    let pps = h264::slice_pps(nal)?;
-    let sps = memory.sps264(pps)?;
-    Some((h264::Slice::parse(nal, sps)?, sps))
-}
-
-/// What a unit is for the picture that is being received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// More bytes are needed.
-    Unknown,
-    /// Of no use to a viewer.
-    Drop,
-    /// A parameter set.
-    Set,
-    /// Stands before a picture's slices.
-    Before,
-    /// Stands behind them.
-    After,
-    /// The first slice of a picture.
-    FirstSlice { key: bool },
-    /// Another slice, or something that no sound stream holds.
-    OtherSlice,
 }

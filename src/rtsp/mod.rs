@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | [`bits`], [`picture`] | bits of parameter sets; sizes and rates; pure |
 //! | [`h264`], [`h265`] | kinds of units, parameter sets, continuity; pure |
-//! | [`annexb`], [`params`], [`assemble`] | bytes become whole pictures, or none; pure |
+//! | [`annexb`], [`params`], `unit`, [`assemble`] | bytes become whole pictures, or none; pure |
 //! | [`clock`], [`timeline`] | even times from uneven arrivals; the encoder's own times; pure |
 //! | [`sound`] | the microphone's sound as clients play it; pure |
 //! | [`speech`] | what a client says, as the firmware's speaker plays it; pure |
@@ -66,6 +66,7 @@ pub mod speech;
 pub mod stats;
 pub mod timeline;
 pub mod transport;
+mod unit;
 
 pub use error::RtspError;
 pub use server::{Config, Server};

@@ -4,6 +4,9 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `poll_loop` | the thread: one `poll` over all sockets, and what is due when |
+//! | `accept` | who connects, and who makes room |
+//! | `input` | what lies whole in a connection's input |
+//! | `count` | viewers and streams, for the page |
 //! | `conn` | one RTSP connection: bytes in, bytes out |
 //! | `methods` | what each request does |
 //! | `session` | one viewer: its place in the ring, its RTP and RTCP |
@@ -11,7 +14,10 @@
 //! | `local` | the daemon's questions, on an abstract Unix socket |
 //! | `password` | the streams' password in its file, looked at again and again |
 
+mod accept;
 mod conn;
+mod count;
+mod input;
 mod local;
 mod methods;
 mod outcome;

@@ -1,7 +1,6 @@
 //! The server's thread: one `poll(2)` over the listener, the connections, the viewers' datagram
 //! sockets and the daemon's questions. No error ends it but its handle's word.
 
-use std::io;
 use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
@@ -12,38 +11,25 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::access::throttle::{STREAMS, Throttle};
 use crate::rtsp::feed::{Feed, Wake};
-use crate::rtsp::message::{self, Answer, Item};
-use crate::rtsp::ring::Place;
+use crate::rtsp::message;
 use crate::rtsp::rtp;
-use crate::rtsp::server::conn::{Conn, Wait, is_later};
+use crate::rtsp::server::conn::{Conn, Wait};
 use crate::rtsp::server::local::{self, Asker};
-use crate::rtsp::server::outcome::Outcome;
 use crate::rtsp::server::password::Password;
 use crate::rtsp::server::session::{Carrier, FOR_PICTURE, Session, Track};
 use crate::rtsp::snapshots::Snapshots;
 use crate::rtsp::sound::Form;
 use crate::rtsp::speaker::Speaker;
-use crate::rtsp::stats::{Stats, ViewerStats};
 
-/// RTSP connections at once.
-const MOST_CONNS: usize = 64;
-/// The daemon's questions at once, and of these the live views.
-const MOST_ASKERS: usize = 8;
-const MOST_LIVE: usize = 4;
-/// Connections accepted in a row before the others have their turn.
-const ACCEPTS: usize = 16;
 /// The longest sleep, and how often the password's file is looked at.
 const IDLE: Duration = Duration::from_secs(1);
-/// Bytes of a packet of speech; a longer one is dropped as it comes.
-const LONGEST_SPEECH: usize = 2048;
-/// How long the listener rests after an error that would come again at once.
-const REST: Duration = Duration::from_millis(100);
-/// Bytes the kernel keeps for a viewer that reads slowly; it takes twice that. A key frame.
-const KERNEL_BUFFER: usize = 128 * 1024;
+/// How long it rests after an error that would come again at once.
+pub(super) const REST: Duration = Duration::from_millis(100);
+/// Live views of the daemon at once.
+const MOST_LIVE: usize = 4;
 
 /// What the thread is made of.
 #[derive(Debug)]
@@ -65,14 +51,14 @@ pub(super) struct Parts {
 /// The thread's state.
 #[derive(Debug)]
 pub(super) struct PollLoop {
-    listener: TcpListener,
-    local: Option<UnixListener>,
+    pub(super) listener: TcpListener,
+    pub(super) local: Option<UnixListener>,
     wake: Arc<Wake>,
     stop: Arc<AtomicBool>,
     pub(super) feeds: Vec<Arc<Feed>>,
     /// The microphone, for all streams.
     pub(super) sound: Option<(Arc<Feed>, Form)>,
-    snapshots: Option<Arc<Snapshots>>,
+    pub(super) snapshots: Option<Arc<Snapshots>>,
     pub(super) speaker: Option<Arc<Speaker>>,
     pub(super) password: Option<Password>,
     password_looked: Instant,
@@ -80,14 +66,14 @@ pub(super) struct PollLoop {
     pub(super) numbers_made: u64,
     pub(super) started: Instant,
     pub(super) most_viewers: usize,
-    conns: Vec<Conn>,
-    next_conn: u64,
+    pub(super) conns: Vec<Conn>,
+    pub(super) next_conn: u64,
     pub(super) sessions: Vec<Session>,
-    askers: Vec<Asker>,
+    pub(super) askers: Vec<Asker>,
     pub(super) throttle: Throttle,
     pub(super) refused: u64,
     pub(super) wrong_logins: u64,
-    rests_until: Option<Instant>,
+    pub(super) rests_until: Option<Instant>,
     /// The camera is switched off: no picture and no sound leave.
     pub(super) off: bool,
 }
@@ -425,184 +411,6 @@ impl PollLoop {
                     });
                 }
             }
-        }
-    }
-
-    /// Does all that lies whole in a connection's input.
-    fn serve(&mut self, conn: &mut Conn, now: Instant) {
-        while conn.wants_input() && !conn.input.is_empty() {
-            let input = std::mem::take(&mut conn.input);
-            let (used, more) = match message::item(&input) {
-                Item::More => {
-                    conn.input = input;
-                    return;
-                }
-                Item::Skip(count) => (count, 0),
-                Item::Interleaved { channel, length } => {
-                    let mine = |session: &&mut Session| session.conn == Some(conn.id);
-                    let session = self.sessions.iter_mut().find(mine);
-                    let speaks = session.as_ref().is_some_and(|session| {
-                        session.tracks.iter().any(|track| track.speaks_on() == Some(channel))
-                    });
-                    let whole = input.get(4..4 + length);
-                    if speaks && length <= LONGEST_SPEECH && whole.is_none() {
-                        conn.input = input;
-                        return;
-                    }
-                    if let Some(session) = session {
-                        session.seen = now;
-                        for (speaker, packet) in self.speaker.iter().zip(whole.filter(|_| speaks)) {
-                            speaker.hear(&session.id, packet, now);
-                        }
-                    }
-                    (4, length as u64)
-                }
-                Item::Request(request, length) => {
-                    conn.heard = now;
-                    match self.request(conn, &request, conn.waited, now) {
-                        Outcome::Answer(answer) => {
-                            conn.waited = None;
-                            self.say(conn, answer);
-                            (length, request.body)
-                        }
-                        Outcome::Wait(what, until) => {
-                            conn.waited.get_or_insert(now);
-                            conn.waits = Some((what, until));
-                            conn.input = input;
-                            return;
-                        }
-                    }
-                }
-                Item::Bad(fault) => {
-                    log::debug!("{}: {fault:?}", conn.peer);
-                    self.say(conn, Answer::new(fault.status(), None).line("Connection", "close"));
-                    conn.ending = true;
-                    return;
-                }
-            };
-            conn.input = input;
-            conn.consume(used, more, now);
-        }
-    }
-
-    /// Puts an answer on its way, behind the packet that is half out.
-    fn say(&mut self, conn: &mut Conn, answer: Answer) {
-        let mine = |session: &&mut Session| session.conn == Some(conn.id);
-        if let Some(session) = self.sessions.iter_mut().find(mine) {
-            session.settle(conn);
-        }
-        conn.queue(&answer.into_bytes());
-        conn.flush();
-    }
-
-    fn accept(&mut self, now: Instant) {
-        for _ in 0..ACCEPTS {
-            let (stream, address) = match self.listener.accept() {
-                Ok(pair) => pair,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if is_later(&error) => return,
-                Err(error) => {
-                    let number = error.raw_os_error().map(Errno::from_raw);
-                    if matches!(number, Some(Errno::ECONNABORTED | Errno::EPROTO)) {
-                        continue;
-                    }
-                    log::warn!("accept: {error}");
-                    self.drop_oldest();
-                    self.rests_until = Some(now + REST);
-                    return;
-                }
-            };
-            let _ = stream.set_nodelay(true);
-            let _ = setsockopt(&stream, sockopt::SndBuf, &KERNEL_BUFFER);
-            if self.conns.len() >= MOST_CONNS {
-                self.drop_oldest();
-            }
-            self.next_conn += 1;
-            let peer = address.ip().to_canonical();
-            if stream.set_nonblocking(true).is_ok() {
-                self.conns.extend(Conn::new(self.next_conn, stream, peer, now));
-            }
-        }
-    }
-
-    /// Whoever has waited longest without a viewer is the least likely to become one.
-    fn drop_oldest(&mut self) {
-        let sessions = &self.sessions;
-        let without = self
-            .conns
-            .iter()
-            .enumerate()
-            .filter(|(_, conn)| !sessions.iter().any(|session| session.conn == Some(conn.id)));
-        if let Some((index, _)) = without.min_by_key(|(_, conn)| (conn.authorised, conn.heard)) {
-            self.conns.swap_remove(index);
-        }
-    }
-
-    fn accept_local(&mut self, now: Instant) {
-        let Some(local) = &self.local else { return };
-        for _ in 0..ACCEPTS {
-            let Ok((stream, _)) = local.accept() else { return };
-            if self.askers.len() < MOST_ASKERS {
-                self.askers.extend(Asker::new(stream, now));
-            }
-        }
-    }
-
-    /// Frames that a viewer has lost and does not know of yet: its socket takes nothing.
-    fn missed(&self, stream: usize, place: Option<&Place>) -> u64 {
-        let feed = self.feeds.get(stream);
-        feed.zip(place).map_or(0, |(feed, place)| feed.state().ring.missed(place))
-    }
-
-    fn stats(&self, now: Instant) -> Stats {
-        fn pictures_of(session: &Session) -> impl Iterator<Item = &Track> {
-            session.tracks.iter().filter(|track| !track.is_sound() && !track.is_speech())
-        }
-        let name = |stream: usize| self.feeds.get(stream).map_or("", |feed| feed.name.as_str());
-        let viewers = self.sessions.iter().map(|session| ViewerStats {
-            peer: session.peer.to_string(),
-            stream: name(session.stream).to_owned(),
-            transport: if session.is_tcp() { "tcp" } else { "udp" }.to_owned(),
-            playing: session.is_playing(),
-            sound: session.tracks.iter().any(Track::is_sound),
-            speaks: session.tracks.iter().any(Track::is_speech),
-            seconds: now.saturating_duration_since(session.since).as_secs(),
-            pictures: pictures_of(session).map(|track| track.pictures).sum(),
-            bytes: session.tracks.iter().map(|track| track.bytes).sum(),
-            lost: pictures_of(session)
-                .map(|track| track.lost + self.missed(session.stream, track.place.as_ref()))
-                .sum(),
-        });
-        let watching = self.askers.iter().filter_map(|asker| {
-            Some(ViewerStats {
-                peer: "the page".to_owned(),
-                stream: name(asker.watches()?).to_owned(),
-                transport: "page".to_owned(),
-                playing: true,
-                sound: asker.hears(),
-                speaks: false,
-                seconds: now.saturating_duration_since(asker.since).as_secs(),
-                pictures: asker.pictures,
-                bytes: asker.bytes,
-                lost: asker.lost + self.missed(asker.watches()?, asker.place()),
-            })
-        });
-        let viewers: Vec<ViewerStats> = viewers.chain(watching).collect();
-        let streams = self.feeds.iter().map(|feed| {
-            feed.stats(viewers.iter().filter(|viewer| viewer.stream == feed.name).count())
-        });
-        Stats {
-            listen: self.listener.local_addr().map_or_else(|_| String::new(), |a| a.to_string()),
-            login: self.password.is_some(),
-            seconds: now.saturating_duration_since(self.started).as_secs(),
-            streams: streams.collect(),
-            viewers,
-            sound: self.sound.as_ref().map(|(feed, form)| feed.sound_stats(*form)),
-            snapshots: self.snapshots.as_ref().map(|snapshots| snapshots.words()),
-            speaker: self.speaker.as_ref().map(|speaker| speaker.words()),
-            most_viewers: self.most_viewers,
-            refused: self.refused,
-            wrong_logins: self.wrong_logins,
         }
     }
 }
