@@ -8,7 +8,8 @@
 //! | `fault` | why a request is not answered, as ONVIF says it |
 //! | `control` | motors by places and presets, imaging |
 //! | `events` | pull points, for motion |
-//! | `answer` | from a request to its answer, by the templates of `answers.xml` |
+//! | `facts` | what is told of the camera, and what comes back of a request |
+//! | `answer`, `values` | from a request to its answer; what fills the templates of `answers.xml` |
 //! | `discovery` | WS-Discovery: "is there a camera?" |
 
 mod answer;
@@ -16,12 +17,15 @@ pub mod control;
 pub mod discovery;
 pub mod door;
 pub mod events;
+mod facts;
 mod fault;
 pub mod login;
 mod template;
+mod values;
 pub mod xml;
 
-pub use answer::{Facts, Moved, Outcome, Stream, answer, is_open};
+pub use answer::{answer, is_open};
+pub use facts::{Facts, Moved, Outcome, Stream};
 pub use fault::{Fault, fault};
 
 use sha1::{Digest as _, Sha1};
