@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use libfuzzer_sys::fuzz_target;
 use mi360d::web::gate::answer::Refusal;
-use mi360d::web::gate::head::{HeadBuffer, MAX_HEADERS, parse};
+use mi360d::web::gate::head::{MAX_HEADERS, parse};
+use mi360d::web::gate::head_buffer::HeadBuffer;
 use mi360d::web::gate::{forward, host};
 
 const LIMIT: usize = 2048;

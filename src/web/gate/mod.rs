@@ -13,7 +13,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`head`] | the parser of heads; pure |
+//! | [`head`], [`head_buffer`] | the parser of heads; a head as it arrives; pure |
 //! | [`host`] | which Host is ours; pure |
 //! | [`table`] | who has to go when it is full; pure |
 //! | [`answer`] | what the gate says itself; pure |
@@ -27,6 +27,7 @@ pub mod answer;
 mod conn;
 pub mod forward;
 pub mod head;
+pub mod head_buffer;
 pub mod host;
 mod limits;
 mod poll_loop;
