@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use mi360d::backup::Silent;
-use mi360d::camera::jobs::Kind;
+use mi360d::camera::job::Kind;
 use mi360d::camera::{status, status_txt};
 use nix::sys::signal::Signal;
 use rig::daemon::{Daemon, ports, wait};

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::Camera;
 use super::flash_ended;
-use super::jobs::JobState;
+use super::job::JobState;
 use super::notice::{self};
 use super::set_view::{self, SetView};
 use crate::backup::set;

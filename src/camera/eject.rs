@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::jobs::Kind;
+use super::job::Kind;
 use super::{Camera, services, startup};
 use crate::card::{CardState, MOUNT_POINT, claim};
 use crate::vendor::mortox::wire::Ask;

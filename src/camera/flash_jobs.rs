@@ -10,7 +10,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::flashing::{Flashed, FlashingError, PlanDocument, PlanRequest, PlanSource, WhatCame};
-use super::jobs::{Busy, CELL, Job, JobError, JobOutcome, JobState, Kind, Running};
+use super::job::{CELL, Job, JobError, JobOutcome, JobState, Kind};
+use super::jobs::{Busy, Running};
 use super::{Camera, Source, power, status_txt};
 use crate::backup::{Progress, Silent, Work};
 use crate::base::hex;

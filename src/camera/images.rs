@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Camera, jobs};
+use super::{Camera, job};
 use crate::backup::verify;
 use crate::base::{hex, unhex};
 use crate::card::file::{NewFile, make_dir, read_bounded, rename, replace};
@@ -280,7 +280,7 @@ pub fn find(camera: &Camera, id: &str) -> Result<(ImageView, PathBuf), ImageErro
 /// [`ImageError`].
 pub fn remove(camera: &Camera, id: &str) -> Result<(), ImageError> {
     let (_, place) = find(camera, id)?;
-    let flashing = |job: jobs::Job| matches!(job.kind, jobs::Kind::Flash | jobs::Kind::Restore);
+    let flashing = |one: job::Job| matches!(one.kind, job::Kind::Flash | job::Kind::Restore);
     if camera.jobs().running().is_some_and(flashing)
         || camera.needs_for_resume(&format!("{id}.img"))
     {

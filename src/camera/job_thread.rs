@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Camera;
-use super::jobs::{Busy, Job, Kind, Running};
+use super::job::{Job, Kind};
+use super::jobs::{Busy, Running};
 use crate::sys::process::yield_to_answers;
 
 /// Begins a job on a thread of its own; the job as it begins.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::flash_ended::Ended;
 use super::flashing::{Interrupted, PlanRequest};
-use super::jobs::JobState;
+use super::job::JobState;
 use super::notice::Notice;
 use super::set_view::SetView;
 use super::state::BackupState;

@@ -9,7 +9,7 @@
 //! | `status`, `flash_view`, `set_view` | the documents of page, API and command line |
 //! | `status_txt` | `STATUS.txt`, for who cannot reach the page |
 //! | `settings` | `config.toml`, changed from outside |
-//! | `jobs` | what is being done, for whoever watches |
+//! | `job`, `jobs` | one job as it is shown; what is being done, for whoever watches |
 //! | `images`, `downloads` | what comes to the card, and what leaves it |
 //! | `recordings` | the firmware's own recordings on the card |
 //! | `sets` | backups made, read again and deleted by their owner |
@@ -41,6 +41,7 @@ pub mod flashing;
 pub mod framegrabber;
 pub mod host_name;
 pub mod images;
+pub mod job;
 pub mod job_thread;
 pub mod jobs;
 mod libraries;

@@ -31,7 +31,7 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// Starts all of it; a camera that is simulated only what touches no setting of its PC.
 pub fn start(camera: &Arc<Camera>) {
-    spawn("onvif", camera, onvif::discover);
+    spawn("onvif", camera, onvif::discover::answer);
     spawn("schedule", camera, schedule::keep);
     if matches!(camera.source(), Source::Simulated { .. }) {
         return;

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::Camera;
-use super::jobs::{Busy, Kind};
+use super::job::Kind;
+use super::jobs::Busy;
 use crate::backup::sums::is_plain_name;
 use crate::card::{CardError, claim, fat};
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::jobs::{Busy, Job, JobError, Kind, Running};
+use super::job::{Job, JobError, Kind};
+use super::jobs::{Busy, Running};
 use super::state::BackupState;
 use super::{Camera, card_view, status_txt};
 use crate::backup::set::{self, UNFINISHED};

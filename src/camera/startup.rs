@@ -4,7 +4,7 @@
 use super::notices;
 use std::sync::Arc;
 
-use super::jobs::Kind;
+use super::job::Kind;
 use super::state::BackupState;
 use super::{Camera, flash_jobs, mend, sets, status_txt};
 use crate::backup::retention::{Standing, standings};

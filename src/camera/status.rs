@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::flash_ended::Ended;
 use super::flashing::Interrupted;
-use super::jobs::Job;
+use super::job::Job;
 use super::notice::Notice;
 use super::state::{BackupState, Network};
 use super::{Camera, card_view, set_view};

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::args::{Args, Command};
 use super::lines;
-use crate::camera::jobs::Kind;
+use crate::camera::job::Kind;
 use crate::camera::{
     Camera, Source, controls, eject, facts, mqtt, network, privacy, services, startup, update,
     web_hook,

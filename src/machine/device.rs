@@ -13,7 +13,7 @@ use super::oom::Spared;
 use super::restore::Ended;
 use super::updates::UPDATER;
 use super::watchdog::{self, Watchdog};
-use super::{Machine, MachineError, Needs, Prepared, data, restart};
+use super::{Machine, MachineError, Needs, Prepared, data, mounts, process, restart};
 use crate::base::host;
 use crate::image::Finding;
 use crate::sys::memory;
@@ -84,7 +84,7 @@ impl Hold {
             while !stop.load(Ordering::SeqCst) {
                 hold.feed();
                 // Its supervisor may have started it again.
-                for updater in data::who(&|process| process.name == UPDATER) {
+                for updater in process::who(&|process| process.name == UPDATER) {
                     log::warn!("{UPDATER} was started during a flash: ending it");
                     updater.signal(Signal::SIGKILL);
                 }
@@ -198,7 +198,7 @@ impl Device {
     /// All that [`Machine::prepare`] does, with what it ends noted; the live settings as they were
     /// when nobody wrote them any more.
     fn make_ready(&self, needs: Needs, ended: &mut Ended) -> Result<Option<Vec<u8>>, MachineError> {
-        if !data::end(UPDATER) {
+        if !process::end(UPDATER) {
             return Err(MachineError::OtherWriter { name: UPDATER.to_owned() });
         }
         // Before DATA, on which its feeder lives: released may mean a minute later.
@@ -313,7 +313,7 @@ impl Machine for Device {
     }
 
     fn page_goes(&self, needs: Needs) -> bool {
-        needs.data && data::is_mounted()
+        needs.data && mounts::is_mounted()
     }
 
     fn restart(&self) {

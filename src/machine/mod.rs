@@ -7,6 +7,8 @@
 //! | [`boots`] | the count of starts, and the safe mode |
 //! | `device` | the camera's own, through Linux |
 //! | `data` | who uses DATA, and how it is released |
+//! | `mounts` | where DATA is mounted; mounting and unmounting it |
+//! | `process` | running programs: what they have open, and their end |
 //! | `mark` | a flash is running, as the boot hook sees it |
 //! | `restore` | what was ended comes back, where a flash is called off |
 //! | `watchdog` | taken over, fed and disarmed |
@@ -20,7 +22,9 @@ pub mod boots;
 mod data;
 mod device;
 mod mark;
+mod mounts;
 mod oom;
+mod process;
 mod restart;
 mod restore;
 mod simulated;

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::data::{self, Mounted, Process};
+use super::mounts::{self, Mounted};
+use super::process::{Process, who};
 use crate::card::file::read_bounded;
 use crate::sys;
 
@@ -74,7 +75,7 @@ pub struct Ended {
 impl Ended {
     /// Notes how things are before anything is ended.
     pub fn before() -> Ended {
-        let supervisors = data::who(&|process| process.name.starts_with("perp"));
+        let supervisors = who(&|process| process.name.starts_with("perp"));
         let environment = supervisors
             .first()
             .map(|process| Path::new("/proc").join(process.id.to_string()).join("environ"))
@@ -85,7 +86,7 @@ impl Ended {
             || pairs(&read_bounded(Path::new(ENVIRONMENT), LIMIT).unwrap_or_default(), b'\n');
         Ended {
             environment: environment.unwrap_or_else(base),
-            mount: data::mount_line(),
+            mount: mounts::mount_line(),
             ..Ended::default()
         }
     }

@@ -4,7 +4,7 @@
 
 use nix::sys::signal::Signal;
 
-use super::data::{Process, who};
+use super::process::{Process, who};
 
 /// The vendor's updater: it writes the same chip, and knows nothing of our lock.
 pub const UPDATER: &str = "miio_ota";

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::MachineError;
-use super::data::{self, Process};
+use super::process::{Process, who};
 use crate::sys;
 
 /// The device.
@@ -36,7 +36,7 @@ pub fn exists() -> bool {
 
 /// The process that has it open, other than the stock feeder.
 pub fn foreign_holder() -> Option<Process> {
-    let mut holders = data::who(&|process| process.has_open(Path::new(DEVICE)));
+    let mut holders = who(&|process| process.has_open(Path::new(DEVICE)));
     holders.retain(|process| process.name != FEEDER && process.id != std::process::id());
     holders.into_iter().next()
 }
@@ -45,7 +45,7 @@ pub fn foreign_holder() -> Option<Process> {
 pub fn is_fed_by_stock(within: Duration) -> bool {
     let holds = |process: &Process| process.name == FEEDER && process.has_open(Path::new(DEVICE));
     let begun = Instant::now();
-    while data::who(&holds).is_empty() {
+    while who(&holds).is_empty() {
         if begun.elapsed() > within {
             return false;
         }
@@ -68,7 +68,7 @@ impl Watchdog {
         if !exists() {
             return Ok(Watchdog(None));
         }
-        for process in data::who(&|process| process.name == FEEDER) {
+        for process in who(&|process| process.name == FEEDER) {
             ended(&process);
             // TERM lets it disarm; KILL would leave it armed and unfed.
             process.signal(Signal::SIGTERM);
