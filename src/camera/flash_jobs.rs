@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::flashing::{Flashed, FlashingError, PlanDocument, PlanRequest, PlanSource, WhatCame};
+use super::flashing::{Flashed, FlashingError, PlanDocument, WhatCame};
 use super::job::{CELL, Job, JobError, JobOutcome, JobState, Kind};
 use super::jobs::{Busy, Running};
 use super::{Camera, Source, power, status_txt};
@@ -17,7 +17,8 @@ use crate::backup::{Progress, Silent, Work};
 use crate::base::hex;
 use crate::chip::Partition;
 use crate::error::{self, Code, Exit, Explain};
-use crate::flash::{BlockState, Step, Watch};
+use crate::flash::decide::{Agreement, agreement};
+use crate::flash::{BlockState, PlanRequest, PlanSource, Step, Watch};
 
 /// Plans that are remembered.
 const REMEMBERED: usize = 8;
@@ -125,12 +126,14 @@ pub fn begin(camera: &Arc<Camera>, plan: &str, phrase: &str) -> Result<Job, Begi
         let plans = camera.plans().0.lock().unwrap_or_else(PoisonError::into_inner);
         plans.iter().find(|known| known.id == plan).cloned().ok_or(BeginError::NoSuchPlan)?
     };
-    if known.is_blocked {
-        return Err(BeginError::Blocked);
-    }
-    let right = known.confirm.clone().ok_or(BeginError::NothingToDo)?;
-    if phrase.trim() != right {
-        return Err(BeginError::WrongPhrase { phrase: right });
+    let right = known.confirm.clone().unwrap_or_default();
+    match agreement(known.is_blocked, known.confirm.as_deref(), Some(phrase)) {
+        Agreement::Refused => return Err(BeginError::Blocked),
+        Agreement::NothingToDo => return Err(BeginError::NothingToDo),
+        Agreement::PhraseNeeded | Agreement::WrongPhrase => {
+            return Err(BeginError::WrongPhrase { phrase: right });
+        }
+        Agreement::Agreed => {}
     }
     let kind = match known.request.source {
         PlanSource::Image(_) => Kind::Flash,

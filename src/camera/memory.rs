@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::flash_ended::Ended;
-use super::flashing::{Interrupted, PlanRequest};
+use super::flashing::Interrupted;
 use super::job::JobState;
 use super::notice::Notice;
 use super::set_view::SetView;
 use super::state::BackupState;
 use crate::backup::set::{CHIP, SetFolder};
+use crate::flash::PlanRequest;
 
 /// What the card tells.
 #[derive(Debug)]

@@ -13,11 +13,10 @@ use super::lines;
 use super::out::{self, complain, document, print};
 use crate::backup::{BackupError, set};
 use crate::camera::Camera;
-use crate::camera::flashing::{
-    Flashed, FlashingError, PlanDocument, PlanRequest, PlanSource, Planned, WhatCame,
-};
+use crate::camera::flashing::{Flashed, FlashingError, PlanDocument, Planned, WhatCame};
 use crate::chip::WINDOW;
 use crate::error::{Exit, Explain};
+use crate::flash::{PlanRequest, PlanSource};
 use crate::image::Finding;
 use crate::settings::config;
 

@@ -1,8 +1,9 @@
 //! What a power cut in the middle would cost, said before anything begins,
-//! and the phrase by which an owner agrees. Pure.
+//! the phrase by which an owner agrees, and the order of writing. Pure.
 
 use serde::{Deserialize, Serialize};
 
+use super::plan::PartPlan;
 use crate::chip::Role;
 
 /// What brings a camera back whose flash was cut short.
@@ -74,6 +75,17 @@ pub fn phrase(changed: &[&str], heals: Heals) -> Option<String> {
         phrase.push_str(" WITHOUT RESCUE");
     }
     Some(phrase)
+}
+
+/// The order of writing: what Linux starts without comes first, so that a
+/// power cut costs as little as it can for as long as it can.
+const ORDER: [Role; 6] =
+    [Role::Factory, Role::Config, Role::Data, Role::Rootfs, Role::Kernel, Role::Boot];
+
+/// Plans in the order of writing.
+pub fn in_order(mut parts: Vec<PartPlan>) -> Vec<PartPlan> {
+    parts.sort_by_key(|plan| ORDER.iter().position(|role| *role == plan.part.role));
+    parts
 }
 
 #[cfg(test)]

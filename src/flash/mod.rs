@@ -4,8 +4,10 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `content` | new content: a part of a file, or bytes |
+//! | `request` | what an owner asks for |
+//! | `facts`, `decide` | what is known; from it the plan, what it costs, what is refused; pure |
 //! | `plan` | block by block: same, program, erase; pure but for reading |
-//! | `heal` | what a power cut costs, and the phrase; pure |
+//! | `heal` | what a power cut costs, the phrase, the order of writing; pure |
 //! | `rules` | what may be written to BOOT, CONFIG and FACTORY; pure |
 //! | `protection` | the chip's own write protection, lifted and put back |
 //! | `block` | one block: erased, programmed, read back |
@@ -17,13 +19,16 @@
 
 pub mod block;
 pub mod content;
+pub mod decide;
 pub mod error;
+pub mod facts;
 pub mod heal;
 pub mod journal;
 pub mod neighbour;
 pub mod plan;
 pub mod proof;
 pub mod protection;
+pub mod request;
 pub mod rules;
 pub mod watch;
 pub mod writer;
@@ -32,4 +37,5 @@ pub use content::{Bytes, FilePart, NewContent};
 pub use error::FlashError;
 pub use heal::Heals;
 pub use plan::{Action, Counts, PartPlan};
+pub use request::{PlanRequest, PlanSource};
 pub use watch::{BlockState, Step, Unwatched, Watch};

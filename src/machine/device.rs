@@ -13,9 +13,8 @@ use super::oom::Spared;
 use super::restore::Ended;
 use super::updates::UPDATER;
 use super::watchdog::{self, Watchdog};
-use super::{Machine, MachineError, Needs, Prepared, data, mounts, process, restart};
+use super::{Machine, MachineError, Needs, Obstacles, Prepared, data, mounts, process, restart};
 use crate::base::host;
-use crate::image::Finding;
 use crate::sys::memory;
 use crate::sys::mmap::map_locked;
 use crate::vendor::mortox;
@@ -253,27 +252,12 @@ impl Machine for Device {
         host::wifi_mac()
     }
 
-    fn obstacles(&self, needs: Needs) -> Vec<Finding> {
-        let mut found = Vec::new();
-        if needs.data
-            && let Some(reason) = data::obstacle()
-        {
-            found.push(
-                Finding::blocker("data-busy", format!("DATA cannot be released: {reason}"))
-                    .of("DATA")
-                    .hint("Restart the camera and try again, or leave DATA out."),
-            );
+    fn obstacles(&self, needs: Needs) -> Obstacles {
+        let holder = watchdog::foreign_holder();
+        Obstacles {
+            data: if needs.data { data::obstacle() } else { None },
+            watchdog: holder.map(|process| (process.name, process.id)),
         }
-        if let Some(process) = watchdog::foreign_holder() {
-            found.push(
-                Finding::blocker(
-                    "watchdog",
-                    format!("{} ({}) uses the watchdog", process.name, process.id),
-                )
-                .hint("End that program, or restart the camera, and try again."),
-            );
-        }
-        found
     }
 
     fn prepare(&self, needs: Needs) -> Result<Box<dyn Prepared>, MachineError> {

@@ -34,7 +34,6 @@ mod watchdog;
 use thiserror::Error;
 
 use crate::error::{Code, Exit, Explain};
-use crate::image::Finding;
 
 pub use device::Device;
 pub use simulated::Simulated;
@@ -47,6 +46,15 @@ pub struct Needs {
     pub data: bool,
 }
 
+/// What would prevent a flash.
+#[derive(Clone, Debug, Default)]
+pub struct Obstacles {
+    /// Why DATA cannot be released, where that is needed.
+    pub data: Option<String>,
+    /// The program that has the watchdog and does not give it up: its name and its number.
+    pub watchdog: Option<(String, u32)>,
+}
+
 /// A machine that a flash runs on.
 pub trait Machine: Send + Sync {
     /// The live settings that a flash of DATA would take away
@@ -57,7 +65,7 @@ pub trait Machine: Send + Sync {
     fn wifi_mac(&self) -> Option<String>;
 
     /// What would prevent it; changes nothing.
-    fn obstacles(&self, needs: Needs) -> Vec<Finding>;
+    fn obstacles(&self, needs: Needs) -> Obstacles;
 
     /// Stops what would disturb, takes the watchdog over, has the settings written, releases DATA,
     /// locks the memory, holds signals back.

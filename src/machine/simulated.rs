@@ -3,9 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Machine, MachineError, Needs, Prepared};
+use super::{Machine, MachineError, Needs, Obstacles, Prepared};
 use crate::chip::sim::SimCamera;
-use crate::image::Finding;
 
 /// The settings in DATA.
 const NVRAM: &str = ".config.nvram";
@@ -35,8 +34,8 @@ impl Machine for Simulated {
         crate::formats::document::from_toml::<SimCamera>(&text).ok()?.wifi_mac
     }
 
-    fn obstacles(&self, _needs: Needs) -> Vec<Finding> {
-        Vec::new()
+    fn obstacles(&self, _needs: Needs) -> Obstacles {
+        Obstacles::default()
     }
 
     fn prepare(&self, needs: Needs) -> Result<Box<dyn Prepared>, MachineError> {

@@ -9,7 +9,8 @@ use crate::rig::{
     Bench, Noting, Op, apply, everything, flash, flashed, image, only, plan, resume, set,
     six_blocks, untouched,
 };
-use mi360d::camera::flashing::{PlanRequest, WhatCame};
+use mi360d::camera::flashing::WhatCame;
+use mi360d::flash::PlanRequest;
 
 /// How many of the cuts are tried by default; `MI360D_ALL_CUTS=1` tries all.
 const SHARE: usize = 16;

@@ -5,6 +5,7 @@
 mod card;
 mod chip;
 mod cuts;
+mod decisions;
 mod hostile;
 mod laws;
 mod order;
@@ -13,6 +14,7 @@ mod protect;
 mod rescue;
 mod restore;
 mod rig;
+mod situation;
 #[path = "../synthetic/mod.rs"]
 mod synthetic;
 

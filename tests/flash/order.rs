@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 
 use mi360d::backup::Silent;
-use mi360d::camera::flashing::{Flashed, PlanRequest, WhatCame};
+use mi360d::camera::flashing::{Flashed, WhatCame};
 use mi360d::error::{Exit, Explain};
-use mi360d::flash::Unwatched;
+use mi360d::flash::{PlanRequest, Unwatched};
 
 use crate::rig::{
     BLOCK, Bench, CONFIG, DATA, FACTORY, KERNEL, Noting, Op, ROOTFS, everything, flash, flashed,

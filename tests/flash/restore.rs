@@ -4,9 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use mi360d::backup::Silent;
-use mi360d::camera::flashing::{FlashingError, PlanRequest, WhatCame};
+use mi360d::camera::flashing::{FlashingError, WhatCame};
 use mi360d::error::{Exit, Explain};
-use mi360d::flash::Unwatched;
+use mi360d::flash::{PlanRequest, Unwatched};
 use mi360d::formats::flsh;
 
 use crate::rig::{

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use mi360d::backup::Silent;
-use mi360d::camera::flashing::{Flashed, FlashingError, PlanRequest, PlanSource, Planned};
+use mi360d::camera::flashing::{Flashed, FlashingError, Planned};
 use mi360d::camera::{Camera, Source};
 use mi360d::card::Card;
 use mi360d::chip::sim::{OnCut, SimCamera, SimPartition};
 use mi360d::chip::{
     Chip, ChipError, EraseBlock, Faults, FlashMap, Partition, Role, SimChip, Spent,
 };
-use mi360d::flash::Unwatched;
+use mi360d::flash::{PlanRequest, PlanSource, Unwatched};
 use mi360d::formats::{jffs2, tf, uimage};
 
 use crate::synthetic::{self, I3, noise};

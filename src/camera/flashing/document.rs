@@ -3,12 +3,10 @@
 use serde::Serialize;
 
 use super::planned::Planned;
-use super::planning::away_seconds;
-use super::request::PlanSource;
 use crate::base::hex;
 use crate::camera::Camera;
 use crate::chip::Spent;
-use crate::flash::{Counts, Heals};
+use crate::flash::{Counts, Heals, PlanSource};
 use crate::image::Finding;
 
 /// The document of a plan.
@@ -79,7 +77,6 @@ pub struct PlanPart {
 impl Planned {
     /// As it is shown.
     pub fn document(&self, camera: &Camera) -> PlanDocument {
-        let held_by = super::conditions::held_by(camera, self);
         PlanDocument {
             source: SourceNote {
                 kind: match self.request.source {
@@ -110,8 +107,8 @@ impl Planned {
             confirm: self.confirm.clone(),
             heals: self.heals,
             heals_words: self.heals.words(),
-            away_s: away_seconds(camera, self, held_by.is_some()),
-            held_by,
+            held_by: self.held_by.clone(),
+            away_s: self.away_s,
             estimate_s: self.estimate_seconds(),
             chip_time: camera.chip().spent(),
         }

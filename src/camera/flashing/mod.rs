@@ -3,10 +3,10 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `request`, `opened` | what is asked for; the same, opened |
-//! | `planned`, `planning` | the plan: blocks, blockers, warnings, the phrase; making one |
-//! | `lawful` | the laws for BOOT, CONFIG and FACTORY on this camera |
-//! | `conditions` | what else must hold: card, identity, machine, protection |
+//! | `opened` | what is asked for, opened |
+//! | `gather` | the facts that a plan is decided from; deciding is [`crate::flash::decide`] |
+//! | `live`, `lawful` | of them, what the chip tells of the camera, and what tells whose it is |
+//! | `planned`, `planning` | the plan with what was read for it; making one |
 //! | `document` | the plan as page and `--json` show it |
 //! | `run` | doing it |
 //! | `behind` | what lies behind the partitions written: recorded, put back |
@@ -20,22 +20,22 @@
 
 use super::Camera;
 use crate::backup::Progress;
-use crate::flash::Watch;
 use crate::flash::journal::{self, Found};
+use crate::flash::{PlanRequest, Watch};
 
 mod behind;
-mod conditions;
 mod document;
 mod error;
+mod gather;
 mod interrupted;
 mod lawful;
 mod leftovers;
+mod live;
 mod opened;
 mod outcome;
 mod planned;
 mod planning;
 mod renamers;
-mod request;
 mod rescue;
 mod resume;
 mod run;
@@ -47,7 +47,6 @@ pub use error::FlashingError;
 pub use interrupted::{Interrupted, words};
 pub use outcome::{Flashed, PartFate, WhatCame};
 pub use planned::Planned;
-pub use request::{PlanRequest, PlanSource};
 pub use writing::is_copy_name;
 
 impl Camera {

@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::FlashingError;
-use super::request::PlanSource;
 use crate::backup::manifest::MANIFEST;
 use crate::backup::set::SetFolder;
 use crate::base::unhex;
 use crate::card::CardError;
 use crate::card::file::open_past_cache;
 use crate::chip::FlashMap;
-use crate::flash::NewContent;
+use crate::flash::{NewContent, PlanSource};
 use crate::identity::{self, Judgement};
 use crate::image::Source;
 use crate::image::bundle::{self, Bundle};

@@ -6,17 +6,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::opened::Opened;
 use crate::backup::{Progress, Silent, Work, verify};
 use crate::base::{Digest, unhex};
 use crate::card::file::{NewFile, rename, sync_dir};
 use crate::card::{Card, CardError, CardState, fat};
-use crate::chip::{Role, WINDOW};
-use crate::flash::PartPlan;
+use crate::chip::WINDOW;
 use crate::flash::journal::{Job, JobSource};
-use crate::formats::uimage::Family;
 use crate::image::Source;
-use crate::image::inspect::Kind;
 use crate::image::source::OpenFile;
 
 /// The names that boot loaders read.
@@ -28,26 +24,6 @@ const HALF: &str = ".new";
 /// Whether a file at the card's root is one that was being copied.
 pub fn is_half_copied(name: &str) -> bool {
     name.strip_suffix(HALF).is_some_and(|name| NAMES.contains(&name))
-}
-
-/// The name to use of those that this camera's U-Boot knows; `None` where it knows none. Where it
-/// knows both, either is read: the one that is usual for the family of the processor is taken.
-pub fn name(known: &[&'static str], family: Option<Family>) -> Option<&'static str> {
-    let usual = match family {
-        Some(Family::I6) => "tf_update.img",
-        _ => "tf_recovery.img",
-    };
-    known.iter().find(|name| **name == usual).or(known.first()).copied()
-}
-
-/// Whether this image may lie there: a tf image with its trailer, of which
-/// all three partitions are being written; the boot loader writes all of them.
-pub fn is_possible(opened: &Opened, parts: &[PartPlan]) -> bool {
-    let slices = &opened.slices;
-    let chosen = |role| parts.iter().any(|plan| plan.part.role == role);
-    slices.kind == Kind::TfImage
-        && slices.trailer.is_some()
-        && [Role::Kernel, Role::Rootfs, Role::Data].into_iter().all(chosen)
 }
 
 /// Bytes that are written before they are brought to the card: all at once would fill the memory

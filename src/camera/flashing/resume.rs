@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use super::behind::{self, Behind};
 use super::error::FlashingError;
+use super::live::{family, kernel_load};
 use super::opened::Opened;
 use super::outcome::Flashed;
-use super::planning::{family, kernel_load};
-use super::request::PlanSource;
 use super::rescue::Rescue;
 use super::same::check_camera;
 use super::writing::Guards;
@@ -23,7 +22,7 @@ use crate::chip::Role;
 use crate::flash::journal::{self, Found, Job, JobPart, JobProtected, JobSource, Journal, Stage};
 use crate::flash::plan::compare;
 use crate::flash::protection::{Lifted, Protected};
-use crate::flash::{Bytes, FlashError, NewContent, PartPlan, Step, Watch};
+use crate::flash::{Bytes, FlashError, NewContent, PartPlan, PlanSource, Step, Watch, heal};
 use crate::identity::{self, Health};
 use crate::image::slices::Target;
 use crate::machine::Needs;
@@ -86,7 +85,7 @@ pub fn resume(
         parts.push(plan);
         ready.beat();
     }
-    let parts: Vec<PartPlan> = writing::in_order(parts);
+    let parts: Vec<PartPlan> = heal::in_order(parts);
     if source.is_image
         && let Some(rescue) = Rescue::of(camera.card(), &job)
     {

@@ -9,19 +9,19 @@ use super::error::FlashingError;
 use super::outcome::{Flashed, WhatCame};
 use super::planned::Planned;
 use super::planning;
-use super::request::{PlanRequest, PlanSource};
 use super::rescue::Rescue;
 use super::same::{below_card, same_content, wifi_mark};
 use super::writing::Guards;
-use super::{conditions, opened, renamers, rescue, resume, writing};
+use super::{opened, renamers, rescue, resume, writing};
 use crate::backup::Progress;
 use crate::base::{hex, unhex};
 use crate::camera::{Camera, Source, services};
 use crate::card::CardError;
 use crate::card::file::{make_dir, write_proven};
+use crate::flash::decide::{Agreement, agreement};
 use crate::flash::journal::{self, Found, Job, JobPart, JobProtected, JobSource, Journal};
 use crate::flash::protection::{Lifted, Protected};
-use crate::flash::{FlashError, PartPlan, Step, Watch};
+use crate::flash::{FlashError, PartPlan, PlanRequest, PlanSource, Step, Watch, heal};
 use crate::machine::Prepared;
 
 /// The version of `flash.toml` that is written.
@@ -44,14 +44,14 @@ pub fn flash(
     }
     watch.step(Step::Checking, None);
     let planned = planning::plan(camera, request, progress)?;
-    if !planned.blockers.is_empty() {
-        return Err(FlashingError::Blocked(Box::new(planned)));
+    let given = agreement(!planned.blockers.is_empty(), planned.confirm.as_deref(), phrase);
+    match given {
+        Agreement::Refused => Err(FlashingError::Blocked(Box::new(planned))),
+        Agreement::NothingToDo => Ok(Flashed::unchanged()),
+        Agreement::PhraseNeeded => Err(FlashingError::Phrase(Box::new(planned), false)),
+        Agreement::WrongPhrase => Err(FlashingError::Phrase(Box::new(planned), true)),
+        Agreement::Agreed => begin(camera, planned, watch, progress),
     }
-    let Some(wanted) = &planned.confirm else { return Ok(Flashed::unchanged()) };
-    if phrase.map(str::trim) != Some(wanted.as_str()) {
-        return Err(FlashingError::Phrase(Box::new(planned), phrase.is_some()));
-    }
-    begin(camera, planned, watch, progress)
 }
 
 /// From the agreed plan to the first erase, and on.
@@ -80,7 +80,7 @@ fn write_agreed(
     watch: &dyn Watch,
     progress: &dyn Progress,
 ) -> Result<Flashed, FlashingError> {
-    let needs = conditions::needs(&planned);
+    let needs = planned.needs();
     let hacks = services::hold(camera);
     let ready = camera.machine().prepare(needs)?;
     match before_erase(camera, &mut planned, kept, ready.as_ref(), watch, progress) {
@@ -114,14 +114,14 @@ fn before_erase(
     watch: &dyn Watch,
     progress: &dyn Progress,
 ) -> Result<Begun, FlashingError> {
-    let needs = conditions::needs(planned);
+    let needs = planned.needs();
     planning::take_settings(camera, planned, ready.nvram(), progress)?;
     watch.step(Step::Saving, None);
     let before = save(camera, planned, needs.data, progress)?;
     watch.step(Step::Preparing, None);
     ready.beat();
     let chosen: Vec<PartPlan> = planned.parts.iter().filter(|p| p.changes()).cloned().collect();
-    let parts = writing::in_order(chosen);
+    let parts = heal::in_order(chosen);
     let lifted = {
         let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
         Lifted::try_out(camera.chip(), &written, left_open(camera))?

@@ -10,24 +10,13 @@ use super::renamers;
 use super::rescue::{self, Rescue};
 use crate::camera::Camera;
 use crate::card::fat;
-use crate::chip::{ChipError, Partition, Role};
+use crate::chip::{ChipError, Partition};
 use crate::error::chain;
 use crate::flash::journal::{self, Job, JobSource, Journal, Stage};
 use crate::flash::protection::Lifted;
 use crate::flash::writer::{self, Tally};
 use crate::flash::{BlockState, FlashError, PartPlan, Step, Watch};
 use crate::machine::Prepared;
-
-/// The order of writing: what Linux starts without comes first, so that a
-/// power cut costs as little as it can for as long as it can.
-const ORDER: [Role; 6] =
-    [Role::Factory, Role::Config, Role::Data, Role::Rootfs, Role::Kernel, Role::Boot];
-
-/// Plans in the order of writing.
-pub fn in_order(mut parts: Vec<PartPlan>) -> Vec<PartPlan> {
-    parts.sort_by_key(|plan| ORDER.iter().position(|role| *role == plan.part.role));
-    parts
-}
 
 /// How often it is checked whether the rescue image is still on the card.
 const LOOK: Duration = Duration::from_secs(5);

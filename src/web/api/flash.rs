@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{nothing, on_a_thread};
 use crate::backup::set;
-use crate::camera::flashing::{PlanDocument, PlanRequest, PlanSource};
+use crate::camera::flashing::PlanDocument;
 use crate::camera::{card_view, flash_ended, flash_jobs, flash_view, images};
 use crate::error::Code;
+use crate::flash::{PlanRequest, PlanSource};
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
