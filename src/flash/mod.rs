@@ -6,6 +6,7 @@
 //! | `content` | new content: a part of a file, or bytes |
 //! | `request` | what an owner asks for |
 //! | `facts`, `decide` | what is known; from it the plan, what it costs, what is refused; pure |
+//! | `resumable` | whether an interrupted flash may go on; pure |
 //! | `plan` | block by block: same, program, erase; pure but for reading |
 //! | `heal` | what a power cut costs, the phrase, the order of writing; pure |
 //! | `rules` | what may be written to BOOT, CONFIG and FACTORY; pure |
@@ -29,6 +30,7 @@ pub mod plan;
 pub mod proof;
 pub mod protection;
 pub mod request;
+pub mod resumable;
 pub mod rules;
 pub mod watch;
 pub mod writer;

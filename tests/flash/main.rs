@@ -13,6 +13,7 @@ mod process;
 mod protect;
 mod rescue;
 mod restore;
+mod resumable;
 mod rig;
 mod situation;
 #[path = "../synthetic/mod.rs"]

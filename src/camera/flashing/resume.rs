@@ -1,7 +1,7 @@
 //! After a power cut: what was interrupted, and going on with it. The chip
 //! itself tells how far it is; the journal only says what it is to become.
 
-use std::path::{Component, Path};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::behind::{self, Behind};
@@ -12,7 +12,7 @@ use super::outcome::Flashed;
 use super::rescue::Rescue;
 use super::same::check_camera;
 use super::writing::Guards;
-use super::{renamers, rescue, writing};
+use super::{renamers, writing};
 use crate::backup::set::{self, SetFolder};
 use crate::backup::{Progress, verify};
 use crate::base::hex;
@@ -22,13 +22,11 @@ use crate::chip::Role;
 use crate::flash::journal::{self, Found, Job, JobPart, JobProtected, JobSource, Journal, Stage};
 use crate::flash::plan::compare;
 use crate::flash::protection::{Lifted, Protected};
+use crate::flash::resumable::{self, Known, goes_on_by_itself};
 use crate::flash::{Bytes, FlashError, NewContent, PartPlan, PlanSource, Step, Watch, heal};
-use crate::identity::{self, Health};
+use crate::identity;
 use crate::image::slices::Target;
 use crate::machine::Needs;
-
-/// How often a start goes on by itself before it waits for the owner.
-pub const BY_ITSELF: u8 = 3;
 
 /// Goes on with what was interrupted; `None` where nothing was. `by_itself` is
 /// a start, which never takes anything but the image that was agreed to.
@@ -58,7 +56,7 @@ pub fn resume(
         let what = "this camera's flash map is unknown".to_owned();
         return Err(FlashingError::SourceGone { what });
     }
-    if by_itself && journal.resumed >= BY_ITSELF {
+    if by_itself && !goes_on_by_itself(journal.resumed) {
         return Err(FlashingError::TooManyStarts { starts: journal.resumed });
     }
     watch.step(Step::Checking, None);
@@ -146,51 +144,17 @@ pub(super) fn recorded(camera: &Camera, job: &Job) -> Vec<Protected> {
     job.protected.iter().filter_map(range).collect()
 }
 
-/// A journal is a file on a card: what it asks for must be what a flash of ours
-/// could have asked for, whatever the card holds.
+/// Whether a journal asks for what a flash of ours could have asked for.
 fn check_job(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
-    let refuse = |reason: &str| Err(FlashingError::Journal { reason: reason.to_owned() });
-    let mut seen = Vec::new();
-    for part in &job.partitions {
-        let role = Role::of_name(&part.name);
-        if role == Role::Other || seen.contains(&role) {
-            return refuse("it lists partitions that no flash writes");
-        }
-        seen.push(role);
-        if part.carried && role != Role::Config {
-            return refuse("only CONFIG can contain settings that are kept");
-        }
-    }
-    if job.rescue.as_deref().is_some_and(|name| !rescue::NAMES.contains(&name)) {
-        return refuse("it names a rescue image that no boot loader reads");
-    }
-    let (JobSource::Image { path, .. } | JobSource::Set { path }) = &job.source;
-    let stays = Path::new(path).components().all(|c| matches!(c, Component::Normal(_)));
-    if !stays && matches!(camera.source(), crate::camera::Source::Device) {
-        return refuse("its source is not on the card");
-    }
-    // Nothing lies before BOOT.
-    for note in &job.neighbours {
-        let role = Role::of_name(&note.name);
-        if matches!(role, Role::Other | Role::Boot) || seen.contains(&role) {
-            return refuse("it names a partition that no erase of its own takes along");
-        }
-        seen.push(role);
-    }
-    let protected = |part: &&JobPart| Role::of_name(&part.name).is_protected() && !part.carried;
-    for part in job.partitions.iter().filter(protected) {
-        if matches!(job.source, JobSource::Image { .. }) && !camera.is_unlocked(&part.name) {
-            return refuse("it writes a partition that comes from this camera's backups only");
-        }
-    }
     let before = SetFolder::read(&camera.card().backups().join(&job.before));
-    let names_camera = before.as_ref().and_then(|set| set.manifest()).is_some_and(|manifest| {
+    let has_backup = before.as_ref().and_then(|set| set.manifest()).is_some_and(|manifest| {
         manifest.identity.fingerprint.as_deref() == Some(job.identity.as_str())
     });
-    if !names_camera {
-        return refuse("the backup made before it is missing or belongs to another camera");
-    }
-    Ok(())
+    let names = job.partitions.iter().map(|part| &part.name);
+    let unlocked: Vec<String> = names.filter(|name| camera.is_unlocked(name)).cloned().collect();
+    let is_device = matches!(camera.source(), crate::camera::Source::Device);
+    resumable::check(job, &Known { is_device, unlocked: &unlocked, has_backup })
+        .map_err(|reason| FlashingError::Journal { reason: reason.to_owned() })
 }
 
 /// Where an erase took FACTORY along, it does not tell any more whose the camera is: then the WiFi
@@ -221,20 +185,12 @@ fn check_identity(camera: &Camera, job: &Job, source: &FoundSource) -> Result<()
     let mut bytes = vec![0; part.size as usize];
     content.read(0, &mut bytes)?;
     let wanted = identity::judge(&bytes);
-    let live = camera.judge_identity();
-    if live.mark() == wanted.mark() {
-        return Ok(());
+    let (live, mac) = (camera.judge_identity(), camera.machine().wifi_mac());
+    if resumable::is_own_factory(&wanted, &live, mac.as_deref()) {
+        Ok(())
+    } else {
+        Err(FlashingError::OtherCamera)
     }
-    let Some(new) = wanted.identity.filter(|_| wanted.health.is_healthy()) else {
-        return Err(FlashingError::OtherCamera);
-    };
-    let is_own = match (&live.health, &live.identity, camera.machine().wifi_mac()) {
-        (Health::Healthy, Some(now), _) => new.same_as(now),
-        (_, _, Some(mac)) => new.mac_matches(&mac),
-        // Agreed to at the beginning, by the only identity saved here or by the did.
-        (_, _, None) => true,
-    };
-    if is_own { Ok(()) } else { Err(FlashingError::OtherCamera) }
 }
 
 /// New content for each of a job's partitions, in their order.
