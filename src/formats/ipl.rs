@@ -7,6 +7,8 @@ use super::le32;
 
 /// Bytes of the header: a branch, the magic, the length and the sum.
 pub const HEADER: usize = 16;
+/// The first word: a branch over the header, which no sum covers.
+const BRANCH: &[u8; 4] = b"\x02\0\0\xEA";
 /// The magic of the first loader, at 4.
 pub const IPL: &[u8; 4] = b"IPL_";
 /// The magic of the second one, at 4.
@@ -61,7 +63,7 @@ impl Check {
 
     /// The verdict about a loader with this magic in `room` bytes.
     pub fn finish(&self, magic: &[u8; 4], room: u32) -> Verdict {
-        if self.head.get(4..8) != Some(magic) {
+        if self.head.get(..4) != Some(BRANCH) || self.head.get(4..8) != Some(magic) {
             return Verdict::Missing;
         }
         let length = le32(&self.head, 8).unwrap_or(0);
@@ -76,7 +78,7 @@ impl Check {
 
 /// A loader with this magic and a right sum; `payload` is filled up to whole words.
 pub fn build(magic: &[u8; 4], payload: &[u8]) -> Vec<u8> {
-    let mut out = b"\x02\0\0\xEA".to_vec();
+    let mut out = BRANCH.to_vec();
     out.extend_from_slice(magic);
     let length = (HEADER + payload.len().next_multiple_of(4)) as u32;
     out.extend_from_slice(&length.to_le_bytes());
@@ -107,7 +109,7 @@ mod tests {
         for step in [1, 3, 7, 64, 5000] {
             assert_eq!(check(&good, step), Verdict::Good, "{step}");
         }
-        for at in 4..good.len() - 40 {
+        for at in 0..good.len() - 40 {
             let mut bad = good.clone();
             bad[at] ^= 0x10;
             assert_ne!(check(&bad, 64), Verdict::Good, "{at}");
