@@ -159,7 +159,7 @@ fn a_zip_without_it_or_with_something_else_leaves_the_card_as_it_was() {
             zipped(&[(NAME, &[b"#!/bin/sh\n".to_vec(), vec![b'#'; 60]].concat())]),
             "not a program for ARM",
         ),
-        (zipped(&[(NAME, b"\x7fELF\x01\x01")]), "cannot have 6 bytes"),
+        (zipped(&[(NAME, b"\x7fELF\x01\x01")]), "has 6 bytes"),
         (torn, "damaged in the archive"),
         (elf.clone(), "not a zip archive"),
         (vec![0; 10], "not a zip archive"),
