@@ -54,7 +54,7 @@ export const words = {
     await fields.getByLabel("Espectadores em simultâneo").evaluate((input) => input.removeAttribute("max"));
     await fields.getByLabel("Espectadores em simultâneo").fill("99");
     await fields.getByRole("button", { name: "Guardar" }).click();
-    await fields.getByText("só serve um número de 1 a 16").waitFor();
+    await fields.getByText("indique um número de 1 a 16").waitFor();
     await fields.getByLabel("Espectadores em simultâneo").fill("10");
     await fields.getByRole("button", { name: "Guardar" }).click();
     await fields.getByRole("status").waitFor();
