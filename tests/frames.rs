@@ -261,7 +261,7 @@ fn what_is_not_exactly_as_known_is_not_understood_in_words_and_left_politely() {
         })
     };
     let map = |map: u32| wire::frame(1, map).to_vec();
-    let lengths_differ = "says 99 bytes";
+    let lengths_differ = "claims 99 bytes";
     let cases: Vec<(&str, Script<'_>)> = vec![
         ("ends too early", first(vec![1, 0])),
         ("type 0, not 1", first(b"\0\0\0\0hello".to_vec())),

@@ -117,7 +117,7 @@ fn a_boot_loader_that_names_no_image_is_never_promised_to_help() {
         of(&["tf_recovery.img", "tf_update.img"]).contains("as tf_recovery.img or tf_update.img,")
     );
     let none = of(&[]);
-    assert!(none.contains("do not count on") && !none.contains("written at power-up"), "{none}");
+    assert!(none.contains("do not rely on") && !none.contains("written at power-up"), "{none}");
 }
 
 #[test]
@@ -142,5 +142,5 @@ fn only_commands_that_the_boot_loader_has_are_named() {
     assert!(no_sf.contains("no command `sf`") && !no_sf.contains("     sf "), "{no_sf}");
     assert!(!no_sf.contains("bootcmd"), "{no_sf}");
     let unknown = of(None, None);
-    assert!(unknown.contains("could not be looked into") && unknown.contains("crc32 0x21000000"));
+    assert!(unknown.contains("could not be read") && unknown.contains("crc32 0x21000000"));
 }

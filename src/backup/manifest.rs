@@ -15,7 +15,7 @@ pub const MANIFEST: &str = "manifest.toml";
 pub const FORMAT: u32 = 1;
 /// What the file begins with.
 const HEAD: &str =
-    "# A backup of one camera's flash, made by mi360d. RECOVERY.txt explains how to use it.\n\n";
+    "# A backup of one camera's flash, made by mi360d. RECOVERY.txt tells how to use it.\n\n";
 /// The longest manifest read, in bytes.
 pub const LIMIT: u64 = 0x1_0000;
 

@@ -87,7 +87,7 @@ fn programmer(text: &mut String, manifest: &Manifest) {
     put(text, "1. WITH A FLASH PROGRAMMER (works always)\n\n");
     let _ = writeln!(
         text,
-        "   For a CH341A or similar programmer with a 3.3 V clip. {CHIP} is the whole chip, {} bytes.\n",
+        "   For a CH341A or similar, with a 3.3 V clip. {CHIP} is the whole chip: {} bytes.\n",
         manifest.chip_size
     );
     put(

@@ -86,7 +86,7 @@ export const words = {
     await page.locator(".trouble, .note").first().waitFor();
     await english(page, "backups, damaged");
     await show(page, "home");
-    await page.getByText("não conta").first().waitFor();
+    await page.getByText("não pode ser usada").first().waitFor();
     await english(page, "home, a backup damaged");
     assert.deepEqual(page.context().wrong, []);
     await page.context().close();

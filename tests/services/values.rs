@@ -35,7 +35,7 @@ const BROKEN: [(&str, usize, &str); 33] = [
         "one of `always`, `on-failure`, `never`",
     ),
     ("id = \"cam\"\nexec = [\"x\"]\nneeds = [\"cam\"]", 3, "cannot need itself"),
-    ("id = \"cam\"\nexec = [\"x\"]\nfifos = [\"../up\"]", 3, "'fifos' takes names"),
+    ("id = \"cam\"\nexec = [\"x\"]\nfifos = [\"../up\"]", 3, "'fifos' needs names"),
     ("id = \"cam\"\nexec = [\"x\"]\nfifos = [\"a\", \"a\"]", 3, "twice"),
     ("id = \"cam\"\nexec = [\"x\"]\nstop_seconds = 0", 3, "from 1 to 60"),
     ("id = \"cam\"\nexec = [\"x\"]\n[ready]\nport = 70000", 4, "1 to 65535"),
@@ -64,7 +64,7 @@ const BROKEN: [(&str, usize, &str); 33] = [
     (
         "id = \"cam\"\nexec = [\"x\"]\n[settings.a]\ntype = \"bool\"\nmin = 1",
         3,
-        "'min' does not go with",
+        "'min' cannot be used with",
     ),
     (
         "id = \"cam\"\nexec = [\"x\"]\n[settings.a]\ntype = \"secret\"\ndefault = \"s\"",
