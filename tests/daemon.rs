@@ -55,7 +55,7 @@ fn everything_is_served_and_reading_it_changes_nothing() {
     wait(|| {
         fs::read_to_string(sim.path().join("sdcard/STATUS.txt"))
             .ok()?
-            .contains("proven")
+            .contains("verified")
             .then_some(())
     });
     // Written once, when nothing else is done.
