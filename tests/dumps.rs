@@ -79,12 +79,13 @@ fn a_dump_shifted_by_one_byte_has_a_whole_identity() {
 }
 
 #[test]
-fn zeros_inserted_by_the_reader_are_taken_out() {
-    for (every, count) in [(0x1_0000, 1), (512, 1)] {
+fn bytes_inserted_by_the_reader_are_taken_out() {
+    for (every, count, value) in [(0x1_0000, 1, 0), (512, 1, 0), (0x1_0000, 1, 0xFF), (2048, 64, 7)]
+    {
         let mut bytes = Vec::new();
         for piece in chip("ipc009").chunks(every) {
             bytes.extend_from_slice(piece);
-            bytes.extend(vec![0; count]);
+            bytes.extend(vec![value; count]);
         }
         let report = look(&bytes);
         assert_eq!((report.kind, report.mangled[0].code), (Kind::Mangled, "inserted"));

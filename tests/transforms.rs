@@ -7,9 +7,11 @@ mod desk;
 mod rig;
 mod synthetic;
 
+use std::process::Command;
+
 use mi360d::image::inspect::Kind;
 
-use desk::{Desk, FACTORY, ROOTFS, advice_is_taken, codes, look, never_posts};
+use desk::{DATA, Desk, FACTORY, ROOTFS, advice_is_taken, codes, look, never_posts};
 use synthetic::{KEY, chip, factory};
 
 // Files that were mangled or are something else
@@ -151,6 +153,10 @@ fn a_rotated_and_a_swapped_dump_are_turned_back() {
     let rotated = [&whole[0x80_0000..], &whole[..0x80_0000]].concat();
     let pairs: Vec<u8> = whole.chunks(2).flat_map(|p| [p[1], p[0]]).collect();
     let words: Vec<u8> = whole.chunks(4).flat_map(|p| [p[3], p[2], p[1], p[0]]).collect();
+    let halves: Vec<u8> = whole.chunks(4).flat_map(|p| [p[2], p[3], p[0], p[1]]).collect();
+    let both: Vec<u8> = rotated.chunks(2).flat_map(|p| [p[1], p[0]]).collect();
+    let next = whole[1..].iter().chain([&0xFF]);
+    let early = whole.iter().zip(next).map(|(a, b)| a << 1 | b >> 7).collect();
     let inverted = whole.iter().map(|b| !b).collect();
     let mirrored = whole.iter().map(|b| b.reverse_bits()).collect();
     for (bytes, code) in [
@@ -159,6 +165,9 @@ fn a_rotated_and_a_swapped_dump_are_turned_back() {
         (words, "swapped-words"),
         (inverted, "inverted"),
         (mirrored, "mirrored"),
+        (halves, "swapped-groups"),
+        (both, "swapped-pairs"),
+        (early, "bits-moved"),
     ] {
         let report = look(&bytes);
         assert_eq!((report.kind, report.mangled[0].code), (Kind::Mangled, code));
@@ -191,12 +200,42 @@ fn a_chip_of_which_only_the_beginning_was_read_is_no_lost_identity() {
 }
 
 #[test]
-fn bytes_as_text_without_addresses_are_read_through() {
+fn bytes_as_text_are_read_through() {
     let part = factory("123456789");
-    let hex: String = part.iter().map(|b| format!("{b:02x}")).collect();
-    let array: String = part.iter().map(|b| format!("0x{b:02x}, ")).collect();
-    let utf8: String = part.iter().map(|b| char::from(*b)).collect();
-    for text in [hex, format!("const uint8_t dump[] = {{\n{array}}};\n"), utf8] {
+    let all = |format: &dyn Fn(u8) -> String| part.iter().map(|b| format(*b)).collect::<String>();
+    let array = all(&|b| format!("0x{b:02x}, "));
+    let decimal = all(&|b| format!("{b},"));
+    let srec: String = part
+        .chunks(32)
+        .enumerate()
+        .map(|(i, line)| {
+            let mut record = vec![line.len() as u8 + 5, 0, (i >> 11) as u8];
+            record.extend([(i >> 3) as u8, (i << 5) as u8]);
+            record.extend_from_slice(line);
+            record.push(!record.iter().fold(0u8, |s, b| s.wrapping_add(*b)));
+            let hex: String = record.iter().map(|b| format!("{b:02X}")).collect();
+            format!("S3{hex}\r\n")
+        })
+        .collect();
+    let od: String = part
+        .chunks(16)
+        .enumerate()
+        .map(|(i, line)| {
+            let words = line.chunks(2).map(|w| format!(" {:02x}{:02x}", w[1], w[0]));
+            format!("{:07o}{}\n", i * 16, words.collect::<String>())
+        })
+        .collect();
+    let base64 = Command::new("base64").arg("/dev/stdin").stdin(file_of(&part)).output().unwrap();
+    for (text, name) in [
+        (all(&|b| format!("{b:02x}")), "hex digits"),
+        (format!("const uint8_t dump[] = {{\n{array}}};\n"), "hex digits"),
+        (format!("[{}]", decimal.trim_end_matches(',')), "array of numbers"),
+        (format!("x = b'{}'\n", all(&|b| format!("\\x{b:02x}"))), "string with escapes"),
+        (String::from_utf8(base64.stdout).unwrap(), "base64"),
+        (all(&|b| char::from(b).to_string()), "UTF-8"),
+        (srec, "SREC"),
+        (od, "od"),
+    ] {
         let report = look(text.as_bytes());
         assert_eq!(
             (report.kind, report.mangled[0].code),
@@ -204,9 +243,62 @@ fn bytes_as_text_without_addresses_are_read_through() {
             "{}",
             report.what
         );
+        assert!(report.what.contains(name), "{name}: {}", report.what);
         assert!(report.identity.answer.starts_with("Yes, but") && never_posts(&report));
+        advice_is_taken(text.as_bytes());
         let desk = Desk::new();
         desk.put("d.txt", text.as_bytes());
-        assert!(desk.recover(&["d.txt"]).1[FACTORY..] == part[..]);
+        assert!(desk.recover(&["d.txt"]).1[FACTORY..] == part[..], "{name}");
     }
+}
+
+/// A file with these bytes, open at its beginning.
+fn file_of(bytes: &[u8]) -> std::fs::File {
+    use std::io::{Seek, Write};
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    file.rewind().unwrap();
+    file
+}
+
+#[test]
+fn what_nothing_brings_back_is_named() {
+    let whole = chip("ipc009");
+    let text = String::from_utf8_lossy(&whole).into_owned().into_bytes();
+    let seven: Vec<u8> = whole[ROOTFS..DATA].iter().map(|b| b & 0x7F).collect();
+    let lost: Vec<u8> = whole.chunks(512).flat_map(|page| page[..511].to_vec()).collect();
+    let no_zeros: Vec<u8> = whole.iter().copied().filter(|b| *b != 0).collect();
+    for (bytes, code) in [
+        (text, "replaced-bytes"),
+        (seven, "seven-bits"),
+        (lost, "lost-bytes"),
+        (no_zeros, "no-zeros"),
+    ] {
+        let report = look(&bytes);
+        assert!(codes(&report).contains(&code), "{code}: {}", report.to_text());
+        assert!(report.has_damage(), "{code}");
+        advice_is_taken(&bytes);
+    }
+    // Its first bytes are lost, which no other place of the file has.
+    let early = [&whole[4..], &[0xFF; 4]].concat();
+    let desk = Desk::new();
+    desk.put("d.bin", &early);
+    assert_eq!(desk.recover(&["d.bin"]).0.status, Some(4));
+}
+
+#[test]
+fn a_chip_in_pieces_is_joined() {
+    let whole = chip("ipc009");
+    let desk = Desk::new();
+    for (i, piece) in whole.chunks(0x10_0000).enumerate() {
+        desk.put(&format!("dump.{}", i + 1), piece);
+    }
+    let names: Vec<String> = (1..=16).rev().map(|i| format!("dump.{i}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (ran, made) = desk.recover(&names);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert!(made == whole);
+    desk.put("low", &whole[..0x80_0000]);
+    desk.put("high", &whole[0x80_0000..]);
+    assert!(desk.recover(&["high", "low"]).1 == whole);
 }

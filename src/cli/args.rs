@@ -26,6 +26,7 @@ pub struct Args {
 /// A command and its arguments.
 #[derive(Debug)]
 #[allow(missing_docs)]
+#[cfg_attr(not(feature = "pc"), allow(dead_code))]
 pub enum Command {
     Help(Option<String>),
     Version,
@@ -93,7 +94,7 @@ pub enum Command {
 /// The action of `programmer`.
 #[derive(Debug)]
 #[allow(missing_docs)]
-#[cfg_attr(not(feature = "programmer"), allow(dead_code))]
+#[cfg_attr(not(feature = "pc"), allow(dead_code))]
 pub enum ProgrammerAction {
     Status,
     Read { dir: PathBuf },

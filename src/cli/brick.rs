@@ -7,8 +7,11 @@ use super::args::Args;
 use super::out::print;
 use crate::error::Exit;
 use crate::image::Finding;
-use crate::repair::brick::{self, Assembled, Redacted};
+#[cfg(feature = "pc")]
+use crate::repair::brick::Assembled;
+use crate::repair::brick::{self, Redacted};
 
+#[cfg(feature = "pc")]
 pub fn assemble(
     args: &Args,
     own: &Path,
@@ -22,6 +25,7 @@ pub fn assemble(
     Ok(Exit::Done)
 }
 
+#[cfg(feature = "pc")]
 fn assembled(made: &Assembled) -> String {
     let mut text = String::new();
     let model = made.model.as_deref().unwrap_or("an unknown model");

@@ -13,10 +13,13 @@ mod help;
 mod inspect;
 mod lines;
 mod map;
+#[cfg(not(feature = "pc"))]
+mod not_pc;
 mod out;
 mod passwd;
-#[cfg_attr(not(feature = "programmer"), path = "no_programmer.rs")]
+#[cfg(feature = "pc")]
 mod programmer;
+#[cfg(feature = "pc")]
 mod recover;
 mod rtsp;
 mod sim;
@@ -74,14 +77,21 @@ fn dispatch(args: &Args) -> Result {
         Command::Restore { set, choice } => flash::restore(args, set, choice),
         Command::Resume => flash::resume(args),
         Command::Passwd => passwd::passwd(args),
+        #[cfg(feature = "pc")]
         Command::Assemble { own, donor, out, factory, damaged_factory } => {
             brick::assemble(args, own, donor, out, factory.as_deref(), *damaged_factory)
         }
+        #[cfg(feature = "pc")]
         Command::Recover { files, out, factory } => {
             recover::recover(args, files, out, factory.as_deref())
         }
-        Command::Redact { dump, out } => brick::redact(args, dump, out),
+        #[cfg(feature = "pc")]
         Command::Programmer { action, device } => programmer::programmer(args, action, device),
+        #[cfg(not(feature = "pc"))]
+        Command::Assemble { .. } | Command::Recover { .. } | Command::Programmer { .. } => {
+            not_pc::refuse()
+        }
+        Command::Redact { dump, out } => brick::redact(args, dump, out),
         Command::Rtsp(words) => rtsp::rtsp(args, words),
     }
 }

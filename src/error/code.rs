@@ -216,6 +216,7 @@ codes! {
         NotVerified "not-verified",
         NothingFound "nothing-found",
         NothingWritten "nothing-written",
+        OnlyOnPc "only-on-pc",
         Output "output",
         PowerCut "power-cut",
         ProgrammerRead "programmer-read",

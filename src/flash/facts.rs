@@ -62,6 +62,7 @@ impl Compared {
 
 /// What the source is.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub struct SourceFacts {
     /// What was found in it that concerns the chosen partitions.
     pub findings: Vec<Finding>,

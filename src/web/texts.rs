@@ -39,23 +39,32 @@ const ELSEWHERE: [&str; 11] = [
 ];
 
 /// Codes of findings that a variable holds where the finding is made.
-const BY_VARIABLE: [&str; 16] = [
+const BY_VARIABLE: [&str; 25] = [
+    "bits-moved",
     "doubled",
     "foreign-identity",
     "inserted",
+    "inverted",
     "ipl-damaged",
     "kernel-crc",
     "kernel-header",
     "kernel-short",
     "log",
+    "mirrored",
     "no-ipl",
+    "no-zeros",
     "oversized",
+    "replaced-bytes",
     "rotated",
+    "seven-bits",
+    "swapped-groups",
     "swapped-pairs",
     "swapped-words",
+    "text-mode",
     "truncated",
     "unproven-identity",
     "utf-16",
+    "wrapped",
 ];
 
 fn portuguese() -> BTreeMap<String, String> {

@@ -103,7 +103,7 @@ fn each_journal_goes_on_or_is_refused_as_the_table_says() {
 fn a_torn_factory_is_written_on_only_where_it_can_be_this_cameras() {
     let own = judge(&synthetic::factory("111111111"));
     let other = judge(&synthetic::factory("222222222"));
-    let torn = judge(&[0xFF; 0x1_0000]);
+    let torn = judge(&vec![0xFF; 0x1_0000]);
     let mac = Some("50:ec:50:ab:cd:ef");
     let rows: [(&str, &Judgement, &Judgement, Option<&str>, bool); 9] = [
         ("it is there already", &own, &own, None, true),

@@ -38,7 +38,7 @@ pub fn other() -> Judgement {
 }
 
 pub fn blank() -> Judgement {
-    judge(&[0xFF; 0x1_0000])
+    judge(&vec![0xFF; 0x1_0000])
 }
 
 /// A partition of an ipc009 of which these blocks differ: one letter for each of the first.

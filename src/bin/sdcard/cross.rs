@@ -127,7 +127,31 @@ fn debian_musl(repo: &Path) -> Result<Vec<String>> {
     fs::create_dir_all(&shim).map_err(|e| format!("{}: {e}", shim.display()))?;
     let unwind = shim.join("libunwind.a");
     fs::write(&unwind, "INPUT(-lgcc_eh)\n").map_err(|e| format!("{}: {e}", unwind.display()))?;
-    Ok(vec!["-Clink-self-contained=no".into(), format!("-Lnative={}", shim.display())])
+    let mut flags = vec!["-Clink-self-contained=no".into(), format!("-Lnative={}", shim.display())];
+    flags.extend(folding()?);
+    Ok(flags)
+}
+
+/// The flags for lld where Rust came with it: it keeps one of several functions whose code is the
+/// same, which GNU's linker cannot do. No code compares addresses of functions.
+fn folding() -> Result<Vec<String>> {
+    let lib = output(Command::new("rustc").args(["--print", "target-libdir"]))?;
+    let Some(lld) = Path::new(lib.trim()).parent().map(|host| host.join("bin/gcc-ld")) else {
+        return Ok(Vec::new());
+    };
+    if !lld.join("ld.lld").exists() {
+        return Ok(Vec::new());
+    }
+    // lld looks for libgcc_eh only where it is told to.
+    let mut gcc = Command::new("arm-linux-gnueabihf-gcc");
+    let unwinder = output(gcc.arg("-print-file-name=libgcc_eh.a"))?;
+    let Some(place) = Path::new(unwinder.trim()).parent() else { return Ok(Vec::new()) };
+    Ok(vec![
+        "-Clink-arg=-fuse-ld=lld".into(),
+        format!("-Clink-arg=-B{}", lld.display()),
+        format!("-Clink-arg=-L{}", place.display()),
+        "-Clink-arg=-Wl,--no-dynamic-linker,--icf=all,-O2,--no-rosegment,-z,norelro".into(),
+    ])
 }
 
 /// Runs cargo in a target directory of its own, so that builds for the PC stay

@@ -56,7 +56,7 @@ impl Behind {
                     all.held.add(part, bytes);
                 }
                 Ok(None) => {
-                    log::warn!("{} was changed by somebody else: it is left alone", part.name)
+                    log::warn!("{} was changed by somebody else: it is left alone", part.name);
                 }
                 Err(why) => {
                     log::error!("the first block of {} is lost: {why}", part.name);

@@ -19,14 +19,13 @@ pub fn check(compared: &Compared, request: &PlanRequest) -> Vec<Finding> {
                 Finding::note("identity-own", format!("FACTORY is written: {}.", ground.words()))
                     .of("FACTORY"),
             ),
-            (Some(Ok(_)), _) => None,
             (Some(Err(blocker)), _) => Some(blocker.clone().of(&chosen.name)),
             (None, _) if !chosen.is_unlocked => Some(rules::locked(&chosen.name)),
             (None, Role::Factory) => {
                 let identity = chosen.identity.clone().unwrap_or_else(Judgement::missing);
                 rules::own(&identity, &live).err()
             }
-            (None, _) => None,
+            (Some(Ok(_)) | None, _) => None,
         })
         .collect()
 }

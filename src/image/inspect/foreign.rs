@@ -3,6 +3,8 @@
 
 /// A text that is nothing else.
 pub(super) const TEXT: &str = "a text";
+/// What begins like JSON, which may be an array of a dump's bytes.
+pub(super) const JSON: &str = "a JSON text, as servers send it for an error";
 
 /// What it is, and what to do.
 pub(super) struct Foreign {
@@ -15,7 +17,8 @@ const UNPACK: &str = "Unpack it first, then inspect what it contains.";
 const LOOK: &str = "It is not firmware: look for the image itself.";
 const RAW: &str = "The download went wrong: on GitHub, choose \"Download raw file\".";
 
-const MAGICS: [(&[u8], &str, &str); 15] = [
+const MAGICS: [(&[u8], &str, &str); 16] = [
+    (b"begin 6", "a uuencoded file", "`uudecode` makes the file of it: inspect that."),
     (b"PK\x03\x04", "a zip archive", UNPACK),
     (b"PK\x05\x06", "an empty zip archive", "It contains nothing: make or download it again."),
     (b"PK\x07\x08", "a part of a zip archive", "Get all parts of the archive and unpack it."),
@@ -62,7 +65,7 @@ pub(super) fn foreign(head: &[u8]) -> Option<Foreign> {
     } else if starts(&[b"<?xml", b"<error", b"<!doctype"]) {
         Foreign { what: "an XML text, as servers send it for an error", hint: RAW }
     } else if starts(&[b"{", b"["]) {
-        Foreign { what: "a JSON text, as servers send it for an error", hint: RAW }
+        Foreign { what: JSON, hint: RAW }
     } else {
         Foreign { what: TEXT, hint: LOOK }
     })

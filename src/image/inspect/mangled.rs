@@ -8,7 +8,7 @@ use super::{Kind, Report, Source, next};
 use crate::chip::Role;
 use crate::image::finding::Finding;
 use crate::image::parts::Composite;
-use crate::image::transform::{Transform, lost_bytes, lost_returns};
+use crate::image::transform::{self, Transform};
 
 /// The report about the file, from that about what it was before.
 pub(super) fn report(inner: Report, transform: &Transform, size: u64, sha256: String) -> Report {
@@ -68,28 +68,42 @@ pub(super) fn parts<S>(inner: Report, chip: Composite<S>, size: u64, sha256: Str
 }
 
 /// What happened to a file and cannot be undone.
-pub(super) fn beyond_repair(source: &dyn Source) -> io::Result<Option<Finding>> {
-    if lost_bytes(source)? {
+pub(super) fn beyond_repair(source: &dyn Source, is_text: bool) -> io::Result<Option<Finding>> {
+    if let Some(every) = transform::lost_bytes(source)? {
         return Ok(Some(
             Finding::blocker(
                 "lost-bytes",
-                "One byte of each 256 is missing: the reader stopped before the end of each page.",
+                format!(
+                    "One byte of each {every} is missing: the reader stopped before the end of \
+                     each page."
+                ),
             )
             .hint("They cannot be restored. Read the chip again with another program."),
         ));
     }
-    if lost_returns(source)? {
-        return Ok(Some(
-            Finding::blocker(
-                "text-mode",
-                "It contains no CR before an LF: it was sent in text mode, as FTP does, and bytes \
-                 were lost.",
-            )
-            .hint(
-                "Keep this file until you have a better one: what is left of the identity may be \
-                 whole. Send it again in binary mode, or read the chip again.",
-            ),
-        ));
-    }
-    Ok(None)
+    let ends = transform::count(source)?;
+    // By chance one in 256 bytes is a zero, and one in 256 LF has a CR before it.
+    let is_long = source.len() >= LONG && !is_text;
+    let (code, reason) = if !is_text && ends.replaced >= 16 && ends.replaced * 4 > ends.high {
+        ("replaced-bytes", "A program took it for a text: EF BF BD is where other bytes were.")
+    } else if !is_text && ends.feeds >= 20 * 256 && ends.pairs == 0 {
+        (
+            "text-mode",
+            "It contains no CR before an LF: it was sent in text mode, as FTP does, and bytes were \
+             lost.",
+        )
+    } else if is_long && ends.high == 0 {
+        ("seven-bits", "No byte has its highest bit: it went over a line of 7 bits.")
+    } else if is_long && ends.zeros == 0 {
+        ("no-zeros", "It contains no zero: they were left out on its way.")
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(Finding::blocker(code, reason).hint(
+        "Keep this file until you have a better one: what is left of the identity may be whole. \
+         Send it again in binary mode, or read the chip again.",
+    )))
 }
+
+/// Bytes of a file that has all kinds of them by chance.
+const LONG: u64 = 0x1_0000;

@@ -180,8 +180,10 @@ impl Report {
             Kind::Unknown => self.findings.iter().any(|f| f.code == "nothing-alive"),
             _ => false,
         };
-        let is_ambiguous = self.findings.iter().any(|f| f.code == "two-maps");
-        by_kind || is_ambiguous || self.partitions.iter().any(PartitionReport::is_lost)
+        let lost =
+            ["two-maps", "lost-bytes", "replaced-bytes", "text-mode", "seven-bits", "no-zeros"];
+        let is_lost = self.findings.iter().any(|f| lost.contains(&f.code));
+        by_kind || is_lost || self.partitions.iter().any(PartitionReport::is_lost)
     }
 
     /// The partition of this role, if the file has it.

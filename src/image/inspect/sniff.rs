@@ -40,7 +40,8 @@ pub(in crate::image) fn sniff(source: &dyn Source) -> io::Result<Sniffed> {
         let reason = format!("This is {}.", found.what);
         let sniffed = Sniffed::new(Kind::Foreign, what)
             .with(Finding::blocker("foreign", reason).at(0).hint(found.hint));
-        return Ok(Sniffed { may_be_mangled: found.what == foreign::TEXT, ..sniffed });
+        let may_be_mangled = [foreign::TEXT, foreign::JSON].contains(&found.what);
+        return Ok(Sniffed { may_be_mangled, ..sniffed });
     }
     if let Some(sniffed) = moved::shifted(source, len)? {
         return Ok(sniffed);

@@ -42,8 +42,8 @@ pub fn detect(source: &dyn Source) -> io::Result<Option<Transform>> {
         return Ok(Some(Transform::Plain(form)));
     }
     let len = source.len();
-    for copies in [4, 2] {
-        if len == copies * CHIP && has_map(source, 0)? && has_map(source, len / copies)? {
+    for copies in 2..=8 {
+        if len == copies * CHIP && has_map(source, 0)? && has_map(source, len - CHIP)? {
             let equal = equal_parts(source, copies)?;
             return Ok(Some(Transform::Repeated { copies, equal }));
         }
@@ -51,20 +51,22 @@ pub fn detect(source: &dyn Source) -> io::Result<Option<Transform>> {
     if head.iter().all(|&b| b == 0xFF || b == 0) && !has_anything(source)? {
         return Ok(None);
     }
-    let guesses = [
-        Transform::SwappedPairs,
-        Transform::SwappedWords,
-        Transform::Inverted,
-        Transform::Mirrored,
-    ];
+    let swapped = [(1, 2), (1, 4), (2, 4), (1, 8), (4, 8)]
+        .map(|(unit, group)| Transform::Swapped { unit, group });
+    let guesses = swapped
+        .into_iter()
+        .chain([Transform::Inverted, Transform::Mirrored])
+        .chain((2..16).map(|i| Transform::BitsMoved { by: i / 2, early: i % 2 == 0 }));
     for guess in guesses {
         let seen = undo(source, &guess)?;
         if is_known(seen.as_ref())? {
             return Ok(Some(guess));
         }
     }
+    // A text of several lines was not sent as one by mistake.
+    let is_text = !head.iter().any(|b| matches!(b, 0 | 0xFF));
     let ends = lines::count(source)?;
-    if ends.feeds >= ENOUGH && ends.feeds == ends.pairs {
+    if !is_text && ends.feeds >= ENOUGH && ends.feeds == ends.pairs {
         return Ok(Some(Transform::LineEnds));
     }
     // Bytes inserted within the table leave its first record alone.
@@ -92,29 +94,23 @@ pub fn wrapped(source: &dyn Source) -> io::Result<Option<Transform>> {
     Ok(None)
 }
 
-/// Whether a file lost its carriage returns, which nothing brings back: all of
-/// them, or those before line feeds.
+/// How many bytes there were for each one that is missing: the map and U-Boot are that much nearer.
 ///
 /// # Errors
 /// Where it cannot be read.
-pub fn lost_returns(source: &dyn Source) -> io::Result<bool> {
-    // By chance one in 256 of each has the other next to it.
-    let ends = lines::count(source)?;
-    let many = 20 * 256;
-    Ok(ends.feeds >= many && ends.pairs == 0)
-}
-
-/// Whether one byte of each 256 is missing: the map and U-Boot are that much nearer.
-///
-/// # Errors
-/// Where it cannot be read.
-pub fn lost_bytes(source: &dyn Source) -> io::Result<bool> {
-    let near = |at: u64, what: &[u8]| -> io::Result<bool> {
-        let bytes = peek(source, (at - at / 256).saturating_sub(8), 64)?;
-        Ok(bytes.windows(what.len()).any(|w| w == what))
-    };
-    let uboot = [near(0x3_0000, b"\x27\x05\x19")?, near(0x3_0000, b"\x05\x19\x56")?];
-    Ok(near(TABLE, b"MXP")? && uboot.contains(&true))
+pub fn lost_bytes(source: &dyn Source) -> io::Result<Option<u64>> {
+    for every in [128, 256, 512, 1024, 2048, 4096] {
+        let near = |at: u64, what: &[u8]| -> io::Result<bool> {
+            // Not so far that it is also found where no byte is missing.
+            let bytes = peek(source, (at - at / every).saturating_sub(8), 24)?;
+            Ok(bytes.windows(what.len()).any(|w| w == what))
+        };
+        let uboot = [near(0x3_0000, b"\x27\x05\x19")?, near(0x3_0000, b"\x05\x19\x56")?];
+        if near(TABLE, b"MXP")? && uboot.contains(&true) {
+            return Ok(Some(every));
+        }
+    }
+    Ok(None)
 }
 
 fn utf16(head: &[u8]) -> Option<Utf16> {
@@ -184,7 +180,8 @@ fn equal_parts(source: &dyn Source, copies: u64) -> io::Result<bool> {
 /// Whether a file is something of a camera: a part begins it, or is where one
 /// belongs on a chip.
 fn is_known(source: &dyn Source) -> io::Result<bool> {
-    for at in [0, 0x5_0000, 0xFF_0000] {
+    // A chip may be rotated, too.
+    for at in [0, 0x5_0000, 0xFF_0000, CHIP / 4, CHIP / 2, CHIP / 4 * 3] {
         let head = peek(source, at, WINDOW as usize)?;
         let mut roles = [Role::Boot, Role::Kernel, Role::Rootfs, Role::Factory].into_iter();
         if roles.any(|role| begins_like(role, &head)) {
@@ -229,37 +226,50 @@ fn moved(source: &dyn Source, at: u64) -> io::Result<Option<Transform>> {
             let places = TABLE / every;
             let count = by / places;
             let regular = by.is_multiple_of(places) && (1..=MOST_INSERTED).contains(&count);
-            if regular && are_zeros(source, every, count)? {
+            if regular && is_inserted(source, every, count)? {
                 return Ok(Some(Transform::Inserted { every, count }));
             }
         }
     }
     let by = (at + len - TABLE) % len.max(1);
-    if len == CHIP {
+    if len == CHIP && by >= 0x1_0000 {
+        // Where the chip's first bytes are missing, what is at the end is no beginning.
+        let end = peek(source, by, (len - by).min(WINDOW.into()) as usize)?;
+        let is_lost = end.iter().all(|b| *b == end[0]);
         // Rotated, what belongs at the chip's end is before its beginning.
         let rotated = Transform::Rotated { by };
-        let view = undo(source, &rotated)?;
-        let at_end = |at: u64| -> io::Result<bool> {
-            Ok(begins_like(Role::Config, &peek(view.as_ref(), at, 32)?))
-        };
-        let wraps = by >= 0x1_0000 && (at_end(0xFF_0000)? || at_end(0xFE_0000)?);
-        if wraps {
+        if !is_lost && ends_like_a_chip(undo(source, &rotated)?.as_ref())? {
             return Ok(Some(rotated));
         }
     }
     Ok(None)
 }
 
-/// Whether zeros are at all places where they would have been inserted, and
-/// the map behind them can be read.
-fn are_zeros(source: &dyn Source, every: u64, count: u64) -> io::Result<bool> {
+/// Whether CONFIG or FACTORY is where a chip ends.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn ends_like_a_chip(chip: &dyn Source) -> io::Result<bool> {
+    let is_flsh = |at| Ok::<_, io::Error>(begins_like(Role::Config, &peek(chip, at, 32)?));
+    Ok(is_flsh(0xFF_0000)? || is_flsh(0xFE_0000)?)
+}
+
+/// Whether the map can be read without what was inserted, and the chip's end is in its place, or
+/// it is the same at all places.
+fn is_inserted(source: &dyn Source, every: u64, count: u64) -> io::Result<bool> {
+    let view = undo(source, &Transform::Inserted { every, count })?;
+    if !is_map(&peek(view.as_ref(), TABLE, mxp::TABLE_SIZE)?) {
+        return Ok(false);
+    }
+    if ends_like_a_chip(view.as_ref())? {
+        return Ok(true);
+    }
     let places = (source.len() / (every + count)).min(0x8000);
-    for i in 0..places {
-        let bytes = peek(source, i * (every + count) + every, count as usize)?;
-        if bytes.iter().any(|b| *b != 0) {
+    let first = peek(source, every, count as usize)?;
+    for i in 1..places {
+        if peek(source, i * (every + count) + every, count as usize)? != first {
             return Ok(false);
         }
     }
-    let view = undo(source, &Transform::Inserted { every, count })?;
-    Ok(places > 1 && is_map(&peek(view.as_ref(), TABLE, mxp::TABLE_SIZE)?))
+    Ok(places > 1)
 }

@@ -7,20 +7,30 @@ use super::{log, plain, utf16};
 /// What happened to a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transform {
-    /// In each two bytes the second is first.
-    SwappedPairs,
-    /// In each four bytes the last is first.
-    SwappedWords,
+    /// In each `group` bytes the last `unit` bytes are first, and so on.
+    Swapped {
+        /// Bytes that stay together.
+        unit: u64,
+        /// Bytes that are turned around.
+        group: u64,
+    },
+    /// All bits are `by` places too early or too late.
+    BitsMoved {
+        /// 1 to 7.
+        by: u32,
+        /// Whether the first bits are missing.
+        early: bool,
+    },
     /// The chip's first byte is at `by`, and its end is before that.
     Rotated {
         /// Bytes.
         by: u64,
     },
-    /// `count` zeros were put behind each `every` bytes.
+    /// `count` bytes were put behind each `every` bytes.
     Inserted {
         /// Bytes of the chip between them.
         every: u64,
-        /// How many zeros.
+        /// How many.
         count: u64,
     },
     /// The chip's bytes are in it several times.
@@ -35,7 +45,7 @@ pub enum Transform {
     /// A carriage return was put before each line feed: a transfer as text.
     LineEnds,
     /// Numbers as text.
-    Log(log::Form),
+    Log(log::Log),
     /// The same without addresses.
     Plain(plain::Plain),
     /// Each bit is the other one.
@@ -59,19 +69,33 @@ pub struct Note {
 }
 
 impl Transform {
+    /// Whether the bytes are written as text, and are read in memory.
+    pub fn is_text(&self) -> bool {
+        matches!(self, Transform::Log(_) | Transform::Plain(_))
+    }
+
     /// For people and for scripts.
     pub fn note(&self) -> Note {
         let (code, words) = match self {
-            Transform::SwappedPairs => ("swapped-pairs", "with each two bytes swapped".to_owned()),
-            Transform::SwappedWords => {
+            Transform::Swapped { unit: 1, group: 2 } => {
+                ("swapped-pairs", "with each two bytes swapped".to_owned())
+            }
+            Transform::Swapped { unit: 1, group: 4 } => {
                 ("swapped-words", "with each four bytes reversed".to_owned())
+            }
+            Transform::Swapped { unit, group } => (
+                "swapped-groups",
+                format!("with each {group} bytes in the other order, {unit} at a time"),
+            ),
+            Transform::BitsMoved { by, .. } => {
+                ("bits-moved", format!("with all bits moved by {by}, as a wrong SPI mode does"))
             }
             Transform::Rotated { by } => (
                 "rotated",
                 format!("rotated: the chip's first byte is at {by:#x}, its end before that"),
             ),
             Transform::Inserted { every, count } => {
-                ("inserted", format!("with {count} zeros inserted after each {every} bytes"))
+                ("inserted", format!("with {count} more after each {every} bytes"))
             }
             Transform::Repeated { copies, equal } => {
                 let compare = if *equal { "and all are equal" } else { "and they are not equal" };

@@ -9,29 +9,38 @@ use crate::image::source::{Source, peek};
 /// Bytes of the result between two known places.
 const STEP: u64 = WINDOW as u64;
 
-/// What the line ends of a whole file tell.
+/// What some bytes of a whole file tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ends {
+pub struct Ends {
     /// Line feeds.
-    pub(super) feeds: u64,
+    pub feeds: u64,
     /// Those with a carriage return before them.
-    pub(super) pairs: u64,
-    /// Carriage returns in all.
-    pub(super) returns: u64,
+    pub pairs: u64,
+    /// Zeros.
+    pub zeros: u64,
+    /// Bytes from 0x80 on.
+    pub high: u64,
+    /// What UTF-8 has for a character that is none: EF BF BD.
+    pub replaced: u64,
 }
 
 /// Counts them.
-pub(super) fn count(source: &dyn Source) -> io::Result<Ends> {
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn count(source: &dyn Source) -> io::Result<Ends> {
     let mut ends = Ends::default();
-    let mut before = 0;
+    let mut before = 0u32;
     let mut at = 0;
     while at < source.len() {
         let bytes = peek(source, at, WINDOW as usize)?;
         for &byte in &bytes {
             ends.feeds += u64::from(byte == b'\n');
-            ends.returns += u64::from(byte == b'\r');
-            ends.pairs += u64::from(byte == b'\n' && before == b'\r');
-            before = byte;
+            ends.pairs += u64::from(byte == b'\n' && before as u8 == b'\r');
+            ends.zeros += u64::from(byte == 0);
+            ends.high += u64::from(byte >= 0x80);
+            before = before << 8 | u32::from(byte);
+            ends.replaced += u64::from(before & 0xFF_FFFF == 0xEF_BFBD);
         }
         at += bytes.len() as u64;
     }

@@ -1,6 +1,6 @@
-//! Memory as a text of numbers: what `md` of U-Boot, `hexdump`, `xxd` and
-//! `od` print, and Intel hex. Lines that are none of it are left out: prompts
-//! and echoes are in every console's log.
+//! Memory as a text of numbers: what `md` of U-Boot, `hexdump`, `xxd`, `od`
+//! and debuggers print, Intel hex and Motorola's S-records. Lines that are none
+//! of it are left out: prompts and echoes are in every console's log.
 
 use std::io;
 
@@ -22,30 +22,49 @@ pub enum Form {
     Words,
     /// `00000000  27 05 19 56 ...  |'..V|`: `hexdump -C`, `od`, `xxd`.
     Hexdump,
+    /// `0000000 003447 053031`: `od` by itself, or `od -b`.
+    Octal,
     /// `:10000000...`: Intel hex.
     IntelHex,
+    /// `S315...`: Motorola's S-records.
+    Srec,
 }
 
-impl Form {
+/// A text of numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    form: Form,
+    /// Whether its addresses are octal, as those of `od`.
+    octal: bool,
+}
+
+impl Log {
     /// Its name for people.
     pub fn name(self) -> &'static str {
-        match self {
+        match self.form {
             Form::Bytes => "a console log of md.b",
-            Form::Words => "a console log of md.l or md.w",
-            Form::Hexdump => "the output of hexdump",
+            Form::Words if self.octal => "the output of od",
+            Form::Words => "a console log of md.l or md.w, or the output of hexdump",
+            Form::Hexdump => "the output of hexdump, od or xxd",
+            Form::Octal => "the output of od",
             Form::IntelHex => "an Intel hex file",
+            Form::Srec => "an SREC file",
         }
     }
 }
 
 /// What a line holds.
 #[derive(Debug, PartialEq, Eq)]
-enum Line {
+enum Line<'a> {
     Data {
         form: Form,
         at: u64,
+        /// The address, if it can be octal.
+        in_octal: Option<u64>,
         bytes: Vec<u8>,
     },
+    /// An address alone, which ends what is repeated.
+    Place(&'a [u8]),
     /// Intel hex: what comes is relative to this.
     Base(u64),
     /// The line before is repeated up to the next one.
@@ -53,26 +72,39 @@ enum Line {
 }
 
 /// The form of the numbers at the beginning of a file, if it is made of them.
-pub(super) fn form(head: &[u8]) -> Option<Form> {
+pub(super) fn form(head: &[u8]) -> Option<Log> {
     let mut forms: Vec<Form> = Vec::new();
     let mut others = 0;
-    for line in head.split(|&b| b == b'\n' || b == b'\r').filter(|l| !l.trim_ascii().is_empty()) {
+    let lines = head.split(|&b| b == b'\n' || b == b'\r').filter(|l| !l.trim_ascii().is_empty());
+    let mut lines: Vec<&[u8]> = lines.collect();
+    if lines.len() > 3 {
+        lines.pop(); // it may be cut
+    }
+    let (mut hex, mut octal) = (0, 0);
+    let mut end = (None, None);
+    for line in lines {
         match parse(line) {
-            Some(Line::Data { form, .. }) => forms.push(form),
+            Some(Line::Data { form, at, in_octal, bytes }) => {
+                let length = bytes.len() as u64;
+                hex += u32::from(end.0 == Some(at));
+                octal += u32::from(in_octal.is_some() && end.1 == in_octal);
+                end = (at.checked_add(length), in_octal.and_then(|at| at.checked_add(length)));
+                forms.push(form);
+            }
             Some(_) => {}
             None => others += 1,
         }
     }
-    let first = *forms.first()?;
-    // The last line may be cut; a log begins with the boot's own words.
-    (forms.len() >= 2 && forms.len() * 4 >= others && forms.iter().all(|f| *f == first))
-        .then_some(first)
+    let form = *forms.first()?;
+    // A log begins with the boot's own words.
+    (forms.len() >= 2 && forms.len() * 4 >= others && forms.iter().all(|f| *f == form))
+        .then_some(Log { form, octal: octal > hex })
 }
 
 /// Reads all of a file: bytes that no line has are 0xFF.
-pub(super) fn read(source: &dyn Source, form: Form, most: usize) -> io::Result<Vec<u8>> {
+pub(super) fn read(source: &dyn Source, log: Log, most: usize) -> io::Result<Vec<u8>> {
     let mut out =
-        Out { bytes: Vec::new(), most, start: None, base: 0, last: Vec::new(), repeat: false };
+        Out { bytes: Vec::new(), most, start: None, base: 0, last: (0, 0), repeat: false };
     let mut rest: Vec<u8> = Vec::new();
     let mut at = 0;
     while at < source.len() {
@@ -81,12 +113,12 @@ pub(super) fn read(source: &dyn Source, form: Form, most: usize) -> io::Result<V
         rest.extend(bytes);
         let end = rest.iter().rposition(|&b| b == b'\n' || b == b'\r').map_or(0, |i| i + 1);
         let now: Vec<u8> = rest.drain(..end).collect();
-        now.split(|&b| b == b'\n' || b == b'\r').for_each(|line| out.take(line, form));
+        now.split(|&b| b == b'\n' || b == b'\r').for_each(|line| out.take(line, log));
         if rest.len() > LONGEST {
             rest.clear(); // that is no line of numbers
         }
     }
-    out.take(&rest, form);
+    out.take(&rest, log);
     Ok(out.bytes)
 }
 
@@ -96,47 +128,63 @@ struct Out {
     /// The address of the first byte, and where in `bytes` that is.
     start: Option<(u64, usize)>,
     base: u64,
-    last: Vec<u8>,
+    /// The address of the line before, and where its bytes begin.
+    last: (u64, usize),
     repeat: bool,
 }
 
 impl Out {
-    fn take(&mut self, line: &[u8], wanted: Form) {
+    fn take(&mut self, line: &[u8], wanted: Log) {
         match parse(line) {
-            Some(Line::Data { form, at, bytes }) if form == wanted => {
-                self.put(self.base + at, bytes);
+            Some(Line::Data { form, at, in_octal, bytes }) if form == wanted.form => {
+                let at = if wanted.octal { in_octal } else { Some(at) };
+                if let Some(at) = at.and_then(|at| self.base.checked_add(at)) {
+                    self.put(at, &bytes);
+                }
             }
-            Some(Line::Base(base)) if wanted == Form::IntelHex => self.base = base,
+            Some(Line::Base(base)) if wanted.form == Form::IntelHex => self.base = base,
             Some(Line::Repeat) => self.repeat = true,
+            Some(Line::Place(at)) if self.repeat => {
+                let at = if wanted.octal { octal(at) } else { hex(at) };
+                if let Some(at) = at {
+                    self.put(at, &[]);
+                }
+            }
             _ => {}
         }
     }
 
-    fn put(&mut self, address: u64, bytes: Vec<u8>) {
+    fn put(&mut self, address: u64, bytes: &[u8]) {
         let (first, place) = *self.start.get_or_insert((address, 0));
-        let mut at = address.checked_sub(first).map(|d| d + place as u64);
+        // What looked like more numbers were the characters behind them.
+        let within = address.checked_sub(self.last.0).filter(|d| *d > 0);
+        if let Some(end) = within.and_then(|d| self.last.1.checked_add(usize::try_from(d).ok()?)) {
+            self.bytes.truncate(end);
+        }
+        let mut at = address.checked_sub(first).map(|d| d.saturating_add(place as u64));
         if at.is_none_or(|at| at < self.bytes.len() as u64) {
             // The next piece was loaded to the same address again.
             self.start = Some((address, self.bytes.len()));
             at = Some(self.bytes.len() as u64);
         }
         let Some(at) = at.and_then(|at| usize::try_from(at).ok()) else { return };
-        if at + bytes.len() > self.most {
+        if at.saturating_add(bytes.len()) > self.most {
             return;
         }
-        if std::mem::take(&mut self.repeat) && !self.last.is_empty() {
-            while self.bytes.len() < at {
-                let more = (at - self.bytes.len()).min(self.last.len());
-                self.bytes.extend_from_slice(&self.last[..more]);
+        if std::mem::take(&mut self.repeat) {
+            let line = self.bytes.get(self.last.1..).unwrap_or_default().to_vec();
+            while self.bytes.len() < at && !line.is_empty() {
+                let more = (at - self.bytes.len()).min(line.len());
+                self.bytes.extend_from_slice(&line[..more]);
             }
         }
         self.bytes.resize(at, 0xFF);
-        self.bytes.extend_from_slice(&bytes);
-        self.last = bytes;
+        self.bytes.extend_from_slice(bytes);
+        self.last = (address, at);
     }
 }
 
-fn parse(line: &[u8]) -> Option<Line> {
+fn parse(line: &[u8]) -> Option<Line<'_>> {
     let line = line.trim_ascii();
     if line == b"*" {
         return Some(Line::Repeat);
@@ -144,9 +192,14 @@ fn parse(line: &[u8]) -> Option<Line> {
     if line.len() > LONGEST {
         return None;
     }
-    match line.strip_prefix(b":") {
-        Some(record) => intel(record),
-        None => numbers(line),
+    match line {
+        [b':', record @ ..] => intel(record),
+        [b'S', kind @ b'1'..=b'3', record @ ..] => srec(kind - b'0', record),
+        _ => numbers(line).or_else(|| {
+            // The time, as terminal programs put it first.
+            let end = line.iter().take(40).position(|b| matches!(b, b']' | b'>'))?;
+            numbers(line[end + 1..].trim_ascii_start())
+        }),
     }
 }
 
@@ -155,37 +208,65 @@ fn hex(text: &[u8]) -> Option<u64> {
     text.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u64::from_str_radix(text, 16).ok())?
 }
 
+fn octal(text: &[u8]) -> Option<u64> {
+    let is_octal = !text.is_empty() && text.iter().all(|b| matches!(b, b'0'..=b'7'));
+    is_octal.then(|| u64::from_str_radix(std::str::from_utf8(text).ok()?, 8).ok())?
+}
+
+fn hex_bytes(record: &[u8]) -> Option<Vec<u8>> {
+    record.chunks(2).map(|pair| hex(pair).filter(|_| pair.len() == 2).map(|n| n as u8)).collect()
+}
+
+fn big_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b))
+}
+
 /// A record of Intel hex, behind its colon.
-fn intel(record: &[u8]) -> Option<Line> {
-    let bytes: Option<Vec<u8>> = record
-        .chunks(2)
-        .map(|pair| hex(pair).filter(|_| pair.len() == 2).map(|n| n as u8))
-        .collect();
-    let bytes = bytes?;
+fn intel(record: &[u8]) -> Option<Line<'_>> {
+    let bytes = hex_bytes(record)?;
     let (&count, sum) = (bytes.first()?, bytes.iter().fold(0u8, |sum, b| sum.wrapping_add(*b)));
     if bytes.len() != usize::from(count) + 5 || sum != 0 {
         return None;
     }
-    let at = u64::from(u16::from_be_bytes([bytes[1], bytes[2]]));
+    let at = big_endian(&bytes[1..3]);
     let data = &bytes[4..bytes.len() - 1];
-    let word = || data.iter().fold(0u64, |n, b| n << 8 | u64::from(*b));
     match bytes[3] {
-        0 => Some(Line::Data { form: Form::IntelHex, at, bytes: data.to_vec() }),
-        2 => Some(Line::Base(word() << 4)),
-        4 => Some(Line::Base(word() << 16)),
+        0 => Some(Line::Data { form: Form::IntelHex, at, in_octal: None, bytes: data.to_vec() }),
+        2 => Some(Line::Base(big_endian(data) << 4)),
+        4 => Some(Line::Base(big_endian(data) << 16)),
         _ => None, // the end, and where a program starts
     }
 }
 
-/// An address, and numbers of one width behind it.
-fn numbers(line: &[u8]) -> Option<Line> {
-    let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
-    if !(6..=16).contains(&digits) {
+/// An S-record with data, behind its kind: the address has one byte more than that says.
+fn srec(kind: u8, record: &[u8]) -> Option<Line<'_>> {
+    let bytes = hex_bytes(record)?;
+    let (&count, sum) = (bytes.first()?, bytes.iter().fold(0u8, |sum, b| sum.wrapping_add(*b)));
+    let data = usize::from(kind) + 2;
+    if bytes.len() != usize::from(count) + 1 || bytes.len() <= data || sum != 0xFF {
         return None;
     }
-    let at = hex(&line[..digits])?;
-    let mut rest = &line[digits..];
+    let (at, bytes) = (big_endian(&bytes[1..data]), bytes[data..bytes.len() - 1].to_vec());
+    Some(Line::Data { form: Form::Srec, at, in_octal: None, bytes })
+}
+
+/// A word without the 0x that debuggers put before it, and how long it is.
+fn word(text: &[u8]) -> (&[u8], usize) {
+    let digits = text.strip_prefix(b"0x").unwrap_or(text);
+    let length = digits.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+    (&digits[..length], text.len() - digits.len() + length)
+}
+
+/// An address, and numbers of one width behind it.
+fn numbers(line: &[u8]) -> Option<Line<'_>> {
+    let (address, length) = word(line);
+    let mut rest = &line[length..];
     let colon = rest.first() == Some(&b':');
+    let least = if colon || rest.first() == Some(&b'\t') { 4 } else { 6 };
+    let at = hex(address).filter(|_| address.len() >= least)?;
+    if rest.is_empty() {
+        return Some(Line::Place(address));
+    }
     if colon {
         rest = &rest[1..];
     }
@@ -198,15 +279,19 @@ fn numbers(line: &[u8]) -> Option<Line> {
         if gap == 0 || (colon && gap > 1 && !values.is_empty()) {
             break;
         }
-        let word = &rest[gap..];
-        let length = word.iter().take_while(|b| b.is_ascii_hexdigit()).count();
-        let ends = word.get(length).is_none_or(u8::is_ascii_whitespace);
-        if !ends || !matches!(length, 2 | 4 | 8) || (width != 0 && length != width) {
+        let (digits, length) = word(&rest[gap..]);
+        let ends = rest.get(gap + length).is_none_or(u8::is_ascii_whitespace);
+        if !ends
+            || !matches!(digits.len(), 2 | 3 | 4 | 6 | 8)
+            || (width != 0 && digits.len() != width)
+        {
             break;
         }
-        width = length;
-        values.push(hex(&word[..length])?);
-        rest = &word[length..];
+        let value = if digits.len() % 3 == 0 { octal(digits) } else { hex(digits) };
+        let Some(value) = value else { break };
+        width = digits.len();
+        values.push(value);
+        rest = &rest[gap + length..];
         if values.len() * width / 2 >= IN_LINE {
             break;
         }
@@ -215,23 +300,29 @@ fn numbers(line: &[u8]) -> Option<Line> {
         return None;
     }
     let form = match (colon, width) {
+        (_, 3 | 6) => Form::Octal,
         (true, 2) => Form::Bytes,
         // xxd has two spaces before the characters, md.w four.
         (true, 4) if gap == 2 => Form::Hexdump,
         (false, 2) => Form::Hexdump,
         _ => Form::Words,
     };
+    let size = match width {
+        3 => 1,
+        6 => 2,
+        digits => digits / 2,
+    };
     let bytes = values
         .iter()
         .flat_map(|value| {
-            let mut bytes = value.to_le_bytes()[..width / 2].to_vec();
+            let mut bytes = value.to_le_bytes()[..size].to_vec();
             if form == Form::Hexdump {
                 bytes.reverse();
             }
             bytes
         })
         .collect();
-    Some(Line::Data { form, at, bytes })
+    Some(Line::Data { form, at, in_octal: octal(address), bytes })
 }
 
 #[cfg(test)]
@@ -240,8 +331,9 @@ mod tests {
 
     fn back(text: &str) -> (Option<Form>, Vec<u8>) {
         let bytes = text.as_bytes().to_vec();
-        let form = form(&bytes);
-        (form, form.map(|f| read(&bytes, f, 1 << 20).unwrap()).unwrap_or_default())
+        let log = form(&bytes);
+        let read = log.map(|log| read(&bytes, log, 1 << 20).unwrap());
+        (log.map(|log| log.form), read.unwrap_or_default())
     }
 
     #[test]
@@ -270,6 +362,30 @@ mod tests {
                 ":020000040000FA\n:1000000027051956010203040506070809 0A0B0C07\n:10000000270519560102030405060708090A0B0C07\n:100010006162636465666768696A6B6C6D6E6F7058\n:00000001FF\n",
                 Form::IntelHex,
             ),
+            (
+                "S0030000FC\nS31500000000270519560102030405060708090A0B0C01\nS315000000106162636465666768696A6B6C6D6E6F7052\nS70500000000FA\n",
+                Form::Srec,
+            ),
+            (
+                "0000000 002447 053031 001001 002003 003005 004007 005011 006013\n0000020 061141 062143 063145 064147 065151 066153 067155 070157\n0000040\n",
+                Form::Octal,
+            ),
+            (
+                "0000000 0527 5619 0201 0403 0605 0807 0a09 0c0b\n0000020 6261 6463 6665 6867 6a69 6c6b 6e6d 706f\n0000040\n",
+                Form::Words,
+            ),
+            (
+                "[12:00:01.1] 21000000: 27 05 19 56 01 02 03 04 05 06 07 08 09 0a 0b 0c    '..V....\n[12:00:01.2] 21000010: 61 62 63 64 65 66 67 68 69 6a 6b 6c 6d 6e 6f 70    abcdefgh\n",
+                Form::Bytes,
+            ),
+            (
+                "0x21000000:\t0x56190527\t0x04030201\t0x08070605\t0x0c0b0a09\n0x21000010:\t0x64636261\t0x68676665\t0x6c6b6a69\t0x706f6e6d\n",
+                Form::Words,
+            ),
+            (
+                "0000\t27 05 19 56 01 02 03 04  05 06 07 08 09 0a 0b 0c   '..V............\n0010\t61 62 63 64 65 66 67 68  69 6a 6b 6c 6d 6e 6f 70   abcdefghijklmnop\n",
+                Form::Hexdump,
+            ),
         ] {
             let (seen, bytes) = back(text);
             assert_eq!(seen, Some(form), "{text}");
@@ -284,6 +400,9 @@ mod tests {
         assert_eq!(bytes.len(), 0x1C);
         assert_eq!(bytes[..0x10], [0xFF; 16]);
         assert_eq!(bytes[0x10..], [1, 2, 3, 4, 0xFF, 0xFF, 0xFF, 0xFF, 5, 6, 7, 8]);
+        // What is repeated to the end is, and characters that look like numbers are none.
+        let (_, bytes) = back("000000 01 02 ab\n000002 03 04 cd\n000004 ff ff\n*\n00000a\n");
+        assert_eq!(bytes, [1, 2, 3, 4, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]);
         // Pieces that were loaded to the same address follow each other.
         let (_, bytes) =
             back("21000000: 01 02\n21000002: 03 04\n21000000: 05 06\n21000002: 07 08\n");

@@ -16,11 +16,15 @@ use std::io;
 
 use super::source::Source;
 
-pub use detect::{detect, lost_bytes, lost_returns, wrapped};
+pub use detect::{detect, ends_like_a_chip, lost_bytes, wrapped};
 pub use kind::{Note, Transform};
+
+pub use lines::{Ends, count};
 
 /// The most bytes that a text of numbers may stand for.
 const MOST: usize = 64 << 20;
+/// The longest text that is read in memory: on a camera there is little of it.
+pub const LONGEST_TEXT: u64 = if cfg!(feature = "pc") { 1 << 32 } else { 8 << 20 };
 
 /// The bytes as they were before, to be read as a file is.
 ///

@@ -1,132 +1,310 @@
-//! Bytes as text without addresses: hex digits alone, as `xxd -p` prints them
-//! and an array in C has them, base64, and bytes that became characters of
-//! UTF-8.
+//! Bytes as text without addresses: hex digits alone, as `xxd -p` prints them,
+//! arrays of numbers in C or JSON, strings with escapes, base64, and bytes that
+//! became characters of UTF-8.
 
 use std::io;
 
-use crate::chip::{Role, WINDOW};
-use crate::image::marks::begins_like;
+use super::utf16::Page;
+use crate::chip::WINDOW;
 use crate::image::source::{Source, peek};
 
 /// How the bytes are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plain {
-    /// `27051956` or `0x27, 0x05, 0x19, 0x56`.
+enum Form {
+    /// `27051956` or `{0x27, 0x05, 0x19, 0x56}`.
     Hex,
+    /// `[39, 5, 25, 86]`.
+    Decimal,
+    /// `b'\x27\x05\x19V'`.
+    Escaped,
     /// `JwUZVg==`.
     Base64,
-    /// Each byte from 0x80 on became two.
-    Utf8,
+    /// Each byte from 0x80 on became a character.
+    Utf8(Page),
+}
+
+/// Bytes as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plain {
+    form: Form,
+    /// Where they begin in the file.
+    start: u64,
 }
 
 /// Bytes that must be there, so that a word or two are no dump.
 const LEAST: usize = 64;
+/// The shortest line of base64 behind words of a mail or a certificate, in characters.
+const LINE: usize = 60;
+/// Bytes in which the beginning of an array is looked for.
+const WORDS: usize = 2048;
 
 impl Plain {
     /// Its name for people.
     pub fn name(self) -> &'static str {
-        match self {
-            Plain::Hex => "hex digits",
-            Plain::Base64 => "base64",
-            Plain::Utf8 => "characters of UTF-8",
+        match self.form {
+            Form::Hex => "hex digits",
+            Form::Decimal => "an array of numbers",
+            Form::Escaped => "a string with escapes",
+            Form::Base64 => "base64",
+            Form::Utf8(_) => "characters of UTF-8",
         }
     }
 
     /// The form of a file that begins like this, if it is one.
     pub(super) fn of(head: &[u8]) -> Option<Plain> {
-        let body = match head.iter().take(256).position(|&b| b == b'{') {
-            Some(at) => &head[at..],
-            None => head,
-        };
-        let is_hex =
-            |b: &u8| b.is_ascii_hexdigit() || b.is_ascii_whitespace() || b"{},;xX\\".contains(b);
-        if body.iter().all(is_hex) && Plain::Hex.decoded(head).len() >= LEAST {
-            return Some(Plain::Hex);
+        let array = array(head);
+        let string = head.iter().take(256).position(|b| matches!(b, b'\'' | b'"')).unwrap_or(0);
+        let escapes = head.windows(2).filter(|w| w == b"\\x").count();
+        let mut guesses =
+            vec![(Form::Decimal, array), (Form::Hex, array), (Form::Base64, line(head))];
+        if escapes >= LEAST / 4 {
+            guesses.push((Form::Escaped, string));
         }
-        let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || b"+/=\r\n".contains(b);
-        let first = Plain::Base64.decoded(head);
-        let roles = [Role::Boot, Role::Kernel, Role::Rootfs, Role::Data, Role::Factory];
-        if head.iter().all(is_base64) && roles.iter().any(|role| begins_like(*role, &first)) {
-            return Some(Plain::Base64);
+        if let Some(page) = page(head) {
+            guesses.push((Form::Utf8(page), 0));
         }
-        // A text in another language has no NULs.
-        let high = head.iter().filter(|b| **b >= 0x80).count();
-        let pairs = head.windows(2).filter(|w| matches!(w, [0xC2 | 0xC3, 0x80..=0xBF])).count();
-        let is_cut = usize::from(matches!(head.last(), Some(0xC2 | 0xC3)));
-        let is_utf8 = high >= LEAST / 4 && high == 2 * pairs + is_cut && head.contains(&0);
-        is_utf8.then_some(Plain::Utf8)
-    }
-
-    fn decoded(self, text: &[u8]) -> Vec<u8> {
-        let mut decoder = Decoder { form: self, held: 0, bits: 0, out: Vec::new(), ended: false };
-        text.iter().for_each(|byte| decoder.take(*byte));
-        decoder.out
+        guesses.into_iter().find_map(|(form, start)| {
+            let mut decoder = Decoder::new(form);
+            head[start..].iter().for_each(|byte| decoder.take(*byte));
+            // Numbers of two digits are hex, unless another one is not.
+            let fits = !decoder.bad && (form != Form::Decimal || decoder.uneven);
+            (fits && decoder.out.len() >= LEAST).then_some(Plain { form, start: start as u64 })
+        })
     }
 
     /// Reads all of a file, `most` bytes of what it stands for at most.
     pub(super) fn read(self, source: &dyn Source, most: usize) -> io::Result<Vec<u8>> {
-        let mut decoder = Decoder { form: self, held: 0, bits: 0, out: Vec::new(), ended: false };
-        let mut at = 0;
+        let mut decoder = Decoder::new(self.form);
+        let mut at = self.start;
         while at < source.len() && decoder.out.len() < most {
             let bytes = peek(source, at, WINDOW as usize)?;
             bytes.iter().for_each(|byte| decoder.take(*byte));
             at += bytes.len() as u64;
         }
+        decoder.take(b'\n');
         Ok(decoder.out)
     }
 }
 
+/// Where an array begins: at the first bracket with a number in it, behind the last `=` of its
+/// declaration.
+fn array(head: &[u8]) -> usize {
+    let head = &head[..head.len().min(WORDS)];
+    let from = head.iter().rposition(|b| *b == b'=').unwrap_or(0);
+    let is_array = |at: &usize| {
+        let mut rest = head[at + 1..].trim_ascii_start().iter();
+        let first = rest.next().is_some_and(|b| b.is_ascii_digit() || b"-/{[".contains(b));
+        matches!(head[*at], b'{' | b'[') && first
+    };
+    (from..head.len()).find(is_array).unwrap_or(0)
+}
+
+/// Where the first long line without a blank begins: words may be before base64.
+fn line(head: &[u8]) -> usize {
+    let mut at = 0;
+    for line in head.split_inclusive(|b| *b == b'\n') {
+        let text = line.trim_ascii();
+        if text.len() >= LINE && text.iter().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(b))
+        {
+            return at;
+        }
+        at += line.len();
+    }
+    0
+}
+
+/// The code page of bytes that became UTF-8: text has no zeros.
+fn page(head: &[u8]) -> Option<Page> {
+    let valid = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        Err(e) if e.error_len().is_none() => std::str::from_utf8(&head[..e.valid_up_to()]).ok()?,
+        Err(_) => return None,
+    };
+    let high = valid.chars().filter(|c| !c.is_ascii()).count();
+    let is_lost = valid.contains(char::REPLACEMENT_CHARACTER);
+    (high >= LEAST / 4 && valid.contains('\0') && !is_lost)
+        .then(|| Page::of(valid.chars().map(|c| u32::from(c) as u16)))
+}
+
 struct Decoder {
-    form: Plain,
-    /// Bits that wait for more.
-    held: u32,
-    bits: u32,
+    form: Form,
     out: Vec<u8>,
+    /// The number or character that is being read, and how much of it.
+    held: u32,
+    count: u32,
+    /// A number behind 0x: where its bytes begin in `out`; one behind a minus; the quote of a string.
+    prefixed: Option<usize>,
+    before: u8,
+    /// What ends a comment that is being skipped.
+    comment: u8,
+    /// Brackets that are open.
+    depth: u32,
     ended: bool,
+    /// It is not of this form.
+    bad: bool,
+    /// A number has one digit or three.
+    uneven: bool,
 }
 
 impl Decoder {
+    fn new(form: Form) -> Decoder {
+        Decoder {
+            form,
+            out: Vec::new(),
+            held: 0,
+            count: 0,
+            prefixed: None,
+            before: 0,
+            comment: 0,
+            depth: 0,
+            ended: false,
+            bad: false,
+            uneven: false,
+        }
+    }
+
     fn take(&mut self, byte: u8) {
-        let (value, width) = match (self.form, byte) {
-            _ if self.ended => return,
-            (Plain::Hex, b'{') => {
-                self.out.clear();
-                return;
-            }
-            (Plain::Hex, b'}') | (Plain::Base64, b'=') => {
-                self.ended = true;
-                return;
-            }
-            (Plain::Hex, _) => match char::from(byte).to_digit(16) {
-                Some(digit) => (digit, 4),
-                // The 0 of 0x is none of the number.
-                None => {
-                    self.bits = 0;
-                    return;
+        if self.ended {
+            return;
+        }
+        match self.form {
+            Form::Hex | Form::Decimal => self.number(byte),
+            Form::Escaped => self.escaped(byte),
+            Form::Base64 => self.base64(byte),
+            Form::Utf8(page) => self.utf8(byte, page),
+        }
+        self.before = byte;
+    }
+
+    fn number(&mut self, byte: u8) {
+        if self.comment != 0 {
+            let ends = byte == self.comment && (byte == b'\n' || self.before == b'*');
+            self.comment = if ends { 0 } else { self.comment };
+            return;
+        }
+        let digit = char::from(byte).to_digit(16);
+        match (byte, digit, self.form) {
+            (_, Some(digit), Form::Hex) => {
+                self.held = self.held << 4 | digit;
+                self.count += 1;
+                if self.count.is_multiple_of(2) {
+                    self.out.push(self.held as u8);
                 }
-            },
-            (Plain::Base64, b'A'..=b'Z') => (u32::from(byte - b'A'), 6),
-            (Plain::Base64, b'a'..=b'z') => (u32::from(byte - b'a') + 26, 6),
-            (Plain::Base64, b'0'..=b'9') => (u32::from(byte - b'0') + 52, 6),
-            (Plain::Base64, b'+') => (62, 6),
-            (Plain::Base64, b'/') => (63, 6),
-            (Plain::Base64, _) => return,
-            (Plain::Utf8, 0xC2 | 0xC3) => {
-                self.held = u32::from(byte & 3);
-                self.bits = 2;
-                return;
             }
-            (Plain::Utf8, 0x80..=0xBF) if self.bits == 2 => (u32::from(byte & 0x3F), 6),
-            (Plain::Utf8, _) => {
-                self.bits = 0;
-                (u32::from(byte), 8)
+            (b'0'..=b'9', Some(digit), _) => {
+                self.held = self.held.saturating_mul(10).saturating_add(digit);
+                self.count += 1;
+            }
+            (b'x' | b'X', ..) if self.before == b'0' && self.form == Form::Hex => {
+                (self.held, self.count, self.prefixed) = (0, 0, Some(self.out.len()));
+            }
+            (b'-', _, Form::Decimal) => {
+                self.end_of_number();
+                self.prefixed = Some(0);
+            }
+            (b'*', ..) if self.before == b'/' => self.comment = b'/',
+            (b'/', ..) if self.before == b'/' => self.comment = b'\n',
+            (b'/' | b'u' | b'U', ..) => {}
+            (b'@', ..) => self.comment = b'\n', // an address
+            (b'{' | b'[', ..) => self.depth += 1,
+            (b'}' | b']', ..) => {
+                self.end_of_number();
+                self.depth = self.depth.saturating_sub(1);
+                self.ended = self.depth == 0;
+            }
+            _ if byte.is_ascii_whitespace() || b",;:-q".contains(&byte) => self.end_of_number(),
+            _ => self.bad = true,
+        }
+    }
+
+    fn end_of_number(&mut self) {
+        let prefixed = self.prefixed.take();
+        self.uneven |= matches!(self.count, 1 | 3);
+        match (self.form, self.count) {
+            (_, 0) => {}
+            (Form::Decimal, _) if self.held > 0xFF => self.bad = true,
+            (Form::Decimal, _) if prefixed.is_some() => {
+                self.out.push((self.held as u8).wrapping_neg());
+            }
+            (Form::Decimal, _) | (Form::Hex, 1) => self.out.push(self.held as u8),
+            (_, digits) if !digits.is_multiple_of(2) => self.bad = true,
+            // A word of a processor with the lowest byte first.
+            _ => {
+                if let Some(word) = prefixed.and_then(|at| self.out.get_mut(at..)) {
+                    word.reverse();
+                }
+            }
+        }
+        (self.held, self.count) = (0, 0);
+    }
+
+    /// `count`: outside the string 0, in it 1, behind a backslash 2, then digits.
+    fn escaped(&mut self, byte: u8) {
+        match self.count {
+            0 => self.count = u32::from(matches!(byte, b'\'' | b'"')),
+            1 => match byte {
+                b'\\' => self.count = 2,
+                b'\'' | b'"' if self.prefixed.unwrap_or(byte.into()) == usize::from(byte) => {
+                    self.count = 0;
+                }
+                _ => self.out.push(byte),
+            },
+            2 if byte == b'x' => (self.count, self.held) = (3, 0),
+            2 => {
+                let plain = b"abfnrtv0".iter().position(|b| *b == byte);
+                self.out.push(plain.map_or(byte, |i| b"\x07\x08\x0C\n\r\t\x0B\0"[i]));
+                self.count = 1;
+            }
+            _ => {
+                self.held = self.held << 4 | char::from(byte).to_digit(16).unwrap_or(0);
+                self.count += 1;
+                if self.count == 5 {
+                    self.out.push(self.held as u8);
+                    self.count = 1;
+                }
+            }
+        }
+        // The quote that opened the string ends it.
+        if self.before == 0 && self.prefixed.is_none() {
+            self.prefixed = Some(byte.into());
+        }
+    }
+
+    fn base64(&mut self, byte: u8) {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'\r' | b'\n' => return,
+            _ => {
+                self.ended = true;
+                self.bad = !matches!(byte, b'=' | b'-');
+                return;
             }
         };
-        self.held = self.held << width | value;
-        self.bits += width;
-        if self.bits >= 8 {
-            self.bits -= 8;
-            self.out.push((self.held >> self.bits) as u8);
+        self.held = self.held << 6 | u32::from(value);
+        self.count += 6;
+        if self.count >= 8 {
+            self.count -= 8;
+            self.out.push((self.held >> self.count) as u8);
+        }
+    }
+
+    fn utf8(&mut self, byte: u8, page: Page) {
+        match byte {
+            0xC0..=0xDF => (self.held, self.count) = (u32::from(byte & 0x1F), 1),
+            0xE0.. => (self.held, self.count) = (u32::from(byte & 0x0F), 2),
+            0x80..=0xBF => {
+                self.held = self.held << 6 | u32::from(byte & 0x3F);
+                self.count = self.count.saturating_sub(1);
+                // A mark of the order of bytes is none of them.
+                if self.count == 0 && self.held != 0xFEFF {
+                    self.out.push(page.byte(self.held as u16));
+                }
+            }
+            _ => self.out.push(byte),
         }
     }
 }
@@ -135,37 +313,86 @@ impl Decoder {
 mod tests {
     use super::*;
 
+    fn part() -> Vec<u8> {
+        b"FLSH\x10\0\0\0'\"\\".iter().copied().chain((0..=255).rev()).cycle().take(602).collect()
+    }
+
+    fn all(format: impl Fn(u8) -> String) -> String {
+        part().into_iter().map(format).collect()
+    }
+
     #[test]
     fn every_form_gives_its_bytes() {
-        let bytes: Vec<u8> =
-            b"FLSH\x10\0\0\0".iter().copied().chain((0..=255).rev()).cycle().take(600).collect();
-        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        let hex = all(|b| format!("{b:02x}"));
         let lines: String = hex
             .as_bytes()
             .chunks(60)
             .fold(String::new(), |text, line| text + std::str::from_utf8(line).unwrap() + "\n");
-        let array: String = bytes.iter().map(|b| format!("0x{b:02X}, ")).collect();
-        let array = format!("unsigned char dump[600] = {{\n{array}\n}};\n");
-        let utf8: String = bytes.iter().map(|b| char::from(*b)).collect();
-        for (text, form) in
-            [(hex, Plain::Hex), (lines, Plain::Hex), (array, Plain::Hex), (utf8, Plain::Utf8)]
-        {
-            let text = text.into_bytes();
-            assert_eq!(Plain::of(&text), Some(form));
-            assert!(form.read(&text, 1 << 20).unwrap() == bytes, "{form:?}");
+        let array = all(|b| format!("0x{b:02X},\n"));
+        let words: String = part()
+            .chunks(2)
+            .map(|w| format!("0x{:04x}, // {{\n", u16::from_le_bytes([w[0], w[1]])))
+            .collect();
+        let decimal = all(|b| format!("{b}, "));
+        let decimal = decimal.trim_end_matches(", ");
+        let utf8 = all(|b| char::from(b).to_string());
+        for (text, form) in [
+            (hex.clone(), Form::Hex),
+            (lines, Form::Hex),
+            (all(|b| format!("{b:02X} ")), Form::Hex),
+            (all(|b| format!("{b:02X}:")), Form::Hex),
+            (format!("@00000000\n{}\nq\n", all(|b| format!("{b:02X} "))), Form::Hex),
+            (
+                format!("/* {{x=1}} */\nconst uint8_t d[602] = {{\n{array}}};\nint n = 602;\n"),
+                Form::Hex,
+            ),
+            (format!("uint16_t d[] = {{ /* a */\n{words}}};"), Form::Hex),
+            (format!("[{decimal}]"), Form::Decimal),
+            (format!("{{\"type\":\"Buffer\",\"data\":[{decimal}]}}"), Form::Decimal),
+            (
+                format!("byte[] d = {{{}}};", all(|b| format!("{}, ", b.cast_signed()))),
+                Form::Decimal,
+            ),
+            (format!("static const char d[] PROGMEM = {{{decimal}}};"), Form::Decimal),
+            (format!("d = b\"{}\"\n", all(|b| format!("\\x{b:02x}"))), Form::Escaped),
+            (format!("b'{}'\n", all(escape)), Form::Escaped),
+            (utf8, Form::Utf8(Page::Latin1)),
+        ] {
+            let plain = Plain::of(text.as_bytes()).unwrap_or_else(|| panic!("{text:.80}"));
+            assert_eq!(plain.form, form, "{text:.80}");
+            assert!(plain.read(&text.into_bytes(), 1 << 20).unwrap() == part(), "{form:?}");
         }
-        let base64 = b"RkxTSBAAAAD//v38+/r5+A==";
-        assert_eq!(Plain::of(base64), Some(Plain::Base64));
-        assert_eq!(
-            Plain::Base64.decoded(base64),
-            b"FLSH\x10\0\0\0\xFF\xFE\xFD\xFC\xFB\xFA\xF9\xF8"
-        );
+    }
+
+    fn escape(byte: u8) -> String {
+        match byte {
+            b'\\' | b'\'' => format!("\\{}", char::from(byte)),
+            b'\n' => "\\n".to_owned(),
+            0x20..=0x7E => char::from(byte).to_string(),
+            _ => format!("\\x{byte:02x}"),
+        }
+    }
+
+    #[test]
+    fn base64_is_found_behind_a_mail_s_words() {
+        let line = "RkxTSBAAAAD//v38+/r5+A".repeat(4);
+        for text in [
+            format!("{line}\n"),
+            format!("-----BEGIN CERTIFICATE-----\r\n{line}\r\n{line}\r\n-----END"),
+            format!("Content-Type: a/b\r\n\r\n{line}\r\n\r\n--end--\r\n"),
+        ] {
+            let plain = Plain::of(text.as_bytes()).unwrap();
+            assert_eq!(plain.form, Form::Base64, "{text}");
+            let bytes = plain.read(&text.into_bytes(), 1 << 20).unwrap();
+            assert!(bytes.starts_with(b"FLSH\x10\0\0\0\xFF\xFE\xFD\xFC\xFB\xFA\xF9\xF8"));
+        }
     }
 
     #[test]
     fn other_texts_are_none() {
-        for text in ["deadbeef", "Olá, câmara", "hello", "", "{\"a\": 1}", &"é".repeat(90)] {
-            assert_eq!(Plain::of(text.as_bytes()), None, "{text}");
+        let texts = ["deadbeef", "Olá, câmara", "hello", "", "{\"a\": 1}", &"é".repeat(90)];
+        for text in texts.into_iter().chain([&*"a line of words = [\n".repeat(90)]) {
+            assert_eq!(Plain::of(text.as_bytes()), None, "{text:.80}");
         }
     }
 }

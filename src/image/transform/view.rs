@@ -16,13 +16,16 @@ impl<'a> View<'a> {
         View { source, transform }
     }
 
-    /// Groups of `size` bytes, each turned around.
-    fn turned(&self, size: u64, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+    /// Groups of `size` bytes, each turned around, `unit` bytes at a time.
+    fn turned(&self, unit: u64, size: u64, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         let start = offset / size * size;
         let end = (offset + buf.len() as u64).next_multiple_of(size);
         let mut bytes = vec![0; (end - start) as usize];
         self.source.read_at(start, &mut bytes)?;
-        bytes.chunks_mut(size as usize).for_each(<[u8]>::reverse);
+        for group in bytes.chunks_mut(size as usize) {
+            group.reverse();
+            group.chunks_mut(unit as usize).for_each(<[u8]>::reverse);
+        }
         let from = (offset - start) as usize;
         buf.copy_from_slice(&bytes[from..from + buf.len()]);
         Ok(())
@@ -33,8 +36,8 @@ impl Source for View<'_> {
     fn len(&self) -> u64 {
         let len = self.source.len();
         match &self.transform {
-            Transform::SwappedPairs => len / 2 * 2,
-            Transform::SwappedWords => len / 4 * 4,
+            Transform::Swapped { group, .. } => len / group * group,
+            Transform::BitsMoved { early: false, .. } => len.saturating_sub(1),
             Transform::Inserted { every, count } => {
                 len / (every + count) * every + (len % (every + count)).min(*every)
             }
@@ -49,8 +52,18 @@ impl Source for View<'_> {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         match &self.transform {
-            Transform::SwappedPairs => self.turned(2, offset, buf),
-            Transform::SwappedWords => self.turned(4, offset, buf),
+            Transform::Swapped { unit, group } => self.turned(*unit, *group, offset, buf),
+            Transform::BitsMoved { by, early } => {
+                // The first bits that are missing were zeros in all that begins a part.
+                let mut bytes = vec![0; buf.len() + 1];
+                let (first, right) = if *early { (1, *by) } else { (0, 8 - by) };
+                let skip = usize::from(offset < first);
+                self.source.read_at(offset.saturating_sub(first), &mut bytes[skip..])?;
+                for (byte, pair) in buf.iter_mut().zip(bytes.windows(2)) {
+                    *byte = (u32::from(pair[0]) << 8 >> right) as u8 | pair[1] >> right;
+                }
+                Ok(())
+            }
             Transform::Inverted | Transform::Mirrored => {
                 self.source.read_at(offset, buf)?;
                 let mirrored = self.transform == Transform::Mirrored;
@@ -105,8 +118,14 @@ mod tests {
     fn a_view_reads_the_same_in_any_pieces() {
         let bytes: Vec<u8> = (0..240u32).map(|i| i as u8).collect();
         for transform in [
-            Transform::SwappedPairs,
-            Transform::SwappedWords,
+            Transform::Swapped { unit: 1, group: 2 },
+            Transform::Swapped { unit: 1, group: 4 },
+            Transform::Swapped { unit: 2, group: 4 },
+            Transform::BitsMoved { by: 3, early: false },
+            Transform::BitsMoved { by: 1, early: true },
+            Transform::Inverted,
+            Transform::Mirrored,
+            Transform::Wrapped { copies: 2 },
             Transform::Rotated { by: 100 },
             Transform::Inserted { every: 16, count: 3 },
         ] {

@@ -1,9 +1,7 @@
-//! `programmer` in a binary for a camera: there is no flashrom, and no chip clipped to it.
+//! What only a PC does, in a binary for a camera: `assemble`, `recover` and `programmer`.
 
-use super::args::{Args, ProgrammerAction};
 use super::failure::Result;
 use crate::error::{Code, Exit, Explain};
-use crate::programmer::Device;
 
 /// Always refused.
 #[derive(Debug)]
@@ -11,7 +9,7 @@ struct OnlyOnPc;
 
 impl std::fmt::Display for OnlyOnPc {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("this build of mi360d is for a camera and cannot use a programmer")
+        f.write_str("this build of mi360d is for a camera and does not have this command")
     }
 }
 
@@ -19,7 +17,7 @@ impl std::error::Error for OnlyOnPc {}
 
 impl Explain for OnlyOnPc {
     fn code(&self) -> Code {
-        Code::NoFlashrom
+        Code::OnlyOnPc
     }
 
     fn exit(&self) -> Exit {
@@ -27,11 +25,10 @@ impl Explain for OnlyOnPc {
     }
 
     fn hint(&self) -> String {
-        "Nothing was changed. Clip the chip to a PC and use mi360d there: cargo build --release."
-            .into()
+        "Nothing was changed. Use mi360d on a PC: cargo build --release.".into()
     }
 }
 
-pub fn programmer(_: &Args, _: &ProgrammerAction, _: &Device) -> Result {
+pub fn refuse() -> Result {
     Err(OnlyOnPc.into())
 }
