@@ -222,12 +222,19 @@ fn moved(source: &dyn Source, at: u64) -> io::Result<Option<Transform>> {
     if at > TABLE {
         let by = at - TABLE;
         // Something before the chip is longest, and what is inserted is regular.
-        for every in EVERY.into_iter().filter(|every| TABLE.is_multiple_of(*every)) {
+        let guesses = EVERY.into_iter().filter(|every| TABLE.is_multiple_of(*every));
+        let guesses = guesses.filter_map(|every| {
             let places = TABLE / every;
             let count = by / places;
             let regular = by.is_multiple_of(places) && (1..=MOST_INSERTED).contains(&count);
-            if regular && is_inserted(source, every, count)? {
-                return Ok(Some(Transform::Inserted { every, count }));
+            regular.then_some((every, count))
+        });
+        // Twice as much at half as many places moves a chip's end as far: the bytes tell first.
+        for are_equal in [true, false] {
+            for (every, count) in guesses.clone() {
+                if is_inserted(source, every, count, are_equal)? {
+                    return Ok(Some(Transform::Inserted { every, count }));
+                }
             }
         }
     }
@@ -254,15 +261,15 @@ pub fn ends_like_a_chip(chip: &dyn Source) -> io::Result<bool> {
     Ok(is_flsh(0xFF_0000)? || is_flsh(0xFE_0000)?)
 }
 
-/// Whether the map can be read without what was inserted, and the chip's end is in its place, or
-/// it is the same at all places.
-fn is_inserted(source: &dyn Source, every: u64, count: u64) -> io::Result<bool> {
+/// Whether the map can be read without what was inserted, and that is the same at all places, or
+/// the chip's end is in its place.
+fn is_inserted(source: &dyn Source, every: u64, count: u64, are_equal: bool) -> io::Result<bool> {
     let view = undo(source, &Transform::Inserted { every, count })?;
     if !is_map(&peek(view.as_ref(), TABLE, mxp::TABLE_SIZE)?) {
         return Ok(false);
     }
-    if ends_like_a_chip(view.as_ref())? {
-        return Ok(true);
+    if !are_equal {
+        return ends_like_a_chip(view.as_ref());
     }
     let places = (source.len() / (every + count)).min(0x8000);
     let first = peek(source, every, count as usize)?;

@@ -81,7 +81,10 @@ impl Plain {
             bytes.iter().for_each(|byte| decoder.take(*byte));
             at += bytes.len() as u64;
         }
-        decoder.take(b'\n');
+        // A number may be the last.
+        if matches!(self.form, Form::Hex | Form::Decimal) {
+            decoder.take(b'\n');
+        }
         Ok(decoder.out)
     }
 }
