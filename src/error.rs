@@ -4,6 +4,7 @@
 
 mod code;
 
+use std::fmt;
 use std::time::Duration;
 
 pub use code::Code;
@@ -66,19 +67,25 @@ impl Kind {
     }
 }
 
-/// An error's words and those of all its causes: the one text that page and terminal show. A cause
-/// that the words before it contain already is not said again.
+/// An error's text and those of all its causes, with a colon between them: page, terminal and log show
+/// it so. An error has its cause in `source()` only, so each is said once.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        let words = cause.to_string();
-        if !words.is_empty() && !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
+        text = format!("{text}: {cause}");
         source = cause.source();
     }
     text
+}
+
+/// The same, to be formatted.
+pub struct Chain<'a>(pub &'a dyn std::error::Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&chain(self.0))
+    }
 }
 
 /// What is shown with an error's text.
@@ -103,21 +110,57 @@ pub trait Explain: std::error::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
     use super::*;
 
     #[derive(Debug, thiserror::Error)]
     enum Fault {
-        #[error("the card: {0}")]
-        Said(#[source] std::io::Error),
+        #[error("the card cannot be read")]
+        Card(#[source] std::io::Error),
         #[error("no backup was made")]
-        Unsaid(#[source] Box<Fault>),
+        Backup(#[source] Box<Fault>),
     }
 
     #[test]
     fn every_cause_is_said_once() {
-        let io = || std::io::Error::other("the medium is worn");
-        assert_eq!(chain(&Fault::Said(io())), "the card: the medium is worn");
-        let deep = Fault::Unsaid(Box::new(Fault::Said(io())));
-        assert_eq!(chain(&deep), "no backup was made: the card: the medium is worn");
+        let fault = Fault::Card(std::io::Error::other("the medium is worn"));
+        let deep = Fault::Backup(Box::new(fault));
+        let said = "no backup was made: the card cannot be read: the medium is worn";
+        assert_eq!(chain(&deep), said);
+        assert_eq!(Chain(&deep).to_string(), said);
+    }
+
+    fn sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+
+    #[test]
+    fn no_error_has_its_cause_in_its_own_text_too() {
+        let mut found = Vec::new();
+        sources(Path::new("src"), &mut found);
+        let mut looked_at = 0;
+        for (path, text) in &found {
+            for after in text.split("#[error(").skip(1) {
+                let Some((said, variant)) = after.split_once(")]") else { continue };
+                let variant = variant.split("\n}").next().unwrap_or_default();
+                let named = variant.contains("source:");
+                if named || variant.contains("#[source]") || variant.contains("#[from]") {
+                    looked_at += 1;
+                    let twice = said.contains("{source") || said.contains("{0");
+                    assert!(!twice, "{}: {said}", path.display());
+                }
+            }
+        }
+        assert!(looked_at > 40, "{looked_at}");
     }
 }

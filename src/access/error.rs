@@ -61,7 +61,7 @@ pub enum LoginError {
     #[error(transparent)]
     Card(#[from] CardError),
     /// The system gave no random bytes.
-    #[error("the system returned no random numbers: {0}")]
+    #[error("the system returned no random numbers")]
     Random(#[source] io::Error),
 }
 

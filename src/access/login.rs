@@ -9,6 +9,7 @@ use crate::access::Source;
 use crate::access::line::{Line, Tried};
 use crate::access::throttle::{CHOSEN, CODE, STREAMS, Throttle};
 use crate::card::Card;
+use crate::error::Chain;
 
 pub use super::error::LoginError;
 pub use super::sessions::{LIFETIME, Opened};
@@ -90,7 +91,7 @@ impl Login {
         let code = match &stored {
             Some(_) => None,
             None => setup::code(&self.card)
-                .inspect_err(|e| log::error!("no setup code was made: {e}"))
+                .inspect_err(|e| log::error!("no setup code was made: {e}", e = Chain(&e)))
                 .ok(),
         };
         if asked && code.is_some() {

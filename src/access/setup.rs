@@ -7,6 +7,7 @@ use crate::access::error::LoginError;
 use crate::base::random;
 use crate::card::file::{read_bounded, replace};
 use crate::card::{Card, fat};
+use crate::error::Chain;
 
 /// The file with the code, in `mi360d/`.
 pub const SETUP_CODE: &str = "setup-code.txt";
@@ -87,7 +88,7 @@ fn remove(path: PathBuf) {
     }
     let gone = if path.is_dir() { fat::remove_dir(&path) } else { fat::remove_file(&path) };
     if let Err(e) = gone {
-        log::warn!("{e}");
+        log::warn!("{e}", e = Chain(&e));
     }
 }
 

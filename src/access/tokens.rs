@@ -10,6 +10,7 @@ use crate::base::host;
 use crate::base::random;
 use crate::card::file::{make_dir, read_bounded, replace};
 use crate::card::{Card, CardError};
+use crate::error::Chain;
 use crate::formats::document;
 use crate::formats::sha256::Sha256;
 
@@ -62,7 +63,7 @@ impl Tokens {
         match document::from_json(&text) {
             Ok(tokens) => Tokens(tokens),
             Err(e) => {
-                log::error!("state/tokens is damaged, so no token is valid: {e}");
+                log::error!("state/tokens is damaged, so no token is valid: {e}", e = Chain(&e));
                 Tokens::default()
             }
         }

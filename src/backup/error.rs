@@ -37,7 +37,7 @@ pub enum BackupError {
         file: String,
     },
     /// A thread could not be started.
-    #[error("no thread could be started: {0}")]
+    #[error("no thread could be started")]
     Thread(#[source] std::io::Error),
     /// A part of the work ended, and its own error says why.
     #[error("the backup was interrupted")]

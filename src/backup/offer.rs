@@ -14,7 +14,7 @@ use super::sums::{self, SHA256SUMS, Sums};
 use super::verify::hash_file;
 use crate::base::unhex;
 use crate::card::file::{open_past_cache, read_bounded};
-use crate::error::{Code, Exit, Explain, Kind};
+use crate::error::{Chain, Code, Exit, Explain, Kind, chain};
 use crate::image::InspectError;
 use crate::image::slices::{SetFile, SharedSource, Slices, Target};
 
@@ -116,7 +116,7 @@ pub fn files(folder: &Path, manifest: &Manifest, sums: &Sums) -> Vec<SetFile> {
         let source: SharedSource = match open_past_cache(&folder.join(&note.file)) {
             Ok(file) => Arc::new(file),
             Err(e) => {
-                log::warn!("{e}");
+                log::warn!("{e}", e = Chain(&e));
                 Arc::new(Vec::new()) // which does not have its checksum
             }
         };
@@ -146,7 +146,7 @@ pub fn chip(folder: &Path) -> Result<(File, bool), OfferError> {
     if !manifest.has_chip() {
         return Err(none("it does not contain the whole chip"));
     }
-    let digest = hash_file(&path, &mut |_| {}).map_err(|e| none(&e.to_string()))?;
-    let file = open_past_cache(&path).map_err(|e| none(&e.to_string()))?;
+    let digest = hash_file(&path, &mut |_| {}).map_err(|e| none(&chain(&e)))?;
+    let file = open_past_cache(&path).map_err(|e| none(&chain(&e)))?;
     Ok((file, sums.of(CHIP) == Some(&digest)))
 }

@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use crate::error::Chain;
 use crate::formats::crc32::{self, Hasher};
 use crate::formats::sha256::Sha256;
 use serde::{Deserialize, Serialize};
@@ -293,7 +294,7 @@ pub fn read_window(
     }
     if buf.len() <= SECTOR {
         if let Some(e) = failure {
-            log::warn!("{e}: a gap of {} bytes", buf.len());
+            log::warn!("{e}: a gap of {} bytes", buf.len(), e = Chain(&e));
         }
         buf.fill(0xFF);
         return Ok(vec![Gap { offset, length: buf.len() as u32 }]);

@@ -12,6 +12,7 @@ use super::sums::SHA256SUMS;
 use super::{BackupError, Silent, Verdict, verify};
 use crate::card::CardState;
 use crate::card::{claim, fat, file};
+use crate::error::Chain;
 
 /// Room beyond the set itself, in bytes: texts, folders, the log.
 const SPARE_ROOM: u64 = 0x10_0000;
@@ -45,7 +46,7 @@ pub(super) fn clean_up(request: &Request<'_>, proofs: &[(SetName, Verdict)]) {
     let Some(keep) = request.keep else { return };
     let sets = match set::try_list(&request.card.backups()) {
         Ok(sets) => sets,
-        Err(e) => return log::error!("nothing is deleted: {e}"),
+        Err(e) => return log::error!("nothing is deleted: {e}", e = Chain(&e)),
     };
     let mut damaged: Vec<SetName> =
         proofs.iter().filter(|(_, v)| !v.is_whole()).map(|(name, _)| name.clone()).collect();
@@ -70,7 +71,7 @@ pub(super) fn clean_up(request: &Request<'_>, proofs: &[(SetName, Verdict)]) {
 fn remove(set: &SetFolder) {
     match file::remove_set_folder(&set.path, SHA256SUMS, UNFINISHED) {
         Ok(()) => log::info!("backup {} deleted to free space", set.name),
-        Err(e) => log::warn!("backup {} cannot be deleted: {e}", set.name),
+        Err(e) => log::warn!("backup {} cannot be deleted: {e}", set.name, e = Chain(&e)),
     }
 }
 
@@ -80,7 +81,7 @@ pub(super) fn abandon(folder: &Path) {
         return; // it is marked, and removed later
     }
     if let Err(e) = file::remove_set_folder(folder, SHA256SUMS, UNFINISHED) {
-        log::warn!("an unfinished backup cannot be deleted: {e}");
+        log::warn!("an unfinished backup cannot be deleted: {e}", e = Chain(&e));
     }
 }
 
@@ -95,6 +96,6 @@ pub fn unmark(set: &SetFolder) {
 /// Removes the mark of an unfinished set.
 pub(super) fn take_mark(folder: &Path) {
     if let Err(e) = fat::remove_file(&folder.join(UNFINISHED)) {
-        log::warn!("the mark of an unfinished set cannot be removed: {e}");
+        log::warn!("the mark of an unfinished set cannot be removed: {e}", e = Chain(&e));
     }
 }

@@ -12,6 +12,7 @@ use crate::base::hex;
 use crate::card::CardError;
 use crate::card::file::read_bounded;
 use crate::chip::{Partition, Role};
+use crate::error::{Chain, chain};
 
 /// Stands in a folder from its first moment until the set is closed, so that a
 /// closed set whose checksums rot is never taken for an unfinished one.
@@ -158,7 +159,7 @@ fn read_state(path: &Path, name: &SetName) -> SetState {
                 broken("SHA256SUMS is missing".into())
             };
         }
-        Err(e) => return SetState::Broken { reason: e.to_string() },
+        Err(e) => return SetState::Broken { reason: chain(&e) },
     };
     let Some(sums) = sums else { return broken("SHA256SUMS is damaged".into()) };
     let manifest = match read_bounded(&path.join(MANIFEST), manifest::LIMIT) {
@@ -166,7 +167,7 @@ fn read_state(path: &Path, name: &SetName) -> SetState {
             Ok(manifest) => Box::new(manifest),
             Err(e) => return broken(format!("manifest.toml is damaged: {e}")),
         },
-        Err(e) => return broken(e.to_string()),
+        Err(e) => return broken(chain(&e)),
     };
     if let Some(missing) = required_files(&manifest).into_iter().find(|f| sums.of(f).is_none()) {
         return broken(format!("SHA256SUMS does not list {missing}"));
@@ -216,7 +217,7 @@ pub fn required_files(manifest: &Manifest) -> Vec<String> {
 /// For those who show them: a folder that cannot be read shows nothing.
 pub fn list(backups: &Path) -> Vec<SetFolder> {
     try_list(backups)
-        .inspect_err(|e| log::error!("the backups cannot be listed: {e}"))
+        .inspect_err(|e| log::error!("the backups cannot be listed: {e}", e = Chain(&e)))
         .unwrap_or_default()
 }
 

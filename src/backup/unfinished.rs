@@ -8,6 +8,7 @@ use super::set::{SetName, UNFINISHED};
 use super::sums::SHA256SUMS;
 use crate::card::file::lock_dir;
 use crate::card::{Card, CardState, Fault, fat};
+use crate::error::Chain;
 
 /// What was begun of a set, unless somebody makes one just now.
 pub fn unfinished_sets(card: &Card) {
@@ -45,9 +46,9 @@ pub fn trim_in(folder: &Path, depth: u32, fate: Fate) {
             continue;
         };
         let Err(e) = fat::trim(&path) else { continue };
-        log::warn!("{e}");
+        log::warn!("{e}", e = Chain(&e));
         if e.fault() == Fault::Lying && matches!(broken, Broken::Goes) {
-            let _ = fat::remove_file(&path).inspect_err(|e| log::warn!("{e}"));
+            let _ = fat::remove_file(&path).inspect_err(|e| log::warn!("{e}", e = Chain(&e)));
         }
     }
 }

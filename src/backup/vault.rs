@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::error::Chain;
 use crate::formats::sha256::Sha256;
 
 use super::reading::{read_settled, read_window};
@@ -85,7 +86,7 @@ pub fn read_factory(
         Ok(bytes) => return Ok((identity::judge(&bytes), "FACTORY.bin", bytes)),
         Err(e) => e,
     };
-    log::error!("FACTORY: {failure}");
+    log::error!("FACTORY: {failure}", failure = Chain(&failure));
     let mut bytes = vec![0; part.size as usize];
     let gaps = read_window(chip, part, 0, &mut bytes)?;
     let missing: u32 = gaps.iter().map(|gap| gap.length).sum();
@@ -106,7 +107,7 @@ pub fn read_factory(
 
 fn read_config(chip: &dyn Chip, part: &Partition) -> Option<Vec<u8>> {
     read_settled(chip, part)
-        .inspect_err(|e| log::error!("CONFIG was not saved with the identity: {e}"))
+        .inspect_err(|e| log::error!("CONFIG was not saved with the identity: {e}", e = Chain(&e)))
         .ok()
 }
 
@@ -120,7 +121,7 @@ fn keep(card: &Card, folder: &Path, files: &Files) -> Kept {
         Ok(()) => return Kept::Saved(folder.to_owned()),
         Err(e) => e,
     };
-    log::error!("the identity cannot be saved on the card: {reason}");
+    log::error!("the identity cannot be saved on the card: {reason}", reason = Chain(&reason));
     let path = PathBuf::from(LAST_RESORT).join(folder.file_name().unwrap_or_default());
     let in_memory = make_private_dir(Path::new(LAST_RESORT))
         .and_then(|()| make_dir(&path))
@@ -128,7 +129,7 @@ fn keep(card: &Card, folder: &Path, files: &Files) -> Kept {
     match in_memory {
         Ok(()) => Kept::MemoryOnly { path, reason },
         Err(e) => {
-            log::error!("nor in memory: {e}");
+            log::error!("nor in memory: {e}", e = Chain(&e));
             Kept::Nowhere(reason)
         }
     }

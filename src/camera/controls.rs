@@ -8,6 +8,7 @@ use super::{Camera, Source};
 use crate::controls::originals::Store;
 use crate::controls::presets::Presets;
 use crate::controls::{ControlError, Controls, Firmware, NEVER};
+use crate::error::Chain;
 use crate::vendor::av::Address;
 use crate::vendor::pretend::Pretend;
 
@@ -22,7 +23,7 @@ const SERVICES: &str = "MI360D_SIM_SERVICES";
 pub fn start(camera: &Camera) {
     match connect(camera) {
         Ok(controls) => drop(camera.controls.set(controls)),
-        Err(e) => log::error!("the controls cannot be started: {e}"),
+        Err(e) => log::error!("the controls cannot be started: {e}", e = Chain(&e)),
     }
 }
 

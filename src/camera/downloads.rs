@@ -14,7 +14,7 @@ use crate::backup::set::{self, CHIP};
 use crate::backup::sums::is_plain_name;
 use crate::base::{hex, random};
 use crate::card::file::open_past_cache;
-use crate::error::{Code, Exit, Explain, Kind};
+use crate::error::{Chain, Code, Exit, Explain, Kind};
 use crate::image::redact::{RedactError, RedactedReader, Redaction};
 
 /// How long a ticket counts.
@@ -36,7 +36,7 @@ pub enum DownloadError {
     #[error("this download link was used or has expired")]
     NoTicket,
     /// No random bytes.
-    #[error("the system returned no random numbers: {0}")]
+    #[error("the system returned no random numbers")]
     Random(#[source] std::io::Error),
     /// The set.
     #[error(transparent)]
@@ -142,6 +142,6 @@ pub fn went_out(camera: &Camera, wanted: &Wanted) {
     let stored = downloaded::note(camera.card(), mark);
     card_view::renew(camera);
     if let Err(e) = stored {
-        log::warn!("the note that the identity was downloaded cannot be saved: {e}");
+        log::warn!("the note that the identity was downloaded cannot be saved: {e}", e = Chain(&e));
     }
 }

@@ -20,6 +20,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::job::Kind;
 use super::{Camera, services, startup};
 use crate::card::{CardState, MOUNT_POINT, claim};
+use crate::error::Chain;
 use crate::vendor::mortox::wire::Ask;
 use crate::vendor::mortox::{Key, Mortox, SOCKET, Said};
 
@@ -54,7 +55,7 @@ pub fn watch(camera: &Arc<Camera>) {
             match said {
                 Ok(found) => seen.extend(found.into_iter().map(Seen::Status)),
                 Err(e) => {
-                    log::info!("mortoxd no longer reports the card's state: {e}");
+                    log::info!("mortoxd no longer reports the card's state: {e}", e = Chain(&e));
                     mortox = None;
                     seen.push(Seen::Silence);
                 }
@@ -83,7 +84,7 @@ fn leave_the_card() {
     if on_card(std::env::current_dir())
         && let Err(e) = std::env::set_current_dir("/")
     {
-        log::warn!("the card is still in use: {e}");
+        log::warn!("the card is still in use: {e}", e = Chain(&e));
     }
     if on_card(std::env::current_exe()) {
         log::warn!("the program runs from the card: the vendor's app cannot eject or format it");
@@ -94,7 +95,7 @@ fn leave_the_card() {
 fn listen() -> Option<Mortox> {
     let mut mortox = Mortox::connect(Path::new(SOCKET)).ok()?;
     let asked = mortox.ask(Ask::Watch(KEY));
-    asked.inspect_err(|e| log::info!("mortoxd accepts no connection: {e}")).ok()?;
+    asked.inspect_err(|e| log::info!("mortoxd accepts no connection: {e}", e = Chain(&e))).ok()?;
     Some(mortox)
 }
 
@@ -181,7 +182,7 @@ fn come_back(camera: &Arc<Camera>) {
     let mine = Arc::clone(camera);
     let thread = std::thread::Builder::new().name("again".into()).stack_size(STACK);
     if let Err(e) = thread.spawn(move || startup::card_is_back(&mine)) {
-        log::error!("the thread 'again' cannot be started: {e}");
+        log::error!("the thread 'again' cannot be started: {e}", e = Chain(&e));
     }
 }
 

@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::{Camera, Source, controls, video};
 use crate::card::file::{make_dir, read_bounded, rename, replace};
 use crate::card::{CardError, CardState, claim};
-use crate::error::{Code, Exit, Explain};
+use crate::error::{Chain, Code, Exit, Explain};
 use crate::facts::machine::Root;
 use crate::facts::{Answer, FORMAT, Facts, flash, scrub, text};
 use crate::sys;
@@ -128,7 +128,7 @@ pub fn keep(camera: &Arc<Camera>) {
         if quiet && matches!(camera.card().state(), CardState::Ready { .. }) {
             pause = LOOK;
             if let Err(e) = keep_once(camera, &firmware) {
-                log::warn!("{FILE} cannot be saved: {e}");
+                log::warn!("{FILE} cannot be saved: {e}", e = Chain(&e));
             }
         }
         std::thread::sleep(pause);

@@ -7,6 +7,7 @@ use super::flashing::{Flashed, WhatCame};
 use crate::base::host;
 use crate::card::file::{read_bounded, replace};
 use crate::card::{Card, CardError, fat};
+use crate::error::Chain;
 
 /// The file in `mi360d/state/`.
 const FILE: &str = "flash-ended.json";
@@ -48,7 +49,7 @@ pub fn keep(card: &Card, flashed: &Flashed) {
     };
     let text = serde_json::to_vec(&ended).unwrap_or_default();
     if let Err(e) = replace(&card.state_dir().join(FILE), &text) {
-        log::warn!("the result of the flash cannot be saved: {e}");
+        log::warn!("the result of the flash cannot be saved: {e}", e = Chain(&e));
     }
 }
 

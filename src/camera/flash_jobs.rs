@@ -16,7 +16,7 @@ use super::{Camera, Source, power, status_txt};
 use crate::backup::{Progress, Silent, Work};
 use crate::base::hex;
 use crate::chip::Partition;
-use crate::error::{self, Code, Exit, Explain};
+use crate::error::{self, Chain, Code, Exit, Explain};
 use crate::flash::decide::{Agreement, agreement};
 use crate::flash::{BlockState, PlanRequest, PlanSource, Step, Watch};
 
@@ -196,7 +196,11 @@ fn end(
         Ok(None) => Flashed::unchanged(),
         Err(e) => {
             let half_done = camera.interrupted().is_some();
-            log::error!("{}{e}", if half_done { "" } else { "nothing was written: " });
+            log::error!(
+                "{}{e}",
+                if half_done { "" } else { "nothing was written: " },
+                e = Chain(&e)
+            );
             job.change(|job| {
                 let outcome = if half_done { JobOutcome::Partly } else { JobOutcome::Unchanged };
                 job.outcome = Some(outcome);
@@ -258,7 +262,7 @@ fn end(
         // A simulated camera restarts as a real one would.
         std::thread::sleep(LAST_NEWS);
         if let Err(e) = power::restart(camera) {
-            log::warn!("the simulated camera cannot restart: {e}");
+            log::warn!("the simulated camera cannot restart: {e}", e = Chain(&e));
         }
     }
     restarts

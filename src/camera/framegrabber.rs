@@ -13,6 +13,7 @@ use super::{Camera, codec, services};
 use crate::backup::verify;
 use crate::card::file::{NewFile, make_dir, open_past_cache, rename};
 use crate::card::{CardError, fat};
+use crate::error::chain;
 use crate::formats::sha256::Sha256;
 use crate::formats::zip;
 use crate::services::framegrabber::{ID, absent, lacks, missing};
@@ -51,7 +52,7 @@ pub fn install(camera: &Camera, sent: &Path) -> Result<Value, ServiceError> {
     let file = open_past_cache(sent)?;
     let length = file.metadata().map_or(0, |meta| meta.len());
     let read = |at: u64, buf: &mut [u8]| file.read_exact_at(buf, at);
-    let entries = zip::list(&read, length).map_err(|e| refused(e.to_string()))?;
+    let entries = zip::list(&read, length).map_err(|e| refused(chain(&e)))?;
     let mut others: Vec<&str> = Vec::new();
     let mut found = None;
     for entry in &entries {
@@ -97,7 +98,7 @@ fn lay(new: &Path, read: zip::ReadAt<'_>, entry: &zip::Entry) -> Result<(), Serv
         }
         out.write(piece).map_err(io::Error::other)
     })
-    .map_err(|e| refused(e.to_string()))?;
+    .map_err(|e| refused(chain(&e)))?;
     if !elf::is_camera_s(&head) {
         return Err(refused("its framegrabber is not a program for ARM".to_owned()));
     }

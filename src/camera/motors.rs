@@ -10,6 +10,7 @@ use super::{Camera, controls, patrol, services, sounds, turn};
 use crate::controls::motors::{LONGEST, Place};
 use crate::controls::presets::Preset;
 use crate::controls::{ControlError, Controls};
+use crate::error::chain;
 use crate::services::ptz::{self, Direction, STEPS, Steps, Wish};
 use crate::vendor::mortox::pace::{CALIBRATES, MOVES};
 use crate::vendor::mortox::shared::BusError;
@@ -131,7 +132,7 @@ pub fn document(camera: &Camera) -> Document {
             }
         }
         Err(_) if has_motord(camera) => Document { available: true, ..empty },
-        Err(e) => Document { reason: Some(e.to_string()), ..empty },
+        Err(e) => Document { reason: Some(chain(&e)), ..empty },
     }
 }
 

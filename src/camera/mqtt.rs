@@ -12,7 +12,7 @@ use crate::base::host;
 use crate::card::CardState;
 use crate::controls::table::Value as Setting;
 use crate::controls::{Controls, Form, Id};
-use crate::error::chain;
+use crate::error::{Chain, chain};
 use crate::mqtt::client::{self, Broker, Home};
 use crate::mqtt::discovery::{Category, Device, Entity, Kind, cut, key};
 use crate::rtsp::client::Form as PictureForm;
@@ -30,7 +30,7 @@ pub fn start(camera: &Arc<Camera>) {
     let home = OnCamera(Arc::clone(camera));
     let thread = std::thread::Builder::new().name("mqtt".into()).stack_size(STACK);
     if let Err(e) = thread.spawn(move || client::keep(&home)) {
-        log::error!("the thread 'mqtt' cannot be started: {e}");
+        log::error!("the thread 'mqtt' cannot be started: {e}", e = Chain(&e));
     }
 }
 
@@ -260,7 +260,7 @@ impl Home for OnCamera {
         match video::snapshot(&self.0, "mainstream", PictureForm::Jpeg) {
             Ok(picture) => Some(picture.body),
             Err(e) => {
-                log::debug!("MQTT: no picture: {e}");
+                log::debug!("MQTT: no picture: {e}", e = Chain(&e));
                 None
             }
         }
@@ -270,14 +270,14 @@ impl Home for OnCamera {
         if key == "reboot" {
             log::warn!("MQTT: restart requested");
             if let Err(e) = power::restart(&self.0) {
-                log::warn!("MQTT: no restart: {e}");
+                log::warn!("MQTT: no restart: {e}", e = Chain(&e));
             }
             return;
         }
         let Some((.., direction)) = MOVES.iter().find(|(name, ..)| *name == key) else { return };
         let Ok(steps) = Steps::try_from(i64::from(PRESS_STEPS)) else { return };
         if let Err(e) = motors::wish(&self.0, Wish::Move { direction: *direction, steps }) {
-            log::warn!("MQTT: {e}");
+            log::warn!("MQTT: {e}", e = Chain(&e));
         }
     }
 

@@ -8,7 +8,7 @@ use crate::backup::set::{SetFolder, SetState};
 use crate::backup::vault::{Kept, Vaulted};
 use crate::card::CardState;
 use crate::chip::Layout;
-use crate::error::{Code, Explain};
+use crate::error::{Chain, Code, Explain};
 use crate::identity::Health;
 use crate::network::zone;
 
@@ -111,14 +111,15 @@ pub(super) fn of_keeping(kept: &Kept) -> Option<Notice> {
             message: format!(
                 "the identity could not be saved on the card ({reason}); a copy is in {} until \
                  power goes",
-                path.display()
+                path.display(),
+                reason = Chain(reason)
             ),
             hint: reason.hint(),
         }),
         Kept::Nowhere(reason) => Some(Notice {
             severity: Severity::Danger,
             code: Code::IdentityNotSaved,
-            message: format!("the identity could not be saved: {reason}"),
+            message: format!("the identity could not be saved: {reason}", reason = Chain(reason)),
             hint: reason.hint(),
         }),
     }

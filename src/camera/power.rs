@@ -25,7 +25,7 @@ pub enum PowerError {
         step: String,
     },
     /// No thread.
-    #[error("no thread could be started: {0}")]
+    #[error("no thread could be started")]
     Thread(#[source] std::io::Error),
 }
 

@@ -31,6 +31,7 @@ pub fn keep(camera: &Camera) {
                 Err(e) => {
                     (told, failed) = (true, true);
                     if !before {
+                        let e = crate::error::chain(&e);
                         log::warn!("cannot send the power state to the RTSP server: {e}");
                     }
                 }

@@ -15,7 +15,7 @@ use crate::backup::sums::SHA256SUMS;
 use crate::backup::{BackupError, Progress, Silent, Work, verify};
 use crate::card::CardError;
 use crate::card::file;
-use crate::error::{self, Code, Exit, Explain};
+use crate::error::{self, Chain, Code, Exit, Explain};
 
 /// Why a set is not deleted.
 #[derive(Debug, Error)]
@@ -213,7 +213,7 @@ pub fn back_up(camera: &Camera, keep: Option<usize>, exact: bool, job: Running<'
     match &result {
         Ok(outcome) if outcome.made => log::info!("backup {} made and verified", outcome.set.name),
         Ok(outcome) => log::info!("backup {} contains the chip and is verified", outcome.set.name),
-        Err(e) => log::error!("no backup could be made: {e}"),
+        Err(e) => log::error!("no backup could be made: {e}", e = Chain(&e)),
     }
     match result {
         Ok(outcome) => {

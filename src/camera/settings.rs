@@ -14,7 +14,7 @@ pub use crate::settings::fields::{CARD_ONLY, FIELDS, Field, FieldKind};
 
 use crate::card::CardError;
 use crate::card::file::{read_bounded, replace};
-use crate::error::{Code, Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind, chain};
 use crate::formats::document;
 use crate::network::zone;
 
@@ -167,10 +167,9 @@ pub fn import(camera: &Camera, file: &Value) -> Result<Changed, SettingsError> {
     let config = file.get("config").and_then(Value::as_object);
     let mut done = apply(camera, config.ok_or_else(|| not_ours("it has no config"))?, true)?;
     for (id, wanted) in file.get("services").and_then(Value::as_object).into_iter().flatten() {
-        let taken =
-            document::from_value(wanted).map_err(|e| e.message).and_then(|put: services::Put| {
-                services::put(camera, id, &put).map_err(|e| e.to_string())
-            });
+        let taken = document::from_value(wanted)
+            .map_err(|e| e.message)
+            .and_then(|put: services::Put| services::put(camera, id, &put).map_err(|e| chain(&e)));
         match taken {
             Ok(_) => done.services.push(id.clone()),
             Err(reason) => done.ignored.push(format!("{id}: {reason}")),
@@ -268,7 +267,7 @@ fn current(path: &Path) -> Result<String, SettingsError> {
         Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(e) => return Err(e.into()),
     };
-    let text = String::from_utf8(text).map_err(|e| SettingsError::Broken(e.to_string()))?;
+    let text = String::from_utf8(text).map_err(|e| SettingsError::Broken(chain(&e)))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text).trim_end_matches('\0');
     Ok(text.to_owned())
 }

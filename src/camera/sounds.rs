@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::{Camera, Source, services, video};
 use crate::card::file::read_bounded;
-use crate::error::{Code, Exit, Explain, Kind};
+use crate::error::{Chain, Code, Exit, Explain, Kind};
 use crate::formats::wav::{self, WavError};
 use crate::rtsp::{RtspError, client, sound, speaker};
 use crate::services::ServiceError;
@@ -221,7 +221,7 @@ pub fn move_camera(camera: &Camera, wish: Wish) -> Result<Moved, ServiceError> {
     };
     if let Err(error) = client::motors(video::port(camera), lasts) {
         // Where no server runs, nobody speaks.
-        log::debug!("the speaker: {error}");
+        log::debug!("the speaker: {error}", error = Chain(&error));
     }
     services::ptz(camera, wish)
 }

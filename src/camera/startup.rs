@@ -11,7 +11,7 @@ use crate::backup::retention::{Standing, standings};
 use crate::backup::vault::Kept;
 use crate::backup::{room, set, verify};
 use crate::card::{CardState, claim};
-use crate::error::Code;
+use crate::error::{Chain, Code};
 use crate::machine::boots::Boots;
 use crate::settings::config;
 use crate::sys;
@@ -47,7 +47,7 @@ pub fn beside_serving(camera: &Arc<Camera>) {
     if at_start {
         match camera.jobs().begin(Kind::Backup) {
             Ok(job) => sets::back_up(camera, keep, false, job),
-            Err(e) => log::info!("no backup at this start: {e}"),
+            Err(e) => log::info!("no backup at this start: {e}", e = Chain(&e)),
         }
     } else {
         camera.state().backup = BackupState::Off;
@@ -136,7 +136,7 @@ fn prove(camera: &Camera) {
                 }
                 camera.state().proofs.insert(set.name.clone(), verdict);
             }
-            Err(e) => log::warn!("backup {} could not be read: {e}", set.name),
+            Err(e) => log::warn!("backup {} could not be read: {e}", set.name, e = Chain(&e)),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::state::BackupState;
 use super::{Camera, card_view, status};
 use crate::base::host;
 use crate::card::file::{read_bounded, replace};
+use crate::error::Chain;
 
 /// The file's name at the card's root.
 pub const STATUS_TXT: &str = "STATUS.txt";
@@ -28,7 +29,8 @@ pub fn write(camera: &Camera) {
         return;
     }
     let written = camera.card().require_writable().and_then(|()| replace(&path, text.as_bytes()));
-    let failure = written.err().map(|e| format!("{STATUS_TXT} cannot be written: {e}"));
+    let failure =
+        written.err().map(|e| format!("{STATUS_TXT} cannot be written: {e}", e = Chain(&e)));
     let mut state = camera.state();
     // It is tried every minute; a line for each would fill the log.
     if failure != state.status_txt_failure {

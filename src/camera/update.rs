@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::jobs::Busy;
 use super::{Camera, Source, images, notice};
 use crate::backup::verify;
-use crate::error::{Code, Explain};
+use crate::error::{Chain, Code, Explain};
 use crate::update::{self, PUBLIC_KEY, Package, Standing, UpdateError};
 
 /// This program's version.
@@ -79,7 +79,7 @@ where
     update::lay_down(camera.card(), &package, VERSION)?;
     drop(package);
     if let Err(e) = images::remove(camera, image) {
-        log::warn!("the release cannot be removed from the images: {e}");
+        log::warn!("the release cannot be removed from the images: {e}", e = Chain(&e));
     }
     AGAIN.store(true, Ordering::SeqCst);
     std::thread::spawn(move || {
@@ -87,7 +87,7 @@ where
         let _quiet = quiet;
         std::thread::sleep(PAUSE);
         if let Err(e) = kill(Pid::this(), Signal::SIGTERM) {
-            log::error!("the program cannot end: {e}");
+            log::error!("the program cannot end: {e}", e = Chain(&e));
         }
     });
     offer.installing = true;
@@ -98,7 +98,9 @@ where
 /// new one did not, what was there before comes back.
 pub fn at_start(camera: &Camera) -> bool {
     let own = verify::hash_file(Path::new("/proc/self/exe"), &mut |_| {});
-    let Ok(own) = own.inspect_err(|e| log::warn!("this program cannot read itself: {e}")) else {
+    let Ok(own) =
+        own.inspect_err(|e| log::warn!("this program cannot read itself: {e}", e = Chain(&e)))
+    else {
         return false;
     };
     match update::standing(camera.card(), &own) {
@@ -111,7 +113,7 @@ pub fn at_start(camera: &Camera) -> bool {
             let reason = format!("mi360d {to} did not answer; {VERSION} is back");
             log::error!("{reason}");
             if let Err(e) = update::take_back(camera.card()) {
-                log::error!("its files are still on the card: {e}");
+                log::error!("its files are still on the card: {e}", e = Chain(&e));
             }
             camera.state().update_failure = Some(reason);
             false
@@ -141,7 +143,7 @@ pub fn prove(camera: &Camera) {
     }
     match update::confirm(camera.card()) {
         Ok(()) => log::info!("mi360d {VERSION} answers: the update is done"),
-        Err(e) => log::error!("the update cannot be confirmed: {e}. {}", e.hint()),
+        Err(e) => log::error!("the update cannot be confirmed: {e}. {}", e.hint(), e = Chain(&e)),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::error::{Code, Exit, Explain, Kind};
 
 /// An operation on the card that failed.
 #[derive(Debug, Error)]
-#[error("{}: {what}: {source}", path.display())]
+#[error("{}: {what}", path.display())]
 pub struct CardError {
     /// The action that failed, as in "cannot write".
     pub what: &'static str,

@@ -39,7 +39,7 @@ pub enum SimulateError {
         reason: String,
     },
     /// A file could not be written or read.
-    #[error("{}: {source}", path.display())]
+    #[error("{} cannot be used", path.display())]
     File {
         /// The file.
         path: PathBuf,

@@ -35,7 +35,7 @@ const WORK_STACK: usize = 256 << 10;
 
 /// The page cannot be served.
 #[derive(Debug, Error)]
-#[error("cannot listen on {address}: {source}")]
+#[error("cannot listen on {address}")]
 pub struct ListenError {
     address: SocketAddr,
     source: std::io::Error,

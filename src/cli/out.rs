@@ -12,7 +12,7 @@ use crate::error::{Code, Explain};
 
 /// The answer could not be given.
 #[derive(Debug, Error)]
-#[error("standard output takes nothing more: {0}")]
+#[error("cannot write to standard output")]
 pub struct OutputError(#[source] io::Error);
 
 impl Explain for OutputError {

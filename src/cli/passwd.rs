@@ -17,7 +17,7 @@ const LIMIT: u64 = 4096;
 /// Standard input gave no password.
 #[derive(Debug, Error)]
 enum InputError {
-    #[error("standard input cannot be read: {0}")]
+    #[error("standard input cannot be read")]
     Read(#[source] io::Error),
     #[error("the password is not UTF-8")]
     NotText,

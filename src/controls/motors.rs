@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Chain;
 use crate::vendor::mortox::bus::Bus;
 use crate::vendor::mortox::change::Change;
 use crate::vendor::mortox::key::Key;
@@ -270,7 +271,7 @@ fn run(bus: &Bus, shared: &(Mutex<State>, Condvar), counter: &dyn Counter, turn:
             }
             Err(BusError::TooSoon(left)) => left.min(STEP),
             Err(e) => {
-                log::warn!("the motors do not move: {e}");
+                log::warn!("the motors do not move: {e}", e = Chain(&e));
                 lock(shared).push = None;
                 continue;
             }

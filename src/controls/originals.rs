@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::card::file::{make_dir, read_bounded, replace};
 use crate::card::{Card, CardError};
+use crate::error::Chain;
 use crate::vendor::mortox::Key;
 
 /// The version of the file's form.
@@ -86,7 +87,7 @@ impl Store {
         let document: Document = match serde_json::from_slice(&bytes) {
             Ok(document) => document,
             Err(e) => {
-                log::warn!("{} is damaged: {e}", self.path.display());
+                log::warn!("{} is damaged: {e}", self.path.display(), e = Chain(&e));
                 return Originals::default();
             }
         };

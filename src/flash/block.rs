@@ -1,6 +1,7 @@
 //! One erase block: its new content lies verified in memory before anything
 //! is erased, and only what reads back counts.
 
+use crate::error::Chain;
 use crate::formats::sha256::Sha256;
 
 use super::content::NewContent;
@@ -108,7 +109,7 @@ impl<'a> BlockWriter<'a> {
                 }
                 Err(FlashError::Chip(e @ ChipError::PowerCut)) => return Err(e.into()),
                 Err(e) => {
-                    log::warn!("{e}, try {attempt} of {TRIES}");
+                    log::warn!("{e}, try {attempt} of {TRIES}", e = Chain(&e));
                     if attempt == TRIES {
                         return Err(e);
                     }

@@ -67,7 +67,7 @@ pub enum FlashError {
         offset: u32,
     },
     /// New content cannot be read.
-    #[error("the new content cannot be read: {0}")]
+    #[error("the new content cannot be read")]
     Content(#[source] CardError),
     /// The card.
     #[error(transparent)]
@@ -76,7 +76,7 @@ pub enum FlashError {
     #[error(transparent)]
     Chip(#[from] ChipError),
     /// The backup before it.
-    #[error("what would be overwritten cannot be saved: {0}")]
+    #[error("what would be overwritten cannot be saved")]
     Backup(#[from] BackupError),
     /// Protection was found that cannot be lifted, or not put back.
     #[error("{partition} is write-protected at {offset:#x}, and the chip's driver cannot {what}")]
@@ -89,7 +89,7 @@ pub enum FlashError {
         what: &'static str,
     },
     /// A thread does not start.
-    #[error("a thread cannot be started: {0}")]
+    #[error("a thread cannot be started")]
     Thread(#[source] std::io::Error),
     /// The reading thread is gone.
     #[error("the reading of the new content was interrupted")]

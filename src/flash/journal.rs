@@ -17,6 +17,7 @@ pub use job::{Job, JobNeighbour, JobPart, JobProtected, JobSource};
 
 use crate::card::file::{make_dir, read_bounded, replace};
 use crate::card::{Card, CardError, fat};
+use crate::error::chain;
 use crate::formats::crc32;
 use crate::formats::document;
 
@@ -106,7 +107,7 @@ pub fn find(card: &Card) -> Found {
         Ok(text) if text.is_empty() && !is_unclosed(card) => return Found::Nothing,
         Ok(text) => text,
         Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => return Found::Nothing,
-        Err(e) => return Found::Damaged { reason: e.to_string() },
+        Err(e) => return Found::Damaged { reason: chain(&e) },
     };
     let parsed = std::str::from_utf8(&text).ok().and_then(|t| document::from_toml::<Job>(t).ok());
     let Some(job) = parsed.filter(|job| job.format == 1) else {

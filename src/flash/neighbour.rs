@@ -9,6 +9,7 @@ use super::plan::{Action, Block, read_chip};
 use crate::backup::reading::is_live;
 use crate::card::CardError;
 use crate::chip::{Chip, ChipError, Partition};
+use crate::error::Chain;
 use crate::formats::crc32;
 use crate::formats::sha256::Sha256;
 
@@ -108,7 +109,7 @@ impl Neighbours {
                 Ok(()) => found.back.push(name),
                 Err(FlashError::Chip(e @ ChipError::PowerCut)) => return Err(e.into()),
                 Err(e) => {
-                    log::error!("{e}");
+                    log::error!("{e}", e = Chain(&e));
                     found.lost.push(name);
                 }
             }

@@ -4,6 +4,7 @@
 
 use super::error::FlashError;
 use crate::chip::{Chip, Partition};
+use crate::error::Chain;
 
 /// A protected range of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +113,7 @@ impl Lifted {
             let before = left.len();
             left.retain(|range| {
                 if let Err(e) = chip.set_locked(&range.part, range.offset, range.length, locked) {
-                    log::debug!("{e}");
+                    log::debug!("{e}", e = Chain(&e));
                 }
                 !is_set(chip, range, locked)
             });

@@ -32,11 +32,11 @@ pub type ReadAt<'a> = &'a dyn Fn(u64, &mut [u8]) -> io::Result<()>;
 #[non_exhaustive]
 pub enum ZipError {
     /// The archive's file.
-    #[error("the archive cannot be read: {0}")]
+    #[error("the archive cannot be read")]
     Read(#[source] io::Error),
     /// The receiver of the bytes.
-    #[error("{0}")]
-    Sink(#[source] io::Error),
+    #[error(transparent)]
+    Sink(io::Error),
     /// It is not a zip archive.
     #[error("it is not a zip archive, or it is cut off")]
     NoZip,

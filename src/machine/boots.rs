@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::card::Card;
 use crate::card::file::{make_dir, read_bounded, write_proven};
+use crate::error::Chain;
 use crate::formats::crc32;
 
 /// Starts in a row that did not last before the program starts in safe mode.
@@ -60,7 +61,7 @@ impl Boots {
             .and_then(|()| make_dir(&card.state_dir()))
             .and_then(|()| write_proven(path, text.as_bytes()));
         if let Err(e) = stored {
-            log::warn!("this start cannot be counted: {e}");
+            log::warn!("this start cannot be counted: {e}", e = Chain(&e));
         }
     }
 }

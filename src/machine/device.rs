@@ -15,6 +15,7 @@ use super::updates::UPDATER;
 use super::watchdog::{self, Watchdog};
 use super::{Machine, MachineError, Needs, Obstacles, Prepared, data, mounts, process, restart};
 use crate::base::host;
+use crate::error::Chain;
 use crate::sys::memory;
 use crate::sys::mmap::map_locked;
 use crate::vendor::mortox;
@@ -91,7 +92,7 @@ impl Hold {
             }
         });
         if let Err(e) = started {
-            log::error!("the watchdog is not fed between blocks: {e}");
+            log::error!("the watchdog is not fed between blocks: {e}", e = Chain(&e));
         }
     }
 
@@ -111,7 +112,10 @@ impl Hold {
                 Some(held) => match held.disarm() {
                     Ok(()) => false,
                     Err(e) => {
-                        log::info!("the watchdog cannot be disarmed ({e}): it is handed over");
+                        log::info!(
+                            "the watchdog cannot be disarmed ({e}): it is handed over",
+                            e = Chain(&e)
+                        );
                         held.hand_over();
                         true
                     }
@@ -131,7 +135,7 @@ impl Hold {
                     *self.watchdog() = Some(again);
                     self.start_feeder();
                 }
-                Err(e) => log::error!("the watchdog cannot be opened again: {e}"),
+                Err(e) => log::error!("the watchdog cannot be opened again: {e}", e = Chain(&e)),
             }
         }
         false
@@ -143,7 +147,10 @@ impl Hold {
         let mut watchdog = self.watchdog();
         let Some(held) = &*watchdog else { return true };
         if let Err(e) = held.disarm() {
-            log::warn!("the watchdog cannot be disarmed ({e}): it is fed until the restart");
+            log::warn!(
+                "the watchdog cannot be disarmed ({e}): it is fed until the restart",
+                e = Chain(&e)
+            );
             return false;
         }
         *watchdog = None;
@@ -189,7 +196,7 @@ impl Device {
             });
             match result {
                 Ok(map) => pinned.push(map),
-                Err(e) => log::warn!("{path} cannot be kept in memory: {e}"),
+                Err(e) => log::warn!("{path} cannot be kept in memory: {e}", e = Chain(&e)),
             }
         }
     }
@@ -207,7 +214,9 @@ impl Device {
             // It writes them up to a minute late, and once more at its end.
             match mortox::sync::sync(Path::new(mortox::SOCKET), SYNC) {
                 Ok(()) => log::info!("mortoxd has written its settings"),
-                Err(e) => log::info!("{e}: the settings are kept as they are in DATA"),
+                Err(e) => {
+                    log::info!("{e}: the settings are kept as they are in DATA", e = Chain(&e))
+                }
             }
             let mut read = || settings = self.nvram();
             data::release(&mut |process| ended.note(process), &mut read)?;
@@ -225,7 +234,7 @@ impl Device {
         self.pin_first_program();
         // A card that fails now must not take the program with it.
         if let Err(e) = memory::lock_what_runs() {
-            log::warn!("the memory cannot be locked: {e}");
+            log::warn!("the memory cannot be locked: {e}", e = Chain(&e));
         }
         Ok(settings)
     }

@@ -66,7 +66,7 @@ pub enum ProgrammerError {
     #[error("{} already exists", .0.display())]
     Exists(PathBuf),
     /// A file on the PC cannot be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{} cannot be used", path.display())]
     File {
         /// The file.
         path: PathBuf,

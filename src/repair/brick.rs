@@ -33,7 +33,7 @@ pub enum BrickError {
     #[error("{} already exists", .0.display())]
     Exists(PathBuf),
     /// A file cannot be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{} cannot be used", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum BrickError {
     #[error(transparent)]
     Set(#[from] OfferError),
     /// A file cannot be inspected.
-    #[error("{}: {source}", path.display())]
+    #[error("{} cannot be used", path.display())]
     Inspect {
         /// The file.
         path: PathBuf,

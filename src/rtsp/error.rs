@@ -16,7 +16,7 @@ pub enum RtspError {
     #[error("{0}")]
     Streams(String),
     /// The address cannot be had.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}")]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -27,7 +27,7 @@ pub enum RtspError {
     #[error("{0} can be reached from the network, but no password is set")]
     NoPassword(SocketAddr),
     /// The password cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{} cannot be read", path.display())]
     Password {
         /// The file.
         path: PathBuf,
@@ -38,10 +38,10 @@ pub enum RtspError {
     #[error("{}: it contains no password", .0.display())]
     EmptyPassword(PathBuf),
     /// A thread, a socket pair, or random bytes.
-    #[error("cannot start: {0}")]
+    #[error("the server cannot start")]
     Start(#[source] io::Error),
     /// The server is not there, or broke off.
-    #[error("the RTSP server does not answer: {0}")]
+    #[error("the RTSP server does not answer")]
     Ask(#[source] io::Error),
     /// The server has no such stream.
     #[error("this stream does not exist")]

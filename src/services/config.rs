@@ -11,6 +11,7 @@ use toml_edit::{DocumentMut, Item, Table};
 use super::error::ServiceError;
 use super::setting::{Value, Values};
 use crate::card::file::{read_bounded, replace};
+use crate::error::chain;
 use crate::formats::document;
 
 /// The longest file, in bytes.
@@ -45,7 +46,7 @@ pub fn read(path: &Path) -> Result<HacksConfig, String> {
     let bytes = match read_bounded(path, LIMIT) {
         Ok(bytes) => bytes,
         Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => return Ok(HacksConfig::new()),
-        Err(e) => return Err(e.to_string()),
+        Err(e) => return Err(chain(&e)),
     };
     of_text(&String::from_utf8_lossy(&bytes))
 }

@@ -8,6 +8,7 @@ use super::error::Fault;
 use super::hack::{Hack, is_name};
 use super::{World, manifest, original};
 use crate::card::file::read_bounded;
+use crate::error::chain;
 
 /// Folders checked: a card full of them is no reason to run out of memory.
 const MANY: usize = 64;
@@ -57,7 +58,7 @@ fn own(manifest: &Path, dir: &Path, name: &str) -> Found {
     }
     let text = match read_bounded(manifest, manifest::LIMIT as u64 + 1) {
         Ok(text) => text,
-        Err(e) => return broken(Fault::new(e.to_string(), "Check the card on a PC.")),
+        Err(e) => return broken(Fault::new(chain(&e), "Check the card on a PC.")),
     };
     match manifest::parse(&text, dir) {
         Ok(hack) => Found { hack, fault: None, stamp },

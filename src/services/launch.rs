@@ -14,6 +14,7 @@ use super::setting::{Value, Values};
 use super::template::{Places, Template};
 use super::{World, elf, rtsp, ssh};
 use crate::card::file::make_private_dir;
+use crate::error::{Chain, chain};
 use crate::sys::spawn::Limits;
 
 /// Where programs that are named without a path are searched for.
@@ -147,7 +148,7 @@ fn make_folders(world: &World, own: &Path) -> Result<(), String> {
         // It may be the program's own folder in /tmp, made by nobody yet.
         let _ = make_private_dir(above);
     }
-    make_private_dir(&world.run).and_then(|()| make_private_dir(own)).map_err(|e| e.to_string())
+    make_private_dir(&world.run).and_then(|()| make_private_dir(own)).map_err(|e| chain(&e))
 }
 
 /// A FIFO that only this user can open; what else has its name goes.
@@ -155,10 +156,11 @@ fn make_fifo(path: &Path) -> Result<(), String> {
     match fs::symlink_metadata(path) {
         Ok(meta) if meta.file_type().is_fifo() => return Ok(()),
         Ok(_) => {
-            fs::remove_file(path).map_err(|e| format!("{} is in the way: {e}", path.display()))?;
+            fs::remove_file(path)
+                .map_err(|e| format!("{} is in the way: {e}", path.display(), e = Chain(&e)))?;
         }
         Err(_) => {}
     }
     nix::unistd::mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)
-        .map_err(|e| format!("cannot make the FIFO {}: {e}", path.display()))
+        .map_err(|e| format!("cannot make the FIFO {}: {e}", path.display(), e = Chain(&e)))
 }

@@ -18,6 +18,7 @@ use super::setting::{Kind, LIST_LIMIT, Setting, Value, Values};
 use super::template::Template;
 use super::{World, manifest};
 use crate::card::file::read_bounded;
+use crate::error::chain;
 use crate::sys::spawn::Limits;
 
 /// Run scripts of one folder that are checked.
@@ -64,7 +65,7 @@ pub fn find(dir: &Path, name: &str, beside_own: bool, world: &World) -> Option<F
         let text = match read_bounded(&path, manifest::LIMIT as u64) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(e) => {
-                hack.unavailable = Some(e.to_string());
+                hack.unavailable = Some(chain(&e));
                 continue;
             }
         };

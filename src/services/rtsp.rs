@@ -9,6 +9,7 @@ use super::private::write_private;
 use super::setting::{Value, Values};
 use crate::base::random;
 use crate::card::file::{read_bounded, replace};
+use crate::error::{Chain, chain};
 
 /// The hack of this server, and its settings.
 pub const ID: &str = "rtsp-server";
@@ -39,11 +40,11 @@ pub fn password(card: &Path, values: &Values) -> Result<String, String> {
     if let Some(known) = known.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()) {
         return Ok(known);
     }
-    let bytes =
-        random::<LENGTH>().map_err(|e| format!("the system returned no random bytes: {e}"))?;
+    let bytes = random::<LENGTH>()
+        .map_err(|e| format!("the system returned no random bytes: {e}", e = Chain(&e)))?;
     let letter = |byte: &u8| char::from(LETTERS[usize::from(byte & 31)]);
     let password: String = bytes.iter().map(letter).collect();
-    replace(&path, format!("{password}\n").as_bytes()).map_err(|e| e.to_string())?;
+    replace(&path, format!("{password}\n").as_bytes()).map_err(|e| chain(&e))?;
     Ok(password)
 }
 

@@ -20,6 +20,7 @@ use super::World;
 use super::private::write_private;
 use super::setting::{Value, Values};
 use crate::card::file::make_private_dir;
+use crate::error::{Chain, chain};
 
 /// Shells that root may have, the first that is there.
 const SHELLS: [&str; 2] = ["/bin/sh", "/bin/ash"];
@@ -48,7 +49,7 @@ pub fn prepare(
     let home = dir.join("root");
     let dot_ssh = home.join(".ssh");
     for folder in [&dir, &home, &dot_ssh] {
-        make_private_dir(folder).map_err(|e| e.to_string())?;
+        make_private_dir(folder).map_err(|e| chain(&e))?;
     }
     let authorized = keys::read(&world.card)?;
     let password = password(values)?;
@@ -76,7 +77,8 @@ pub fn prepare(
     let sftp = dir.join("sftp-server");
     let _ = fs::remove_file(&sftp);
     let beside = program.with_file_name("sftp-server");
-    symlink(&beside, &sftp).map_err(|e| format!("cannot make {}: {e}", sftp.display()))?;
+    symlink(&beside, &sftp)
+        .map_err(|e| format!("cannot make {}: {e}", sftp.display(), e = Chain(&e)))?;
     terminals();
     Ok(())
 }
@@ -111,9 +113,8 @@ fn terminals() {
         return;
     }
     let none: Option<&str> = None;
-    let mounted = fs::create_dir_all(place).map_err(|e| e.to_string()).and_then(|()| {
-        mount(Some("devpts"), place, Some("devpts"), MsFlags::empty(), none)
-            .map_err(|e| e.to_string())
+    let mounted = fs::create_dir_all(place).map_err(|e| chain(&e)).and_then(|()| {
+        mount(Some("devpts"), place, Some("devpts"), MsFlags::empty(), none).map_err(|e| chain(&e))
     });
     if let Err(e) = mounted {
         log::warn!("SSH has no terminals and runs only commands: /dev/pts: {e}");

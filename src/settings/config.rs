@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::fields::{CARD_ONLY, FIELDS};
 use super::schedule::{Entry, Reboot, Table};
 use crate::card::file::read_bounded;
+use crate::error::chain;
 use crate::formats::document::{self, line_at};
 use crate::network::{lookup, web_hook};
 
@@ -463,7 +464,7 @@ pub fn load(path: &Path) -> Loaded {
             Err(problem) => with_problem(problem),
         },
         Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => Loaded::default(),
-        Err(e) => with_problem(e.to_string()),
+        Err(e) => with_problem(chain(&e)),
     }
 }
 

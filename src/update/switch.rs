@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use crate::error::Chain;
 use crate::formats::sha256::Sha256;
 
 use super::release::{LISTING, PROGRAM, SIGNATURE};
@@ -143,7 +144,7 @@ pub fn lay_down(card: &Card, package: &Package, from: &str) -> Result<(), Update
     if let Err(e) = laid {
         // Nothing has its name yet, and a copy that broke off must never get one.
         if let Err(worse) = clear(card, &note) {
-            log::error!("the new files could not be removed: {worse}");
+            log::error!("the new files could not be removed: {worse}", worse = Chain(&worse));
         }
         return Err(e);
     }
@@ -151,7 +152,10 @@ pub fn lay_down(card: &Card, package: &Package, from: &str) -> Result<(), Update
         let path = card.root().join(path);
         if let Err(e) = rename(&beside(&path, ".new"), &path) {
             if let Err(worse) = back(card, &note) {
-                log::error!("the previous files cannot be restored: {worse}");
+                log::error!(
+                    "the previous files cannot be restored: {worse}",
+                    worse = Chain(&worse)
+                );
             }
             return Err(e.into());
         }

@@ -179,10 +179,10 @@ impl BackendConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
     /// The name is taken, or no thread could be started.
-    #[error("the server behind the gate cannot listen: {0}")]
+    #[error("the server behind the gate cannot listen")]
     Listen(#[source] io::Error),
     /// One of our threads.
-    #[error("a thread of the server cannot be started: {0}")]
+    #[error("a thread of the server cannot be started")]
     Thread(#[source] io::Error),
 }
 

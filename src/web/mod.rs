@@ -65,7 +65,7 @@ pub enum WebError {
     #[error(transparent)]
     Backend(#[from] BackendError),
     /// The socket between them.
-    #[error("no socket between the gate and the server: {0}")]
+    #[error("no socket between the gate and the server")]
     Door(#[source] std::io::Error),
 }
 

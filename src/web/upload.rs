@@ -17,6 +17,7 @@ use crate::camera::Camera;
 use crate::camera::images::{self, ImageError};
 use crate::camera::jobs::Busy;
 use crate::camera::sounds::{self, SoundError};
+use crate::error::Chain;
 
 /// The calls that take a file.
 const IMAGES: &str = "/api/v1/images";
@@ -137,7 +138,7 @@ impl Spool for Uploads {
             };
             let thread = std::thread::Builder::new().name("upload".into()).stack_size(STACK);
             if let Err(e) = thread.spawn(body) {
-                log::error!("an upload has no thread: {e}");
+                log::error!("an upload has no thread: {e}", e = Chain(&e));
             }
         }))
     }
@@ -153,7 +154,7 @@ fn take_image(camera: &Camera, size: u64, name: &str, next: Next<'_>) -> (u16, S
             (201, serde_json::to_string(&image).unwrap_or_default())
         }
         Err(e) => {
-            log::warn!("an upload failed: {e}");
+            log::warn!("an upload failed: {e}", e = Chain(&e));
             let problem = Problem::from(e);
             (problem.status, problem.document())
         }
@@ -164,7 +165,7 @@ fn take_sound(camera: &Camera, size: u64, next: Next<'_>) -> (u16, String) {
     match sounds::take(camera, size, next) {
         Ok(playing) => (202, serde_json::to_string(&playing).unwrap_or_default()),
         Err(e) => {
-            log::info!("a sound cannot be played: {e}");
+            log::info!("a sound cannot be played: {e}", e = Chain(&e));
             let problem = Problem::from(e);
             (problem.status, problem.document())
         }
@@ -184,7 +185,7 @@ fn receive(
         .and_then(|()| stream.set_read_timeout(Some(STALL)))
         .and_then(|()| stream.set_write_timeout(Some(STALL)));
     if let Err(e) = ready {
-        return log::warn!("an upload cannot begin: {e}");
+        return log::warn!("an upload cannot begin: {e}", e = Chain(&e));
     }
     if asks && begun.is_empty() {
         // A client that gets none sends its body after a second anyway.

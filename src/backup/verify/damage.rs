@@ -13,6 +13,7 @@ use crate::base::Digest;
 use crate::card::file::open_past_cache;
 use crate::card::{CardError, Fault, claim};
 use crate::chip::WINDOW;
+use crate::error::Chain;
 use crate::formats::sha256::Sha256;
 
 /// One thing that is wrong with a set.
@@ -61,7 +62,7 @@ pub fn mismatches(
             // That is no damage: what was read so far says nothing.
             Err(e) if e.fault() == Fault::Claimed => return Err(e.into()),
             Err(e) => {
-                log::warn!("{e}");
+                log::warn!("{e}", e = Chain(&e));
                 wrong.push((name.clone(), None));
             }
         }

@@ -13,6 +13,7 @@ use crate::base::hex;
 use crate::camera::Camera;
 use crate::card::CardError;
 use crate::chip::{Partition, Role, WINDOW};
+use crate::error::{Chain, chain};
 use crate::flash::FlashError;
 use crate::flash::journal::{Job, JobNeighbour};
 use crate::flash::neighbour::{Neighbours, behind, settled, span};
@@ -146,7 +147,7 @@ pub fn recall(
     for set in named.into_iter().chain(others) {
         match from_set(&set, part, note) {
             Ok(Some((bytes, path))) => {
-                let is_rest = has_same_rest(camera, part, &path).map_err(|e| e.to_string())?;
+                let is_rest = has_same_rest(camera, part, &path).map_err(|e| chain(&e))?;
                 // Whoever writes another KERNEL changes more of it than what one erase may ruin.
                 let is_other = !is_rest || part.size == span(part);
                 if is_other && !looks_erased(part, &now, &bytes) && is_credible(part, &now) {
@@ -164,7 +165,7 @@ pub fn recall(
                 return Ok(Some(bytes));
             }
             Ok(None) => {}
-            Err(e) => why = format!("backup {} cannot be read: {e}", set.name),
+            Err(e) => why = format!("backup {} cannot be read: {e}", set.name, e = Chain(&e)),
         }
     }
     Err(why)

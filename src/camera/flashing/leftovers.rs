@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::{renamers, rescue, writing};
 use crate::camera::Camera;
 use crate::card::fat;
+use crate::error::Chain;
 use crate::flash::journal::{self, Found};
 
 /// Takes it away, unless somebody flashes just now.
@@ -34,7 +35,7 @@ pub fn remove(camera: &Camera) {
     for path in left {
         match fat::remove_file(&path) {
             Ok(()) => log::info!("{} was left by a finished flash: removed", path.display()),
-            Err(e) => log::warn!("{e}"),
+            Err(e) => log::warn!("{e}", e = Chain(&e)),
         }
     }
 }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::camera::Camera;
 use crate::card::file::{make_dir, read_bounded, replace};
 use crate::card::{CardError, fat};
+use crate::error::Chain;
 
 /// The file that a renamer looks for, from the card's root and from the folder in memory.
 const MARK: &str = "manu_test/update.txt";
@@ -53,13 +54,13 @@ pub fn keep_off(camera: &Camera, owners: bool) {
     if !memory.exists()
         && let Err(e) = put(&memory)
     {
-        log::warn!("the start of the firmware may rename the rescue image: {e}");
+        log::warn!("the start of the firmware may rename the rescue image: {e}", e = Chain(&e));
     }
     let card = on_card(camera);
     if !(owners && card.exists())
         && let Err(e) = put(&card)
     {
-        log::warn!("the firmware may rename the rescue image: {e}");
+        log::warn!("the firmware may rename the rescue image: {e}", e = Chain(&e));
     }
 }
 
@@ -69,7 +70,7 @@ pub fn let_go(camera: &Camera) {
         if is_ours(&path)
             && let Err(e) = fat::remove_if_there(&path)
         {
-            log::warn!("{e}");
+            log::warn!("{e}", e = Chain(&e));
         }
     }
 }

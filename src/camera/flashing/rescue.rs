@@ -11,6 +11,7 @@ use crate::base::{Digest, unhex};
 use crate::card::file::{NewFile, rename, sync_dir};
 use crate::card::{Card, CardError, CardState, fat};
 use crate::chip::WINDOW;
+use crate::error::Chain;
 use crate::flash::journal::{Job, JobSource};
 use crate::image::Source;
 use crate::image::source::OpenFile;
@@ -153,7 +154,7 @@ impl Rescue {
         }
         log::warn!("the rescue image {} was missing from the card: restoring it", self.name);
         if let Err(e) = self.put(&Silent) {
-            log::error!("the rescue image cannot be restored: {e}");
+            log::error!("the rescue image cannot be restored: {e}", e = Chain(&e));
         }
     }
 
@@ -165,7 +166,7 @@ impl Rescue {
             && self.is_it(&bak)
             && let Err(e) = fat::remove_if_there(&bak)
         {
-            log::warn!("{e}");
+            log::warn!("{e}", e = Chain(&e));
         }
     }
 }

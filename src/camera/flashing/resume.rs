@@ -19,6 +19,7 @@ use crate::base::hex;
 use crate::camera::{Camera, services};
 use crate::card::file::read_bounded;
 use crate::chip::Role;
+use crate::error::{Chain, chain};
 use crate::flash::journal::{self, Found, Job, JobPart, JobProtected, JobSource, Journal, Stage};
 use crate::flash::plan::compare;
 use crate::flash::protection::{Lifted, Protected};
@@ -64,7 +65,7 @@ pub fn resume(
     check_identity(camera, &job, &source)?;
     // Before anything that may hang: a start that does not come to its end counts too.
     if let Err(e) = journal.note(Stage::Resumed(journal.resumed.saturating_add(1))) {
-        log::warn!("the journal: {e}");
+        log::warn!("the journal: {e}", e = Chain(&e));
     }
     watch.step(Step::Preparing, None);
     let data = job.partitions.iter().any(|part| part.name == Role::Data.name());
@@ -90,7 +91,7 @@ pub fn resume(
         renamers::keep_off(camera, job.owners_mark);
         if let Err(e) = rescue.put(progress) {
             // The half-written camera runs now: going on is the safer way.
-            log::warn!("the rescue image is not at the card's root: {e}");
+            log::warn!("the rescue image is not at the card's root: {e}", e = Chain(&e));
         }
     }
     let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
@@ -116,7 +117,9 @@ pub fn resume(
         // take it is no reason to leave the camera half written.
         match Journal::open(camera.card(), &job) {
             Ok(renewed) => journal = renewed,
-            Err(e) => log::warn!("the next partition's start cannot be recorded: {e}"),
+            Err(e) => {
+                log::warn!("the next partition's start cannot be recorded: {e}", e = Chain(&e))
+            }
         }
     }
     let mut done = writing::write(camera, &job, &parts, journal, ready, &guards, watch);
@@ -292,12 +295,12 @@ fn from_set(camera: &Camera, path: &Path, job: &Job, same: bool) -> Result<Found
             .find(|note| note.name == part.name && (!same || note.sha256 == part.sha256))
             .ok_or_else(|| format!("{name} does not contain {} as confirmed", part.name))?;
         let file = path.join(&note.file);
-        let read = verify::hash_file(&file, &mut |_| {}).map_err(|e| e.to_string())?;
+        let read = verify::hash_file(&file, &mut |_| {}).map_err(|e| chain(&e))?;
         if hex(&read) != note.sha256 {
             return Err(format!("{} is damaged", file.display()));
         }
-        let content = crate::flash::FilePart::open(&file, 0, u64::from(note.size))
-            .map_err(|e| e.to_string())?;
+        let content =
+            crate::flash::FilePart::open(&file, 0, u64::from(note.size)).map_err(|e| chain(&e))?;
         contents.push(Arc::new(content));
     }
     Ok(FoundSource { contents, is_image: false, is_before: !same })
@@ -306,11 +309,11 @@ fn from_set(camera: &Camera, path: &Path, job: &Job, same: bool) -> Result<Found
 /// The settings that were being carried over.
 fn carried(camera: &Camera, job: &Job, note: &JobPart) -> Result<Arc<dyn NewContent>, String> {
     let path = journal::carried(camera.card(), &job.id);
-    let bytes = read_bounded(&path, 0x10_0000).map_err(|e| e.to_string())?;
+    let bytes = read_bounded(&path, 0x10_0000).map_err(|e| chain(&e))?;
     let part = camera.chip().map().by_name(&note.name).ok_or("there is no CONFIG")?;
     let mut whole = vec![0; part.size as usize];
     let content = Bytes(bytes);
-    content.read(0, &mut whole).map_err(|e| e.to_string())?;
+    content.read(0, &mut whole).map_err(|e| chain(&e))?;
     if hex(&crate::formats::sha256::Sha256::digest(&whole)) != note.sha256 {
         return Err(format!("{} is damaged", path.display()));
     }

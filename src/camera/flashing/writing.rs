@@ -11,7 +11,7 @@ use super::rescue::{self, Rescue};
 use crate::camera::Camera;
 use crate::card::fat;
 use crate::chip::{ChipError, Partition};
-use crate::error::chain;
+use crate::error::{Chain, chain};
 use crate::flash::journal::{self, Job, JobSource, Journal, Stage};
 use crate::flash::protection::Lifted;
 use crate::flash::writer::{self, Tally};
@@ -223,7 +223,7 @@ fn put_back(
 /// The card may be gone: the chip still tells how far it is.
 fn note(journal: &mut Journal, stage: Stage) {
     if let Err(e) = journal.note(stage) {
-        log::warn!("the journal: {e}");
+        log::warn!("the journal: {e}", e = Chain(&e));
     }
 }
 
@@ -283,14 +283,18 @@ fn close(
         may_restart = false;
         warnings.push(format!(
             "{name} could not be removed from the card ({e}). Take the card out and remove it on \
-             a PC before the camera restarts, or the boot loader flashes it at every start"
+             a PC before the camera restarts, or the boot loader flashes it at every start",
+            e = Chain(&e)
         ));
     }
     if let Some(rescue) = Rescue::of(card, job) {
         rescue.remove_bak();
     }
     if let Err(e) = journal.close(card) {
-        warnings.push(format!("the journal could not be closed ({e}): the next start does that"));
+        warnings.push(format!(
+            "the journal could not be closed ({e}): the next start does that",
+            e = Chain(&e)
+        ));
         return may_restart;
     }
     renamers::let_go(camera);
@@ -309,7 +313,7 @@ fn remove_copy(camera: &Camera, job: &Job) {
         .and_then(|name| name.to_str())
         .is_some_and(|name| name == copy_name(&job.id));
     if is_copy && let Err(e) = fat::remove_file(&at) {
-        log::warn!("{e}");
+        log::warn!("{e}", e = Chain(&e));
     }
 }
 
@@ -321,7 +325,7 @@ pub fn remove_unused_copy(camera: &Camera, id: &str) {
     }
     let at = camera.card().home().join("images").join(copy_name(id));
     if let Err(e) = fat::remove_if_there(&at) {
-        log::warn!("{e}");
+        log::warn!("{e}", e = Chain(&e));
     }
 }
 

@@ -6,6 +6,7 @@ use crate::camera::{Camera, controls};
 use crate::controls::motors::Place;
 use crate::controls::presets::PresetError;
 use crate::controls::table::{Id, Value as Setting};
+use crate::error::Chain;
 use crate::onvif::control::Deed;
 use crate::onvif::{Fault, Moved};
 use crate::services::ptz::{Direction, Steps, Wish};
@@ -41,7 +42,7 @@ pub fn act(camera: &Camera, deed: Deed) -> Result<String, Fault> {
 }
 
 fn no_deed(error: MotorError) -> Fault {
-    log::warn!("ONVIF: {error}");
+    log::warn!("ONVIF: {error}", error = Chain(&error));
     match error {
         MotorError::NoPreset => Fault::NoHome,
         MotorError::Preset(PresetError::TooMany) => Fault::TooManyPresets,
@@ -57,7 +58,7 @@ fn image(camera: &Camera, filter: Option<&str>, wdr: Option<bool>) -> Result<Str
     for (id, value) in wanted {
         let Some(value) = value else { continue };
         controls.put(id, value).map_err(|error| {
-            log::warn!("ONVIF: {error}");
+            log::warn!("ONVIF: {error}", error = Chain(&error));
             Fault::Firmware
         })?;
     }
@@ -75,7 +76,7 @@ pub fn go(camera: &Camera, moved: Moved) -> Result<(), Fault> {
     let Ok(steps) = Steps::try_from(steps) else { return Ok(()) };
     let told = motors::wish(camera, Wish::Move { direction, steps });
     told.map(drop).map_err(|error| {
-        log::warn!("ONVIF: {error}");
+        log::warn!("ONVIF: {error}", error = Chain(&error));
         Fault::Motors
     })
 }

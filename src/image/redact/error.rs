@@ -12,7 +12,7 @@ pub enum RedactError {
     #[error("this is not a dump of a whole chip: {0}")]
     NotADump(String),
     /// It cannot be read, or the copy not be written.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
     /// A secret was found in the copy. This is checked, and should never be.
     #[error("a secret is still in the copy, in {0}, so the copy was deleted")]

@@ -106,7 +106,7 @@ pub(super) fn set(files: Vec<SetFile>, target: &Target<'_>) -> Result<Slices, In
             continue;
         }
         let read = pass::file(f.source.as_ref(), std::slice::from_ref(&place));
-        let unread = read.as_ref().err().map(ToString::to_string);
+        let unread = read.as_ref().err().map(|e| crate::error::chain(e));
         // What cannot be read is offered as what it is not, so that the rest can be had.
         let nothing = || pass::file(&Vec::new(), std::slice::from_ref(&place));
         let Some(seen) = read.or_else(|_| nothing())?.seen.pop() else { continue };

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::card::file::read_bounded;
+use crate::error::chain;
 
 /// The folder on the card that holds the keys.
 pub fn folder(card: &Path) -> PathBuf {
@@ -17,6 +18,6 @@ pub(super) fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Str
         }
         Ok(bytes) => Ok(Some(bytes)),
         Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(e.to_string()),
+        Err(e) => Err(chain(&e)),
     }
 }

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use super::super::private::write_private;
 use super::keys::{fingerprint, strings};
 use crate::card::file::{make_dir, replace};
+use crate::error::Chain;
 
 /// The longest key file, in bytes.
 const LIMIT: u64 = 4096;
@@ -36,7 +37,7 @@ pub fn ensure(folder: &Path, program: &Path, memory: &Path) -> Result<PathBuf, S
         .arg(&in_memory)
         .stdin(Stdio::null())
         .output()
-        .map_err(|e| format!("{} cannot be started: {e}", program.display()))?;
+        .map_err(|e| format!("{} cannot be started: {e}", program.display(), e = Chain(&e)))?;
     let key = super::files::read_small(&in_memory, LIMIT)?.unwrap_or_default();
     if !made.status.success() || public(&key).is_none() {
         let said = String::from_utf8_lossy(&made.stderr);
@@ -50,7 +51,7 @@ pub fn ensure(folder: &Path, program: &Path, memory: &Path) -> Result<PathBuf, S
 fn keep(path: &Path, key: &[u8]) {
     let kept = path.parent().map_or(Ok(()), make_dir).and_then(|()| replace(path, key));
     if let Err(e) = kept {
-        log::warn!("the SSH host key is lost at power-off: {e}");
+        log::warn!("the SSH host key is lost at power-off: {e}", e = Chain(&e));
     }
 }
 

@@ -19,7 +19,7 @@ const STACK: usize = 64 << 10;
 #[non_exhaustive]
 pub enum MortoxError {
     /// The daemon does not run, or its socket fails.
-    #[error("mortoxd cannot be reached: {0}")]
+    #[error("mortoxd cannot be reached")]
     Socket(#[source] io::Error),
     /// It does not answer in time.
     #[error("mortoxd does not answer")]

@@ -18,6 +18,7 @@ use super::pace::Pace;
 use super::shared::{BusError, Done, Held, News, Request, Shared};
 use super::value::Reported;
 use super::wire::{Ask, Said};
+use crate::error::Chain;
 
 /// How long the daemon may take for an answer, and then for the echo of a new value.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -63,7 +64,7 @@ impl Worker {
                 if let Err(e) = ended
                     && (was_connected || !std::mem::replace(&mut reported, true))
                 {
-                    log::info!("the connection to mortoxd ended: {e}");
+                    log::info!("the connection to mortoxd ended: {e}", e = Chain(&e));
                 }
                 reported &= !was_connected;
                 (pause, lasting) = pauses(lasting, began.elapsed());

@@ -11,7 +11,7 @@ use crate::access::login::{Caller, LoginError};
 use crate::camera::Camera;
 use crate::camera::downloads::{self, REDACTED, Wanted, ZIP};
 use crate::card::file::open_past_cache;
-use crate::error::Code;
+use crate::error::{Chain, Code};
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
@@ -53,7 +53,7 @@ pub(in crate::web) fn file(asked: &Asked<'_>) -> Answer {
     }
     let wanted = downloads::redeem(camera, asked.id())?;
     let gone = |e: io::Error| {
-        let message = format!("The backup's file cannot be read: {e}");
+        let message = format!("The backup's file cannot be read: {e}", e = Chain(&e));
         Problem::new(500, Code::CardGone, &message, "Check the card.")
     };
     let (body, length): (Box<dyn Read + Send>, u64) = match wanted.name.as_str() {

@@ -10,7 +10,7 @@ use super::nothing;
 use crate::camera::recordings;
 use crate::card::claim;
 use crate::card::file::open_past_cache;
-use crate::error::Code;
+use crate::error::{Chain, Code};
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::range::{self, Part};
@@ -30,7 +30,7 @@ pub(in crate::web) fn play(asked: &Asked<'_>) -> Answer {
     let path = recordings::find(&asked.context.camera, asked.id(), name).ok_or_else(gone)?;
     let mut file = open_past_cache(&path)?;
     let lost = |e: io::Error| {
-        let message = format!("The recording cannot be read: {e}");
+        let message = format!("The recording cannot be read: {e}", e = Chain(&e));
         Problem::new(500, Code::CardGone, &message, "Check the card.")
     };
     let size = file.metadata().map_err(lost)?.len();

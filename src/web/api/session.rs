@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::nothing;
 use crate::access::login::{Caller, LIFETIME, Opened};
+use crate::error::Chain;
 use crate::web::asked::{Answer, Asked};
 use crate::web::guard::COOKIE;
 use crate::web::problem::Problem;
@@ -33,7 +34,8 @@ struct Login {
 pub(in crate::web) fn login(asked: &Asked<'_>) -> Answer {
     let Login { password } = asked.json()?;
     let result = asked.context.camera.login().login(asked.asking.peer, &password);
-    let opened = result.inspect_err(|e| log::warn!("login from {}: {e}", asked.asking.peer))?;
+    let opened = result
+        .inspect_err(|e| log::warn!("login from {}: {e}", asked.asking.peer, e = Chain(&e)))?;
     log::info!("login from {}", asked.asking.peer);
     Ok(opened_reply(&opened))
 }

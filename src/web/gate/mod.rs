@@ -76,13 +76,13 @@ pub struct GateConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum GateError {
     /// The listener cannot be used.
-    #[error("the listening socket cannot be used: {0}")]
+    #[error("the listening socket cannot be used")]
     Listener(#[source] io::Error),
     /// The pair of sockets that wakes the gate's thread.
-    #[error("no socket to wake the gate with: {0}")]
+    #[error("no socket to wake the gate with")]
     Wake(#[source] io::Error),
     /// The thread.
-    #[error("the gate's thread cannot be started: {0}")]
+    #[error("the gate's thread cannot be started")]
     Thread(#[source] io::Error),
 }
 
