@@ -1,5 +1,5 @@
 //! The camera's identity: FACTORY's bytes judged, compared without being
-//! shown, and masked for the eyes. Pure. The format itself is in
+//! shown, and masked. Pure. The format itself is in
 //! [`crate::formats::flsh`]; saving it is no matter of this module.
 //!
 //! Facts: docs/formats.md, FLSH and FACTORY.

@@ -1,6 +1,6 @@
-//! mi360d: saves, proves and flashes the firmware of Xiaomi Mi 360 cameras.
+//! mi360d: saves, verifies and flashes the firmware of Xiaomi Mi 360 cameras.
 //!
-//! The house, from the ground up; arrows point down only (docs/ARCHITECTURE.md):
+//! The rooms, from the ground up; arrows point down only (docs/ARCHITECTURE.md):
 //!
 //! | module | holds |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! Why somebody does not come in.
+//! Errors of the login.
 
 use std::io;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::card::CardError;
 use crate::error::{Code, Exit, Explain, Kind};
 
-/// An error of the login. None of them holds what was typed.
+/// An error of the login. None of them contains what was typed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LoginError {

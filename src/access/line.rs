@@ -1,4 +1,4 @@
-//! The line before a judgement that takes the processor long: the page's password is hashed for half
+//! The queue for judging the page's password, which the camera hashes for half
 //! a second on the camera. One is judged at a time, few wait, and each source takes its turn, so that
 //! one source's tries do not keep another's out.
 

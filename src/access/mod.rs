@@ -1,5 +1,5 @@
-//! Access: what wrong passwords and codes cost, the same at every door: the page, ONVIF, RTSP.
-//! Which password opens which door is decided at the door.
+//! Access: the one throttle for wrong passwords and codes, for the page, ONVIF and RTSP.
+//! Each of them decides which password is valid there.
 //!
 //! A try is judged first. A right one is admitted, however many wrong ones came before; a wrong one
 //! waits for its answer, or gets the time to wait. Guessing is bounded by a budget of tries over

@@ -1,4 +1,4 @@
-//! What wrong tries cost. Pure: instants come in.
+//! Waits after wrong tries. Pure: instants come in.
 //!
 //! Two measures, for two purposes:
 //!

@@ -1,4 +1,4 @@
-//! What a set says of itself: `manifest.toml`, `BLOCKSUMS`, and the names of
+//! A set's description of itself: `manifest.toml`, `BLOCKSUMS`, and the names of
 //! its files; from what was read.
 
 use super::manifest::{FORMAT, IdentityNote, MANIFEST, Manifest, PartNote};

@@ -1,4 +1,4 @@
-//! Why a backup could not be made, found or verified.
+//! Errors of making, finding and verifying a backup.
 
 use thiserror::Error;
 

@@ -1,7 +1,7 @@
 //! Backups of a whole chip: read twice, written, read again from the card,
 //! and only then called verified.
 //!
-//! | file | holds |
+//! | file | contents |
 //! | --- | --- |
 //! | `vault` | FACTORY and CONFIG, saved before anything else |
 //! | `reading` | one pass over the chip: hashed and judged |

@@ -1,4 +1,4 @@
-//! A set as what a camera could write: the files of its partitions, each
+//! A set as a source for a flash: the files of its partitions, each
 //! against the checksums that close the set. What they hold, and whether that
 //! is for this camera, is judged in [`crate::image::slices`].
 

@@ -1,4 +1,4 @@
-//! What is asked of a backup, and what came of it.
+//! The request for a backup, and its outcome.
 
 use super::reading::Reading;
 use super::set::{SetFolder, SetName};

@@ -1,4 +1,4 @@
-//! Room for sets, and what goes to make it: unfinished folders, spare sets,
+//! Room for sets, and what is deleted to make it: unfinished folders, spare sets,
 //! and what this run began and could not end. Nothing goes that nobody marked,
 //! and no set while it is uncertain what the others still hold.
 

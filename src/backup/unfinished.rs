@@ -1,4 +1,4 @@
-//! What a power cut left half-written on the card is trimmed before anything new is written there:
+//! Trimming of what a power cut left half-written on the card, before anything new is written there:
 //! see [`crate::card::fat`].
 
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use super::set::{SetName, UNFINISHED};
 use super::sums::SHA256SUMS;
 use crate::card::file::lock_dir;
-use crate::card::{Card, CardState, Fault, fat};
+use crate::card::{Card, CardFault, CardState, fat};
 use crate::error::Chain;
 
 /// What was begun of a set, unless somebody makes one just now.
@@ -47,7 +47,7 @@ pub fn trim_in(folder: &Path, depth: u32, fate: Fate) {
         };
         let Err(e) = fat::trim(&path) else { continue };
         log::warn!("{e}", e = Chain(&e));
-        if e.fault() == Fault::Lying && matches!(broken, Broken::Goes) {
+        if e.fault() == CardFault::Lying && matches!(broken, Broken::Goes) {
             let _ = fat::remove_file(&path).inspect_err(|e| log::warn!("{e}", e = Chain(&e)));
         }
     }

@@ -16,7 +16,7 @@ use crate::card::file::{
     lock_dir, make_dir, make_private_dir, read_bounded, replace, sync_dir, wait_lock_dir,
     write_proven,
 };
-use crate::card::{Card, CardError, Fault, fat};
+use crate::card::{Card, CardError, CardFault, fat};
 use crate::chip::{Chip, Partition, Role};
 use crate::identity::{self, Health, Judgement};
 
@@ -153,7 +153,7 @@ fn save(card: &Card, folder: &Path, files: &Files) -> Result<(), BackupError> {
     // A daemon and a command may start together, and use the same names on the way.
     let _lock = wait_lock_dir(&card.identities())?;
     match write_all(folder, files) {
-        Err(e) if e.fault() == Fault::Full => {
+        Err(e) if e.fault() == CardFault::Full => {
             make_room(card);
             // CONFIG is a comfort; FACTORY alone is what cannot be had again.
             Ok(write_all(folder, files).or_else(|_| write_all(folder, &files[..1]))?)

@@ -1,4 +1,4 @@
-//! Base: small things that every room may use, and that know none of them.
+//! Base: small tools that every room may use.
 //!
 //! | file | contents |
 //! | --- | --- |

@@ -4,7 +4,7 @@
 use crate::backup::unfinished::{Broken, is_ready, trim_in, unfinished_sets};
 
 use super::{Camera, flashing, images};
-use crate::card::Fault;
+use crate::card::CardFault;
 use crate::card::file::lock_dir;
 
 /// All of it, at a start, while this process writes nothing yet.
@@ -16,7 +16,7 @@ pub fn at_start(camera: &Camera) {
     unfinished_sets(card);
     let identities = lock_dir(&card.identities());
     let writer = camera.writer_lock();
-    if identities.as_ref().is_err_and(|e| e.fault() == Fault::Busy) || writer.is_err() {
+    if identities.as_ref().is_err_and(|e| e.fault() == CardFault::Busy) || writer.is_err() {
         return; // somebody else writes just now
     }
     let root = card.root();

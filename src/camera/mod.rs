@@ -1,7 +1,7 @@
 //! One camera: its chip, its card, its identity, and what is being done with
 //! them. What the page can do, the command line can do, through this module.
 //!
-//! | file | holds |
+//! | file | contents |
 //! | --- | --- |
 //! | `startup` | the order of a start: identity, backup, proof |
 //! | `state` | what is known so far, for whoever asks |
@@ -79,7 +79,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::access::login;
 use crate::backup::{self, BackupError, Facts, Outcome, Progress, Reading, Request, vault};
 use crate::card::file::{self, Lock};
-use crate::card::{Card, CardError, Fault};
+use crate::card::{Card, CardError, CardFault};
 use crate::chip::sim::OnCut;
 use crate::chip::{Chip, ChipError, Faults, MtdChip, Role, SimChip};
 use crate::identity::{self, Judgement};
@@ -377,18 +377,18 @@ impl Camera {
     /// that takes none, where nothing can be flashed either.
     ///
     /// # Errors
-    /// [`CardError`] of kind [`Fault::Busy`](crate::card::Fault::Busy) where
+    /// [`CardError`] of kind [`CardFault::Busy`](crate::card::CardFault::Busy) where
     /// another process or job holds it.
     pub fn writer_lock(&self) -> Result<Option<Lock>, CardError> {
         let dir = self.card.state_dir();
         let ready = self.card.require_writable().and_then(|()| file::make_dir(&dir));
         match ready.and_then(|()| file::lock_dir(&dir)) {
             Ok(lock) => Ok(Some(lock)),
-            Err(e) if e.fault() == Fault::Busy => Err(e),
+            Err(e) if e.fault() == CardFault::Busy => Err(e),
             // A card that takes no lock must not let two write: memory takes it then.
             Err(_) => match file::lock_dir(self.source.beside_card()) {
                 Ok(lock) => Ok(Some(lock)),
-                Err(e) if e.fault() == Fault::Busy => Err(e),
+                Err(e) if e.fault() == CardFault::Busy => Err(e),
                 Err(_) => Ok(None),
             },
         }

@@ -2,7 +2,7 @@
 //! does, nothing of this process may hold a file of the card open: its umount would fail.
 //!
 //! One flag for the process: every long read or write of a file on the card checks it between
-//! two pieces, and ends with [`super::Fault::Claimed`]. `camera::eject` sets it, on a camera only.
+//! two pieces, and ends with [`super::CardFault::Claimed`]. `camera::eject` sets it, on a camera only.
 
 use std::io;
 use std::path::Path;
@@ -37,7 +37,7 @@ pub fn returns() -> u32 {
 /// Goes on, unless the card is wanted.
 ///
 /// # Errors
-/// [`CardError`] of kind [`super::Fault::Claimed`].
+/// [`CardError`] of kind [`super::CardFault::Claimed`].
 pub fn check(path: &Path) -> Result<(), CardError> {
     if is_claimed() {
         let reason = io::Error::new(

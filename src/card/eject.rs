@@ -1,4 +1,4 @@
-//! What is done about what was seen of the card. Pure.
+//! Decisions about a card that is ejected or formatted. Pure.
 //!
 //! Values of `sdcard_status` as `miio_sdcard` of 3.5.1_0052 sets them: 0 normal, 1 not there,
 //! 2 full, 3 broken, 4 formatting, 5 ejected, 6 being repaired, 7 being ejected. At 4, 6 and 7 it is

@@ -22,7 +22,7 @@ pub struct CardError {
 
 /// What a failure says about the card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum CardFault {
     /// No room.
     Full,
     /// Cannot be written.
@@ -65,20 +65,20 @@ impl CardError {
     }
 
     /// The fault of the card that it shows.
-    pub fn fault(&self) -> Fault {
+    pub fn fault(&self) -> CardFault {
         if self.source.kind() == io::ErrorKind::InvalidData {
-            return Fault::Lying;
+            return CardFault::Lying;
         }
         if self.source.kind() == io::ErrorKind::ResourceBusy && self.source.raw_os_error().is_none()
         {
-            return Fault::Claimed;
+            return CardFault::Claimed;
         }
         match self.source.raw_os_error() {
-            Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) => Fault::Full,
-            Some(libc::EROFS | libc::EACCES | libc::EPERM) => Fault::ReadOnly,
-            Some(libc::EIO | libc::ENODEV | libc::ENXIO | libc::ENOENT) => Fault::Gone,
-            Some(libc::EAGAIN) => Fault::Busy,
-            _ => Fault::Other,
+            Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) => CardFault::Full,
+            Some(libc::EROFS | libc::EACCES | libc::EPERM) => CardFault::ReadOnly,
+            Some(libc::EIO | libc::ENODEV | libc::ENXIO | libc::ENOENT) => CardFault::Gone,
+            Some(libc::EAGAIN) => CardFault::Busy,
+            _ => CardFault::Other,
         }
     }
 }
@@ -86,53 +86,53 @@ impl CardError {
 impl Explain for CardError {
     fn code(&self) -> Code {
         match self.fault() {
-            Fault::Full => Code::CardFull,
-            Fault::ReadOnly => Code::CardReadOnly,
-            Fault::Gone => Code::CardMissing,
-            Fault::Lying => Code::CardLies,
-            Fault::Busy => Code::Busy,
-            Fault::Claimed => Code::CardClaimed,
-            Fault::Other => Code::CardError,
+            CardFault::Full => Code::CardFull,
+            CardFault::ReadOnly => Code::CardReadOnly,
+            CardFault::Gone => Code::CardMissing,
+            CardFault::Lying => Code::CardLies,
+            CardFault::Busy => Code::Busy,
+            CardFault::Claimed => Code::CardClaimed,
+            CardFault::Other => Code::CardError,
         }
     }
 
     fn hint(&self) -> String {
         match self.fault() {
-            Fault::Full => {
+            CardFault::Full => {
                 "Delete old backups, or free at least 40 MiB on the card with a PC, then try \
                  again."
             }
-            Fault::ReadOnly => {
+            CardFault::ReadOnly => {
                 "Check the card's write-protect switch. If Linux made the card read-only, it has \
                  errors: check it on a PC, or use another card."
             }
-            Fault::Gone => {
+            CardFault::Gone => {
                 "Insert a card formatted as FAT32 and restart the camera. A card that keeps \
                  disappearing is worn: copy what is on it and use another card."
             }
-            Fault::Lying => "The card loses data. Copy what is on it and use another card.",
-            Fault::Claimed => {
+            CardFault::Lying => "The card loses data. Copy what is on it and use another card.",
+            CardFault::Claimed => {
                 "The camera's own app formats or ejects the card. It is used again when it is \
                  back."
             }
-            Fault::Busy => "Another backup or flash is running; wait until it ends.",
-            Fault::Other => "Check the card on a PC. If it has errors, use another card.",
+            CardFault::Busy => "Another backup or flash is running; wait until it ends.",
+            CardFault::Other => "Check the card on a PC. If it has errors, use another card.",
         }
         .to_owned()
     }
 
     fn kind(&self) -> Kind {
         match self.fault() {
-            Fault::Full => Kind::Full,
-            Fault::ReadOnly | Fault::Gone => Kind::Unavailable,
+            CardFault::Full => Kind::Full,
+            CardFault::ReadOnly | CardFault::Gone => Kind::Unavailable,
             _ => Kind::of(self.exit()),
         }
     }
 
     fn exit(&self) -> Exit {
         match self.fault() {
-            Fault::Busy | Fault::Claimed => Exit::Refused,
-            Fault::Lying => Exit::Damaged,
+            CardFault::Busy | CardFault::Claimed => Exit::Refused,
+            CardFault::Lying => Exit::Damaged,
             _ => Exit::Failed,
         }
     }

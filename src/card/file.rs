@@ -1,4 +1,4 @@
-//! Files on a card that may lose power, lie, or fill up at any moment: every
+//! Files on a card that may lose power, lose data, or fill up at any moment: every
 //! write is synced, every proof is read past the page cache.
 
 pub use super::sync::sync_dir;
@@ -154,7 +154,7 @@ impl NewFile {
 /// For files that a checksum elsewhere closes; [`replace`] for those that stand alone.
 ///
 /// # Errors
-/// [`CardError`]; of kind [`super::Fault::Lying`] where it does not read back.
+/// [`CardError`]; of kind [`super::CardFault::Lying`] where it does not read back.
 pub fn write_proven(path: &Path, bytes: &[u8]) -> Result<(), CardError> {
     let file = NewFile::create(path.to_owned())?;
     file.write(bytes)?;
@@ -289,7 +289,7 @@ pub struct Lock {
 /// Takes the lock on a folder, without waiting.
 ///
 /// # Errors
-/// [`CardError`] of kind [`super::Fault::Busy`] where another process holds it.
+/// [`CardError`] of kind [`super::CardFault::Busy`] where another process holds it.
 pub fn lock_dir(path: &Path) -> Result<Lock, CardError> {
     lock(path, FlockArg::LockExclusiveNonblock)
 }

@@ -20,7 +20,7 @@ use nix::sys::stat::{major, minor};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use serde::Serialize;
 
-pub use error::{CardError, Fault};
+pub use error::{CardError, CardFault};
 
 /// A card, or the folder that plays one.
 #[derive(Clone, Debug)]

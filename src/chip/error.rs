@@ -1,4 +1,4 @@
-//! What can go wrong between this program and a flash chip.
+//! Errors of the flash chip.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
 //! Making a simulated camera: a folder with `flash.bin`, `camera.toml` and
-//! `sdcard/`, out of a full dump or out of nothing.
+//! `sdcard/`, from a full dump or synthetic.
 
 use std::fs;
 use std::io;

@@ -1,5 +1,5 @@
 //! A plausible chip out of nothing: every format valid, an identity that
-//! belongs to nobody, and not a byte of anybody's firmware. It cannot boot.
+//! belongs to nobody, and no byte of any firmware. It cannot boot.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! The flash map that an MXP table names.
+//! The flash map in an MXP table.
 
 use super::map::{FlashMap, RawPartition, is_chip_size};
 use crate::formats::mxp::{Kind, TABLE_OFFSET, parse};

@@ -206,7 +206,7 @@ impl Args {
     /// [`UsageError`], naming the word.
     pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, UsageError> {
         let words: Vec<OsString> = words.into_iter().collect();
-        // Parsing may end before it comes to this word.
+        // Parsing may end before it reaches this argument.
         let json = words.iter().any(|word| word == "--json");
         let mut found = Words::default();
         let result = found.read(&mut lexopt::Parser::from_iter(words));

@@ -1,4 +1,4 @@
-//! `assemble` and `redact`: what was made, out of what, and what to do with it.
+//! `assemble` and `redact`: show what was made, from which files, and the next step.
 
 use std::fmt::Write as _;
 use std::path::Path;

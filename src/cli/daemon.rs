@@ -1,4 +1,4 @@
-//! `run` and `demo`: the daemon, from its first step to its orderly end.
+//! `run` and `demo`: the daemon, from its start to its end.
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};

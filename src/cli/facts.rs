@@ -1,4 +1,4 @@
-//! `facts`: what this camera's firmware is, for those who help.
+//! `facts`: what this camera's firmware is, for support.
 
 use super::args::Args;
 use super::out::print;

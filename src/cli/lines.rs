@@ -1,5 +1,5 @@
 //! Lines for the terminal, written by a thread of their own: a terminal that
-//! takes nothing (Ctrl-S, a dropped connection) must never hold up a flash.
+//! takes nothing (Ctrl-S, a dropped connection) must never delay a flash.
 //! What does not fit is dropped.
 
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! `map`: the chip, drawn so that one sees it, also without colour.
+//! `map`: draws the chip, readable also without colour.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! The command line: words become calls of [`crate::camera`] and
+//! The command line: arguments become calls of [`crate::camera`] and
 //! [`crate::image`], answers become text or one JSON document. Decides nothing.
 
 mod args;

@@ -1,5 +1,5 @@
-//! Words to standard output and standard error, without a panic where those
-//! are closed or full. What is said is the commands' matter.
+//! Standard output and standard error, without a panic where those
+//! are closed or full. The commands decide what is printed.
 
 use std::fmt::{Arguments, Display};
 use std::io::{self, ErrorKind, Write};

@@ -1,4 +1,4 @@
-//! `recover`: what was made, out of what, and what is still missing.
+//! `recover`: shows what was made, from which files, and what is still missing.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

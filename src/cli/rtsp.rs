@@ -1,4 +1,4 @@
-//! `rtsp`: the words become a configuration, and the server runs until a signal.
+//! `rtsp`: configures the server and runs it until a signal.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! `verify`: a set, read again, and what is said of it.
+//! `verify`: checks a set and shows the result.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;

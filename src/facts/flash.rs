@@ -1,4 +1,4 @@
-//! What the chip tells: partitions and their protection, the kernel's name, U-Boot's texts. Reads,
+//! Facts from the chip: partitions and their protection, the kernel's name, U-Boot's texts. Reads,
 //! and changes nothing.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! What is known of the facts so far in a running program.
+//! The facts known so far in a running program.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,4 @@
-//! What Linux and the vendor's files tell, below a folder: `/` on a camera, the firmware's folder
+//! Facts from Linux and the vendor's files, below a folder: `/` on a camera, the firmware's folder
 //! on a PC.
 
 use std::fs::{self, File};

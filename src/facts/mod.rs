@@ -1,4 +1,4 @@
-//! What a camera's firmware is, for those who help its owner: the document, without a secret.
+//! Facts about a camera's firmware, for support: the document, without a secret.
 //!
 //! | file | contains |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! The document as a text, for an owner to send and a helper to read. Pure.
+//! The document as text. Pure.
 
 use std::fmt::Write as _;
 

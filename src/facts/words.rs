@@ -1,4 +1,4 @@
-//! Which words of the system's own texts are shown. Everything that is not known to be harmless is
+//! The words of the system's own texts that are shown. Everything not known to be harmless is
 //! left out: a command line, a mount or a name of a process may hold a password. Pure.
 
 use super::{Number, Program};

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::backup::BackupError;
-use crate::card::{CardError, Fault};
+use crate::card::{CardError, CardFault};
 use crate::chip::ChipError;
 use crate::error::{Code, Exit, Explain, Kind};
 
@@ -127,7 +127,7 @@ impl Explain for FlashError {
             FlashError::NeighbourLost { .. } => Code::NeighbourLost,
             FlashError::ContentChanged { .. } => Code::ImageChanged,
             FlashError::Content(e) => match e.fault() {
-                Fault::Gone => Code::CardMissing,
+                CardFault::Gone => Code::CardMissing,
                 _ => Code::ImageUnreadable,
             },
             FlashError::Card(e) => e.code(),
@@ -184,7 +184,7 @@ impl Explain for FlashError {
 
     fn kind(&self) -> Kind {
         match self {
-            FlashError::Content(e) if e.fault() == Fault::Gone => Kind::Unavailable,
+            FlashError::Content(e) if e.fault() == CardFault::Gone => Kind::Unavailable,
             FlashError::Card(e) => e.kind(),
             FlashError::Backup(e) => e.kind(),
             _ => Kind::of(self.exit()),

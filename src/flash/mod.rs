@@ -1,7 +1,7 @@
 //! Writing partitions: what has to change, in which order, and the proof that
 //! it did. Knows nothing of pages, services or where an image comes from.
 //!
-//! | file | holds |
+//! | file | contents |
 //! | --- | --- |
 //! | `content` | new content: a part of a file, or bytes |
 //! | `request` | what an owner asks for |

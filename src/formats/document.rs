@@ -1,5 +1,5 @@
-//! Documents that others write, TOML and JSON, read into types by serde. What is wrong is said in
-//! plain words with its line, and never with a value: that may be a secret. Pure.
+//! Documents that others write, TOML and JSON, read into types by serde. Errors are in
+//! plain words with their line, and never quote a value: it may be a secret. Pure.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! uImage: how U-Boot's images are wrapped: a kernel, or U-Boot itself. The
+//! uImage: the format of U-Boot's images: a kernel, or U-Boot itself. The
 //! header is read at once, the data checked as it streams by.
 //!
 //! Facts: docs/formats.md, uImage.

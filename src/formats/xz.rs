@@ -1,4 +1,4 @@
-//! xz: how U-Boot and the blocks of the root file system are packed. The
+//! xz: the compression of U-Boot and of the root file system's blocks. The
 //! frame of a stream is read here, what is in it is unpacked by a crate.
 //! [`unpack`] takes a U-Boot without a look at checksums, because the uImage
 //! around it has one; [`check`] and [`unpack_stream`] verify all checksums.

@@ -2,7 +2,7 @@
 //! runs from the partitions that will change, what else writes to the chip,
 //! the watchdog, and the reboot.
 //!
-//! | file | holds |
+//! | file | contents |
 //! | --- | --- |
 //! | [`boots`] | the count of starts, and the safe mode |
 //! | `device` | the camera's own, through Linux |
@@ -10,7 +10,7 @@
 //! | `mounts` | where DATA is mounted; mounting and unmounting it |
 //! | `process` | running programs: what they have open, and their end |
 //! | `mark` | a flash is running, as the boot hook sees it |
-//! | `restore` | what was ended comes back, where a flash is called off |
+//! | `restore` | restarts what was ended, if a flash is called off |
 //! | `watchdog` | taken over, fed and disarmed |
 //! | `restart` | the restart, and what is left where it does not come |
 //! | `oom` | spared by the out-of-memory killer while it flashes |

@@ -1,4 +1,4 @@
-//! What was ended for a flash that is called off before its first erase, and how it comes back: by
+//! Restarting what was ended for a flash that was called off before its first erase: by
 //! the vendor's own init scripts, in the order of their numbers, with the environment that the
 //! vendor's supervisor had.
 //!

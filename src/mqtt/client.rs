@@ -86,7 +86,7 @@ pub fn keep(home: &dyn Home) {
     }
 }
 
-/// Whether a broker takes this user and password: a connection that is ended at once.
+/// Whether a broker accepts this user and password: a connection that is closed at once.
 ///
 /// # Errors
 /// Why not, in words.

@@ -2,7 +2,7 @@
 //! there, and what is taken from there. Knows no camera: `camera::mqtt` says what
 //! there is to tell.
 //!
-//! | file | holds |
+//! | file | contents |
 //! | --- | --- |
 //! | `packet` | the packets that are needed, and no more (pure) |
 //! | `discovery` | what Home Assistant's MQTT discovery wants to hear (pure) |

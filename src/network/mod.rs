@@ -1,7 +1,7 @@
 //! The camera among the other machines of its network: its clock, its name, what
 //! it says to the vendor's servers. Knows neither card nor chip: `camera` starts it.
 //!
-//! | file | holds |
+//! | file | contents |
 //! | --- | --- |
 //! | `sntp` | the time, asked of a server (RFC 5905, as a simple client) |
 //! | `clock` | when an answer is believed, and the clock set |

@@ -1,7 +1,7 @@
 //! ONVIF, the part of profile S that recorders need: what they ask, who may, and what is answered.
 //! Pure: facts and time come in; [`crate::camera::onvif`] has them, and moves the motors.
 //!
-//! | file | holds |
+//! | file | contents |
 //! | --- | --- |
 //! | `xml` | a small reader for what strangers send, and escaping for what is answered |
 //! | `login` | WS-Security's UsernameToken by digest, and what was used before |

@@ -1,7 +1,7 @@
 //! The chip clipped to a PC, through flashrom: read until two readings agree, and write only an
 //! image that belongs to this camera.
 //!
-//! | file | holds |
+//! | file | contents |
 //! | --- | --- |
 //! | `flashrom` | finding and running the program, argument vectors only |
 //! | `output` | what it prints, parsed (pure) |

@@ -7,7 +7,7 @@
 //!             RTSP, RTP, RTCP  <-  server (one thread, one poll)  <-+->  local: the daemon's page
 //! ```
 //!
-//! | file | holds |
+//! | file | contents |
 //! | --- | --- |
 //! | [`bits`], [`picture`] | bits of parameter sets; sizes and rates; pure |
 //! | [`h264`], [`h265`] | kinds of units, parameter sets, continuity; pure |

@@ -21,7 +21,7 @@ const LIMIT: u64 = 0x1_0000;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HackConfig {
-    /// Whether it is to run; where nothing is said, its own file decides.
+    /// Whether it should run; by default its own file decides.
     pub enabled: Option<bool>,
     /// Values, not checked yet: only the hack knows its settings.
     #[serde(default)]

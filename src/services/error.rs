@@ -1,4 +1,4 @@
-//! What can be wrong with a hack, a setting, or a wish about them.
+//! Errors of hacks, their settings, and requests about them.
 
 use std::fmt;
 use std::path::PathBuf;

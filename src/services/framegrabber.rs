@@ -1,4 +1,4 @@
-//! What the original's framegrabber needs before it starts: the program of this
+//! Preparation of the original's framegrabber: the program of this
 //! model, which is not ours to ship, and the camera's own libraries.
 
 use std::path::{Path, PathBuf};

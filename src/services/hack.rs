@@ -1,4 +1,4 @@
-//! What a hack is, once it was checked: `manifest` makes one of a `hack.toml`,
+//! A hack after it was checked: `manifest` makes one of a `hack.toml`,
 //! `original` one of a folder of the original hack.
 
 use std::collections::BTreeMap;
@@ -81,7 +81,7 @@ pub struct Program {
     pub files: Vec<(String, String)>,
     /// A script made in its run folder before it starts: (file, content).
     pub script: Option<(String, String)>,
-    /// Where it starts; the hack's folder where nothing is said.
+    /// Its working folder; the hack's folder by default.
     pub dir: Option<PathBuf>,
     /// How it is known that it does its work.
     pub ready: Ready,

@@ -1,4 +1,4 @@
-//! From a hack and its values to what is started: argument vector, environment,
+//! What is started for a hack and its values: argument vector, environment,
 //! folder, FIFOs, files with secrets. No shell anywhere.
 
 use super::private::write_private;

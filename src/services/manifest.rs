@@ -1,5 +1,5 @@
 //! `hack.toml`: read, checked in every point, with the line of what is wrong.
-//! Pure. docs/hacks.md tells owners what it may hold.
+//! Pure. docs/hacks.md describes it for owners.
 
 mod raw;
 mod settings;

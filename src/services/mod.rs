@@ -2,7 +2,7 @@
 //! are supervised, configured and shown. Knows the card, not the camera: `camera`
 //! starts them and shows them.
 //!
-//! | file | holds |
+//! | file | contents |
 //! | --- | --- |
 //! | `manifest`, `template`, `setting` | `hack.toml`: read, checked, filled in |
 //! | `hack` | what a hack is, once it was checked |

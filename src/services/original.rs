@@ -1,5 +1,5 @@
 //! Folders of the original hack (telmomarques/xiaomi-360-1080p-hacks): found,
-//! run as they are, and switched through their own files, so that a card still works
+//! run as they are, and switched through their own files, so that a card keeps
 //! working with either program. `script` says what is changed in what they run.
 
 mod files;

@@ -1,5 +1,5 @@
 //! The last lines that a program printed, in memory that is bounded whatever it
-//! prints. Nothing of it goes to the card.
+//! prints. It is not written to the card.
 
 use std::collections::VecDeque;
 

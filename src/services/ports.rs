@@ -1,4 +1,4 @@
-//! Whether somebody listens on a port, asked of the kernel's own table: a
+//! Whether a program listens on a port, from the kernel's own table: a
 //! connection would disturb the listener, and be in its log.
 
 use std::fs;

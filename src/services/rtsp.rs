@@ -1,4 +1,4 @@
-//! What the RTSP server needs before it starts: the streams' password in its
+//! Preparation of the RTSP server: the streams' password in its
 //! folder in memory. It is the owner's, or one that was made once and is on the
 //! card. Digest logins need it readable, so it is not the page's.
 

@@ -1,4 +1,4 @@
-//! What the SSH server needs before it starts: an account whose home and shell
+//! Preparation of the SSH server: an account whose home and shell
 //! work on a read-only ROOTFS, keys, a host key that is made once, terminals.
 //! The server itself is Debian's dropbear (docs/ssh.md).
 

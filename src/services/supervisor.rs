@@ -1,4 +1,4 @@
-//! The thread that looks after all hacks, and what others ask of it.
+//! The thread that supervises all hacks, and the requests to it.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;

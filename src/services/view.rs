@@ -1,4 +1,4 @@
-//! What page and API show of hacks. No secret value is in it.
+//! Hacks as page and API show them, without secret values.
 
 use std::time::Instant;
 

@@ -292,7 +292,7 @@ where
     parsed.map(Some).map_err(|_| serde::de::Error::custom("expected a socket address"))
 }
 
-/// A language that the page speaks.
+/// A language of the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {

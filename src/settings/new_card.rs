@@ -1,4 +1,4 @@
-//! `config.toml` as a new card has it: every field with what it is for and its default, as a
+//! `config.toml` as a new card has it: every field with its purpose and default, as a
 //! comment. Made from the table of fields, so it lacks none. Pure.
 
 use serde_json::Value;

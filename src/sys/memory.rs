@@ -1,4 +1,4 @@
-//! What of this process is held in memory.
+//! Locking parts of this process in memory.
 
 use std::ffi::c_void;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Mapping files into memory. Only for files on an honest disk: a mapped file
+//! Mapping files into memory. Only for files on a reliable disk: a mapped file
 //! on a card that is pulled out is a SIGBUS (docs/ARCHITECTURE.md).
 
 use std::fs::File;

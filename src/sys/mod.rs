@@ -1,5 +1,5 @@
 //! Every system call that needs `unsafe`: one thin wrapper each, with a
-//! SAFETY note. No logic lives here, and no `unsafe` anywhere else.
+//! SAFETY note. It contains no logic, and there is no `unsafe` anywhere else.
 #![allow(unsafe_code)]
 
 pub mod datagrams;

@@ -1,4 +1,4 @@
-//! The wireless extensions of Linux, by their one question that we have. Number and layout:
+//! The wireless extensions of Linux, only the one call that we need. Number and layout:
 //! linux/include/uapi/linux/wireless.h.
 
 use std::os::fd::AsRawFd;

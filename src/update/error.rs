@@ -1,4 +1,4 @@
-//! Why a release is not taken.
+//! Errors of a release.
 
 use thiserror::Error;
 
@@ -6,7 +6,7 @@ use crate::card::CardError;
 use crate::error::{Code, Exit, Explain, Kind};
 use crate::formats::zip::ZipError;
 
-/// Why a release is not taken.
+/// Errors of a release.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum UpdateError {
@@ -25,7 +25,7 @@ pub enum UpdateError {
     /// The phrase is needed, or is another one.
     #[error("type the phrase: {0}")]
     Phrase(String),
-    /// The card holds it already.
+    /// It is already installed.
     #[error("this release is already installed")]
     Same,
     /// A simulated camera.

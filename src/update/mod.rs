@@ -1,8 +1,7 @@
-//! A newer mi360d for the card: what a release is, whether it is whole and by whom,
-//! and how its files take the place of the old ones so that the old ones come back
-//! by themselves where the new program does not answer.
+//! A newer mi360d for the card: a release, its checks and signature, and how its files
+//! replace the old ones, which are restored if the new program does not answer.
 //!
-//! | file | holds |
+//! | file | contents |
 //! | --- | --- |
 //! | `release` | the list of a release's files |
 //! | `signature` | minisign's signature of that list |

@@ -1,4 +1,4 @@
-//! A request as its handler gets it, and what its body may hold.
+//! A request as its handler gets it, and the limits of its body.
 
 use serde::de::DeserializeOwned;
 

@@ -1,7 +1,7 @@
 //! Requests become calls of [`crate::camera`], answers become JSON; nothing
 //! is decided here.
 //!
-//! | file | holds |
+//! | file | contents |
 //! | --- | --- |
 //! | `gate` | what strangers can reach: limits, deadlines, Host |
 //! | `backend` | tiny_http behind it |

@@ -1,4 +1,4 @@
-//! The page: assets of the binary, and the texts in the language that the owner reads.
+//! The page: assets in the binary, and the texts in the browser's language.
 
 use serde_json::{Map, Value};
 
@@ -153,7 +153,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// The first language of the browser's list that the page speaks.
+/// The first language of the browser's list that the page has.
 fn language(wanted: Language, accepted: &str) -> Language {
     if wanted != Language::Auto {
         return wanted;

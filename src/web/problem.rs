@@ -1,4 +1,4 @@
-//! An error on its way out: its HTTP status, code, message with all causes, and hint. Nothing is
+//! An error as an HTTP answer: its status, code, message with all causes, and hint. Nothing is
 //! decided here but the status.
 
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! The part of a file that is asked for (RFC 9110, section 14). Pure.
+//! The requested part of a file (RFC 9110, section 14). Pure.
 
 /// What of a file is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

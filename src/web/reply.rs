@@ -1,4 +1,4 @@
-//! Answers, with the headers that every one of them carries.
+//! Answers, with the headers that all of them have.
 
 use std::io::{self, Cursor, Read, Write as _};
 

@@ -1,4 +1,4 @@
-//! One route: what can be asked for, by whom, and what it gives.
+//! One route: its call, access and answer.
 
 use super::asked::{Answer, Asked};
 use super::guard::Access;

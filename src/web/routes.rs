@@ -1,4 +1,4 @@
-//! The one table of what can be asked for, by whom, and with what: the check of every request and
+//! The one table of all calls, with access and body: the check of every request and
 //! the OpenAPI document both come from it, so no route can forget either.
 
 use std::io::Read as _;

@@ -11,7 +11,7 @@ use crate::backup::sums::Sums;
 use crate::backup::{BackupError, Progress, Work};
 use crate::base::Digest;
 use crate::card::file::open_past_cache;
-use crate::card::{CardError, Fault, claim};
+use crate::card::{CardError, CardFault, claim};
 use crate::chip::WINDOW;
 use crate::error::Chain;
 use crate::formats::sha256::Sha256;
@@ -60,7 +60,7 @@ pub fn mismatches(
             Ok(now) if now == *digest => {}
             Ok(now) => wrong.push((name.clone(), Some(now))),
             // That is no damage: what was read so far says nothing.
-            Err(e) if e.fault() == Fault::Claimed => return Err(e.into()),
+            Err(e) if e.fault() == CardFault::Claimed => return Err(e.into()),
             Err(e) => {
                 log::warn!("{e}", e = Chain(&e));
                 wrong.push((name.clone(), None));

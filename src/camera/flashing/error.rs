@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::planned::Planned;
 use crate::backup::BackupError;
-use crate::card::{CardError, Fault};
+use crate::card::{CardError, CardFault};
 use crate::error::{Code, Exit, Explain, Kind};
 use crate::flash::FlashError;
 use crate::image::inspect::InspectError;
@@ -123,7 +123,7 @@ impl Explain for FlashingError {
     fn code(&self) -> Code {
         match self {
             FlashingError::Open { source, .. } => match source.fault() {
-                Fault::Gone => Code::NoSuchFile,
+                CardFault::Gone => Code::NoSuchFile,
                 _ => Code::Unreadable,
             },
             FlashingError::Inspect { source, .. } => source.code(),
@@ -207,7 +207,9 @@ impl Explain for FlashingError {
 
     fn kind(&self) -> Kind {
         match self {
-            FlashingError::Open { source, .. } if source.fault() == Fault::Gone => Kind::Missing,
+            FlashingError::Open { source, .. } if source.fault() == CardFault::Gone => {
+                Kind::Missing
+            }
             FlashingError::Backup(e) => e.kind(),
             FlashingError::Flash(e) => e.kind(),
             FlashingError::Card(e) => e.kind(),
@@ -218,7 +220,7 @@ impl Explain for FlashingError {
 
     fn exit(&self) -> Exit {
         match self {
-            FlashingError::Open { source, .. } if source.fault() == Fault::Gone => Exit::Usage,
+            FlashingError::Open { source, .. } if source.fault() == CardFault::Gone => Exit::Usage,
             FlashingError::AfterRelease(e) => e.exit(),
             FlashingError::Choice(e) => e.exit(),
             FlashingError::Backup(e) => e.exit(),

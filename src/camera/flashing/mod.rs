@@ -1,7 +1,7 @@
 //! A flash of this camera, from what its owner brings to the proof that the
 //! chip holds it. The page and the command line call the same functions.
 //!
-//! | file | holds |
+//! | file | contents |
 //! | --- | --- |
 //! | `opened` | what is asked for, opened |
 //! | `gather` | the facts that a plan is decided from; deciding is [`crate::flash::decide`] |

@@ -1,4 +1,4 @@
-//! What an inode node holds, unpacked: by every compressor that Linux knows.
+//! Unpacks an inode node, by every compressor that Linux has.
 //! A node holds a page at most.
 
 use super::{lzo, node, rubin};

@@ -1,4 +1,4 @@
-//! What the counts of a JFFS2 walk mean for the owner.
+//! The verdict on the counts of a JFFS2 walk.
 
 use super::WindowStats;
 

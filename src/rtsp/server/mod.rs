@@ -1,7 +1,7 @@
 //! The server: one thread that speaks with everybody. Viewers are rows in a table, not threads: on
 //! one core more threads carry no more bytes, and a frozen viewer costs a row.
 //!
-//! | file | holds |
+//! | file | contents |
 //! | --- | --- |
 //! | `poll_loop` | the thread: one `poll` over all sockets, and what is due when |
 //! | `accept` | who connects, and who makes room |

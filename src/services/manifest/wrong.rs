@@ -1,4 +1,4 @@
-//! What is wrong with a `hack.toml`, and the checks that all its fields share.
+//! Errors in a `hack.toml`, and the checks that all its fields share.
 
 use toml::Spanned;
 

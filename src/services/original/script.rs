@@ -1,5 +1,5 @@
-//! What is changed in the original's run scripts before they run: no FIFO and no
-//! copy of a program on JFFS2, no blank passwords. All else stays as it is. Pure.
+//! Changes in the original's run scripts before they run: no FIFO and no
+//! copy of a program on JFFS2, no blank passwords. Nothing else is changed. Pure.
 
 use super::super::World;
 

@@ -1,4 +1,4 @@
-//! `authorized_keys`: who may log in. Each line is checked before it is taken;
+//! `authorized_keys`: the keys that may log in. Each line is checked before it is accepted;
 //! a list with one wrong line changes nothing.
 
 use std::path::Path;

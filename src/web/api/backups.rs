@@ -1,4 +1,4 @@
-//! Backups: listed, made, read again, deleted.
+//! Backups: list, make, verify, delete.
 
 use crate::camera::card_view;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Settings: shown, changed, saved to a file and taken from one.
+//! Settings: show, change, export, import.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! Files of a set, on their way out.
+//! Downloads of a set's files.
 
 use std::fs::File;
 use std::io::{self, Read};

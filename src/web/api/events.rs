@@ -1,4 +1,4 @@
-//! What happened, and waiting for what happens next.
+//! Events, and waiting for the next one.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The firmware's recordings on the card: listed by the hour, played in parts, deleted.
+//! The firmware's recordings on the card: list by hour, play in parts, delete.
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};

@@ -1,4 +1,4 @@
-//! The camera as a whole: its state, its log, its restart, and the way back to stock.
+//! The camera as a whole: status, log, restart, uninstall.
 
 use serde::Deserialize;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What the gate says itself: its refusals, and `/healthz`. Pure: bytes out, no sockets.
+//! The gate's own answers: its refusals, and `/healthz`. Pure: bytes out, no sockets.
 
 use crate::error::{Code, Explain};
 

@@ -1,5 +1,5 @@
-//! One client, from its first byte to its end. What it may do when is here; who has to go when
-//! there is no room is in [`super::table`].
+//! One client, from its first byte to its end. Which connection is dropped when there is no room
+//! is decided in [`super::table`].
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};

@@ -1,8 +1,8 @@
-//! What the gate allows.
+//! The gate's limits.
 
 use std::time::Duration;
 
-/// What the gate allows. The defaults are for a camera with 64 MiB: all that strangers can make
+/// The gate's limits. The defaults are for a camera with 64 MiB: all that strangers can make
 /// the gate itself hold stays under 2 MiB, and it has at most some 200 file descriptors open.
 #[derive(Clone, Debug)]
 pub struct Limits {

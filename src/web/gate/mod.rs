@@ -1,4 +1,4 @@
-//! The gate in front of tiny_http: the only thing of the daemon that strangers can reach.
+//! The gate in front of tiny_http: the only part of the daemon that strangers can reach.
 //!
 //! tiny_http 0.12 gives every connection a thread, waits forever, lets a header line grow without
 //! bound, allocates what a Content-Length claims, and stops accepting at the first error. So it
@@ -11,7 +11,7 @@
 //! many without blocking anyone, `/healthz` is answered here even when every place behind the gate
 //! is accepted, and another one is dropped from the table.
 //!
-//! | file | holds |
+//! | file | contents |
 //! | --- | --- |
 //! | [`head`], [`head_buffer`] | the parser of heads; a head as it arrives; pure |
 //! | [`host`] | which Host is ours; pure |
