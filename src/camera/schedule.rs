@@ -83,7 +83,7 @@ pub fn keep(camera: &Arc<Camera>) {
         if now != noted {
             match keep_note(camera, &now) {
                 Ok(()) => noted = now,
-                Err(e) => trouble = e.to_string(),
+                Err(e) => trouble = chain(&e),
             }
         }
         if said != trouble && !trouble.is_empty() {
@@ -112,7 +112,7 @@ fn keep_note(camera: &Camera, note: &str) -> Result<(), CardError> {
 fn act(camera: &Arc<Camera>, due: Due, watch: &Watch) -> Result<(), String> {
     match due.1 {
         Deed::Set(id, word) => {
-            let controls = controls::of(camera).map_err(|e| e.to_string())?;
+            let controls = controls::of(camera).map_err(|e| chain(&e))?;
             let value = match word {
                 "on" | "off" => Value::On(word == "on"),
                 word => Value::Word(word),
@@ -128,9 +128,9 @@ fn act(camera: &Arc<Camera>, due: Due, watch: &Watch) -> Result<(), String> {
             // Without the note it could be done again and again.
             let mut after = watch.clone();
             after.done(due);
-            keep_note(camera, &after.note()).map_err(|e| e.to_string())?;
+            keep_note(camera, &after.note()).map_err(|e| chain(&e))?;
             log::warn!("the scheduled restart begins");
-            power::restart(camera).map_err(|e| e.to_string())?;
+            power::restart(camera).map_err(|e| chain(&e))?;
         }
     }
     log::info!("by the schedule: {}", due.1.words());

@@ -9,7 +9,7 @@ use super::{Camera, video};
 use crate::controls::motors::{Motors, Place};
 use crate::controls::presets::PresetError;
 use crate::controls::{ControlError, Controls};
-use crate::error::{Code, Exit, Explain, Kind};
+use crate::error::{Chain, Code, Exit, Explain, Kind};
 use crate::rtsp::client;
 use crate::services::ServiceError;
 use crate::vendor::mortox::pace::{MOVES, TRAVELS};
@@ -131,6 +131,6 @@ fn mute(camera: &Camera, lasts: Duration) {
         && let Err(error) = client::motors(video::port(camera), lasts)
     {
         // Where no server runs, nobody speaks.
-        log::debug!("the speaker: {error}");
+        log::debug!("the speaker: {error}", error = Chain(&error));
     }
 }

@@ -112,7 +112,7 @@ impl Watch {
                 drop(state);
                 let night = self.av.is_night();
                 if let Err(e) = &night {
-                    log::debug!("{e}");
+                    log::debug!("{e}", e = crate::error::Chain(e));
                 }
                 state = self.known.state();
                 let night = night.ok();
