@@ -15,7 +15,7 @@ use crate::backup::{BackupError, set};
 use crate::camera::Camera;
 use crate::camera::flashing::{Flashed, FlashingError, PlanDocument, Planned, WhatCame};
 use crate::chip::WINDOW;
-use crate::error::{Exit, Explain};
+use crate::error::{Chain, Exit, Explain};
 use crate::flash::{PlanRequest, PlanSource};
 use crate::image::Finding;
 use crate::settings::config;
@@ -100,13 +100,13 @@ fn go(args: &Args, camera: &Camera, source: PlanSource, choice: &Choice) -> supe
                 return Err(e.into());
             };
             show(args, camera, planned)?;
-            complain(&e, &e.hint());
+            complain(&Chain(&e), &e.hint());
             Ok(e.exit())
         }
         Err(e) => {
             if e.needs_restart() {
                 // Said first: on a camera it does not come back.
-                complain(&e, &e.hint());
+                complain(&Chain(&e), &e.hint());
                 camera.restart_for_programs();
                 return Ok(e.exit());
             }

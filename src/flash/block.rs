@@ -49,7 +49,7 @@ impl Verified {
                 Err(e) => failure = FlashError::Content(e),
             }
         }
-        log::error!("{}: {}", super::content::changed(&part.name), failure);
+        log::error!("{}: {}", super::content::changed(&part.name), Chain(&failure));
         Err(failure)
     }
 

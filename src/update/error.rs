@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::card::CardError;
-use crate::error::{Code, Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, Kind, chain};
 use crate::formats::zip::ZipError;
 
 /// Errors of a release.
@@ -48,7 +48,7 @@ impl From<ZipError> for UpdateError {
     fn from(e: ZipError) -> UpdateError {
         match e {
             ZipError::NoZip => UpdateError::NoRelease(e.to_string()),
-            other => UpdateError::Damaged(other.to_string()),
+            other => UpdateError::Damaged(chain(&other)),
         }
     }
 }
