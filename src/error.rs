@@ -67,8 +67,8 @@ impl Kind {
     }
 }
 
-/// An error's text and those of all its causes, with a colon between them: page, terminal and log show
-/// it so. An error has its cause in `source()` only, so each is said once.
+/// An error's text and those of all its causes, with a colon between them, for page, terminal and
+/// log. An error has its cause in `source()` only, so each is said once.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,5 +1,5 @@
-//! Trimming of what a power cut left half-written on the card, before anything new is written there:
-//! see [`crate::card::fat`].
+//! Trimming of what a power cut left half-written on the card, before anything new is written
+//! there: see [`crate::card::fat`].
 
 use std::fs;
 use std::path::Path;

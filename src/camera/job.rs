@@ -1,4 +1,4 @@
-//! One job as it is shown: what it is, how far it is, what it came to, and how long the rest takes.
+//! One job as it is shown: its kind, progress, outcome, and the time that the rest takes.
 
 use std::time::{Duration, Instant};
 

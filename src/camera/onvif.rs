@@ -1,11 +1,11 @@
-//! ONVIF for this camera: whether it is on, who may, and its answers. What is said is in
+//! ONVIF for this camera: its switch, its login and its answers. The documents are in
 //! [`crate::onvif`].
 //!
-//! | file | contains |
+//! | file | contents |
 //! | --- | --- |
-//! | `facts` | what is told of this camera |
-//! | `deeds` | what recorders make it do |
-//! | `discover` | the answer to "is there a camera?" on the network |
+//! | `facts` | the facts about this camera |
+//! | `deeds` | actions that recorders request |
+//! | `discover` | answers to searches for cameras on the network |
 
 pub mod discover;
 

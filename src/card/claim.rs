@@ -2,7 +2,8 @@
 //! does, nothing of this process may hold a file of the card open: its umount would fail.
 //!
 //! One flag for the process: every long read or write of a file on the card checks it between
-//! two pieces, and ends with [`super::CardFault::Claimed`]. `camera::eject` sets it, on a camera only.
+//! two pieces, and ends with [`super::CardFault::Claimed`]. `camera::eject` sets it, only on a
+//! camera.
 
 use std::io;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Rules for FAT on a camera that may lose power. Linux brings its table, its folders and the places of
-//! files to the card one after the other, and in no order that a power cut respects:
+//! Rules for FAT on a camera that may lose power. Linux writes its table, its folders and the
+//! places of files to the card one after the other, and in no order that a power cut respects:
 //!
 //! - clusters are free before the name is gone: the next file gets them, and the name still leads
 //!   to them. So a file is held open until its name is gone from the card;
@@ -100,8 +100,8 @@ fn remove(path: &Path, gone: fn(&Path) -> io::Result<()>) -> Result<(), CardErro
 /// Cuts off what is behind a file's end: after a power cut that may be a cluster of another's.
 ///
 /// # Errors
-/// [`CardError`], naming the file; of kind [`super::CardFault::Lying`] where its chain is broken before
-/// its end: nothing helps then but to remove it.
+/// [`CardError`], naming the file; of kind [`super::CardFault::Lying`] where its chain is broken
+/// before its end: nothing helps then but to remove it.
 pub fn trim(path: &Path) -> Result<(), CardError> {
     let failed = |e| CardError::new("cannot trim", path, e);
     let file = OpenOptions::new().write(true).open(path).map_err(failed)?;

@@ -1,5 +1,5 @@
-//! What is planned, what it costs, and what is refused: one pure function from the facts and the
-//! owner's request to the plan. `tests/flash/decisions.rs` is the table of its decisions.
+//! The plan of a flash, with its costs and refusals: one pure function from the facts and the
+//! owner's request. `tests/flash/decisions.rs` is the table of its decisions.
 //!
 //! | file | decides |
 //! | --- | --- |

@@ -1,5 +1,5 @@
-//! What a plan is decided from: the source, the chip, the card and the machine, as they were found
-//! just now. `camera::flashing::gather` finds it, [`super::decide`] judges it.
+//! The facts that a plan is decided from: the source, the chip, the card and the machine.
+//! `camera::flashing::gather` finds them, [`super::decide`] judges them.
 
 use std::fmt;
 

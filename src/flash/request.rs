@@ -1,4 +1,4 @@
-//! What an owner asks to be flashed.
+//! An owner's request for a flash.
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
-//! Whether an interrupted flash may go on, from its journal and what is known of the camera. Pure: a
-//! journal is a file on a card, so what it asks for must be what a flash of ours could have asked
-//! for, whatever the card holds. `tests/flash/resumable.rs` is the table of its decisions.
+//! Decides whether an interrupted flash may continue, from its journal and the camera. Pure. A
+//! journal is a file on a card and can contain anything, so it may only ask for what a flash of
+//! ours could have asked for. `tests/flash/resumable.rs` is the table of its decisions.
 
 use std::path::{Component, Path};
 

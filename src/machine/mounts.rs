@@ -1,4 +1,4 @@
-//! Where DATA is mounted, and mounting it: no call to the kernel is waited for without end.
+//! The mount of DATA: finding, mounting and unmounting it, with a time limit for each kernel call.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

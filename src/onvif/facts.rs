@@ -1,4 +1,4 @@
-//! What is told of the camera, and what comes back of a request: an answer and a wish.
+//! The facts for answers, and the result of a request: an answer and a wish.
 
 use super::control::{Deed, Imaging, Motors};
 

@@ -1,4 +1,4 @@
-//! What fills the templates of answers: the camera's values, and those of one of its streams.
+//! The values for the templates of answers: those of the camera, and of one of its streams.
 
 use super::control::{self, Imaging};
 use super::facts::{Facts, Stream};

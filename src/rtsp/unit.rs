@@ -1,4 +1,4 @@
-//! What a unit of an Annex-B stream is for the picture that is being received. Pure.
+//! The role of a unit of an Annex-B stream in the picture that is being received. Pure.
 
 use super::params::{Codec, Memory};
 use super::{h264, h265};

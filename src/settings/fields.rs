@@ -1,4 +1,5 @@
-//! The fields of `config.toml`: their names, values and purpose. How they are changed is in the module above.
+//! The fields of `config.toml`: their names, values and purpose. How they are changed is in the
+//! module above.
 
 use serde::Serialize;
 

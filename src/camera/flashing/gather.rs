@@ -1,6 +1,5 @@
-//! What a plan is decided from, found in one place: the source, the chip, the card, the machine.
-//! Everything is looked at, nothing is changed, and nothing is judged: that is
-//! [`decide`](crate::flash::decide).
+//! The facts for a plan, found in one place: the source, the chip, the card, the machine. It reads
+//! and changes nothing; [`decide`](crate::flash::decide) judges.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What tells whose a camera is, found for the laws of BOOT, CONFIG and FACTORY.
+//! Facts about the identity of a camera, for the laws of BOOT, CONFIG and FACTORY.
 
 use std::fs;
 

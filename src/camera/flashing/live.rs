@@ -1,4 +1,4 @@
-//! What the kernel and the boot loader on the chip tell of the camera.
+//! Facts about the camera from the kernel and the boot loader on its chip.
 
 use crate::backup::Reading;
 use crate::camera::Camera;

@@ -1,4 +1,4 @@
-//! What is to be flashed, opened and taken apart.
+//! The source of a flash, opened and split into partitions.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

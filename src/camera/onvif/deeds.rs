@@ -1,4 +1,4 @@
-//! What recorders make this camera do by ONVIF: its motors, its presets, its filter.
+//! Actions that recorders request by ONVIF: motors, presets, the filter.
 
 use super::facts::FILTERS;
 use crate::camera::motors::{self, Ask, MotorError, NewPreset};

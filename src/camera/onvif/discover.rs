@@ -1,4 +1,4 @@
-//! The answer to "is there a camera?" on the network (WS-Discovery).
+//! Answers to searches for cameras on the network (WS-Discovery).
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;

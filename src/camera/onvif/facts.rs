@@ -1,4 +1,4 @@
-//! What ONVIF is told of this camera.
+//! The facts about this camera that ONVIF answers with.
 
 use std::net::Ipv4Addr;
 use std::path::Path;

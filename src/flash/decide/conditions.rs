@@ -1,5 +1,5 @@
-//! What else must hold before a block is erased: the card can take what must be saved, the identity
-//! is safe, the chip can be read and written, nothing is in the way.
+//! The other conditions for erasing a block: the card can take what must be saved, the identity is
+//! safe, the chip can be read and written, and nothing is in the way.
 
 use crate::card::CardState;
 use crate::chip::{Partition, WINDOW};

@@ -1,5 +1,5 @@
-//! What a power cut in the middle would cost, which image is put on the card against it, and the
-//! phrase that says so.
+//! The cost of a power cut in the middle of a flash, the image that is put on the card against it,
+//! and the phrase that says so.
 
 use crate::chip::Role;
 use crate::flash::facts::{Compared, Facts, PartFacts};

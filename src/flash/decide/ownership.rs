@@ -1,5 +1,5 @@
-//! What may be written to BOOT, CONFIG and FACTORY of this camera: the laws of
-//! [`rules`](crate::flash::rules), applied to a source.
+//! The laws of BOOT, CONFIG and FACTORY in [`rules`](crate::flash::rules), applied to a source and
+//! this camera.
 
 use crate::chip::Role;
 use crate::flash::facts::Compared;

@@ -1,5 +1,5 @@
-//! Who connects: viewers, and the daemon with its questions. When all places are taken, a connection
-//! without a viewer makes room.
+//! New connections: viewers, and the daemon with its questions. When all places are taken, a
+//! connection without a viewer is dropped.
 
 use std::io;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What the server counts: its viewers and its streams, for the daemon's page.
+//! The server's counts of its viewers and streams, for the daemon's page.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What lies whole in a connection's input: requests, and packets between them.
+//! Splits a connection's input into whole requests, and the packets between them.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! An endpoint of the firmware, how far this process is with it, and what is reported of it.
+//! An endpoint of the firmware, the state of the connection to it, and its events.
 
 use std::path::PathBuf;
 

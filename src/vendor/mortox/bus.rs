@@ -1,4 +1,4 @@
-//! The daemon's connection to the bus, shared by all who ask. The thread that has it is in
+//! The daemon's connection to the bus, shared by all callers. Its thread is in
 //! [`worker`](super::worker).
 
 use std::io::{self, Write as _};

@@ -1,4 +1,5 @@
-//! What the bus's thread and all who ask share: what is known, what is asked, and who is told.
+//! State shared by the bus's thread and its callers: known values, requests, results, the
+//! listener.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::net::UnixStream;

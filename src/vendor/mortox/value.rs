@@ -1,5 +1,5 @@
-//! The values of keys, each with its bounds: what a setting can be, where the camera looks, and what
-//! the firmware writes of them. Facts: docs/controls.md, "Keys".
+//! The values of keys, each with its bounds: settings, positions of the motors, and the firmware's
+//! reports of them. Facts: docs/controls.md, "Keys".
 
 use std::fmt;
 

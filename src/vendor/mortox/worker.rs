@@ -1,6 +1,6 @@
 //! The bus's thread: it connects, registers for every key, compares before it sets, waits for the
-//! echo, and connects again where mortoxd restarted. The limits of [`super::pace`] are applied here,
-//! so nobody gets around them.
+//! echo, and connects again after a restart of mortoxd. The limits of [`super::pace`] are applied
+//! here, so nobody gets around them.
 
 use std::io::{self, Read as _};
 use std::os::fd::AsFd as _;

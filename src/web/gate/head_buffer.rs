@@ -1,4 +1,4 @@
-//! A head as it arrives, in pieces, up to its end or its limit. What it says is in [`super::head`].
+//! A head as it arrives, in pieces, up to its end or its limit. It is parsed in [`super::head`].
 
 use crate::web::gate::answer::Refusal;
 use crate::web::gate::head::is_token_byte;
