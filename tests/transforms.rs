@@ -265,7 +265,7 @@ fn file_of(bytes: &[u8]) -> std::fs::File {
 fn what_nothing_brings_back_is_named() {
     let whole = chip("ipc009");
     let text = String::from_utf8_lossy(&whole).into_owned().into_bytes();
-    let seven: Vec<u8> = whole[ROOTFS..DATA].iter().map(|b| b & 0x7F).collect();
+    let seven: Vec<u8> = whole[ROOTFS + 0x1000..DATA].iter().map(|b| b & 0x7F).collect();
     let lost: Vec<u8> = whole.chunks(512).flat_map(|page| page[..511].to_vec()).collect();
     let no_zeros: Vec<u8> = whole.iter().copied().filter(|b| *b != 0).collect();
     for (bytes, code) in [
