@@ -215,7 +215,7 @@ impl Device {
             match mortox::sync::sync(Path::new(mortox::SOCKET), SYNC) {
                 Ok(()) => log::info!("mortoxd has written its settings"),
                 Err(e) => {
-                    log::info!("{e}: the settings are kept as they are in DATA", e = Chain(&e))
+                    log::info!("{e}: the settings are kept as they are in DATA", e = Chain(&e));
                 }
             }
             let mut read = || settings = self.nvram();

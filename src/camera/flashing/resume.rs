@@ -118,7 +118,7 @@ pub fn resume(
         match Journal::open(camera.card(), &job) {
             Ok(renewed) => journal = renewed,
             Err(e) => {
-                log::warn!("the next partition's start cannot be recorded: {e}", e = Chain(&e))
+                log::warn!("the next partition's start cannot be recorded: {e}", e = Chain(&e));
             }
         }
     }
