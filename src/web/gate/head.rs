@@ -228,7 +228,7 @@ pub(super) fn is_token_byte(byte: u8) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -366,7 +366,7 @@ mod tests {
     }
 
     /// Bytes of which heads are made, so that chance finds their ends.
-    fn head_like() -> impl Strategy<Value = Vec<u8>> {
+    pub fn head_like() -> impl Strategy<Value = Vec<u8>> {
         let bytes = prop_oneof![
             3 => prop::sample::select(b"\r\n\r\n: GETHTP/1.\0\t".to_vec()),
             1 => any::<u8>(),

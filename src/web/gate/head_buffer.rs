@@ -64,6 +64,7 @@ fn find_end(bytes: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::head::tests::head_like;
     use proptest::prelude::*;
 
     use super::*;
@@ -93,15 +94,6 @@ mod tests {
             }
         }
         Ok(None)
-    }
-
-    /// Bytes of which heads are made, so that chance finds their ends.
-    fn head_like() -> impl Strategy<Value = Vec<u8>> {
-        let bytes = prop_oneof![
-            3 => prop::sample::select(b"\r\n\r\n: GETHTP/1.\0\t".to_vec()),
-            1 => any::<u8>(),
-        ];
-        prop::collection::vec(bytes, 0..120)
     }
 
     proptest! {
