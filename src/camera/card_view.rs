@@ -1,4 +1,4 @@
-//! What the card tells for `GET /api/v1/status`. Whoever watches asks again and again, and a
+//! What the card tells for `GET /api/v1/status`. Pages ask again and again, and a
 //! manifest is work for the camera's processor: all of them share one reading, for some seconds at
 //! most, and never across a change that this program made.
 

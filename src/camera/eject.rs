@@ -76,7 +76,7 @@ pub fn watch(camera: &Arc<Camera>) {
     }
 }
 
-/// This process's own folder is not on the card, whoever started it.
+/// This process's own folder is not on the card, however it was started.
 fn leave_the_card() {
     let on_card = |path: std::io::Result<std::path::PathBuf>| {
         path.is_ok_and(|path| path.starts_with(MOUNT_POINT))

@@ -22,7 +22,7 @@ use crate::flash::{BlockState, PlanRequest, PlanSource, Step, Watch};
 
 /// Plans that are remembered.
 const REMEMBERED: usize = 8;
-/// How long whoever watches has to see the end, before the camera restarts.
+/// How long the end is shown before the camera restarts.
 const LAST_NEWS: Duration = Duration::from_secs(2);
 
 /// Why a flash is not begun.

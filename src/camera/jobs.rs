@@ -1,5 +1,5 @@
-//! What is being done, for whoever watches: one job at a time, and waiting for news of it. What a job
-//! does is in the module that does it.
+//! The running job: one at a time, its state, and waiting for news of it. What a job does is in the
+//! module that does it.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};

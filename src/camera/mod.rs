@@ -4,12 +4,12 @@
 //! | file | contents |
 //! | --- | --- |
 //! | `startup` | the order of a start: identity, backup, proof |
-//! | `state` | what is known so far, for whoever asks |
+//! | `state` | what is known so far |
 //! | `notice` | what the owner must be told, from what is known |
 //! | `status`, `flash_view`, `set_view` | the documents of page, API and command line |
 //! | `status_txt` | `STATUS.txt`, for who cannot reach the page |
 //! | `settings` | `config.toml`, changed from outside |
-//! | `job`, `jobs` | one job as it is shown; what is being done, for whoever watches |
+//! | `job`, `jobs` | one job as it is shown; the running job, and news of it |
 //! | `images`, `downloads` | what comes to the card, and what leaves it |
 //! | `recordings` | the firmware's own recordings on the card |
 //! | `sets` | backups made, read again and deleted by their owner |
@@ -314,7 +314,7 @@ impl Camera {
         self.save(keep, exact, None, progress)
     }
 
-    /// The same for whoever holds the writer's lock.
+    /// The same for a caller that has the writer's lock.
     fn save(
         &self,
         keep: Option<usize>,
@@ -373,7 +373,7 @@ impl Camera {
         })
     }
 
-    /// The lock of whoever writes to the chip, or saves it; `None` on a card
+    /// The lock for writing to the chip, or saving it; `None` on a card
     /// that takes none, where nothing can be flashed either.
     ///
     /// # Errors

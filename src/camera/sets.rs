@@ -192,7 +192,7 @@ pub fn delete(camera: &Camera, id: &str) -> Result<(), DeleteError> {
     Ok(())
 }
 
-/// Shows a backup's progress to whoever asks for the state, and to who watches the job.
+/// Shows a backup's progress in the state and in the job.
 struct Shown<'a> {
     camera: &'a Camera,
     job: &'a Running<'a>,

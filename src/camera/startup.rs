@@ -67,7 +67,7 @@ pub fn beside_serving(camera: &Arc<Camera>) {
 /// camera runs. If not, everything is saved again.
 pub fn look_again(camera: &Arc<Camera>) {
     if claim::is_claimed() || camera.jobs().running().is_some() {
-        return; // whoever is at the card tells what came of it
+        return; // the job at the card reports its result
     }
     camera.look_after_rescue();
     let gone = {

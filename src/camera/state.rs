@@ -1,4 +1,4 @@
-//! What a running daemon knows so far, for whoever asks.
+//! What a running daemon knows so far.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

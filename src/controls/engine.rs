@@ -164,8 +164,8 @@ impl Controls {
         self.presets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The patrol, while there is one. Whoever moves the camera ends it first, and holds it: then
-    /// no step of it comes later.
+    /// The patrol, while there is one. Any other move ends it first, and keeps this lock until it
+    /// has begun: then no step of the patrol comes later.
     pub fn patrol(&self) -> MutexGuard<'_, Option<Patrol>> {
         self.patrol.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -72,7 +72,7 @@ pub enum BlockState {
     Failed,
 }
 
-/// Whoever is told, and feeds the watchdog. Called from the writing thread:
+/// Gets the progress, and feeds the watchdog. Called from the writing thread:
 /// quick, and without a failure of its own.
 pub trait Watch: Send + Sync {
     /// A step begins; of `partition`, where it is about one.

@@ -1,7 +1,7 @@
 //! Zip archives: the list of their files, and one file after the other, unpacked
 //! through a window of 32 KiB. Format: APPNOTE.TXT 4.3 and 4.4; stored and deflated
-//! files, no encryption, no 64-bit parts. Names are given as they stand: whoever
-//! makes paths of them judges them first.
+//! files, no encryption, no 64-bit parts. Names are given unchanged: code
+//! that makes paths of them must check them first.
 
 use std::io;
 

@@ -29,7 +29,7 @@ pub enum Kind {
 pub fn classify(nal: &[u8], memory: &Memory, whole: bool) -> Kind {
     let Some(&header) = nal.first() else { return Kind::Unknown };
     let codec = memory.codec();
-    // A set may be of the other codec: whoever reads it finds out.
+    // A set may be of the other codec: its reader detects that.
     let set264 = matches!(header, 0x67 | 0x47 | 0x27);
     let set265 = matches!(header, 0x40 | 0x42) && nal.get(1) == Some(&1);
     match codec {

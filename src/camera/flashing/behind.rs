@@ -148,7 +148,7 @@ pub fn recall(
         match from_set(&set, part, note) {
             Ok(Some((bytes, path))) => {
                 let is_rest = has_same_rest(camera, part, &path).map_err(|e| chain(&e))?;
-                // Whoever writes another KERNEL changes more of it than what one erase may ruin.
+                // Another KERNEL differs in more than the blocks that one erase may ruin.
                 let is_other = !is_rest || part.size == span(part);
                 if is_other && !looks_erased(part, &now, &bytes) && is_credible(part, &now) {
                     return Ok(None);

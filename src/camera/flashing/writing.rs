@@ -31,7 +31,7 @@ struct Fed<'a> {
 
 impl Fed<'_> {
     fn look(&self, every: Duration) {
-        // Whoever looks just now does it for all.
+        // One thread looks for all of them.
         if let Some(rescue) = &self.rescue
             && let Ok(mut looked) = self.looked.try_lock()
             && looked.elapsed() >= every

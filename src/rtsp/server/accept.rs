@@ -51,7 +51,7 @@ impl PollLoop {
         }
     }
 
-    /// Whoever has waited longest without a viewer is the least likely to become one.
+    /// The session that has waited longest without a viewer is the least likely to get one.
     fn drop_oldest(&mut self) {
         let sessions = &self.sessions;
         let without = self

@@ -70,7 +70,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The file with the streams' password. Without one only loopback is listened on.
     pub password_file: Option<PathBuf>,
-    /// Offer Basic logins too: they show the password to whoever listens in.
+    /// Offer Basic logins too: they show the password to everybody who listens in.
     pub basic: bool,
     /// Viewers at once.
     pub viewers: usize,

@@ -1,4 +1,4 @@
-//! How often a change may be sent, whoever asks for it: the page, MQTT, a recorder or a schedule.
+//! How often a change may be sent, for every caller: the page, MQTT, a recorder or a schedule.
 //! Pure. The times are those that the hardware and the vendor's programs stand (docs/controls.md,
 //! "Limits").
 

@@ -107,7 +107,7 @@ export async function poll(signal, every, work) {
   }
 }
 
-/** Follows a job until it ends, whoever began it; `news` gets each of its states. */
+/** Follows a job until it ends, also one begun elsewhere; `news` gets each of its states. */
 export async function follow(job, news, signal) {
   news(job);
   let failures = 0;
