@@ -33,6 +33,8 @@ pub struct Watch {
     done: [Done; SUBJECTS],
     /// Moments of presets and restarts that were seen to pass.
     passed: [Option<i32>; 2],
+    /// The first known word of each state while the clock is not set.
+    early: [Option<&'static str>; STATES.len()],
     /// The zone and the table of the last look.
     known: Option<(String, Vec<Entry>)>,
 }
@@ -72,8 +74,12 @@ impl Watch {
         let before = std::mem::replace(&mut self.seen, utc);
         let Some(now) = utc else {
             self.passed = [None; 2];
+            for (early, (id, _)) in self.early.iter_mut().zip(STATES) {
+                *early = early.or_else(|| held(id));
+            }
             return Vec::new();
         };
+        let early = std::mem::take(&mut self.early);
         let known = self.known.take().unwrap_or_else(|| (zone.to_owned(), table.to_vec()));
         let mut last: [Option<(Due, bool)>; SUBJECTS] = [None; SUBJECTS];
         for entry in table {
@@ -94,6 +100,13 @@ impl Watch {
                 && held(id).is_some_and(|now| now != word)
             {
                 (done.is_set, done.by_hand) = (false, true);
+            }
+            if let Deed::Set(id, _) = deed
+                && let Some(word) = early[subject]
+                && held(id).is_some_and(|now| now != word)
+            {
+                // Changed while the clock was not set.
+                *done = Done { moment: Some(moment), is_set: false, by_hand: true };
             }
             let passes = before.is_some_and(|before| (moment - STEP..moment).contains(&before));
             let is_open = |leap: i32| done.moment.is_none_or(|at| moment > at || at > now + leap);
@@ -284,6 +297,25 @@ mod tests {
         rig.run(at(9, 6, 55), at(9, 7, 5));
         rig.run(at(9, 6, 30), at(9, 7, 30));
         assert_eq!(rig.done.iter().filter(|(utc, _)| *utc > at(9, 5, 0)).count(), 2);
+    }
+
+    #[test]
+    fn a_change_by_hand_before_the_clock_is_set_stays_until_the_next_entry() {
+        let mut rig = Rig::new(&["daily 22:00 power off", "daily 07:00 power on"]);
+        // The firmware is not there yet, then reports, and then the owner switches it off.
+        for power in [None, Some("on"), Some("off")] {
+            rig.power = power;
+            assert_eq!(rig.look(None), []);
+        }
+        rig.run(at(3, 12, 0), at(3, 12, 1));
+        rig.restart();
+        assert_eq!(rig.look(None), []);
+        rig.run(at(3, 13, 0), at(3, 13, 1));
+        assert_eq!((rig.power, rig.done.len()), (Some("off"), 0));
+        assert_eq!(rig.look(at(4, 7, 0)), [ON]);
+        // What nobody changed is set.
+        let mut rig = Rig::new(&["daily 07:00 power off"]);
+        assert_eq!((rig.look(None), rig.look(at(3, 12, 0))), (vec![], vec![OFF]));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Which connection is dropped when there is no room. Pure: instants in, an index out.
 //!
 //! The newcomer is never the one: an attacker who holds connections open must not be able to
-//! keep the owner out. An owner's browser sends its head within milliseconds, so the
-//! connection that has waited longest without a whole request is the least likely to be the owner's.
+//! keep the owner out. An owner's browser sends its head within milliseconds, so the connection
+//! that has waited longest without a whole request is the least likely to be the owner's.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -72,8 +72,8 @@ pub fn over_budget(seats: &[Seat], budget: usize) -> Option<usize> {
 }
 
 /// Which waiting connection has to go because more than `limit` wait: one whose client seems gone,
-/// else the last. The last one is the newcomer, but dropping one that waited longer for it would only
-/// mean that under load nobody is ever served.
+/// else the last. The last one is the newcomer, but dropping one that waited longer for it would
+/// only mean that under load nobody is ever served.
 pub fn over_queue(seats: &[Seat], limit: usize) -> Option<usize> {
     let queued = || seats.iter().enumerate().filter(|(_, seat)| seat.stage == Stage::Queued);
     if queued().count() <= limit {
