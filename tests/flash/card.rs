@@ -154,7 +154,7 @@ fn a_card_that_takes_no_journal_any_more_ends_the_flash_well() {
 }
 
 /// Does something at the first of these steps.
-struct AtStep<'a> {
+pub struct AtStep<'a> {
     step: Step,
     done: AtomicBool,
     what: &'a (dyn Fn() + Sync),
@@ -170,7 +170,7 @@ impl Watch for AtStep<'_> {
     fn progress(&self, _done: u32, _total: u32) {}
 }
 
-fn at(step: Step, what: &(dyn Fn() + Sync)) -> AtStep<'_> {
+pub fn at(step: Step, what: &(dyn Fn() + Sync)) -> AtStep<'_> {
     AtStep { step, done: AtomicBool::new(false), what }
 }
 

@@ -8,6 +8,7 @@ mod cuts;
 mod decisions;
 mod hostile;
 mod laws;
+mod loose;
 mod order;
 mod process;
 mod protect;

@@ -11,12 +11,13 @@ use super::opened::Opened;
 use super::outcome::Flashed;
 use super::rescue::Rescue;
 use super::same::check_camera;
-use super::writing::Guards;
+use super::writing::{Guards, copy_name};
 use super::{renamers, writing};
 use crate::backup::set::{self, SetFolder};
 use crate::backup::{Progress, verify};
 use crate::base::hex;
 use crate::camera::{Camera, services};
+use crate::card::CardError;
 use crate::card::file::read_bounded;
 use crate::chip::Role;
 use crate::error::{Chain, chain};
@@ -24,7 +25,9 @@ use crate::flash::journal::{self, Found, Job, JobPart, JobProtected, JobSource, 
 use crate::flash::plan::compare;
 use crate::flash::protection::{Lifted, Protected};
 use crate::flash::resumable::{self, Known, goes_on_by_itself};
-use crate::flash::{Bytes, FlashError, NewContent, PartPlan, PlanSource, Step, Watch, heal};
+use crate::flash::{
+    Bytes, FilePart, FlashError, NewContent, PartPlan, PlanSource, Step, Watch, heal,
+};
 use crate::identity;
 use crate::image::slices::Target;
 use crate::machine::Needs;
@@ -271,11 +274,33 @@ fn from_image(
             continue;
         }
         let slice = opened.slices.by_name(&note.name).filter(|s| hex(&s.sha256) == note.sha256);
-        let slice =
-            slice.ok_or_else(|| format!("{name} does not contain {} as confirmed", note.name))?;
-        contents.push(opened.content(slice));
+        let content = match slice {
+            Some(slice) => Some(opened.content(slice)),
+            None => in_own_copy(camera, job, note, path).map_err(|e| chain(&e))?,
+        };
+        contents.push(
+            content.ok_or_else(|| format!("{name} does not contain {} as confirmed", note.name))?,
+        );
     }
     Ok(FoundSource { contents, is_image: true, is_before: false })
+}
+
+/// A partition in the copy of a folder, which is a whole chip by this camera's map, whatever else it
+/// looks like. Whether it is what was confirmed is checked by [`resume`].
+fn in_own_copy(
+    camera: &Camera,
+    job: &Job,
+    note: &JobPart,
+    path: &Path,
+) -> Result<Option<Arc<dyn NewContent>>, CardError> {
+    let map = camera.chip().map();
+    let is_chip = map.chip_size.map(u64::from) == path.metadata().ok().map(|meta| meta.len());
+    let part = map.by_name(&note.name).filter(|_| is_chip && path.ends_with(copy_name(&job.id)));
+    let Some((part, offset)) = part.and_then(|part| Some((part, part.offset?))) else {
+        return Ok(None);
+    };
+    let content = FilePart::open(path, offset.into(), part.size.into())?;
+    Ok(Some(Arc::new(content)))
 }
 
 /// The partitions out of a set; `same` where they must be what was agreed to.
@@ -299,8 +324,7 @@ fn from_set(camera: &Camera, path: &Path, job: &Job, same: bool) -> Result<Found
         if hex(&read) != note.sha256 {
             return Err(format!("{} is damaged", file.display()));
         }
-        let content =
-            crate::flash::FilePart::open(&file, 0, u64::from(note.size)).map_err(|e| chain(&e))?;
+        let content = FilePart::open(&file, 0, u64::from(note.size)).map_err(|e| chain(&e))?;
         contents.push(Arc::new(content));
     }
     Ok(FoundSource { contents, is_image: false, is_before: !same })
