@@ -221,3 +221,19 @@ fn a_flash_that_was_interrupted_ends_before_another_begins() {
     assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
     assert!(resume(&bench.camera("")).unwrap().is_none());
 }
+
+#[test]
+fn a_plan_names_the_set_that_holds_the_chip_and_no_other() {
+    let bench = Bench::new();
+    let path = bench.upload("six.img", &six_blocks());
+    assert_eq!(plan(&bench.camera(""), &image(&path)).held_by, None);
+    let ran = bench.run(&["backup"], "");
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let sets = std::fs::read_dir(bench.home().join("backups")).unwrap();
+    let name = sets.last().unwrap().unwrap().file_name().into_string().unwrap();
+    assert_eq!(plan(&bench.camera(""), &image(&path)).held_by, Some(name));
+    let mut chip = bench.bytes();
+    chip[crate::rig::DATA + 100] ^= 1;
+    bench.set(&chip);
+    assert_eq!(plan(&bench.camera(""), &image(&path)).held_by, None, "DATA is another");
+}
