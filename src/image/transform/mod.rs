@@ -21,10 +21,12 @@ pub use kind::{Note, Transform};
 
 pub use lines::{Ends, count};
 
-/// The most bytes that a text of numbers may stand for.
-const MOST: usize = 64 << 20;
+/// The most bytes that a text of numbers may stand for: one short line can be repeated for long,
+/// and on a camera there is little memory.
+const MOST: usize = if cfg!(feature = "pc") { 64 << 20 } else { 8 << 20 };
 /// The longest text that is read in memory: on a camera there is little of it.
 pub const LONGEST_TEXT: u64 = if cfg!(feature = "pc") { 1 << 32 } else { 8 << 20 };
+const _: () = assert!(MOST as u64 <= LONGEST_TEXT, "what a text stands for is in memory, too");
 
 /// The bytes as they were before, to be read as a file is.
 ///
