@@ -263,6 +263,8 @@ fn file_of(bytes: &[u8]) -> std::fs::File {
 
 #[test]
 fn what_nothing_brings_back_is_named() {
+    let zeros = look(&[0; 0x1_2000]);
+    assert!(!codes(&zeros).contains(&"seven-bits"), "{}", zeros.to_text());
     let whole = chip("ipc009");
     let text = String::from_utf8_lossy(&whole).into_owned().into_bytes();
     let seven: Vec<u8> = whole[ROOTFS + 0x1000..DATA].iter().map(|b| b & 0x7F).collect();

@@ -92,7 +92,7 @@ pub(super) fn beyond_repair(source: &dyn Source, is_text: bool) -> io::Result<Op
             "It contains no CR before an LF: it was sent in text mode, as FTP does, and bytes were \
              lost.",
         )
-    } else if is_long && ends.high == 0 {
+    } else if is_long && ends.high == 0 && ends.zeros < source.len() {
         ("seven-bits", "No byte has its highest bit: it went over a line of 7 bits.")
     } else if is_long && ends.zeros == 0 {
         ("no-zeros", "It contains no zero: they were left out on its way.")
