@@ -252,6 +252,27 @@ fn bytes_as_text_are_read_through() {
     }
 }
 
+#[test]
+fn an_ordinary_text_that_looks_like_bytes_stays_a_text() {
+    let numbers: Vec<String> = (0..256).map(|i| (i * 7 % 256).to_string()).collect();
+    let line = "MIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUFADBaMQswCQYDVQQGEwJJ";
+    for text in [
+        format!(
+            "-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n",
+            format!("{line}\n").repeat(20)
+        ),
+        format!("{{\"level\": [{}]}}\n", numbers.join(", ")),
+        format!("static const unsigned char table[256] = {{{}}};\n", numbers.join(", ")),
+    ] {
+        let report = look(text.as_bytes());
+        assert_eq!(report.kind, Kind::Foreign, "{text:.60}: {}", report.what);
+        assert!(!report.has_damage());
+    }
+    // CRs before all LFs are taken out, and are no loss then.
+    let text = [&[0xFF, 0][..], &b"\r\n".repeat(9000)].concat();
+    assert!(codes(&look(&text)).iter().filter(|code| **code == "text-mode").count() <= 1);
+}
+
 /// A file with these bytes, open at its beginning.
 fn file_of(bytes: &[u8]) -> std::fs::File {
     use std::io::{Seek, Write};

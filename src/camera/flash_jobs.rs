@@ -103,6 +103,8 @@ pub fn plan(
     let mut bytes = [0; 8];
     let _ = crate::base::fill_random(&mut bytes);
     let id = hex(&bytes);
+    // A file of the same name may be uploaded before the owner agrees.
+    let request = PlanRequest { sha256: planned.sha256.clone(), ..request };
     let known = KnownPlan {
         id: id.clone(),
         request,

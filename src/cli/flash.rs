@@ -33,7 +33,7 @@ pub fn plan(
     // A path that is not there is a file that is not there, not an unknown set.
     let is_path = source.to_string_lossy().contains(['/', '.']);
     let source = source_of(&camera, source, is_path)?;
-    let request = PlanRequest { source, only: only.cloned(), did: did.cloned() };
+    let request = PlanRequest { source, only: only.cloned(), did: did.cloned(), sha256: None };
     let planned = {
         let bar = Bar::new();
         camera.plan(&request, &bar)?
@@ -87,7 +87,8 @@ fn source_of(camera: &Camera, wanted: &OsStr, is_path: bool) -> Result<PlanSourc
 }
 
 fn go(args: &Args, camera: &Camera, source: PlanSource, choice: &Choice) -> super::failure::Result {
-    let request = PlanRequest { source, only: choice.only.clone(), did: choice.did.clone() };
+    let (only, did) = (choice.only.clone(), choice.did.clone());
+    let request = PlanRequest { source, only, did, sha256: None };
     let result = {
         let bar = Bar::new();
         camera.flash(&request, choice.confirm.as_deref(), &bar, &bar)

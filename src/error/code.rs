@@ -143,6 +143,7 @@ codes! {
         NumbersUsedUp "numbers-used-up",
         OriginalHack "original-hack",
         OtherCamera "other-camera",
+        OtherImage "other-image",
         OtherWriter "other-writer",
         PhraseNeeded "phrase-needed",
         PlanBlocked "plan-blocked",

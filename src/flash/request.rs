@@ -11,6 +11,9 @@ pub struct PlanRequest {
     pub only: Option<Vec<String>>,
     /// The did that the owner typed, where FACTORY holds no identity.
     pub did: Option<String>,
+    /// The SHA-256 in hex of the image whose plan the owner read, where he read one: another image
+    /// is not flashed.
+    pub sha256: Option<String>,
 }
 
 /// Where new content comes from.

@@ -1,13 +1,19 @@
 //! The laws of a flash: the phrase, one writer, nothing before it is saved.
 
 use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
 
 use mi360d::backup::Silent;
+use mi360d::camera::flash_jobs;
 use mi360d::camera::flashing::{FlashingError, WhatCame};
+use mi360d::camera::job::JobState;
 use mi360d::error::{Exit, Explain};
 use mi360d::flash::{Heals, Unwatched};
 
-use crate::rig::{Bench, Noting, flash, flashed, image, only, plan, resume, six_blocks};
+use crate::rig::{
+    Bench, Noting, everything, flash, flashed, image, only, plan, resume, six_blocks,
+};
 use crate::synthetic::signed;
 
 #[test]
@@ -171,6 +177,28 @@ fn an_image_from_elsewhere_is_copied_to_the_card_before_the_journal_opens() {
     assert!(bench.bytes() == wanted);
     let left = fs::read_dir(bench.home().join("images")).unwrap().count();
     assert_eq!(left, 0, "the copy was for the job only");
+}
+
+#[test]
+fn law_another_image_than_the_one_of_the_plan_is_never_flashed() {
+    let bench = Bench::new();
+    let before = bench.bytes();
+    let path = bench.upload("a.img", &six_blocks());
+    let camera = Arc::new(bench.camera(""));
+    let (id, document) = flash_jobs::plan(&camera, image(&path)).unwrap();
+    let phrase = document.confirm.unwrap();
+    // The same name, the same phrase, and another content.
+    fs::write(&path, everything()).unwrap();
+    assert_eq!(plan(&camera, &image(&path)).confirm.unwrap(), phrase);
+    let job = flash_jobs::begin(&camera, &id, &phrase).unwrap();
+    let ended = loop {
+        let seen = camera.jobs().get(&job.id, Some(u64::MAX), Duration::from_secs(1)).unwrap();
+        if seen.state != JobState::Running {
+            break seen;
+        }
+    };
+    assert_eq!(ended.error.unwrap().code.name(), "other-image");
+    assert!(bench.bytes() == before);
 }
 
 #[test]

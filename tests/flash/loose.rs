@@ -50,7 +50,7 @@ fn tar(at: &Path, files: &[(String, Vec<u8>)]) -> PathBuf {
 }
 
 fn request(path: &Path) -> PlanRequest {
-    PlanRequest { source: PlanSource::of(path.to_owned()), only: None, did: None }
+    PlanRequest { source: PlanSource::of(path.to_owned()), only: None, did: None, sha256: None }
 }
 
 /// The chip with these partitions of the image.

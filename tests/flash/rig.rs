@@ -143,11 +143,11 @@ impl Ran {
 }
 
 pub fn image(path: &Path) -> PlanRequest {
-    PlanRequest { source: PlanSource::Image(path.to_owned()), only: None, did: None }
+    PlanRequest { source: PlanSource::Image(path.to_owned()), only: None, did: None, sha256: None }
 }
 
 pub fn set(path: &Path) -> PlanRequest {
-    PlanRequest { source: PlanSource::Set(path.to_owned()), only: None, did: None }
+    PlanRequest { source: PlanSource::Set(path.to_owned()), only: None, did: None, sha256: None }
 }
 
 pub fn only(request: PlanRequest, names: &[&str]) -> PlanRequest {

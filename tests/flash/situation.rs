@@ -85,6 +85,7 @@ impl Case {
             source: PlanSource::Image(PathBuf::from("tf.img")),
             only: None,
             did: None,
+            sha256: None,
         };
         let facts = Facts {
             compared: Compared { source, own, chosen },

@@ -66,6 +66,9 @@ pub enum FlashingError {
     /// The phrase was not given, or is another one.
     #[error("{}", phrase_reason(.0, *.1))]
     Phrase(Box<Planned>, bool),
+    /// It is another image than the one of the plan.
+    #[error("the image has been replaced since its plan was made")]
+    OtherImage,
     /// Another flash was interrupted.
     #[error("a flash of {partitions} was interrupted and must be finished first")]
     Interrupted {
@@ -140,6 +143,7 @@ impl Explain for FlashingError {
                 .map_or(Code::Blocked, |finding| Code::Finding(finding.code)),
             FlashingError::Phrase(_, true) => Code::WrongPhrase,
             FlashingError::Phrase(_, false) => Code::PhraseNeeded,
+            FlashingError::OtherImage => Code::OtherImage,
             FlashingError::Interrupted { .. } => Code::FlashInterrupted,
             FlashingError::OtherCamera => Code::OtherCamera,
             FlashingError::SourceGone { .. } => Code::ImageGone,
@@ -179,6 +183,9 @@ impl Explain for FlashingError {
                 "Nothing was written. Read the plan, then run it again with --confirm '{}'.",
                 planned.confirm.as_deref().unwrap_or_default()
             ),
+            FlashingError::OtherImage => {
+                "Nothing was written. Make a new plan and read it before you confirm.".to_owned()
+            }
             FlashingError::Interrupted { .. } => {
                 "`mi360d resume` continues it. A flash that writes all of its partitions may \
                  replace it."
@@ -230,6 +237,7 @@ impl Explain for FlashingError {
             | FlashingError::Machine(_)
             | FlashingError::Blocked(_)
             | FlashingError::Phrase(..)
+            | FlashingError::OtherImage
             | FlashingError::Interrupted { .. }
             | FlashingError::TooManyStarts { .. }
             | FlashingError::OtherCamera => Exit::Refused,

@@ -44,6 +44,9 @@ pub fn flash(
     }
     watch.step(Step::Checking, None);
     let planned = planning::plan(camera, request, progress)?;
+    if request.sha256.is_some() && request.sha256 != planned.sha256 {
+        return Err(FlashingError::OtherImage);
+    }
     let given = agreement(!planned.blockers.is_empty(), planned.confirm.as_deref(), phrase);
     match given {
         Agreement::Refused => Err(FlashingError::Blocked(Box::new(planned))),

@@ -4,6 +4,7 @@
 
 use std::io;
 
+use super::sniffed::Sniffed;
 use super::{Kind, Report, Source, next};
 use crate::chip::Role;
 use crate::image::finding::Finding;
@@ -18,10 +19,7 @@ pub(super) fn report(inner: Report, transform: &Transform, size: u64, sha256: St
     if report.kind == Kind::Foreign {
         return report; // a web page is none of a camera's files, however it was written
     }
-    let is_something = report.kind != Kind::Unknown
-        || report.identity.identity.is_some()
-        || !report.identity.elsewhere.is_empty();
-    if !is_something && report.mangled.is_empty() {
+    if is_nothing(&report) && report.mangled.is_empty() {
         report.findings.retain(|f| f.code != "nothing-alive");
     }
     report.kind = Kind::Mangled;
@@ -41,6 +39,22 @@ pub(super) fn report(inner: Report, transform: &Transform, size: u64, sha256: St
     report.mangled.insert(0, note);
     report.next = next::next(&report);
     report
+}
+
+/// What is told of a text that this machine cannot read through.
+pub(super) fn too_long(sniffed: Sniffed, transform: &Transform) -> Sniffed {
+    let note = transform.note();
+    let finding = Finding::blocker(note.code, format!("The file is {}.", note.words))
+        .hint("`mi360d recover FILE --out chip.bin` on a PC makes an image of it.");
+    Sniffed { what: format!("Bytes {}", note.words), findings: vec![finding], ..sniffed }
+}
+
+/// Whether nothing of a camera is in it.
+pub(super) fn is_nothing(report: &Report) -> bool {
+    report.kind == Kind::Unknown
+        && report.alive.is_empty()
+        && report.identity.identity.is_none()
+        && report.identity.elsewhere.is_empty()
 }
 
 /// The report about partition files, from that about the chip they make.

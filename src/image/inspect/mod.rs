@@ -48,23 +48,21 @@ fn inspect_within(source: &dyn Source, depth: usize) -> Result<Report, InspectEr
     let is_dump = sniffed.kind == Kind::FullDump;
     if depth < DEPTH && (sniffed.may_be_mangled || is_dump) {
         let found = if is_dump { transform::wrapped(source) } else { transform::detect(source) };
-        let found = found.map_err(unread)?;
-        let is_long = source.len() > transform::LONGEST_TEXT;
-        if let Some(transform) = found.as_ref().filter(|found| is_long && found.is_text()) {
-            let note = transform.note();
-            sniffed.what = format!("Bytes {}", note.words);
-            let reason = format!("The file is {}.", note.words);
-            sniffed.findings = vec![
-                Finding::blocker(note.code, reason)
-                    .hint("`mi360d recover FILE --out chip.bin` on a PC makes an image of it."),
-            ];
-        } else if let Some(transform) = found {
-            let undone = transform::undo(source, &transform).map_err(unread)?;
-            let inner = inspect_within(undone.as_ref(), depth + 1)?;
-            let outer = pass::pass(source, &[])?;
-            return Ok(mangled::report(inner, &transform, source.len(), outer.sha256));
-        } else if !is_dump {
-            let is_text = sniffed.kind == Kind::Foreign;
+        let is_foreign = sniffed.kind == Kind::Foreign;
+        if let Some(transform) = found.map_err(unread)? {
+            let undone = transform::read_in_memory(source, &transform).map_err(unread)?;
+            let inner = undone.map(|undone| inspect_within(undone.as_ref(), depth + 1));
+            match inner.transpose()? {
+                None => sniffed = mangled::too_long(sniffed, &transform),
+                // An ordinary text may look like an array or base64.
+                Some(inner) if is_foreign && mangled::is_nothing(&inner) => {}
+                Some(inner) => {
+                    let outer = pass::pass(source, &[])?;
+                    return Ok(mangled::report(inner, &transform, source.len(), outer.sha256));
+                }
+            }
+        } else if !is_dump && depth == 0 {
+            let is_text = is_foreign;
             sniffed.findings.extend(mangled::beyond_repair(source, is_text).map_err(unread)?);
         }
     }

@@ -22,11 +22,27 @@ pub use kind::{Note, Transform};
 pub use lines::{Ends, count};
 
 /// The most bytes that a text of numbers may stand for: one short line can be repeated for long,
-/// and on a camera there is little memory.
-const MOST: usize = if cfg!(feature = "pc") { 64 << 20 } else { 8 << 20 };
+/// and on a camera there is little memory. A partition's text fits.
+pub const MOST: usize = if cfg!(feature = "pc") { 64 << 20 } else { 2 << 20 };
 /// The longest text that is read in memory: on a camera there is little of it.
 pub const LONGEST_TEXT: u64 = if cfg!(feature = "pc") { 1 << 32 } else { 8 << 20 };
 const _: () = assert!(MOST as u64 <= LONGEST_TEXT, "what a text stands for is in memory, too");
+
+/// As [`undo`], or `None` where that takes more memory than there is.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn read_in_memory<'a>(
+    source: &'a dyn Source,
+    transform: &Transform,
+) -> io::Result<Option<Box<dyn Source + 'a>>> {
+    if transform.is_text() && source.len() > LONGEST_TEXT {
+        return Ok(None);
+    }
+    let undone = undo(source, transform)?;
+    // What reaches the limit was cut there.
+    Ok((!transform.is_text() || undone.len() < MOST as u64).then_some(undone))
+}
 
 /// The bytes as they were before, to be read as a file is.
 ///

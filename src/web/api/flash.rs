@@ -66,7 +66,7 @@ pub(in crate::web) fn plan(asked: &Asked<'_>) -> Answer {
             return Err(Problem::new(422, Code::BadBody, message, "Send one of them."));
         }
     };
-    let request = PlanRequest { source, only, did };
+    let request = PlanRequest { source, only, did, sha256: None };
     let made = on_a_thread(move || flash_jobs::plan(&camera, request))?;
     let (id, mut document) = made?;
     document.source.name = name;
