@@ -284,7 +284,7 @@ fn file_of(bytes: &[u8]) -> std::fs::File {
 
 #[test]
 fn what_nothing_brings_back_is_named() {
-    let zeros = look(&[0; 0x1_2000]);
+    let zeros = look(&vec![0; 0x1_2000]);
     assert!(!codes(&zeros).contains(&"seven-bits"), "{}", zeros.to_text());
     let whole = chip("ipc009");
     let text = String::from_utf8_lossy(&whole).into_owned().into_bytes();
