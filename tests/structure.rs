@@ -223,7 +223,11 @@ fn join(module: &str, name: &str) -> String {
 
 /// The code without comments, and without what is compiled for tests only at the file's end.
 fn without_tests(text: &str) -> String {
-    let text = text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let tests = ["mod tests", "pub(super) mod tests"]
+        .iter()
+        .filter_map(|module| text.find(&format!("\n#[cfg(test)]\n{module}")))
+        .min();
+    let text = &text[..tests.unwrap_or(text.len())];
     let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")
 }
