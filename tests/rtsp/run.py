@@ -2,7 +2,7 @@
 """Runs the tests of the RTSP server: all that are named in TESTS, or those given
 (as unittest names them). Each with its time; at the end `N passed, N failed`.
 
-Streams run in real time, so a test waits, and computes a tenth of the time: three files at a time on
+Streams run in real time, so a test waits, and computes a tenth of the time: five files at a time on
 a PC of two cores, each in a process of its own. What judges times or processor time has it to itself.
 
 `run.py prepare` only makes what they need: the streams, and some of the clients."""
@@ -123,7 +123,7 @@ def main(names):
         names = names or TESTS
         vendors = [name for name in names if name.startswith(VENDORS)]
         names = [" ".join(vendors)] * bool(vendors) + [name for name in names if name not in vendors]
-        with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as beside:
+        with ThreadPoolExecutor(2 * (os.cpu_count() or 1) + 1) as beside:
             counts = list(beside.map(apart, (name for name in names if not name.startswith(ALONE))))
         counts += map(apart, (name for name in names if name.startswith(ALONE)))
         passed, failed = (sum(column) for column in zip(*counts))
