@@ -6,19 +6,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BODY, release, tfImage } from "./images.mjs";
-import { Demo, LONG, PASSWORD, PROGRAM, enter, open } from "./rig.mjs";
+import { Demo, PASSWORD, PROGRAM, enter, open, until } from "./rig.mjs";
 import { axe } from "./views.mjs";
-
-/** Waits until something is so; the deadline is long, the wait is not. */
-async function until(what, condition) {
-  const deadline = Date.now() + LONG;
-  for (;;) {
-    const value = await condition();
-    if (value) return value;
-    assert.ok(Date.now() < deadline, `waited in vain: ${what}`);
-    await new Promise((done) => setTimeout(done, 100));
-  }
-}
 
 /** A demo that is set up and has its first backup. */
 async function ready(options) {

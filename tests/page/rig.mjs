@@ -1,6 +1,7 @@
 // A demo camera of this build, and Debian's Chromium before it. Every request to another host is
 // refused and counted.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -175,4 +176,15 @@ export async function enter(page, demo) {
   await page.locator(".house main h1").waitFor();
   await page.goto("/#/home");
   await page.locator(".answers").waitFor();
+}
+
+/** Waits until something is so; the deadline is long, the wait is not. */
+export async function until(what, condition) {
+  const deadline = Date.now() + LONG;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    assert.ok(Date.now() < deadline, `waited in vain: ${what}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
 }
