@@ -53,9 +53,9 @@ def boot(flash_map):
         return real.read_bytes()
     image = bytearray(noise(0x50000, "boot"))
     for at, magic in ((0, b"IPL_"), (0x10000, b"IPLC")):
-        # The length, and the sum of the words behind the header: BOOT is judged by it.
+        # A jump over the header, the length, and the sum of the words behind it: BOOT is judged by them.
         words = struct.unpack_from("<1024I", image, at + 16)
-        struct.pack_into("<4sII", image, at + 4, magic, 16 + 4096, sum(words) & 0xFFFFFFFF)
+        struct.pack_into("<I4sII", image, at, 0xEA000002, magic, 16 + 4096, sum(words) & 0xFFFFFFFF)
     image[0x20000:0x21000] = bytes(0x1000)
     for i, (name, offset, size) in enumerate(MAPS[flash_map]):
         record = bytearray(0x88)
