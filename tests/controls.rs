@@ -4,8 +4,15 @@
 
 mod rig;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mi360d::camera::job::Kind;
+use mi360d::camera::{motors, schedule};
+use mi360d::controls::motors::Place;
+use mi360d::controls::{Id, Value as Setting};
+use mi360d::settings::due::Watch;
+use mi360d::settings::schedule::Deed;
 use rig::Sim;
 use rig::daemon::{Daemon, status};
 use serde_json::{Value, json};
@@ -298,12 +305,69 @@ fn a_patrol_goes_from_preset_to_preset_until_somebody_moves_the_camera() {
     assert_eq!(until(&daemon, is_at(80))["patrol"], true);
     assert!(there.elapsed() > Duration::from_secs(4), "a pause of {:?}", there.elapsed());
     assert_eq!(ptz(&daemon, &json!({ "stop": false })).1["patrol"], true);
+    // What is refused for good does not end it.
+    for wrong in [json!({ "preset": 9 }), json!({ "patrol": { "pause": 5, "presets": [1, 9] } })] {
+        assert_eq!(ptz(&daemon, &wrong).0, 404);
+        assert_eq!(daemon.json("/api/v1/ptz")["patrol"], true);
+    }
     assert_eq!(ptz(&daemon, &json!({ "stop": true })).1["patrol"], false);
     // Also by any other move.
     assert_eq!(patiently(|| ptz(&daemon, &begin)).1["patrol"], true);
     let push = json!({ "move": { "tilt": 100, "ms": 1 } });
     assert_eq!(patiently(|| ptz(&daemon, &push)).0, 200);
     assert_eq!(daemon.json("/api/v1/ptz")["patrol"], false);
+}
+
+#[test]
+fn the_schedule_waits_for_a_flash_and_a_restart_for_any_job_and_neither_ends_a_patrol() {
+    let sim = Sim::small();
+    let camera = Arc::new(sim.camera(""));
+    mi360d::camera::controls::start(&camera);
+    let controls = mi360d::camera::controls::of(&camera).unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    while !controls.list().controls.iter().any(|control| control.id == "power") {
+        assert!(Instant::now() < end);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (watch, led) = (Watch::default(), Deed::Set("led", "off"));
+    let act = |deed| schedule::act(&camera, (1, deed), &watch);
+    let note = sim.home().join("state/schedule");
+    for (kind, waits) in [
+        (Kind::Flash, [true, true, true]),
+        (Kind::Restore, [true, true, true]),
+        (Kind::Backup, [false, false, true]),
+        (Kind::Verify, [false, false, true]),
+    ] {
+        let job = camera.jobs().begin(kind).unwrap();
+        for (deed, waits) in [led, Deed::Preset(1), Deed::Restart].into_iter().zip(waits) {
+            // There is no preset 1: that is said, and not the job's step.
+            let result = act(deed);
+            assert_eq!(result == Err("begins".to_owned()), waits, "{kind:?} {deed:?} {result:?}");
+        }
+        // It would not be done again.
+        assert!(!note.exists(), "a restart that waits is not noted as done");
+        job.end(Ok(()));
+    }
+    assert_eq!(controls.value(Id::of("led").unwrap()), Some(Setting::On(false)));
+    // On patrol: a preset of the schedule that is refused leaves it, one that is taken ends it.
+    for (name, pan) in [("Door", 20), ("Yard", 80)] {
+        controls.presets().keep(None, name, Place { pan, tilt: 50 }, false).unwrap();
+    }
+    let patrol = || motors::document(&camera).patrol;
+    // A push: no place is taken for five seconds, so the patrol waits for its first.
+    motors::ask(&camera, motors::Ask::Move { pan: 100, tilt: 0, ms: 1 }).unwrap();
+    let begin = motors::Ask::Patrol { presets: vec![], pause: 3600 };
+    assert!(motors::ask(&camera, begin).unwrap().patrol);
+    let refused = act(Deed::Preset(2));
+    assert!(refused.unwrap_err().contains("too soon") && patrol());
+    assert!(act(Deed::Preset(9)).is_err() && patrol());
+    let end = Instant::now() + Duration::from_secs(60);
+    while act(Deed::Preset(2)).is_err() {
+        assert!(Instant::now() < end && patrol());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(!patrol());
+    controls.stop();
 }
 
 #[test]

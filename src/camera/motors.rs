@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 pub use super::turn::MotorError;
 use super::{Camera, controls, patrol, services, sounds, turn};
-use crate::controls::motors::{LONGEST, Place};
+use crate::controls::motors::{LONGEST, Motors, Place};
+use crate::controls::patrol::Patrol;
 use crate::controls::presets::Preset;
 use crate::controls::{ControlError, Controls};
 use crate::error::chain;
@@ -136,11 +137,24 @@ pub fn document(camera: &Camera) -> Document {
     }
 }
 
-/// Does what was asked.
+/// Does what was asked by a person. A move that comes too soon ends a patrol all the same: the next
+/// try finds the motors free.
 ///
 /// # Errors
 /// [`MotorError`].
 pub fn ask(camera: &Camera, ask: Ask) -> Result<Document, MotorError> {
+    move_by(camera, ask, true)
+}
+
+/// The same by the schedule: nobody waits for it, so a patrol goes on where it is refused.
+///
+/// # Errors
+/// [`MotorError`].
+pub fn by_schedule(camera: &Camera, ask: Ask) -> Result<Document, MotorError> {
+    move_by(camera, ask, false)
+}
+
+fn move_by(camera: &Camera, ask: Ask, by_hand: bool) -> Result<Document, MotorError> {
     if let Ask::Move { pan, tilt, ms } = ask {
         let fits = |n: i8| (-100..=100).contains(&n);
         if !fits(pan) || !fits(tilt) || ms == 0 || Duration::from_millis(ms.into()) > LONGEST {
@@ -164,9 +178,32 @@ pub fn ask(camera: &Camera, ask: Ask) -> Result<Document, MotorError> {
     let motors = controls.motors()?;
     // Held until the move has begun: no step of a patrol comes after it.
     let mut patrolling = controls.patrol();
-    if !matches!(ask, Ask::Home(false) | Ask::Calibrate(false) | Ask::Stop(false)) {
-        *patrolling = None;
+    if matches!(ask, Ask::Home(false) | Ask::Calibrate(false) | Ask::Stop(false)) {
+        drop(patrolling);
+        return Ok(document(camera));
     }
+    let before = patrolling.take();
+    let done = act(camera, controls, motors, ask, &mut patrolling);
+    if let Err(error) = done {
+        let too_soon =
+            matches!(error, MotorError::Control(ControlError::Bus(BusError::TooSoon(_))));
+        if !(too_soon && by_hand) {
+            *patrolling = before;
+        }
+        return Err(error);
+    }
+    drop(patrolling);
+    Ok(document(camera))
+}
+
+/// Begins a move; `patrolling` is where a new patrol goes.
+fn act(
+    camera: &Camera,
+    controls: &Controls,
+    motors: &Motors,
+    ask: Ask,
+    patrolling: &mut Option<Patrol>,
+) -> Result<(), MotorError> {
     let preset = |place: Option<Place>| place.ok_or(MotorError::NoPreset);
     match ask {
         Ask::Move { pan, tilt, ms } => {
@@ -181,14 +218,13 @@ pub fn ask(camera: &Camera, ask: Ask) -> Result<Document, MotorError> {
         }
         Ask::Patrol { presets, pause } => {
             *patrolling = Some(patrol::new(controls, presets, pause)?);
-            patrol::step(camera, controls, motors, &mut patrolling)?;
+            patrol::step(camera, controls, motors, patrolling)?;
         }
         Ask::Calibrate(true) => turn::muted(camera, CALIBRATES, &|| motors.calibrate())?,
         Ask::Stop(true) => motors.stop(),
         Ask::Home(false) | Ask::Calibrate(false) | Ask::Stop(false) => {}
     }
-    drop(patrolling);
-    Ok(document(camera))
+    Ok(())
 }
 
 /// motord moves by steps and knows no places.

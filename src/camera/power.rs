@@ -8,6 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::{Camera, Source};
+use crate::card::file::Lock;
 use crate::error::{Code, Exit, Explain};
 use crate::machine::boots::Boots;
 
@@ -59,6 +60,14 @@ impl Explain for PowerError {
 /// [`PowerError`].
 pub fn restart(camera: &Arc<Camera>) -> Result<(), PowerError> {
     let quiet = camera.quiet().map_err(|busy| PowerError::Busy { step: busy.step })?;
+    begin(camera, quiet)
+}
+
+/// The same for who has made sure that nothing is under way.
+///
+/// # Errors
+/// [`PowerError::Thread`].
+pub(super) fn begin(camera: &Arc<Camera>, quiet: Option<Lock>) -> Result<(), PowerError> {
     log::info!("restart requested");
     let camera = Arc::clone(camera);
     std::thread::Builder::new()

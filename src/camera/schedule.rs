@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::job::Kind;
 use super::motors::Ask;
 use super::{Camera, Source, controls, motors, patrol, power};
 use crate::base::host;
@@ -108,8 +109,17 @@ fn keep_note(camera: &Camera, note: &str) -> Result<(), CardError> {
     make_dir(&folder).and_then(|()| replace(&folder.join(NOTE), note.as_bytes()))
 }
 
-/// Does what is due.
-fn act(camera: &Arc<Camera>, due: Due, watch: &Watch) -> Result<(), String> {
+/// Does what is due. Nothing during a flash: mortoxd would write to DATA, and motors and filter draw
+/// power. It is due again until its patience is over.
+///
+/// # Errors
+/// What is in the way.
+pub fn act(camera: &Arc<Camera>, due: Due, watch: &Watch) -> Result<(), String> {
+    let flash =
+        camera.jobs().running().filter(|job| matches!(job.kind, Kind::Flash | Kind::Restore));
+    if let Some(flash) = flash {
+        return Err(flash.step);
+    }
     match due.1 {
         Deed::Set(id, word) => {
             let controls = controls::of(camera).map_err(|e| chain(&e))?;
@@ -121,16 +131,17 @@ fn act(camera: &Arc<Camera>, due: Due, watch: &Watch) -> Result<(), String> {
             controls.put(id, value).map_err(|e| chain(&e))?;
         }
         Deed::Preset(id) => {
-            motors::ask(camera, Ask::Preset(id)).map_err(|e| chain(&e))?;
+            motors::by_schedule(camera, Ask::Preset(id)).map_err(|e| chain(&e))?;
         }
         Deed::Restart => {
-            drop(camera.quiet().map_err(|busy| busy.step)?);
+            // Held until the restart: no job begins between the note and the restart.
+            let quiet = camera.quiet().map_err(|busy| busy.step)?;
             // Without the note it could be done again and again.
             let mut after = watch.clone();
             after.done(due);
             keep_note(camera, &after.note()).map_err(|e| chain(&e))?;
             log::warn!("the scheduled restart begins");
-            power::restart(camera).map_err(|e| chain(&e))?;
+            power::begin(camera, quiet).map_err(|e| chain(&e))?;
         }
     }
     log::info!("by the schedule: {}", due.1.words());

@@ -17,6 +17,8 @@ use crate::vendor::mortox::key::Key;
 use crate::vendor::mortox::shared::{BusError, Done};
 use crate::vendor::mortox::value::{Lamp, Region};
 
+/// How long a change waits for the connection to the firmware.
+const REACH: Duration = Duration::from_secs(3);
 /// The longest pause that putting everything back waits for.
 const PATIENCE: Duration = Duration::from_secs(6);
 
@@ -26,6 +28,7 @@ impl Controls {
     /// # Errors
     /// [`ControlError`].
     pub fn set(&self, name: &str, value: &Json) -> Result<View, ControlError> {
+        self.reach();
         let id = self.offered(name)?;
         let value = id
             .form()
@@ -35,11 +38,20 @@ impl Controls {
         Ok(self.view(id))
     }
 
+    /// Waits for the firmware's services, if they were there before.
+    fn reach(&self) {
+        let was_there = self.known.state().evidence.is_some();
+        if was_there {
+            self.bus.reach(REACH);
+        }
+    }
+
     /// Sets a control to a value of its form.
     ///
     /// # Errors
     /// [`ControlError`].
     pub fn put(&self, id: Id, value: Value) -> Result<(), ControlError> {
+        self.reach();
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if *turn {
             return Err(ControlError::Uninstalled);

@@ -217,6 +217,7 @@ impl Controls {
     /// as long as `wanted`.
     pub fn list_after(&self, since: u64, wait: Duration, wanted: &dyn Fn() -> bool) -> Document {
         let until = Instant::now() + wait.min(LONGEST_WAIT);
+        self.bus.hurry();
         let mut state = self.known.state();
         if state.waiters < MOST_WAITERS {
             state.waiters += 1;

@@ -503,6 +503,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn of_a_full_table_and_the_older_restart_any_one_can_be_deleted_and_the_rest_kept() {
+        let lines = vec!["\"daily 22:00 power off\""; 32].join(", ");
+        let text = format!("[camera]\nreboot = \"sun 04:30\"\nschedule = [{lines}]");
+        let times = parse(text.as_bytes()).unwrap().camera.times();
+        assert_eq!((times.len(), &times[32].0[..]), (33, "sun 04:30 restart"));
+        // As the page writes it.
+        for at in [0, 32] {
+            let mut rest = times.clone();
+            rest.remove(at);
+            assert!(Table::try_from(rest).is_ok());
+        }
+    }
+
+    #[test]
     fn an_empty_file_means_defaults() {
         assert_eq!(parse(b"").unwrap(), Config::default());
         assert_eq!(

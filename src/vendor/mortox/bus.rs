@@ -105,6 +105,19 @@ impl Bus {
         }
     }
 
+    /// Ends a pause before the next connection: somebody waits for it.
+    pub fn hurry(&self) {
+        if !self.is_connected() {
+            self.nudge();
+        }
+    }
+
+    /// The same, and waits for the connection, at most for so long.
+    pub fn reach(&self, patience: Duration) {
+        self.hurry();
+        self.wait(patience, Bus::is_connected);
+    }
+
     /// Makes a change: reads, compares, sets, waits for the echo.
     ///
     /// # Errors
@@ -155,6 +168,7 @@ impl Bus {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixListener;
     use std::sync::mpsc;
 
     use super::super::value::{Night, Operation};
@@ -246,6 +260,23 @@ mod tests {
         assert_eq!(bus.value(Key::Flip).as_deref(), Some("off"));
         // The registration counts in the new connection too.
         assert_eq!(bus.set(Change::Flip(true)), Ok(Done::Changed));
+        bus.stop();
+    }
+
+    #[test]
+    fn while_somebody_waits_it_connects_again_without_the_pause_but_once_a_second_at_most() {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(dir.path().join("socket")).unwrap();
+        let began = Instant::now();
+        let bus = Bus::start(dir.path().join("socket"), |_| {}).unwrap();
+        // Each connection ends at once, so the pauses would be 1, 2 and 4 seconds.
+        for _ in 0..4 {
+            drop(listener.accept().unwrap());
+            bus.reach(Duration::from_millis(20));
+        }
+        let took = began.elapsed();
+        assert!(took >= Duration::from_secs(3), "not spaced: {took:?}");
+        assert!(took < Duration::from_millis(6_500), "not sooner: {took:?}");
         bus.stop();
     }
 }

@@ -28,14 +28,18 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The longest pause after connections that ended soon: the pause doubles up to this, since what
 /// ends them may be our own questions.
 const RETRY_MOST: Duration = Duration::from_secs(60);
-/// A connection that lasted so long was a good one.
+/// A connection that lasted so long was a good one; where it did not end while we asked something, so
+/// long is enough.
 const STEADY: Duration = Duration::from_secs(30);
+const UNASKED: Duration = Duration::from_secs(5);
 /// Bytes of a value that are kept; the vendor's own are below 128.
 const LONGEST: usize = 256;
 
-/// The pause after a connection that lasted so long, and the next one if that ends soon, too.
-fn pauses(pause: Duration, lasted: Duration) -> (Duration, Duration) {
-    let pause = if lasted < STEADY { pause } else { RETRY };
+/// The pause after a connection that lasted so long, and the next one if that ends soon, too. `asking`:
+/// a question of ours was open when it ended.
+fn pauses(pause: Duration, lasted: Duration, asking: bool) -> (Duration, Duration) {
+    let steady = if asking { STEADY } else { UNASKED };
+    let pause = if lasted < steady { pause } else { RETRY };
     (pause, (pause * 2).min(RETRY_MOST))
 }
 
@@ -53,10 +57,11 @@ impl Worker {
         let mut reported = false;
         let mut lasting = RETRY;
         while !self.shared.inner().stopped {
-            let mut pause = RETRY;
+            let (mut pause, tried) = (RETRY, Instant::now());
             if let Ok(connection) = Mortox::connect(&self.socket) {
                 let began = Instant::now();
-                let ended = self.serve(connection);
+                let mut asking = true;
+                let ended = self.serve(connection, &mut asking);
                 if self.shared.inner().stopped {
                     return;
                 }
@@ -67,10 +72,15 @@ impl Worker {
                     log::info!("the connection to mortoxd ended: {e}", e = Chain(&e));
                 }
                 reported &= !was_connected;
-                (pause, lasting) = pauses(lasting, began.elapsed());
+                (pause, lasting) = pauses(lasting, began.elapsed(), asking);
             }
             self.away();
             self.sleep(None, pause);
+            // Whoever waits ends the pause (`Bus::reach`), but not before a second is over.
+            let left = RETRY.min(pause).saturating_sub(tried.elapsed());
+            if !self.shared.inner().stopped {
+                std::thread::sleep(left);
+            }
         }
     }
 
@@ -104,7 +114,7 @@ impl Worker {
     }
 
     /// One connection, until it ends.
-    fn serve(&mut self, mut connection: Mortox) -> io::Result<()> {
+    fn serve(&mut self, mut connection: Mortox, asking: &mut bool) -> io::Result<()> {
         let watched = Key::ALL.into_iter().filter(|key| *key != Key::CardStatus);
         for key in watched {
             let id = connection.ask(Ask::Watch(key))?;
@@ -125,6 +135,7 @@ impl Worker {
         self.shared.changed.notify_all();
         log::info!("connected to mortoxd");
         loop {
+            *asking = false;
             while let Some(said) = connection.next(Duration::ZERO)? {
                 self.news(said);
             }
@@ -136,6 +147,7 @@ impl Worker {
                 self.sleep(Some(&connection), Duration::from_secs(60));
                 continue;
             };
+            *asking = true;
             let result = self.perform(&mut connection, request);
             let (result, end) = match result {
                 Ok(result) => (result, Ok(())),
@@ -250,9 +262,14 @@ mod tests {
         let (mut next, mut all) = (RETRY, Vec::new());
         for lasted in [0, 0, 1, 29, 2, 0, 0, 0, 31, 0] {
             let pause;
-            (pause, next) = pauses(next, Duration::from_secs(lasted));
+            (pause, next) = pauses(next, Duration::from_secs(lasted), true);
             all.push(pause.as_secs());
         }
         assert_eq!(all, [1, 2, 4, 8, 16, 32, 60, 60, 1, 2]);
+        // One that ends by itself, some seconds after the last question, is not our fault.
+        let four = Duration::from_secs(4);
+        for (lasted, pause) in [(4, 4), (5, 1), (29, 1)] {
+            assert_eq!(pauses(four, Duration::from_secs(lasted), false).0.as_secs(), pause);
+        }
     }
 }
