@@ -1,5 +1,6 @@
 //! From a request to its answer. Pure: what moves the camera comes back as a wish.
 
+use super::audio;
 use super::control::{self, Imaging};
 use super::facts::{Facts, Moved, Outcome, Stream};
 use super::fault::Fault;
@@ -41,7 +42,9 @@ pub fn answer(service: &str, tree: &Tree<'_>, facts: &Facts) -> Result<Outcome, 
         return Err(Fault::Unknown);
     }
     if service == "media" && action.contains("Audio") {
-        return Err(Fault::NoAudio);
+        let templates = Templates::unpack();
+        let body = templates.envelope(audio::answer(&templates, tree, at, action, facts)?);
+        return Ok(Outcome { body, moved: None, deed: None });
     }
     if service == "imaging" && facts.imaging == Imaging::default() {
         return Err(Fault::Unknown);
@@ -185,6 +188,7 @@ pub(super) mod tests {
             ntp: vec!["0.pool.ntp.org".into()],
             ptz,
             jpeg: true,
+            sound: audio::Sound::default(),
             events: true,
             motors: None,
             imaging: Imaging::default(),

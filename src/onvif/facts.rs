@@ -1,5 +1,6 @@
 //! The facts for answers, and the result of a request: an answer and a wish.
 
+use super::audio::Sound;
 use super::control::{Deed, Imaging, Motors};
 
 /// One of the camera's streams.
@@ -50,6 +51,8 @@ pub struct Facts {
     pub ptz: bool,
     /// Whether its encoder makes JPEG files.
     pub jpeg: bool,
+    /// Its microphone and speaker.
+    pub sound: Sound,
     /// Whether its detector of motion answers.
     pub events: bool,
     /// Motors that know places, where these are such.

@@ -6,6 +6,7 @@
 //! | `xml` | a small reader for what strangers send, and escaping for what is answered |
 //! | `login` | WS-Security's UsernameToken by digest, and what was used before |
 //! | `fault` | why a request is not answered, as ONVIF says it |
+//! | `audio` | the microphone and the speaker, in the words of the media service |
 //! | `control` | motors by places and presets, imaging |
 //! | `events` | pull points, for motion |
 //! | `facts` | what is told of the camera, and what comes back of a request |
@@ -13,6 +14,7 @@
 //! | `discovery` | WS-Discovery: "is there a camera?" |
 
 mod answer;
+mod audio;
 pub mod control;
 pub mod discovery;
 pub mod door;
@@ -25,6 +27,7 @@ mod values;
 pub mod xml;
 
 pub use answer::{answer, is_open};
+pub use audio::Sound;
 pub use facts::{Facts, Moved, Outcome, Stream};
 pub use fault::{Fault, fault};
 

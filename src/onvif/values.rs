@@ -1,5 +1,6 @@
 //! The values for the templates of answers: those of the camera, and of one of its streams.
 
+use super::audio;
 use super::control::{self, Imaging};
 use super::facts::{Facts, Stream};
 use super::template::{Templates, Values};
@@ -98,6 +99,7 @@ fn all_of_profile(templates: &Templates, facts: &Facts) -> Vec<(&'static str, St
     let source = templates.fill("+source", &[&values]);
     let ptz = if facts.ptz { templates.fill("+ptz-in-profile", &[&values]) } else { String::new() };
     values.extend([("source", source, true), ("ptz-in-profile", ptz, true)]);
+    values.extend(audio::in_profile(templates, facts.sound));
     values
 }
 

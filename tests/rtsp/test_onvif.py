@@ -55,7 +55,27 @@ print(json.dumps({
     'can': media.GetServiceCapabilities().SnapshotUri,
     'create': refused(lambda: media.CreateProfile({'Name': 'mine'})),
     'delete': refused(lambda: media.DeleteProfile({'ProfileToken': 'main'})),
-    'sound': refused(lambda: media.GetAudioSources()),
+    'sound': [[s.token, s.Channels] for s in media.GetAudioSources()],
+    'microphone': [[c.token, c.SourceToken] for c in media.GetAudioSourceConfigurations()],
+    'g711': [[c.token, c.Encoding, c.Bitrate, c.SampleRate] for c in media.GetAudioEncoderConfigurations()],
+    'forms': [[o.Encoding, o.BitrateList.Items, o.SampleRateList.Items] for o in
+              media.GetAudioEncoderConfigurationOptions({'ConfigurationToken': 'g711'}).Options],
+    'inputs': media.GetAudioSourceConfigurationOptions({'ProfileToken': 'sub'}).InputTokensAvailable,
+    'one_source': media.GetAudioSourceConfiguration({'ConfigurationToken': 'microphone'}).SourceToken,
+    'one_encoder': media.GetAudioEncoderConfiguration({'ConfigurationToken': 'g711'}).SampleRate,
+    'outputs': [o.token for o in media.GetAudioOutputs()],
+    'speaker': [[c.token, c.OutputToken] for c in media.GetAudioOutputConfigurations()],
+    'one_output': media.GetAudioOutputConfiguration({'ConfigurationToken': 'speaker'}).OutputLevel,
+    'levels': media.GetAudioOutputConfigurationOptions({}).OutputTokensAvailable,
+    'speech': [c.token for c in media.GetAudioDecoderConfigurations()],
+    'one_decoder': media.GetAudioDecoderConfiguration({'ConfigurationToken': 'speech'}).Name,
+    'decodes': media.GetAudioDecoderConfigurationOptions({}).G711DecOptions.Bitrate.Items,
+    'compatible_sound': [getattr(media, f'GetCompatible{kind}Configurations')({'ProfileToken': 'main'})[0].token for kind
+                         in ('AudioSource', 'AudioEncoder', 'AudioOutput', 'AudioDecoder')],
+    'with_sound': [[p.AudioSourceConfiguration.SourceToken, p.AudioEncoderConfiguration.Encoding,
+                    p.Extension.AudioOutputConfiguration.OutputToken, p.Extension.AudioDecoderConfiguration.Name]
+                   for p in profiles],
+    'no_such': refused(lambda: media.GetAudioEncoderConfiguration({'ConfigurationToken': 'main'})),
     'protocols': [[p.Name, p.Enabled, list(p.Port)]
                   for p in camera.devicemgmt.GetNetworkProtocols()],
     'dns': camera.devicemgmt.GetDNS().FromDHCP,
@@ -326,6 +346,8 @@ class Onvif(Soap):
     ENVIRONMENT = {"MI360D_SIM_SERVICES": "none"}
 
     def test_a_recorder_finds_the_camera_and_opens_its_streams(self):
+        server = lambda: json.loads(self.ask("GET", "/video")[2])["server"]  # noqa: E731
+        wait_for(lambda: server()["sound"] and server()["speaker"] == "connected", "sound both ways")
         status, out, err = interpreter(RECORDER, "127.0.0.1", self.port, *self.login)
         self.assertEqual(status, 0, err)
         told = json.loads(out.splitlines()[-1])
@@ -353,7 +375,17 @@ class Onvif(Soap):
         self.assertEqual(told["snapshot"], f"http://127.0.0.1:{self.port}/onvif/snapshot?form=jpeg")
         self.assertIn("cannot have more", told["create"])
         self.assertIn("fixed", told["delete"])
-        self.assertIn("no sound", told["sound"])
+        # What a client asks for that wants to hear and to speak.
+        for name, wanted in {
+                "sound": [["microphone", 1]], "microphone": [["microphone", "microphone"]],
+                "g711": [["g711", "G711", 64, 8]], "forms": [["G711", [64], [8]]], "inputs": ["microphone"],
+                "one_source": "microphone", "one_encoder": 8, "outputs": ["speaker"],
+                "speaker": [["speaker", "speaker"]], "one_output": 100, "levels": ["speaker"], "speech": ["speech"],
+                "one_decoder": "speech", "decodes": [64],
+                "compatible_sound": ["microphone", "g711", "speaker", "speech"],
+                "with_sound": [["microphone", "G711", "speaker", "speech"]] * 2}.items():
+            self.assertEqual(told[name], wanted, name)
+        self.assertIn("does not exist", told["no_such"])
         self.assertEqual(told["protocols"], [["HTTP", True, [self.port]],
                                              ["RTSP", True, [self.stream_port]]])
         self.assertTrue(told["dns"])

@@ -11,7 +11,7 @@ use crate::camera::{Camera, controls, host_name, motors, video};
 use crate::card::file::read_bounded;
 use crate::controls::table::{Id, Value as Setting};
 use crate::onvif::control::{Imaging, Motors, Preset};
-use crate::onvif::{Facts, Stream};
+use crate::onvif::{Facts, Sound, Stream};
 
 /// Bytes of the system's file of name servers that are read.
 const RESOLV_CONF: u64 = 4096;
@@ -26,6 +26,12 @@ pub fn facts(camera: &Camera, asked: Option<&str>) -> Facts {
     let video = video::document(camera);
     let jpeg = video.has_jpeg();
     let streams = video.server.as_ref().and_then(|server| server.get("streams"));
+    // ONVIF has no word for L16.
+    let form = video.server.as_ref().and_then(|server| server.pointer("/sound/form"));
+    let sound = Sound {
+        microphone: form.and_then(Value::as_str) == Some("g711"),
+        speaker: video.has_speaker(),
+    };
     let stream = |token, path: &'static str, width, height| {
         let all = streams.and_then(Value::as_array).into_iter().flatten();
         let found = all.clone().find(|s| s.get("name").and_then(Value::as_str) == Some(path));
@@ -71,6 +77,7 @@ pub fn facts(camera: &Camera, asked: Option<&str>) -> Facts {
         ntp,
         ptz: has_motors(camera),
         jpeg,
+        sound,
         events: controls::of(camera).is_ok_and(|controls| controls.events().motion().is_some()),
         motors: places(camera),
         imaging: imaging(camera),

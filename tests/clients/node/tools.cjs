@@ -39,6 +39,8 @@ async function npmOnvif(seen) {
     getStreamUri: { protocol: "RTSP", ...token },
     getVideoEncoderConfiguration: "main",
     getVideoEncoderConfigurationOptions: "main",
+    getAudioEncoderConfiguration: "g711",
+    getAudioEncoderConfigurationOptions: "g711",
     setVideoEncoderConfiguration: { token: "main", ...cam.videoEncoderConfigurations?.[0] },
     createProfile: { name: "mine" },
     deleteProfile: "main",
@@ -85,6 +87,7 @@ async function nodeOnvif(seen) {
   };
   const ptz = { ConfigurationToken: "ptz" };
   const source = { ConfigurationToken: "source" };
+  const sound = (name) => ({ ConfigurationToken: name.includes("AudioEncoder") ? "g711" : "microphone" });
   for (const service of ["device", "media", "ptz"]) {
     const object = device.services[service];
     for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(object))) {
@@ -94,6 +97,7 @@ async function nodeOnvif(seen) {
       let words = { ...token, ...special[name] };
       if (service === "ptz") words = { ...words, ...ptz };
       if (name.includes("VideoSourceConf")) words = { ...words, ...source };
+      if (name.includes("Audio")) words = { ...words, ...sound(name) };
       const all = method.length > 1 ? [words] : [];
       seen.node[`${service}.${name}`] = await settled((done) => method.call(object, ...all, (error) => done(error)));
     }
