@@ -25,9 +25,9 @@ sys.dont_write_bytecode = True
 import vendor_rig  # noqa: E402: it is found by the path above
 
 # One after the other: the vendor's programs have one folder.
-VENDORS = ("test_controls", "test_vendor")
+VENDORS = ("test_controls", "test_kills", "test_vendor", "test_soak")
 # The long ones first: the short ones then fill what is left at the end.
-TESTS = [*VENDORS, "test_onvif", "test_motors", "test_frames", "test_clients", "test_viewers", "test_strangers",
+TESTS = [*VENDORS[:3], "test_onvif", "test_rig", "test_motors", "test_frames", "test_clients", "test_viewers", "test_strangers",
          "test_proxies", "test_page", "test_endless", "test_pictures", "test_cost"]
 ALONE = ("test_pictures", "test_cost")
 
@@ -86,6 +86,7 @@ def prepare():
     import rig
     import test_clients
     import test_onvif
+    import test_rig
 
     for name in rig.KINDS:
         rig.stream(name)
@@ -95,6 +96,7 @@ def prepare():
     test_onvif.packages()
     if not vendor_rig.missing():
         vendor_rig.root()
+        test_rig.prepare()
     return 0
 
 
@@ -111,8 +113,9 @@ def main(names):
         return prepare()
     come_first()
     if not names and (why := vendor_rig.missing()):
-        print(f"rtsp {' and '.join(VENDORS)}: NOT RUN: {why}", flush=True)
-        names = [name for name in TESTS if name not in VENDORS]
+        vendors = [name for name in TESTS if name in VENDORS or name == "test_rig"]
+        print(f"rtsp {' and '.join(vendors)}: NOT RUN: {why}", flush=True)
+        names = [name for name in TESTS if name not in vendors]
     one = names[:1] == ["--one"]
     if one or len(names) == 1:
         result = Result()

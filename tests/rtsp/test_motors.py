@@ -17,8 +17,8 @@ from test_cost import listens
 from test_onvif import Soap
 from test_page import Demo
 
-# How long all three ask, and the pauses of docs/controls.md in seconds.
-MIXED, PUSH, CALIBRATES = 12, 0.25, 28
+# The pauses of docs/controls.md in seconds.
+PUSH, CALIBRATES, SETTLE = 0.25, 28, 5
 # By so much a busy PC delays what the proxy notes.
 LATE = 0.2
 TURN, CALIBRATE = "1234", "5"
@@ -44,6 +44,11 @@ class Timed(Proxy):
             self.reported = {"pan": 101 - int(pan), "tilt": int(tilt) - 1}
         return b""
 
+    def places(self, begin):
+        """When devicekit was told to move to a place."""
+        return [at for at, (command, texts) in zip(self.times, self.asked)
+                if at >= begin and command == SET and texts[2:4] == ["track", "stop"]]
+
     def commands(self, begin, operations):
         """When motor_cmd was set to one of these operations."""
         return [at for at, (command, texts) in zip(self.times, self.asked)
@@ -51,23 +56,14 @@ class Timed(Proxy):
                 and re.split(r"\D+", texts[3].strip("[]"))[1] in operations]
 
 
-class Motors(Soap):
-    def setUp(self):
-        # Its fake is the bus.
-        port, folder = free_port(), Path(tempfile.mkdtemp(prefix="mi360d-bus-of-"))
-        self.addCleanup(shutil.rmtree, folder)
-        host = subprocess.Popen([str(BINARY), "demo", str(folder / "camera"), "--listen",
-                                 f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL,
-                                stderr=subprocess.DEVNULL)
-        self.addCleanup(lambda: (host.terminate(), host.wait(30)))
-        bus = Path(tempfile.gettempdir(), f"mi360d-bus-{host.pid}-0")
-        wait_for(lambda: (bus / "tmp/mortox.socket").exists(), "the bus", 120)
-        (folder / "tmp").mkdir()
-        for name in ("mnt", "run"):
-            (folder / name).symlink_to(bus / name)
-        self.proxy = Timed(folder / "tmp/mortox.socket", bus / "tmp/mortox.socket")
-        self.ENVIRONMENT = {"MI360D_FIRMWARE": str(folder)}
-        Demo.setUp(self)
+class Together:
+    """What both buses show: this one, and the vendor's (test_soak)."""
+
+    # How long all three ask.
+    MIXED = 12
+
+    def log_in(self):
+        """ONVIF is on, and its login is known."""
         wait_for(lambda: self.ask("GET", "/services/rtsp-server")[0] == 200, "the hack", 120)
         self.switch({"port": free_port()})
         _, _, body = self.ask("POST", "/video/login", {"password": "correct horse"})
@@ -93,7 +89,8 @@ class Motors(Soap):
         return lambda key: subprocess.run(["mosquitto_pub", "-p", str(port), "-t", f"{topic}/{key}",
                                            "-m", "PRESS"], check=True, timeout=60)
 
-    def test_all_who_ask_at_once_share_the_motors_and_keep_their_pauses(self):
+    def share(self):
+        """When the calibration began, and all of it."""
         press, dice, wrong = self.broker(), random.Random(360), []
         profile = "<ProfileToken>main</ProfileToken>"
         counts = {"page": 0, "mqtt": 0, "onvif": 0}
@@ -120,7 +117,7 @@ class Motors(Soap):
 
         def again(name, once):
             try:
-                while time.monotonic() < begin + MIXED:
+                while time.monotonic() < begin + self.MIXED:
                     once()
                     counts[name] += 1
                     time.sleep(0.05)
@@ -138,10 +135,14 @@ class Motors(Soap):
         self.assertGreater(min(counts.values()), 10, counts)
         self.ask("POST", "/ptz", {"stop": True})
         pushes = self.proxy.commands(begin, TURN)
-        self.assertGreater(len(pushes), MIXED, "they moved")
+        self.assertGreater(len(pushes), self.MIXED, "they moved")
         for count in (1, 4, 12):
             for first, last in zip(pushes, pushes[count:]):
                 self.assertGreater(last - first, count * PUSH - LATE, f"{count + 1} pushes")
+        print(f"  {counts}: {len(pushes)} pushes, {len(self.proxy.places(begin))} places", flush=True)
+        # No place while devicekit would not take it.
+        for at in self.proxy.places(begin):
+            self.assertFalse([push for push in pushes if at - SETTLE + LATE < push < at], "a place too soon")
         # A place: reached, and reported as the bus reported it.
         place = {"pan": 30, "tilt": 70}
         wait_for(lambda: self.ask("POST", "/ptz", {"goto": place})[0] == 200, "the pause after a push", 60)
@@ -161,3 +162,27 @@ class Motors(Soap):
         self.assertLess(time.monotonic(), since + CALIBRATES, "too slow a PC to say anything")
         self.assertEqual(self.proxy.commands(since, TURN + CALIBRATE), [])
         self.assertEqual(len(self.proxy.commands(begin, CALIBRATE)), 1)
+        return since, begin
+
+
+class Motors(Together, Soap):
+    def setUp(self):
+        # Its fake is the bus.
+        port, folder = free_port(), Path(tempfile.mkdtemp(prefix="mi360d-bus-of-"))
+        self.addCleanup(shutil.rmtree, folder)
+        host = subprocess.Popen([str(BINARY), "demo", str(folder / "camera"), "--listen",
+                                 f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
+        self.addCleanup(lambda: (host.terminate(), host.wait(30)))
+        bus = Path(tempfile.gettempdir(), f"mi360d-bus-{host.pid}-0")
+        wait_for(lambda: (bus / "tmp/mortox.socket").exists(), "the bus", 120)
+        (folder / "tmp").mkdir()
+        for name in ("mnt", "run"):
+            (folder / name).symlink_to(bus / name)
+        self.proxy = Timed(folder / "tmp/mortox.socket", bus / "tmp/mortox.socket")
+        self.ENVIRONMENT = {"MI360D_FIRMWARE": str(folder)}
+        Demo.setUp(self)
+        self.log_in()
+
+    def test_all_who_ask_at_once_share_the_motors_and_keep_their_pauses(self):
+        self.share()
