@@ -37,6 +37,7 @@ pub fn all(templates: &Templates, facts: &Facts) -> Vec<(&'static str, String, b
     ];
     values.extend(control::motor_values(templates, facts.motors.as_ref()));
     values.extend(control::imaging_values(templates, &facts.imaging));
+    values.extend(audio::in_profile(templates, facts.sound));
     let mut part = |name: &'static str, wanted: bool| {
         let text =
             if wanted { templates.fill(&format!("+{name}"), &[&values]) } else { String::new() };
