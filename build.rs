@@ -50,8 +50,8 @@ fn main() -> Result<(), String> {
         &(text(&format!("{PAGE}/page.css"))? + &text(&format!("{PAGE}/controls.css"))?),
     )?;
     gzip("en.json", &text(&format!("{PAGE}/texts/en.json"))?)?;
-    // What the camera says by its codes, and most of the settings, come after the first view: they are
-    // a third of the texts.
+    // What the camera says by its codes, most of the settings, and what only other views show come
+    // after the first view: they are nearly half of the texts.
     let portuguese = text(&format!("{PAGE}/texts/pt.json"))?;
     gzip("pt.json", &some_texts(&portuguese, |key| !is_later(key)))?;
     gzip("pt-said.json", &some_texts(&portuguese, is_later))?;
@@ -65,7 +65,23 @@ fn main() -> Result<(), String> {
 }
 
 fn is_later(key: &str) -> bool {
-    ["say.", "times.", "set.camera."].iter().any(|prefix| key.starts_with(prefix))
+    const LATER: [&str; 14] = [
+        "cards.",
+        "fate.",
+        "heals.",
+        "hook.",
+        "mqtt.",
+        "part.",
+        "plan.",
+        "rec.",
+        "say.",
+        "set.camera.",
+        "ssh.",
+        "thing.",
+        "times.",
+        "uninstall.",
+    ];
+    LATER.iter().any(|prefix| key.starts_with(prefix))
 }
 
 /// The modules that were read, in the order in which they may run.

@@ -20,6 +20,7 @@
 //! | `schedule` | the table of times at work |
 //! | `network` | the camera on its network: clock, name, cloud |
 //! | `mqtt` | the camera as a device of Home Assistant |
+//! | `web_hook`, `event_pictures` | each event sent to the owner's address; pictures of the last ones |
 //! | `sounds` | what the camera's speaker plays |
 //! | `eject` | the card given back when the vendor's app formats or ejects it |
 //! | `facts` | what this camera's firmware is: gathered once, kept on the card |
@@ -33,6 +34,7 @@ pub mod codec;
 pub mod controls;
 pub mod downloads;
 pub mod eject;
+pub mod event_pictures;
 pub mod facts;
 pub mod flash_ended;
 pub mod flash_jobs;

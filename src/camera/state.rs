@@ -114,6 +114,8 @@ pub struct Network {
     pub updates_problem: Option<&'static str>,
     /// Why there is no connection to the MQTT broker; null: there is one.
     pub mqtt: Option<String>,
+    /// Why the web hook rejected the last event; null: it did not.
+    pub web_hook: Option<String>,
     /// The WiFi; null where there is none.
     pub wifi: Option<Wifi>,
     /// Addresses under which the page opens.

@@ -15,8 +15,8 @@ use super::args::{Args, Command};
 use super::lines;
 use crate::camera::job::Kind;
 use crate::camera::{
-    Camera, Source, controls, eject, facts, mqtt, network, privacy, services, startup, update,
-    web_hook,
+    Camera, Source, controls, eject, event_pictures, facts, mqtt, network, privacy, services,
+    startup, update, web_hook,
 };
 use crate::card::log::{LogFile, Recent};
 use crate::chip::simulate;
@@ -142,6 +142,7 @@ fn serve(
         controls::start(&camera);
         spawn("privacy", &camera, |camera| privacy::keep(camera));
         spawn("web-hook", &camera, |camera| web_hook::keep(camera));
+        spawn("pictures", &camera, |camera| event_pictures::keep(camera));
         network::start(&camera);
         mqtt::start(&camera);
     }

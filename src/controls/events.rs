@@ -18,6 +18,10 @@ use crate::vendor::frames::{Endpoint, Event as Frame, Kind as Frames, Reader, St
 
 /// Events that are kept.
 const KEPT: usize = 256;
+/// Pictures of events that are kept, and their bytes together. The firmware's have 1920x1080 pixels
+/// and at most 819,200 bytes; a camera has some 15 MiB to spare.
+const PICTURES: usize = 8;
+const PICTURE_BYTES: usize = 768 << 10;
 /// Motion has ended after so many seconds without a message, where no other number is set.
 const SILENCE: u32 = 10;
 /// The longest wait for news, how many wait at once, and how often a wait is looked at.
@@ -51,12 +55,16 @@ pub struct Document {
     pub events: Vec<Event>,
     /// Whether something moves now; null where the firmware's detector does not answer.
     pub motion: Option<bool>,
+    /// The numbers of all events that have a picture.
+    pub pictures: Vec<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     seq: u64,
     events: VecDeque<Event>,
+    /// JPEG files with the numbers of their events, the oldest first.
+    pictures: VecDeque<(u64, Arc<[u8]>)>,
     waiters: usize,
     motion: Option<bool>,
 }
@@ -103,6 +111,23 @@ impl Events {
         self.changed.notify_all();
     }
 
+    /// Keeps the picture of an event; the oldest are dropped where there are too many.
+    pub fn keep_picture(&self, seq: u64, jpeg: Vec<u8>) {
+        let mut inner = self.inner();
+        inner.pictures.push_back((seq, jpeg.into()));
+        let bytes =
+            |all: &VecDeque<(u64, Arc<[u8]>)>| all.iter().map(|(_, p)| p.len()).sum::<usize>();
+        while inner.pictures.len() > PICTURES || bytes(&inner.pictures) > PICTURE_BYTES {
+            inner.pictures.pop_front();
+        }
+    }
+
+    /// The picture of an event.
+    pub fn picture(&self, seq: u64) -> Option<Arc<[u8]>> {
+        let inner = self.inner();
+        inner.pictures.iter().find(|(of, _)| *of == seq).map(|(_, jpeg)| Arc::clone(jpeg))
+    }
+
     /// Whether something moves; `None` where the firmware's detector does not answer.
     pub fn motion(&self) -> Option<bool> {
         self.inner().motion
@@ -147,7 +172,8 @@ impl Events {
         // A number of an earlier start is none of ours.
         let since = if since > inner.seq { 0 } else { since };
         let events = inner.events.iter().filter(|event| event.seq > since).cloned().collect();
-        Document { seq: inner.seq, events, motion: inner.motion }
+        let pictures = inner.pictures.iter().map(|(seq, _)| *seq).collect();
+        Document { seq: inner.seq, events, motion: inner.motion, pictures }
     }
 
     /// Watches the firmware's motion detector and its button, below the firmware's root.
@@ -228,6 +254,23 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pictures_are_bounded_by_their_number_and_their_bytes() {
+        let events = Events::default();
+        let kept = || events.after(0, Duration::ZERO, &|| true).pictures;
+        for seq in 1..=10 {
+            events.keep_picture(seq, vec![1; 10]);
+        }
+        assert_eq!(kept(), (3..=10).collect::<Vec<_>>());
+        events.keep_picture(11, vec![2; PICTURE_BYTES - 15]);
+        assert_eq!(kept(), [10, 11]);
+        assert_eq!(events.picture(10).as_deref(), Some(&[1; 10][..]));
+        assert_eq!(events.picture(9), None);
+        // One that is too large alone leaves nothing.
+        events.keep_picture(12, vec![3; PICTURE_BYTES + 1]);
+        assert_eq!(kept(), [0; 0]);
+    }
 
     #[test]
     fn events_are_numbered_bounded_and_waited_for() {

@@ -130,6 +130,7 @@ pub(super) const ROUTES: &[Route] = &[
         a control to its value before the first change"),
     asks(get("/api/v1/events", Login, ok("Events"), events::list, "Events: motion, day and night, \
         button, firmware; waits for news"), &[("wait", "integer"), ("since", "integer")]),
+    get("/api/v1/events/{seq}/picture", Login, Gives::Bytes("image/jpeg"), events::picture, "The picture of an event"),
     get("/api/v1/schedule", Login, ok("Schedule"), config::schedule, "The schedule, with the next time of each entry"),
     get("/api/v1/ptz", Login, ok("Motors"), ptz::show, "The camera's direction, and its presets"),
     change("POST", "/api/v1/ptz", Login, Some("Ptz"), ok("Motors"), ptz::ask, "Moves the camera: \
@@ -173,6 +174,8 @@ pub(super) const ROUTES: &[Route] = &[
         clock from the browser's"),
     change("POST", "/api/v1/mqtt/test", Owner, Some("MqttTest"), ok("MqttTested"), config::test_mqtt, "Tests \
         the connection to a broker"),
+    change("POST", "/api/v1/web-hook/test", Owner, Some("WebHookTest"), ok("MqttTested"), config::test_web_hook, "Sends \
+        a test event to a web hook"),
     get("/api/v1/config/fields", Login, ok("Fields"), config::fields, "The values that each \
         setting accepts"),
     get("/api/v1/settings-file", Login, ok("SettingsFile"), config::export, "Exports all settings \

@@ -1,7 +1,7 @@
 // The camera's picture in a real browser, from the demo's made-up scene.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Demo, PASSWORD, enter, freePort, open } from "./rig.mjs";
 import { axe, fits } from "./views.mjs";
@@ -108,6 +108,42 @@ export const live = {
     await page.getByRole("status").filter({ hasText: "Single pictures" }).waitFor();
     assert.equal(await page.getByRole("button", { name: "Turn sound on" }).count(), 0, "nothing to hear it with");
     await axe(page, "live, single pictures");
+    assert.deepEqual(page.context().wrong, []);
+    await page.context().close();
+    await demo.stop();
+  },
+
+  async "live: an event has a picture that opens large, and none is sent while the camera is off"(chrome) {
+    const demo = await withStreams();
+    await demo.call("PUT", "/api/v1/services/rtsp-server", { enabled: true });
+    // Its JPEG pictures are there.
+    while ((await fetch(demo.url + "/api/v1/snapshot?form=jpeg", { headers: demo.session })).status !== 200) {
+      await new Promise((done) => setTimeout(done, 200));
+    }
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await page.goto("/#/live");
+    const events = page.locator(".events li");
+    await events.first().waitFor();
+    assert.equal(await events.locator("img").count(), 0);
+    writeFileSync(join(demo.dir, "motion"), "");
+    const picture = events.filter({ hasText: "Motion began" }).first().getByRole("button");
+    await picture.click();
+    const large = page.getByRole("dialog").locator("img");
+    await page.waitForFunction(() => document.querySelector("dialog img").naturalWidth > 0);
+    await axe(page, "live, an event's picture");
+    const path = "/" + await large.getAttribute("src");
+    const get = (headers) => fetch(demo.url + path, { headers });
+    const file = await get(demo.session);
+    assert.equal(file.headers.get("content-type"), "image/jpeg");
+    assert.equal(Buffer.from(await file.arrayBuffer()).readUInt16BE(0), 0xffd8, "it is a JPEG");
+    assert.equal((await get({})).status, 401);
+    assert.equal((await fetch(`${demo.url}/api/v1/events/9999/picture`, { headers: demo.session })).status, 404);
+    await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
+    rmSync(join(demo.dir, "motion"));
+    assert.equal((await demo.call("PUT", "/api/v1/controls/power", { value: false })).status, 200);
+    assert.equal((await get(demo.session)).status, 409, "not while the camera is off");
+    assert.deepEqual((await demo.call("GET", "/api/v1/events")).json.pictures, []);
     assert.deepEqual(page.context().wrong, []);
     await page.context().close();
     await demo.stop();

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as serveHttp } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { BODY, tfImage } from "./images.mjs";
@@ -267,6 +268,86 @@ export const truth = {
     assert.ok(!(await section.textContent()).includes("os error"));
     good.close();
     bad.close();
+    await close(page, demo);
+  },
+
+  async "truth: the web hook's test says what the server answered, and saves nothing"(chrome) {
+    const demo = await ready();
+    const taken = [];
+    const server = serveHttp((request, answer) => {
+      let body = "";
+      request.on("data", (data) => { body += data; });
+      request.on("end", () => {
+        if (request.url === "/moved") answer.writeHead(302, { Location: "/hook" });
+        else if (request.url !== "/hook") answer.writeHead(404);
+        else taken.push(JSON.parse(body));
+        answer.end();
+      });
+    });
+    await new Promise((done) => server.listen(0, "127.0.0.1", done));
+    const other = await broker(0);
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await page.goto("/#/settings?section=camera");
+    const row = page.locator("#section-camera .field").filter({ has: page.getByLabel("Web hook", { exact: true }) });
+    const test = async (address, says) => {
+      await row.getByLabel("Web hook").fill(address);
+      await row.getByRole("button", { name: "Send test event" }).click();
+      await row.locator(".note, .trouble").filter({ hasText: says }).waitFor();
+    };
+    const base = `http://127.0.0.1:${server.address().port}`;
+    await test("", "No address to test");
+    await test("https://127.0.0.1/", "HTTPS is not supported");
+    await test(base + "/wrong", "answered 404");
+    await test(base + "/moved", "Redirects are not followed");
+    await test(`http://127.0.0.1:${other.address().port}/`, "not a web server");
+    await test("http://127.0.0.1:1/", "Nothing answers at this address");
+    assert.deepEqual(taken, []);
+    await test(base + "/hook", "accepted the test event");
+    assert.equal(taken.length, 1);
+    assert.equal(taken[0].event.kind, "test");
+    assert.equal((await demo.call("GET", "/api/v1/config")).json.camera.web_hook, undefined, "a test saves nothing");
+    server.close();
+    other.close();
+    await close(page, demo);
+  },
+
+  async "truth: an alarm looks like one and has its button, a block that failed is said, and Copy says Copied"(chrome) {
+    const demo = await ready();
+    const page = await open(chrome, demo);
+    await withStatus(page, (s) => ({ ...s, network: { ...s.network, cloud_problem: "no route", updates_problem: "no key" },
+      notices: [{ severity: "danger", code: "backup-damaged", message: "a backup is damaged", hint: "Back up again." }] }));
+    await enter(page, demo);
+    const alarm = page.getByRole("alert").filter({ hasText: "backup" });
+    assert.match(await alarm.getAttribute("class"), /alarm/);
+    await alarm.getByRole("link").click();
+    await page.getByRole("heading", { name: "Backups" }).waitFor();
+    await page.goto("/#/settings");
+    for (const words of ["cloud", "updates"]) await page.locator("#section-camera .note").filter({ hasText: words }).waitFor();
+    await demo.call("PUT", "/api/v1/services/rtsp-server", { enabled: true });
+    await page.goto("/#/live");
+    const copy = page.getByRole("button", { name: /^Copy: rtsp/ }).first();
+    await copy.click();
+    await copy.filter({ hasText: "Copied" }).waitFor();
+    await close(page, demo);
+  },
+
+  async "truth: a restart asks once, also about changes that are not saved"(chrome) {
+    const demo = await ready();
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    const count = async () => (await demo.call("GET", "/api/v1/status")).json.boot_count;
+    const before = await count();
+    await page.goto("/#/camera");
+    const restart = page.getByRole("button", { name: "Restart", exact: true });
+    await restart.click();
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    assert.equal(await count(), before);
+    await restart.click();
+    await page.getByRole("dialog").getByRole("button", { name: "Restart" }).click();
+    await page.getByRole("heading", { name: "Log in" }).waitFor();
+    await demo.call("POST", "/api/v1/login", { password: PASSWORD });
+    assert.equal(await count(), before + 1);
     await close(page, demo);
   },
 

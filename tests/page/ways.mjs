@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { Demo, PASSWORD, enter, open } from "./rig.mjs";
+import { tfImage } from "./images.mjs";
+import { Demo, PASSWORD, PROGRAM, enter, open } from "./rig.mjs";
 import { SIZES, axe, fits } from "./views.mjs";
 
 export const ways = {
@@ -50,6 +51,25 @@ export const ways = {
     await page.reload();
     await page.locator(".line .icon").waitFor();
     assert.ok(await todo.isHidden());
+    await page.context().close();
+    await demo.stop();
+  },
+
+  async "ways: a right image is one verdict with folded details, and asks for nothing more"(chrome) {
+    const demo = await Demo.start();
+    await demo.setUp();
+    await demo.settled();
+    const page = await open(chrome, demo);
+    await enter(page, demo);
+    await page.goto("/#/flash");
+    await page.locator(".drop").waitFor();
+    await page.locator("#file").setInputFiles({ name: "tf_recovery.img", mimeType: "", buffer: tfImage(PROGRAM) });
+    await page.locator(".after .verdict.good").waitFor();
+    assert.equal(await page.locator(".after .verdict").count(), 1);
+    assert.equal(await page.locator(".after .note:visible").count(), 0);
+    assert.equal(await page.locator(".after details[open]").count(), 0);
+    await page.getByRole("button", { name: "Preview changes" }).waitFor();
+    assert.equal(await page.locator(".stepper [aria-current]").textContent(), "File");
     await page.context().close();
     await demo.stop();
   },

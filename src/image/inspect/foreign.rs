@@ -17,7 +17,7 @@ const UNPACK: &str = "Unpack it first, then inspect what it contains.";
 const LOOK: &str = "It is not firmware: look for the image itself.";
 const RAW: &str = "The download went wrong: on GitHub, choose \"Download raw file\".";
 
-const MAGICS: [(&[u8], &str, &str); 16] = [
+const MAGICS: [(&[u8], &str, &str); 18] = [
     (b"begin 6", "a uuencoded file", "`uudecode` makes the file of it: inspect that."),
     (b"PK\x03\x04", "a zip archive", UNPACK),
     (b"PK\x05\x06", "an empty zip archive", "It contains nothing: make or download it again."),
@@ -38,6 +38,8 @@ const MAGICS: [(&[u8], &str, &str); 16] = [
     (b"\x7FELF", "a program for Linux", LOOK),
     (b"MZ", "a program for Windows", LOOK),
     (b"%PDF", "a PDF", LOOK),
+    (b"\xFF\xD8\xFF", "a picture", LOOK),
+    (b"\x89PNG\r\n", "a picture", LOOK),
 ];
 
 /// What a file is that begins like this; `None` where it may be firmware.
@@ -93,6 +95,9 @@ mod tests {
         assert!(what(b"\x00\x05\x16\x07\0\x02").is_some_and(|w| w.contains("macOS")));
         assert!(what(b"<?xml version=\"1.0\"?><Error>").is_some_and(|w| w.contains("XML")));
         assert!(what(b"{\"message\": \"Not Found\"}").is_some_and(|w| w.contains("JSON")));
+        assert_eq!(what(b"\xFF\xD8\xFF\xE0\0\x10JFIF\0"), Some("a picture"));
+        assert_eq!(what(b"\x89PNG\r\n\x1A\n\0\0"), Some("a picture"));
+        assert_eq!(what(b"\xFF\xD8"), None);
         assert_eq!(what(b"\x5D\0\0\x80\0\xFF"), Some("an lzma archive"));
         assert_eq!(what(b"\x04\x22\x4D\x18\x60"), Some("an lz4 archive"));
         assert_eq!(what("Gr\u{fc}\u{df}e".as_bytes()), Some("a text"));

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::camera::settings::{self, FIELDS, SettingsError};
-use crate::camera::{mqtt, schedule};
+use crate::camera::{mqtt, schedule, web_hook};
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
 use crate::web::reply;
@@ -56,6 +56,20 @@ struct TestMqtt {
 pub(in crate::web) fn test_mqtt(asked: &Asked<'_>) -> Answer {
     let TestMqtt { broker, user, password } = asked.json()?;
     let tried = mqtt::test(&asked.context.camera, broker, user, password).map_err(problem)?;
+    Ok(reply::json(&json!({ "connected": tried.is_none(), "problem": tried })))
+}
+
+/// What is typed; without it the address that is set.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TestWebHook {
+    address: Option<String>,
+}
+
+/// Sends a test event to a web hook.
+pub(in crate::web) fn test_web_hook(asked: &Asked<'_>) -> Answer {
+    let TestWebHook { address } = asked.json()?;
+    let tried = web_hook::test(&asked.context.camera, address).map_err(problem)?;
     Ok(reply::json(&json!({ "connected": tried.is_none(), "problem": tried })))
 }
 

@@ -28,7 +28,7 @@ export async function cameraView(main, signal) {
   const leave = doing(t("logout"), logout);
   put(place, [
     h("section.sheet", null, h("h2", null, t("camera.facts")),
-      h("dl", null, facts.filter(([, value]) => value !== undefined && value !== null)
+      h("dl.cols", null, facts.filter(([, value]) => value !== undefined && value !== null)
         .map(([key, value]) => [h("dt", null, T[key] ?? key), h("dd", null, value)])),
       h("div.buttons", null, restart, leave[0]), said, leave[1]),
     h("div.two", null, passwordSection(), await tokenSection(signal)),
@@ -39,7 +39,7 @@ export async function cameraView(main, signal) {
 
 function factsSection() {
   return h("section.sheet", null, h("h2", null, t("facts.title")), h("p.soft", null, t("facts.lead")),
-    h("p", null, h("a", { href: "api/v1/facts", download: "mi360d-facts.txt" }, t("facts.save"))));
+    h("div.buttons", null, h("a.button", { href: "api/v1/facts", download: "mi360d-facts.txt" }, t("facts.save"))));
 }
 
 function passwordSection() {

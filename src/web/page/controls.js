@@ -116,7 +116,9 @@ function controlInput(control, label, send) {
   if (control.type === "choice") {
     const input = h("select", { onchange: () => send(input.value) },
       control.choices.map((word) => h("option", { value: word }, t("control.v." + word))));
-    return [field(label, input, help), ({ value }) => { input.value = value ?? ""; }];
+    const row = field(label, input, help);
+    row.classList.add("pick");
+    return [row, ({ value }) => { input.value = value ?? ""; }];
   }
   if (control.type === "number") {
     const shown = h("output");

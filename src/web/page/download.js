@@ -3,6 +3,7 @@
 import { T, t } from "./text.js";
 import { h, say } from "./dom.js";
 import { api } from "./api.js";
+import { lookSoon } from "./house.js";
 import { closer, dialog, field, form, noteOf, secretField } from "./parts.js";
 
 /** Files of a set leave only after a warning and the password; the redacted one needs neither. */
@@ -14,6 +15,7 @@ export function downloadDialog(set, wanted) {
   select.value = wanted;
   const [row, input] = secretField(t("password"), "password", "current-password", t("download.again"));
   const warning = noteOf({ severity: "warning", code: "", message: t("download.warning"), hint: t("download.warning.hint") });
+  input.autofocus = true;
   const change = () => {
     const free = select.value === "redacted.bin";
     row.hidden = warning.hidden = free;
@@ -28,6 +30,8 @@ export function downloadDialog(set, wanted) {
       h("a", { href: "api/v1/downloads/" + ticket, download: "" }).click();
       element.close();
       say(t("download.begun"));
+      // That a copy has left the card is shown without delay.
+      for (const seconds of [1, 3, 6, 12]) setTimeout(lookSoon, 1000 * seconds);
     }, { more: closer(t("cancel")) }));
   change();
 }

@@ -136,7 +136,7 @@ function imageStep(steps, image, signal) {
   judge();
   return [h("section.sheet.after", null,
     h("h2", { tabindex: "-1" }, image.name), word,
-    h("p", null, sentence(plain(report.what) ?? report.kind)), why, buttons, said,
+    report.what !== "Not known to this program" && h("p", null, sentence(plain(report.what) ?? report.kind)), why, buttons, said,
     h("details", null, h("summary", null, t("image.details")),
       h("dl", null, facts.map(([name, value]) => [h("dt", null, name), h("dd", null, value)])),
       report.findings.map(noteOf)))];

@@ -14,7 +14,7 @@ function typed(field, value) {
   if (field.type === "zone") return zoneField(value);
   switch (field.choices ? "enum" : field.type) {
     case "bool": {
-      const input = h("input", { type: "checkbox", checked: value === true });
+      const input = h("input", { type: "checkbox", role: "switch", checked: value === true });
       return [input, () => input.checked];
     }
     case "integer": {
@@ -104,6 +104,8 @@ export function settingsForm(fields, values, send) {
       wrong.input.focus();
     }
   });
+  /** The row of a field, by its name. */
+  element.row = (name) => rows.find((r) => r.spec.name === name)?.row;
   element.values = () => Object.fromEntries(rows.map((r) => [r.spec.name, r.read()]));
   return element;
 }

@@ -16,11 +16,17 @@ export async function liveView(main, signal) {
   const picture = h("div.place");
   const state = h("a.line", { href: "#/home" });
   const todo = h("div.place");
-  const controls = h("div.place");
+  const controls = h("div.place.stack");
   const rest = h("div.stack");
   main.append(heading(t("live.title")), h("div.stack", null, picture, state, todo, controls, rest));
   let video = null;
-  const list = firstRun(signal, () => turnOn());
+  let shown = null;
+  // Then the picture's place says that the streams are starting.
+  const on = async () => {
+    await turnOn();
+    shown = null;
+  };
+  const list = firstRun(signal, on);
   todo.append(list.element);
   onStatus((status) => {
     const [mark, words] = verdict(status);
@@ -28,7 +34,6 @@ export async function liveView(main, signal) {
     fill(state, icon(mark), h("span", null, words));
     list.show(status, video);
   }, signal);
-  let shown = null;
   let update = () => {};
   let playing = null;
   let drawn = new AbortController();
@@ -49,7 +54,7 @@ export async function liveView(main, signal) {
         update = streamThings(rest, names, video);
         hooks(controls, shows, drawn.signal);
       } else {
-        fill(picture, noPicture(video, services));
+        fill(picture, noPicture(services, on));
         fill(controls, controlSection(drawn.signal));
         fill(rest, motorSection(drawn.signal));
         update = () => {};
@@ -86,7 +91,7 @@ async function turnOn() {
 }
 
 /** No streams: the picture's place, with why, and the switch. */
-function noPicture(video, services) {
+function noPicture(services, turnOn) {
   const server = services.find((service) => service.id === "rtsp-server");
   const [on, said] = doing(t("live.on"), turnOn, { class: "main" });
   return h("section.picture", null, h("div.screen.empty", null, icon("live"),
@@ -118,8 +123,8 @@ function streamThings(place, names, video) {
       h("td.number", null, one.lost.breaks ? t("live.breaks", one.lost) : "0"))));
     few.textContent = t("live.most", { count: server.viewers.length, most: server.most_viewers })
       + (server.refused ? " " + t("live.refused", { count: server.refused }) : "");
-    fill(viewers, server.viewers.map((one) => h("tr", null, h("th", { scope: "row" }, one.peer),
-      h("td", null, one.stream), h("td", null, one.transport === "page" ? t("live.page") : one.transport.toUpperCase()),
+    fill(viewers, server.viewers.map((one) => h("tr", null, h("th", { scope: "row" }, one.transport === "page" ? t("live.page") : one.peer),
+      h("td", null, one.stream), h("td", null, one.transport === "page" ? "HTTP" : one.transport.toUpperCase()),
       h("td", null, span(one.seconds)), h("td.number", null, one.lost))));
   };
 }

@@ -69,7 +69,7 @@ export function motorSection(signal, over) {
   arrow("right"), arrow("down"));
   over?.append(pad);
   const name = h("input", { required: true, maxlength: 40, autocomplete: "off" });
-  const home = h("input", { type: "checkbox" });
+  const home = h("input", { type: "checkbox", role: "switch" });
   const keep = form([field(t("motor.preset.name"), name), field(t("motor.preset.home"), home)], t("motor.preset.keep"), async () => {
     await api("POST", "/ptz/presets", { name: name.value, home: home.checked });
     name.value = "";

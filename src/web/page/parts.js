@@ -50,7 +50,7 @@ export function field(label, input, help) {
   const id = "f" + (field.count = (field.count ?? 0) + 1);
   input.id = id;
   if (help) input.setAttribute("aria-describedby", id + "h");
-  return h("div.field", null, h("label", { for: id }, label), input,
+  return h(input.type === "checkbox" ? "div.field.toggle" : "div.field", null, h("label", { for: id }, label), input,
     help && h("p.help", { id: id + "h" }, help));
 }
 

@@ -3,8 +3,8 @@
 import { plain, sentence, t } from "./text.js";
 import { h, icon } from "./dom.js";
 import { api, pause } from "./api.js";
-import { again } from "./house.js";
-import { dialog, doing } from "./parts.js";
+import { again, hasUnsaved, unsaved } from "./house.js";
+import { closer, dialog, doing, form } from "./parts.js";
 
 export function resumeThing(interrupted) {
   const [go, said] = doing(t(interrupted.source_is_here === false ? "resume.back" : "resume"), async () => {
@@ -32,10 +32,20 @@ export function endOf(job) {
   return { mark: { done: "good", unchanged: "look", partly: "bad" }[key], key };
 }
 
-/** Restarts the camera, and comes back with it. */
-export async function reboot() {
-  const before = await api("GET", "/status");
-  await api("POST", "/reboot");
+/** Asks once, then restarts the camera and comes back with it. */
+export function reboot() {
+  const element = dialog(t("reboot.ask"), h("p", null, t("reboot.why")),
+    hasUnsaved() && h("p", null, h("strong", null, t("reboot.unsaved"))),
+    form([], t("camera.reboot"), async () => {
+      const before = await api("GET", "/status");
+      await api("POST", "/reboot");
+      unsaved.clear();
+      element.close();
+      await afterReboot(before);
+    }, { more: closer(t("cancel")) }));
+}
+
+async function afterReboot(before) {
   const left = h("p.count", { "aria-hidden": "true" });
   const waiting = dialog(t("reboot.title"), left, h("p", null, t("reboot.waiting")));
   waiting.addEventListener("cancel", (event) => event.preventDefault());

@@ -11,7 +11,8 @@ import { loadZones } from "./zones.js";
 
 export async function settingsView(main, signal, query) {
   const place = h("div.stack");
-  main.append(heading(t("settings.title"), t("settings.lead")), place);
+  const jump = h("div.jump", { role: "group", "aria-label": t("settings.parts") });
+  main.append(heading(t("settings.title"), t("settings.lead")), jump, place);
   const [config, { fields }] = await Promise.all([
     api("GET", "/config", undefined, { signal }), api("GET", "/config/fields", undefined, { signal }), loadZones(), loadSaid()]);
   const flat = flatten(config);
@@ -36,9 +37,13 @@ export async function settingsView(main, signal, query) {
     if (section === "camera") place.append(await timesSection(signal));
   }
   place.append(fileSection());
-  const wanted = place.querySelector(`#section-${CSS.escape(query.get("section") ?? "none")}`);
-  wanted?.scrollIntoView();
-  wanted?.querySelector("h2").focus({ preventScroll: true });
+  const show = (part) => {
+    part?.scrollIntoView();
+    part?.querySelector("h2").focus({ preventScroll: true });
+  };
+  fill(jump, [...place.children].map((part) =>
+    h("button", { type: "button", onclick: () => show(part) }, part.querySelector("h2").textContent)));
+  show(place.querySelector(`#section-${CSS.escape(query.get("section") ?? "none")}`));
 }
 
 /** The sections that an owner looks for first; what is not here follows. */
@@ -47,10 +52,17 @@ const ORDER = ["camera", "mqtt", "web", "backup", "flash", "log"];
 /** What a section has besides its fields: how it is now, and what can be tried. */
 const EXTRAS = { camera: networkNow, mqtt: brokerNow };
 
-/** The clock, and why the cloud or the updates are not blocked where they should be. */
-function networkNow(signal) {
+/** The clock, why the cloud or the updates are not blocked where they should be, and the web hook's test. */
+function networkNow(signal, form) {
   const clock = h("p.soft");
   const notes = h("div.place");
+  const hook = h("div.place");
+  const [test, tried] = doing(t("hook.test"), async (place) => {
+    const address = form.values()["camera.web_hook"];
+    if (!address) throw new Refused(422, { code: "", message: t("hook.none"), hint: t("hook.none.hint") });
+    show(place, await api("POST", "/web-hook/test", { address }), "hook.", hookWords);
+  });
+  form.row("camera.web_hook")?.append(h("div.buttons", null, test), tried, hook);
   const [set, said] = doing(t("clock.browser"), async (place) => {
     await api("POST", "/clock", { utc: Math.floor(Date.now() / 1000) });
     fill(place, h("p", { role: "status" }, t("clock.done")));
@@ -61,6 +73,7 @@ function networkNow(signal) {
     const { cloud_problem: cloud, updates_problem: updates } = status.network;
     fill(notes, [["network.cloud", cloud], ["network.updates", updates]].map(([key, why]) => why
       && noteOf({ severity: "warning", code: key, message: t(key), hint: plainly(why) })));
+    fill(hook, status.network.web_hook && noteOf({ severity: "warning", code: "", message: t("hook.bad"), hint: hookWords(status.network.web_hook) }));
   }, signal);
   return h("div.now", null, clock, h("div.buttons", null, set), said, notes);
 }
@@ -72,27 +85,39 @@ function brokerNow(signal, form) {
     const typed = form.values();
     const body = { broker: typed["mqtt.broker"], user: typed["mqtt.user"] };
     if (typed["mqtt.password"] !== null) body.password = typed["mqtt.password"];
-    const { connected, problem } = await api("POST", "/mqtt/test", body);
-    fill(place, noteOf({ severity: connected ? "note" : "warning", code: "", message: t(connected ? "mqtt.good" : "mqtt.bad"),
-      hint: connected ? "" : brokerWords(problem) }));
-    say(t(connected ? "mqtt.good" : "mqtt.bad"));
+    show(place, await api("POST", "/mqtt/test", body), "mqtt.", brokerWords);
   });
-  const show = () => onStatus(({ network }) => {
+  form.go.after(test);
+  form.append(said);
+  onStatus(({ network }) => {
     const isSet = form.values()["mqtt.broker"];
     const problem = network.mqtt;
     fill(state, (isSet || problem === null) && noteOf(problem === null ? { severity: "note", code: "", message: t("mqtt.connected") }
       : { severity: "warning", code: "", message: t("mqtt.away"), hint: brokerWords(problem) }));
   }, signal);
-  show();
-  return h("div.now", null, state, h("div.buttons", null, test), said);
+  return h("div.now", null, state);
+}
+
+/** What a test came to, where its button is. */
+function show(place, { connected, problem }, kind, words) {
+  const message = t(kind + (connected ? "good" : "bad"));
+  fill(place, noteOf({ severity: connected ? "note" : "warning", code: "", message, hint: connected ? "" : words(problem) }));
+  say(message);
+}
+
+/** Why a web hook did not take an event, in this language where the reason is a known one. */
+function hookWords(problem) {
+  const [, status, moved] = /answered (\d+)(; redirects)?/.exec(problem) ?? [];
+  if (status) return t(moved ? "hook.why.moved" : "hook.why.status", { status });
+  return problem.includes("not HTTP") ? t("hook.why.nohttp") : brokerWords(problem, "hook.why.");
 }
 
 /** Why there is no connection, in this language where the reason is a known one. */
-function brokerWords(problem) {
+function brokerWords(problem, kind = "mqtt.why.") {
   const known = [["refused (os", "refused"], ["no address", "noname"], ["lookup", "noname"], ["not known", "noname"], ["does not answer", "silent"],
-    ["timed out", "silent"], ["user", "login"], ["closed the connection", "hungup"], ["no broker", "none"], ["unreachable", "unreachable"]];
+    ["timed out", "silent"], ["temporarily", "silent"], ["entity not found", "noname"], ["user", "login"], ["closed the connection", "hungup"], ["no broker", "none"], ["unreachable", "unreachable"]];
   const found = known.find(([words]) => problem.includes(words));
-  return found ? t("mqtt.why." + found[1]) : plainly(problem);
+  return T[kind + found?.[1]] ?? plainly(problem);
 }
 
 /** Without the system's number of an error, which helps nobody here. */

@@ -62,7 +62,7 @@ export function nameOf({ id, name }) {
 /** A whole sentence of what the camera says in lower case. */
 export function sentence(text) {
   const trimmed = String(text ?? "").trim();
-  const begun = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  const begun = (trimmed.startsWith("mi360d") ? "m" : trimmed.charAt(0).toUpperCase()) + trimmed.slice(1);
   return /[.!?]$/.test(begun) ? begun : begun + ".";
 }
 
