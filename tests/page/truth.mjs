@@ -285,7 +285,8 @@ export const truth = {
       });
     });
     await new Promise((done) => server.listen(0, "127.0.0.1", done));
-    const other = await broker(0);
+    const other = createServer((line) => line.on("error", () => {}).end("SSH-2.0-x\r\n"));
+    await new Promise((done) => other.listen(0, "127.0.0.1", done));
     const page = await open(chrome, demo);
     await enter(page, demo);
     await page.goto("/#/settings?section=camera");
