@@ -259,6 +259,8 @@ export const truth = {
       await section.getByRole("button", { name: "Test connection" }).click();
       await section.locator(".note").filter({ hasText: says }).waitFor();
     };
+    await section.getByRole("button", { name: "Test connection" }).click();
+    await section.locator(".trouble").filter({ hasText: "No broker is set" }).waitFor();
     await test(good.address().port, "accepted this camera");
     await test(bad.address().port, "does not accept this user");
     await test(1, "Nothing answers at this address");

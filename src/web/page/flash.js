@@ -254,9 +254,8 @@ async function watchFlash(steps, job, signal) {
   const count = h("span.soft");
   const progress = h("progress", { max: 1, value: 0, "aria-label": t("flash.progress") });
   const sheet = h("section.sheet.live", null,
-    h("h2", { tabindex: "-1" }, t(job.kind === "restore" ? "flash.restoring" : "flash.running")),
-    h("p.soft", null, t("flash.stay")),
-    h("div.now", null, words, count), progress, map.element,
+    h("div.running", null, h("h2", { tabindex: "-1" }, t(job.kind === "restore" ? "flash.restoring" : "flash.running")),
+      h("p.soft", null, t("flash.stay")), h("div.now", null, words, count), progress), map.element,
     legend(["same", "waiting", "active", "proven", "failed"]));
   fill(steps, stepper(3), sheet);
   let step = "";
@@ -270,7 +269,7 @@ async function watchFlash(steps, job, signal) {
     step = news.step;
   }, signal);
   const restarts = willRestart(job);
-  sheet.prepend(ending(job, restarts));
+  sheet.querySelector(".running").replaceWith(ending(job, restarts));
   sheet.querySelector("h2").focus({ preventScroll: true });
   say(t("end." + endOf(job).key));
   if (restarts) await comeBack(before, sheet.querySelector(".count"), job);

@@ -57,12 +57,12 @@ function networkNow(signal, form) {
   const clock = h("p.soft");
   const notes = h("div.place");
   const hook = h("div.place");
-  const [test, tried] = doing(t("hook.test"), async (place) => {
+  const [test, tested] = doing(t("hook.test"), async (place) => {
     const address = form.values()["camera.web_hook"];
     if (!address) throw new Refused(422, { code: "", message: t("hook.none"), hint: t("hook.none.hint") });
-    show(place, await api("POST", "/web-hook/test", { address }), "hook.", hookWords);
+    show(place, await tried(form, "/web-hook/test", { address }), "hook.", hookWords);
   });
-  form.row("camera.web_hook")?.append(h("div.buttons", null, test), tried, hook);
+  form.row("camera.web_hook")?.append(h("div.buttons", null, test), tested, hook);
   const [set, said] = doing(t("clock.browser"), async (place) => {
     await api("POST", "/clock", { utc: Math.floor(Date.now() / 1000) });
     fill(place, h("p", { role: "status" }, t("clock.done")));
@@ -84,8 +84,9 @@ function brokerNow(signal, form) {
   const [test, said] = doing(t("mqtt.test"), async (place) => {
     const typed = form.values();
     const body = { broker: typed["mqtt.broker"], user: typed["mqtt.user"] };
+    if (!body.broker) throw new Refused(422, { code: "", message: t("mqtt.why.none"), hint: t("mqtt.none.hint") });
     if (typed["mqtt.password"] !== null) body.password = typed["mqtt.password"];
-    show(place, await api("POST", "/mqtt/test", body), "mqtt.", brokerWords);
+    show(place, await tried(form, "/mqtt/test", body), "mqtt.", brokerWords);
   });
   form.go.after(test);
   form.append(said);
@@ -96,6 +97,17 @@ function brokerNow(signal, form) {
       : { severity: "warning", code: "", message: t("mqtt.away"), hint: brokerWords(problem) }));
   }, signal);
   return h("div.now", null, state);
+}
+
+/** Tests what is typed; a wrong field is named by its label. */
+async function tried(form, path, body) {
+  try {
+    return await api("POST", path, body);
+  } catch (error) {
+    const label = error.field && form.row(error.field)?.querySelector("label").textContent;
+    if (!label) throw error;
+    throw new Refused(error.status, { code: "", message: `${label}: ${error.message.replace(`${error.field}: `, "")}`, hint: t("field.hint") });
+  }
 }
 
 /** What a test came to, where its button is. */
