@@ -271,7 +271,7 @@ async function watchFlash(steps, job, signal) {
   const restarts = willRestart(job);
   sheet.querySelector(".running").replaceWith(ending(job, restarts));
   sheet.querySelector("h2").focus({ preventScroll: true });
-  sheet.scrollIntoView({ behavior: "smooth", block: "center" });
+  sheet.querySelector(".end").scrollIntoView({ behavior: "smooth", block: "center" });
   say(t("end." + endOf(job).key));
   if (restarts) await comeBack(before, sheet.querySelector(".count"), job);
 }
