@@ -11,7 +11,7 @@ use super::feed::{Feed, Wake};
 use super::snapshots::Snapshots;
 use super::sound::{Form, Pace, Transcoder};
 use super::speaker::Speaker;
-use super::timeline::Timeline;
+use super::timeline::{Newest, Timeline};
 use crate::vendor::frames::{Endpoint, Event, Reader, State};
 
 /// What becomes of an endpoint's frames.
@@ -23,6 +23,8 @@ pub(super) enum Worker {
         feed: Arc<Feed>,
         /// Finds codec, parameter sets and key frames in the units.
         assembler: Box<Assembler>,
+        /// By the encoder's clock.
+        newest: Newest,
     },
     /// The microphone.
     Sound {
@@ -32,6 +34,8 @@ pub(super) enum Worker {
         transcoder: Transcoder,
         /// When each piece is heard.
         pace: Pace,
+        /// By the encoder's clock.
+        newest: Newest,
     },
     /// JPEG files.
     Snapshots(Arc<Snapshots>),
@@ -100,37 +104,38 @@ impl Firmware {
 impl Worker {
     /// For the pictures of a stream.
     pub(super) fn pictures(feed: Arc<Feed>) -> Worker {
-        Worker::Pictures { feed, assembler: Box::new(Assembler::new()) }
+        Worker::Pictures { feed, assembler: Box::new(Assembler::new()), newest: Newest::default() }
     }
 
     /// For the microphone, in this form.
     pub(super) fn sound(feed: Arc<Feed>, form: Form) -> Worker {
-        Worker::Sound { feed, transcoder: Transcoder::new(form), pace: Pace::default() }
+        let (pace, newest) = (Pace::default(), Newest::default());
+        Worker::Sound { feed, transcoder: Transcoder::new(form), pace, newest }
     }
 
     fn take(&mut self, event: Event<'_>, timeline: &mut Timeline) {
         match (self, event) {
-            (Worker::Pictures { feed, assembler }, Event::State(state)) => {
+            (Worker::Pictures { feed, assembler, .. }, Event::State(state)) => {
                 if *state != State::Live {
                     assembler.writer_gone();
                 }
                 feed.set_firmware(state);
             }
-            (Worker::Pictures { feed, assembler }, Event::Frame { payload, lost }) => {
+            (Worker::Pictures { feed, assembler, newest }, Event::Frame { payload, lost }) => {
                 let now = feed.now();
-                let time = timeline.at(payload.micros, now);
+                let time = timeline.at(newest, payload.micros, now);
                 assembler.whole(payload.data, now, lost, &mut |picture| {
                     feed.push_at(picture, now, time);
                 });
                 feed.set_losses(assembler.losses());
             }
             (Worker::Sound { feed, .. }, Event::State(state)) => feed.set_firmware(state),
-            (Worker::Sound { feed, transcoder, pace }, Event::Frame { payload, .. }) => {
+            (Worker::Sound { feed, transcoder, pace, newest }, Event::Frame { payload, .. }) => {
                 let now = feed.now();
                 // A driver that gives sound no time leaves 0: then the arrival counts.
                 let taken = match payload.micros {
                     0 => now,
-                    micros => timeline.at(micros, now),
+                    micros => timeline.at(newest, micros, now),
                 };
                 let time = pace.piece(taken, Transcoder::duration(payload.data.len()));
                 if let Some(bytes) = transcoder.piece(payload.data) {

@@ -18,7 +18,7 @@ from test_onvif import Soap
 from test_page import Demo
 
 # The pauses of docs/controls.md in seconds.
-PUSH, CALIBRATES, SETTLE = 0.25, 28, 5
+PUSH, CALIBRATES, SETTLE = 0.25, 30, 5
 # By so much a busy PC delays what the proxy notes.
 LATE = 0.2
 TURN, CALIBRATE = "1234", "5"

@@ -21,8 +21,9 @@ pub const PUSH: Duration = Duration::from_millis(250);
 pub const MOVES: Duration = Duration::from_millis(350);
 /// Between two calibrations: each drives against the mechanical ends.
 pub const CALIBRATE: Duration = Duration::from_secs(120);
-/// How long a calibration takes.
-pub const CALIBRATES: Duration = Duration::from_secs(28);
+/// How long a calibration takes: 28 s of pauses in devicekit, and what is between them. It ignores a place
+/// that comes sooner.
+pub const CALIBRATES: Duration = Duration::from_secs(30);
 /// From the last push to an absolute move: devicekit ignores it before.
 pub const SETTLE: Duration = Duration::from_secs(5);
 /// How long an absolute move takes at most; devicekit takes no command meanwhile.
@@ -188,9 +189,9 @@ mod tests {
             (left, sound, 350),
             (left, calibrate, 0),
             (calibrate, calibrate, 120_000),
-            (calibrate, left, 28_000),
-            (calibrate, target, 28_000),
-            (calibrate, sound, 28_000),
+            (calibrate, left, 30_000),
+            (calibrate, target, 30_000),
+            (calibrate, sound, 30_000),
             (Change::TrackStop, left, 14_000),
             (Change::TrackStop, target, 14_000),
             (Change::TrackStop, Change::TrackIdle(1), 14_000),
