@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { tfImage } from "./images.mjs";
+import { withStreams } from "./live.mjs";
 import { Demo, PASSWORD, PROGRAM, enter, open } from "./rig.mjs";
 import { SIZES, axe, fits } from "./views.mjs";
 
@@ -31,9 +32,8 @@ export const ways = {
   },
 
   async "ways: the first view is Live with the first steps, which go as they are done"(chrome) {
-    const demo = await Demo.start();
-    await demo.setUp();
-    await demo.settled();
+    // Streams of another program on this machine are none of this camera's.
+    const demo = await withStreams();
     const page = await open(chrome, demo, { timezoneId: "Europe/Lisbon" });
     await enter(page, demo);
     await page.goto("/");

@@ -5,7 +5,7 @@ import { bytes, plain, sentence, span, t } from "./text.js";
 import { fill, h, icon, put, say } from "./dom.js";
 import { api, follow, Refused } from "./api.js";
 import { doing, field, form, noteOf, stepName, trouble } from "./parts.js";
-import { again, heading } from "./house.js";
+import { again, heading, lookSoon } from "./house.js";
 import { comeBack, endOf, resumeThing, willRestart } from "./restart.js";
 import { CELL, ChipMap, chipNow, inWords, JOB_STATES, legend, planCells } from "./map.js";
 import { upload, uploadBar, uploads } from "./upload.js";
@@ -265,10 +265,14 @@ async function watchFlash(steps, job, signal) {
     count.textContent = [part === null ? "" : `${part} %`, news.left_s ? t("bar.left", { time: span(news.left_s) }) : ""].filter(Boolean).join(", ");
     if (news.blocks) progress.value = news.block / news.blocks;
     map.update(states(news.cells));
-    if (news.step !== step) say(words.textContent);
+    if (news.step !== step) {
+      say(words.textContent);
+      lookSoon();
+    }
     step = news.step;
   }, signal);
   const restarts = willRestart(job);
+  lookSoon();
   sheet.querySelector(".running").replaceWith(ending(job, restarts));
   sheet.querySelector("h2").focus({ preventScroll: true });
   sheet.querySelector(".end").scrollIntoView({ behavior: "smooth", block: "center" });
