@@ -12,6 +12,7 @@
 //! | `job`, `jobs` | one job as it is shown; the running job, and news of it |
 //! | `images`, `downloads` | what comes to the card, and what leaves it |
 //! | `recordings` | the firmware's own recordings on the card |
+//! | `saving` | identity and chip saved; the one writer's lock |
 //! | `sets` | backups made, read again and deleted by their owner |
 //! | `power`, `uninstall` | the restart, and the way back to stock |
 //! | `update` | a newer mi360d: agreed to, confirmed or taken back |
@@ -59,6 +60,7 @@ pub mod patrol;
 pub mod power;
 pub mod privacy;
 pub mod recordings;
+mod saving;
 pub mod schedule;
 pub mod services;
 pub mod set_view;
@@ -79,13 +81,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::access::login;
-use crate::backup::{self, BackupError, Facts, Outcome, Progress, Reading, Request, vault};
-use crate::card::file::{self, Lock};
-use crate::card::{Card, CardError, CardFault};
+use crate::backup::vault;
+use crate::card::Card;
 use crate::chip::sim::OnCut;
 use crate::chip::{Chip, ChipError, Faults, MtdChip, Role, SimChip};
 use crate::identity::{self, Judgement};
-use crate::image::Depth;
 use crate::machine::{self, Machine};
 pub use crate::settings::config::Config;
 
@@ -276,139 +276,5 @@ impl Camera {
             (None, Source::Simulated { model, .. }) => model.clone(),
             (None, Source::Device) => "unknown".to_owned(),
         }
-    }
-
-    /// Saves the identity to the card and proves it; the first thing of all.
-    pub fn secure_identity(&self) {
-        crate::backup::unfinished::unfinished_sets(&self.card);
-        let vaulted = vault::secure(self.chip(), &self.card);
-        notice::log_vaulted(&vaulted);
-        self.state().vaulted = Some(vaulted);
-    }
-
-    /// Makes a backup, unless a set holds the chip already. The identity must
-    /// have been secured before.
-    ///
-    /// # Errors
-    /// [`BackupError`].
-    pub fn backup(
-        &self,
-        keep: Option<usize>,
-        progress: &dyn Progress,
-    ) -> Result<Outcome, BackupError> {
-        self.backup_as(keep, false, progress)
-    }
-
-    /// The same; `exact`: a new set also where only DATA has changed, which changes at every start.
-    ///
-    /// # Errors
-    /// [`BackupError`].
-    pub fn backup_as(
-        &self,
-        keep: Option<usize>,
-        exact: bool,
-        progress: &dyn Progress,
-    ) -> Result<Outcome, BackupError> {
-        // A chip that is being flashed is no moment to save.
-        let _writer = self.writer_lock()?;
-        // An interrupted flash needs its sets; and a half-written chip is no better one.
-        let keep = keep.filter(|_| self.interrupted().is_none());
-        self.save(keep, exact, None, progress)
-    }
-
-    /// The same for a caller that has the writer's lock.
-    fn save(
-        &self,
-        keep: Option<usize>,
-        exact: bool,
-        first: Option<Reading>,
-        progress: &dyn Progress,
-    ) -> Result<Outcome, BackupError> {
-        let known = self.state().vaulted.as_ref().map(|v| v.judgement.clone());
-        let judgement = known.unwrap_or_else(|| self.judge_identity());
-        let facts = Facts {
-            model: self.model(&judgement),
-            kernel: crate::base::host::kernel_release(),
-            boot_count: crate::machine::boots::Boots::current(&self.card).count,
-            clock: crate::base::host::clock(),
-        };
-        backup::make::backup(&Request {
-            chip: self.chip(),
-            card: &self.card,
-            identity: &judgement,
-            facts: &facts,
-            keep,
-            exact,
-            first,
-            progress,
-        })
-    }
-
-    /// Makes sure that nothing would be cut off by a restart, or lose what it
-    /// needs; held as long as the value.
-    ///
-    /// # Errors
-    /// [`jobs::Busy`], saying what is under way.
-    pub fn quiet(&self) -> Result<Option<Lock>, jobs::Busy> {
-        if let Some(job) = self.jobs().running() {
-            return Err(jobs::Busy { step: job.step });
-        }
-        let other = |_| jobs::Busy { step: "another program backs up or flashes".to_owned() };
-        let lock = self.writer_lock().map_err(other)?;
-        match self.interrupted() {
-            Some(cut) if cut.heals == Some(crate::flash::Heals::NeedsPc) => Err(jobs::Busy {
-                step: format!(
-                    "{} half written, which a restart would not survive",
-                    cut.partitions.join(", ")
-                ),
-            }),
-            _ => Ok(lock),
-        }
-    }
-
-    /// Whether an interrupted flash still needs this file or set.
-    pub fn needs_for_resume(&self, name: &str) -> bool {
-        self.interrupted().is_some_and(|cut| {
-            cut.before == name
-                || cut.neighbours.iter().any(|set| set == name)
-                || std::path::Path::new(&cut.source).file_name().is_some_and(|n| n == name)
-        })
-    }
-
-    /// The lock for writing to the chip, or saving it; `None` on a card
-    /// that takes none, where nothing can be flashed either.
-    ///
-    /// # Errors
-    /// [`CardError`] of kind [`CardFault::Busy`](crate::card::CardFault::Busy) where
-    /// another process or job holds it.
-    pub fn writer_lock(&self) -> Result<Option<Lock>, CardError> {
-        let dir = self.card.state_dir();
-        let ready = self.card.require_writable().and_then(|()| file::make_dir(&dir));
-        match ready.and_then(|()| file::lock_dir(&dir)) {
-            Ok(lock) => Ok(Some(lock)),
-            Err(e) if e.fault() == CardFault::Busy => Err(e),
-            // A card that takes no lock must not let two write: memory takes it then.
-            Err(_) => match file::lock_dir(self.source.beside_card()) {
-                Ok(lock) => Ok(Some(lock)),
-                Err(e) if e.fault() == CardFault::Busy => Err(e),
-                Err(_) => Ok(None),
-            },
-        }
-    }
-
-    /// Reads and judges the whole chip, without what takes long; changes nothing.
-    ///
-    /// # Errors
-    /// [`BackupError`] where the chip is gone.
-    pub fn read(&self, progress: &dyn Progress) -> Result<Reading, BackupError> {
-        backup::reading::read_chip(self.chip(), Depth::Quick, progress)
-    }
-
-    /// The same with every checksum in it verified.
-    ///
-    /// # Errors
-    /// As [`Camera::read`].
-    pub fn read_deep(&self, progress: &dyn Progress) -> Result<Reading, BackupError> {
-        backup::reading::read_chip(self.chip(), Depth::Deep, progress)
     }
 }

@@ -18,7 +18,7 @@ use crate::mqtt::discovery::{Category, Device, Entity, Kind, cut, key};
 use crate::rtsp::client::Form as PictureForm;
 use crate::services::ptz::{Direction, Steps, Wish};
 use crate::services::{State, rtsp};
-use crate::settings::config::Server;
+use crate::settings::values::Server;
 
 /// Stack of the thread; measured on the look at the whole status.
 const STACK: usize = 192 << 10;

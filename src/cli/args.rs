@@ -10,6 +10,8 @@ use thiserror::Error;
 use crate::error::{Code, Exit, Explain};
 use crate::programmer::{DEFAULT_PROGRAMMER, Device};
 
+use super::command::{Choice, Command, ProgrammerAction, RtspArgs};
+
 /// The parsed command line.
 #[derive(Debug, Default)]
 pub struct Args {
@@ -21,126 +23,6 @@ pub struct Args {
     pub verbose: bool,
     /// The command.
     pub command: Command,
-}
-
-/// A command and its arguments.
-#[derive(Debug)]
-#[allow(missing_docs)]
-#[cfg_attr(not(feature = "pc"), allow(dead_code))]
-pub enum Command {
-    Help(Option<String>),
-    Version,
-    Run {
-        config: Option<PathBuf>,
-        listen: Option<SocketAddr>,
-    },
-    Demo {
-        dir: Option<PathBuf>,
-        listen: Option<SocketAddr>,
-    },
-    SimCreate {
-        dir: PathBuf,
-        model: Option<String>,
-        from: Option<PathBuf>,
-    },
-    Map,
-    Facts,
-    Backup,
-    Backups,
-    Verify {
-        set: OsString,
-    },
-    Inspect {
-        file: PathBuf,
-    },
-    Rtsp(RtspArgs),
-    Assemble {
-        own: PathBuf,
-        donor: PathBuf,
-        out: PathBuf,
-        factory: Option<PathBuf>,
-        damaged_factory: bool,
-    },
-    Recover {
-        files: Vec<PathBuf>,
-        out: PathBuf,
-        factory: Option<PathBuf>,
-    },
-    Redact {
-        dump: PathBuf,
-        out: PathBuf,
-    },
-    Programmer {
-        action: ProgrammerAction,
-        device: Device,
-    },
-    Passwd,
-    Plan {
-        source: OsString,
-        only: Option<Vec<String>>,
-        did: Option<String>,
-    },
-    Flash {
-        file: PathBuf,
-        choice: Choice,
-    },
-    Restore {
-        set: OsString,
-        choice: Choice,
-    },
-    Resume,
-}
-
-/// The action of `programmer`.
-#[derive(Debug)]
-#[allow(missing_docs)]
-#[cfg_attr(not(feature = "pc"), allow(dead_code))]
-pub enum ProgrammerAction {
-    Status,
-    Read { dir: PathBuf },
-    Write { image: PathBuf, choice: Choice },
-}
-
-/// The options of `flash` and `restore`, in addition to their source.
-#[derive(Debug, Default)]
-pub struct Choice {
-    /// `--only`, taken apart.
-    pub only: Option<Vec<String>>,
-    /// `--confirm`.
-    pub confirm: Option<String>,
-    /// `--did`.
-    pub did: Option<String>,
-}
-
-/// The options of `rtsp`.
-#[derive(Debug, Default)]
-pub struct RtspArgs {
-    /// `--stream NAME=PATH`, in order.
-    pub streams: Vec<(String, String)>,
-    /// `--listen ADDRESS:PORT`.
-    pub listen: Option<SocketAddr>,
-    /// `--password-file FILE`.
-    pub password_file: Option<PathBuf>,
-    /// `--basic`.
-    pub basic: bool,
-    /// `--viewers N`.
-    pub viewers: Option<usize>,
-    /// `--audio PATH`.
-    pub audio: Option<PathBuf>,
-    /// `--snapshot PATH`.
-    pub snapshot: Option<PathBuf>,
-    /// `--speaker PATH`.
-    pub speaker: Option<PathBuf>,
-    /// `--sound g711|l16|off`.
-    pub sound: Option<String>,
-    /// `--firmware`.
-    pub firmware: bool,
-}
-
-impl Default for Command {
-    fn default() -> Command {
-        Command::Help(None)
-    }
 }
 
 /// Words that mean nothing.

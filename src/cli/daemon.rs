@@ -11,7 +11,8 @@ use log::LevelFilter;
 use nix::sys::signal::{SigSet, Signal};
 use thiserror::Error;
 
-use super::args::{Args, Command};
+use super::args::Args;
+use super::command::Command;
 use super::lines;
 use crate::camera::job::Kind;
 use crate::camera::{

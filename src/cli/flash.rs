@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::args::{Args, Choice};
+use super::args::Args;
 use super::bar::Bar;
+use super::command::Choice;
 use super::lines;
 use super::out::{self, complain, document, print};
 use crate::backup::{BackupError, set};

@@ -5,6 +5,7 @@ mod args;
 mod backups;
 mod bar;
 mod brick;
+mod command;
 mod daemon;
 mod facts;
 mod failure;
@@ -32,7 +33,8 @@ use serde_json::json;
 
 use crate::error::{Exit, Explain, chain};
 
-use args::{Args, Command};
+use args::Args;
+use command::Command;
 use failure::{Failure, Result};
 
 /// Runs the command that the process was started with.

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::args::{Args, Choice, ProgrammerAction};
+use super::args::Args;
 use super::bar::Bar;
+use super::command::{Choice, ProgrammerAction};
 use super::out::print;
 use crate::error::Exit;
 use crate::programmer::{self, Device, Outcome, Protection, ReadDone, Status, Wish, Written};

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::{SigSet, Signal};
 use serde_json::json;
 
-use super::args::{Args, RtspArgs};
+use super::args::Args;
+use super::command::RtspArgs;
 use super::out;
 use crate::error::Exit;
 use crate::rtsp::pretend::Pretend;

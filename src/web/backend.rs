@@ -1,159 +1,29 @@
 //! tiny_http behind the gate: on an abstract Unix socket, with a bounded number of handler threads,
 //! and restarted when it gives up.
 //!
-//! What tiny_http 0.12 makes necessary:
-//! - Its accept loop ends at the first error, and with a panic when a thread cannot be started. The
-//!   first makes `recv` fail, the second only closes its socket: then the gate's connect is
-//!   refused, and the gate says so through the [`Door`].
-//! - Dropping a `Server` on an abstract address panics. So none is ever dropped: an old one is
-//!   emptied and forgotten, some hundred bytes for each time it is built again.
+//! tiny_http 0.12 ends its accept loop at the first error, and with a panic when a thread cannot be
+//! started. The first makes `recv` fail, the second only closes its socket: then the gate's connect
+//! is refused, and the gate says so through the [`Door`].
 
-use std::fmt;
 use std::io;
-use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, RawFd};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{
-    AddressFamily, Shutdown, SockFlag, SockType, UnixAddr, connect, getsockname, shutdown, socket,
-};
-use tiny_http::{Request, Response, Server};
+use tiny_http::{Request, Response};
 
-use crate::base::{hex, random};
 use crate::error::{Code, Explain};
-use crate::web::clients::Clients;
+use crate::web::door::{Bound, Door, answer_late, close, retire};
 use crate::web::gate::forward::{KEY, NUMBER, PEER};
 
 /// The first pause before tiny_http is built again after a failure, and the longest; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How often a server that was given up is asked for requests that its threads had not read yet,
-/// and for how long: longer than the gate waits for an answer.
-const STRAGGLER_PAUSE: Duration = Duration::from_millis(200);
+/// For how long a server that was given up is asked for requests that its threads had not read
+/// yet: longer than the gate waits for an answer.
 const STRAGGLER_TIME: Duration = Duration::from_secs(150);
-/// More than there are handlers to wake.
-const MOST_WAKES: usize = 64;
-
-/// Where tiny_http listens, and what proves that a request came through the gate. Clones are the
-/// same door.
-///
-/// An abstract socket has no owner and no mode: any program on the machine could connect to it,
-/// go around every check of the gate and claim any peer. So the gate sends a random key with each
-/// request, and one without it is refused.
-#[derive(Clone)]
-pub struct Door(Arc<DoorParts>);
-
-struct DoorParts {
-    name: String,
-    key: String,
-    clients: Clients,
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    /// The server that takes requests; none while it is being built again.
-    server: Option<Arc<Bound>>,
-    /// The gate could not reach the server.
-    reported: bool,
-    stop: bool,
-}
-
-/// A listening server, and its listener's descriptor, by which it can be stopped.
-struct Bound {
-    server: ManuallyDrop<Server>,
-    fd: RawFd,
-}
-
-impl fmt::Debug for Door {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Door({:?})", self.0.name)
-    }
-}
-
-impl Door {
-    /// A door at the abstract name `name` (without the leading NUL; at most 100 bytes), with a key
-    /// of 128 random bits.
-    pub fn new(name: &str) -> io::Result<Self> {
-        SocketAddr::from_abstract_name(name)?;
-        let key = hex(&random::<16>()?);
-        Ok(Self(Arc::new(DoorParts {
-            name: name.to_owned(),
-            key,
-            clients: Clients::default(),
-            state: Mutex::default(),
-            changed: Condvar::new(),
-        })))
-    }
-
-    /// The key that each request carries as [`KEY`].
-    pub(crate) fn key(&self) -> &str {
-        &self.0.key
-    }
-
-    /// Which requests still have a client.
-    pub fn clients(&self) -> &Clients {
-        &self.0.clients
-    }
-
-    /// A connection to tiny_http that never blocks, not even now.
-    pub(crate) fn connect(&self) -> io::Result<UnixStream> {
-        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-        let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
-        connect(fd.as_raw_fd(), &UnixAddr::new_abstract(self.0.name.as_bytes())?)?;
-        Ok(UnixStream::from(fd))
-    }
-
-    /// Says that a connection was refused: nobody listens any more.
-    pub(crate) fn report_closed(&self) {
-        self.state().reported = true;
-        self.0.changed.notify_all();
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for a change, but not for long.
-    fn wait_briefly<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        let waited = self.0.changed.wait_timeout(state, STRAGGLER_PAUSE);
-        waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-
-    fn is_at(&self, server: &Arc<Bound>) -> bool {
-        self.state().server.as_ref().is_some_and(|current| Arc::ptr_eq(current, server))
-    }
-
-    /// Takes `server` out of service, if it still is the one in service.
-    fn give_up(&self, server: &Arc<Bound>) {
-        let mut state = self.state();
-        if state.server.as_ref().is_some_and(|current| Arc::ptr_eq(current, server)) {
-            state.server = None;
-            self.0.changed.notify_all();
-        }
-    }
-
-    fn bind(&self) -> io::Result<Bound> {
-        let address = SocketAddr::from_abstract_name(&self.0.name)?;
-        let listener = UnixListener::bind_addr(&address)?;
-        let fd = listener.as_raw_fd();
-        let server = catch_unwind(AssertUnwindSafe(move || Server::from_listener(listener, None)))
-            .map_err(|_| io::Error::other("tiny_http could not start its threads"))?
-            .map_err(io::Error::other)?;
-        Ok(Bound { server: ManuallyDrop::new(server), fd })
-    }
-}
 
 /// What [`start`] needs.
 #[derive(Clone, Debug)]
@@ -253,7 +123,7 @@ impl BackendHandle {
             state.stop = true;
             state.server.take()
         };
-        self.door.0.changed.notify_all();
+        self.door.notify();
         if let Some(server) = server {
             close(&server, &self.door);
             retire(&server, self.threads.len());
@@ -262,34 +132,6 @@ impl BackendHandle {
             if thread.join().is_err() {
                 log::error!("a thread of the server had panicked");
             }
-        }
-    }
-}
-
-/// Ends the accept loop: it takes the end of its listener for an error. The descriptor is
-/// tiny_http's, and closed if its loop has ended before; so its name is checked first.
-fn close(server: &Bound, door: &Door) {
-    let ours = UnixAddr::new_abstract(door.0.name.as_bytes()).ok();
-    if getsockname::<UnixAddr>(server.fd).ok() == ours && ours.is_some() {
-        let _ = shutdown(server.fd, Shutdown::Both);
-    }
-}
-
-/// Wakes all who wait for requests of this server, and answers those that came too late.
-fn retire(server: &Bound, waiting: usize) {
-    answer_late(server);
-    for _ in 0..waiting {
-        server.server.unblock();
-    }
-}
-
-/// Answers 500 to what is in the queue of a server that nobody serves any more. A request left
-/// there would hold its connection forever.
-fn answer_late(server: &Bound) {
-    // A wake that nobody needed looks like an empty queue: requests may be behind it.
-    for _ in 0..MOST_WAKES {
-        if let Ok(Some(late)) = server.server.try_recv() {
-            drop(late); // answers 500
         }
     }
 }
@@ -382,7 +224,7 @@ fn keep_alive(door: &Door, handlers: usize) {
                 }
                 state.server = Some(bound);
                 drop(state);
-                door.0.changed.notify_all();
+                door.notify();
                 pause = FIRST_PAUSE;
             }
             Err(error) => {

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `gate` | what strangers can reach: limits, deadlines, Host |
 //! | `backend` | tiny_http behind it |
+//! | `door` | the socket and the key between the two |
 //! | `context` | what every request can use |
 //! | `clients` | which requests still have a client |
 //! | `routes` | the one table of what can be asked for, and by whom |
@@ -22,6 +23,7 @@ mod asked;
 pub mod backend;
 pub mod clients;
 mod context;
+pub mod door;
 pub mod gate;
 mod guard;
 mod openapi;
@@ -43,8 +45,9 @@ use std::sync::{Arc, OnceLock};
 use nix::sys::socket::{Backlog, listen};
 use thiserror::Error;
 
-use self::backend::{BackendConfig, BackendError, BackendHandle, Door};
+use self::backend::{BackendConfig, BackendError, BackendHandle};
 use self::context::{Context, host_names};
+use self::door::Door;
 use self::gate::{Gate, GateConfig, GateError, GateHandle, Limits};
 use self::upload::Uploads;
 use crate::camera::Camera;

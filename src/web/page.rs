@@ -8,7 +8,7 @@ use super::packed::{Asset, ENGLISH, MORE, PORTUGUESE, PORTUGUESE_SAID, SCRIPT, S
 use super::reply;
 use crate::access::login::Login;
 use crate::camera::Source;
-use crate::settings::config::Language;
+use crate::settings::values::Language;
 
 pub(super) const CSS: &str = "text/css; charset=utf-8";
 pub(super) const JS: &str = "text/javascript; charset=utf-8";

@@ -6,7 +6,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mi360d::web::backend::{self, BackendConfig, Door};
+use mi360d::web::backend::{self, BackendConfig};
+use mi360d::web::door::Door;
 use mi360d::web::gate::Limits;
 
 use crate::rig::{Latch, get, handle, start_gate, turn, until_within};

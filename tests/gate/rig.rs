@@ -7,7 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use mi360d::web::backend::{self, BackendConfig, Door};
+use mi360d::web::backend::{self, BackendConfig};
+use mi360d::web::door::Door;
 use mi360d::web::gate::host::Names;
 use mi360d::web::gate::{Gate, GateConfig, GateHandle, Limits};
 use tiny_http::{Header, Request, Response};

@@ -8,6 +8,7 @@ mod detect;
 mod kind;
 mod lines;
 mod log;
+mod log_line;
 mod plain;
 mod utf16;
 mod view;

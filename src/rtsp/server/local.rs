@@ -18,22 +18,18 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{getsockopt, sockopt};
-use nix::unistd::geteuid;
-use serde::{Deserialize, Serialize};
-
 use crate::formats::wav;
 use crate::rtsp::feed::Feed;
-use crate::rtsp::flac;
 use crate::rtsp::fmp4;
 use crate::rtsp::message::OFF;
-use crate::rtsp::params::Params;
-use crate::rtsp::picture::Size;
 use crate::rtsp::ring::Place;
 use crate::rtsp::server::conn::is_later;
+use crate::rtsp::server::live::{Ear, Head, Live, oldest};
 use crate::rtsp::snapshots::{Answer, Snapshots};
 use crate::rtsp::sound::Form;
 use crate::rtsp::speaker::{self, Refusal, Speaker};
+use nix::sys::socket::{getsockopt, sockopt};
+use nix::unistd::geteuid;
 
 /// What is said where the stream does not exist.
 pub const NO_STREAM: &str = "this stream does not exist";
@@ -53,24 +49,8 @@ const WHOLE: &str = "\nwhole";
 const PIECE: usize = 4096;
 /// Bytes of a question.
 const LONGEST: usize = 256;
-/// Bytes of sound that are put together before they are sent.
-const SOUND_AT_ONCE: usize = 16 * 1024;
 /// From accept to the whole question, and from one byte taken to the next.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The first line of an answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// Why there is nothing, if so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// The media type of what follows, its codecs with it.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub media_type: String,
-    /// The picture.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<Size>,
-}
 
 /// What answers are made of.
 pub(super) struct Parts<'a> {
@@ -80,29 +60,6 @@ pub(super) struct Parts<'a> {
     pub(super) speaker: Option<&'a Speaker>,
     /// The camera is switched off.
     pub(super) off: bool,
-}
-
-/// The microphone's sound on its way out.
-#[derive(Debug)]
-struct Ear {
-    place: Place,
-    form: Form,
-    /// Samples sent so far.
-    samples: u64,
-}
-
-/// A live view on its way out.
-#[derive(Debug)]
-struct Live {
-    feed: usize,
-    epoch: u64,
-    place: Place,
-    /// The parameter sets of the header that was sent.
-    params: Option<Arc<Params>>,
-    number: u32,
-    /// The time of the first picture, and of the last one.
-    base: u64,
-    last: u64,
 }
 
 /// One asker.
@@ -129,30 +86,9 @@ pub(super) struct Asker {
     pub(super) lost: u64,
 }
 
-/// One who hears the microphone from this time of the server's clock on, or from now on; none where
-/// there is no sound.
-fn ear(sound: Option<&(Arc<Feed>, Form)>, begins: Option<u64>) -> Option<Ear> {
-    let (feed, form) = sound.filter(|(feed, _)| feed.has_sound())?;
-    let place = feed.state().ring.at_time(begins.unwrap_or(u64::MAX));
-    Some(Ear { place, form: *form, samples: 0 })
-}
-
-/// An RTP-like time as a whole number, without the wrap of 32 bits.
-fn ticks_of(rate: u32, micros: u64) -> u64 {
-    (u128::from(micros) * u128::from(rate) / 1_000_000) as u64
-}
-
 fn same_user(stream: &UnixStream) -> bool {
     getsockopt(stream, sockopt::PeerCredentials)
         .is_ok_and(|peer| peer.uid() == geteuid().as_raw() || peer.uid() == 0)
-}
-
-/// Older pictures are not handed out: the camera may have been switched off since.
-const OLDEST: Duration = Duration::from_secs(30);
-
-/// The earliest arrival, in microseconds of the feed's time, that still counts.
-fn oldest(feed: &Feed) -> u64 {
-    feed.now().saturating_sub(OLDEST.as_micros() as u64)
 }
 
 impl Asker {
@@ -183,7 +119,7 @@ impl Asker {
 
     /// The stream it watches, if it does.
     pub(super) fn watches(&self) -> Option<usize> {
-        self.live.as_ref().map(|live| live.feed)
+        self.live.as_ref().map(Live::feed)
     }
 
     /// Whether its answer has no end.
@@ -198,7 +134,7 @@ impl Asker {
 
     /// Its place among the frames.
     pub(super) fn place(&self) -> Option<&Place> {
-        self.live.as_ref().map(|live| &live.place)
+        self.live.as_ref().map(Live::place)
     }
 
     pub(super) fn wants_output(&self) -> bool {
@@ -249,8 +185,7 @@ impl Asker {
     }
 
     fn say(&mut self, head: &Head) {
-        self.output.extend_from_slice(&serde_json::to_vec(head).unwrap_or_default());
-        self.output.push(b'\n');
+        head.write(&mut self.output);
     }
 
     fn refuse(&mut self, why: &str) {
@@ -285,28 +220,17 @@ impl Asker {
             (Some("snapshot"), Some((_, feed))) => self.snapshot(feed, form == Some("annexb")),
             (Some("live" | "sound"), _) if !may_watch => self.refuse("too many viewers already"),
             (Some("live"), Some((index, feed))) => {
-                let state = feed.state();
-                let live = Live {
-                    feed: index,
-                    epoch: state.epoch,
-                    place: state.ring.at_key(oldest(feed)),
-                    params: None,
-                    number: 0,
-                    base: 0,
-                    last: 0,
-                };
-                let begins = state.ring.time_of(&live.place);
-                drop(state);
+                let (live, begins) = Live::new(index, feed);
                 self.live = Some(live);
                 // Without sound there is the picture alone.
-                self.ear = ear(parts.sound.filter(|_| form == Some("sound")), begins);
+                self.ear = Ear::new(parts.sound.filter(|_| form == Some("sound")), begins);
                 self.pump(parts, now);
             }
-            (Some("sound"), _) => match ear(parts.sound, None) {
+            (Some("sound"), _) => match Ear::new(parts.sound, None) {
                 Some(ear) => {
                     let media_type = "audio/wav".to_owned();
                     self.say(&Head { media_type, ..Head::default() });
-                    self.output.extend_from_slice(&wav::endless(ear.form.rate()));
+                    self.output.extend_from_slice(&wav::endless(ear.rate()));
                     self.ear = Some(ear);
                 }
                 None => self.refuse(NO_SOUND),
@@ -406,39 +330,6 @@ impl Asker {
         }
     }
 
-    /// Puts the pieces of sound that have come on their way. With a picture, those before the first
-    /// one have no place in it.
-    fn next_sound(&mut self, sound: Option<&(Arc<Feed>, Form)>) -> bool {
-        let (Some(ear), Some((feed, _))) = (&mut self.ear, sound) else { return false };
-        if self.live.as_ref().is_some_and(|live| live.params.is_none()) {
-            return false;
-        }
-        let mut any = false;
-        while self.output.len() < SOUND_AT_ONCE {
-            let Some(next) = feed.state().ring.next(&mut ear.place) else { break };
-            let samples =
-                ear.form.samples(next.frame.packets().iter().map(|p| next.frame.piece(p)));
-            match &mut self.live {
-                Some(live) => {
-                    let Some(since) = next.frame.time.checked_sub(live.base) else { continue };
-                    live.number += 1;
-                    let data = flac::frame(&samples, ear.samples);
-                    let rate = ear.form.rate();
-                    let time = ticks_of(rate, since);
-                    let fragment =
-                        fmp4::sound_fragment(&data, live.number, time, samples.len() as u32);
-                    self.output.extend_from_slice(&fragment);
-                }
-                None => {
-                    self.output.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
-                }
-            }
-            ear.samples += samples.len() as u64;
-            any = true;
-        }
-        any
-    }
-
     fn look_for_jpeg(&mut self, snapshots: Option<&Snapshots>, now: Instant) {
         let Some(since) = self.jpeg else { return };
         let answer = snapshots.map_or_else(
@@ -457,54 +348,21 @@ impl Asker {
         self.jpeg = None;
     }
 
+    /// The sound that has come, with the picture or alone; false if none has.
+    fn next_sound(&mut self, sound: Option<&(Arc<Feed>, Form)>) -> bool {
+        let (Some(ear), Some((feed, _))) = (&mut self.ear, sound) else { return false };
+        ear.write(feed, self.live.as_mut(), &mut self.output)
+    }
+
+    /// The next picture; false if there is none yet.
     fn next_fragment(&mut self, feeds: &[Arc<Feed>]) -> bool {
-        let rate = self.ear.as_ref().map(|ear| ear.form.rate());
+        let rate = self.ear.as_ref().map(Ear::rate);
         let Some(live) = &mut self.live else { return false };
-        let Some(feed) = feeds.get(live.feed) else { return false };
-        let (next, epoch) = {
-            let state = feed.state();
-            (state.ring.next(&mut live.place), state.epoch)
-        };
-        if epoch != live.epoch {
-            // Another codec: the page asks again and is told.
-            self.ending = true;
-            return true;
-        }
-        let Some(next) = next else { return false };
-        self.lost += next.lost;
-        let frame = next.frame;
-        // Feeds of streams contain pictures only.
-        let Some(params) = frame.params.clone() else { return false };
-        let mut head = None;
-        match &live.params {
-            None => {
-                head = Some(Head {
-                    media_type: fmp4::media_type(&params, rate),
-                    size: Some(params.size),
-                    error: None,
-                });
-                live.base = frame.time;
-                live.last = frame.time;
-                live.params = Some(Arc::clone(&params));
-            }
-            Some(known) if !Arc::ptr_eq(known, &params) && **known != *params => {
-                self.ending = true;
-                return true;
-            }
-            Some(_) => {}
-        }
-        live.number += 1;
-        // How long it is shown is known only when the next one comes; the last one's will do.
-        let before = frame.time.saturating_sub(live.last);
-        let duration = if (1..1_000_000).contains(&before) { before } else { 50_000 };
-        live.last = frame.time;
-        let fragment = fmp4::fragment(&frame, live.number, live.base, duration);
-        if let Some(head) = head {
-            self.say(&head);
-            self.output.extend_from_slice(&fmp4::header(&params, rate));
-        }
-        self.output.extend_from_slice(&fragment);
-        self.pictures += 1;
-        true
+        let Some(feed) = feeds.get(live.feed()) else { return false };
+        let step = live.write(feed, rate, &mut self.output);
+        self.lost += step.lost;
+        self.pictures += u64::from(step.picture);
+        self.ending |= step.ends;
+        step.picture || step.ends
     }
 }

@@ -4,6 +4,7 @@
 //! | file | contents |
 //! | --- | --- |
 //! | `poll_loop` | the thread: one `poll` over all sockets, and what is due when |
+//! | `events` | the sockets in that `poll`, and what is done when one is ready |
 //! | `accept` | who connects, and who makes room |
 //! | `input` | what lies whole in a connection's input |
 //! | `count` | viewers and streams, for the page |
@@ -12,12 +13,15 @@
 //! | `session` | one viewer: its place in the ring, its RTP and RTCP |
 //! | `send` | a viewer's frames into its socket, as far as they go |
 //! | `local` | the daemon's questions, on an abstract Unix socket |
+//! | `live` | the live view as MP4, with its sound |
 //! | `password` | the streams' password in its file, looked at again and again |
 
 mod accept;
 mod conn;
 mod count;
+mod events;
 mod input;
+mod live;
 mod local;
 mod methods;
 mod outcome;
@@ -26,7 +30,8 @@ mod poll_loop;
 mod send;
 mod session;
 
-pub use local::{Head, MOTORS_RUN, NO_JPEG, NO_SOUND, NO_SPEAKER, NO_STREAM, SPEAKER_BUSY};
+pub use live::Head;
+pub use local::{MOTORS_RUN, NO_JPEG, NO_SOUND, NO_SPEAKER, NO_STREAM, SPEAKER_BUSY};
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::linux::net::SocketAddrExt;

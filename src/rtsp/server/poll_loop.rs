@@ -2,7 +2,6 @@
 //! sockets and the daemon's questions. No error ends it but its handle's word.
 
 use std::net::TcpListener;
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::access::throttle::{STREAMS, Throttle};
 use crate::rtsp::feed::{Feed, Wake};
@@ -19,17 +17,15 @@ use crate::rtsp::rtp;
 use crate::rtsp::server::conn::{Conn, Wait};
 use crate::rtsp::server::local::{self, Asker};
 use crate::rtsp::server::password::Password;
-use crate::rtsp::server::session::{Carrier, FOR_PICTURE, Session, Track};
+use crate::rtsp::server::session::{Session, Track};
 use crate::rtsp::snapshots::Snapshots;
 use crate::rtsp::sound::Form;
 use crate::rtsp::speaker::Speaker;
 
-/// The longest sleep, and how often the password's file is looked at.
-const IDLE: Duration = Duration::from_secs(1);
+/// The longest sleep, and how often the password's file is checked.
+pub(super) const IDLE: Duration = Duration::from_secs(1);
 /// How long it rests after an error that would come again at once.
 pub(super) const REST: Duration = Duration::from_millis(100);
-/// Live views of the daemon at once.
-const MOST_LIVE: usize = 4;
 
 /// What the thread is made of.
 #[derive(Debug)]
@@ -53,7 +49,7 @@ pub(super) struct Parts {
 pub(super) struct PollLoop {
     pub(super) listener: TcpListener,
     pub(super) local: Option<UnixListener>,
-    wake: Arc<Wake>,
+    pub(super) wake: Arc<Wake>,
     stop: Arc<AtomicBool>,
     pub(super) feeds: Vec<Arc<Feed>>,
     /// The microphone, for all streams.
@@ -76,18 +72,6 @@ pub(super) struct PollLoop {
     pub(super) rests_until: Option<Instant>,
     /// The camera is switched off: no picture and no sound leave.
     pub(super) off: bool,
-}
-
-/// What a descriptor in the poll is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
-    Wake,
-    Listener,
-    Local,
-    Conn(usize),
-    Rtp(usize, usize),
-    Rtcp(usize, usize),
-    Asker(usize),
 }
 
 impl PollLoop {
@@ -197,7 +181,7 @@ impl PollLoop {
     }
 
     /// Switched off: everybody is sent away.
-    fn switch(&mut self, off: bool) {
+    pub(super) fn switch(&mut self, off: bool) {
         if off && !std::mem::replace(&mut self.off, off) {
             log::info!("the camera is off: no pictures are sent");
             self.dismiss(|_| true, message::OFF);
@@ -291,126 +275,5 @@ impl PollLoop {
         self.askers.retain(|asker| {
             !asker.closed && asker.deadline().is_none_or(|deadline| deadline > now)
         });
-    }
-
-    fn deadline(&self, now: Instant) -> Instant {
-        let mut until = now + IDLE;
-        let mut not_after = |due: Option<Instant>| until = until.min(due.unwrap_or(until));
-        for conn in &self.conns {
-            let has_viewer = self.sessions.iter().any(|session| session.conn == Some(conn.id));
-            not_after(conn.deadline(has_viewer));
-        }
-        for session in &self.sessions {
-            not_after(Some(session.deadline()));
-        }
-        for asker in &self.askers {
-            not_after(asker.deadline());
-        }
-        not_after(self.rests_until);
-        let hears = |session: &Session| {
-            session.tracks.iter().any(|track| track.is_sound() && track.place.is_some())
-        };
-        if self.sessions.iter().any(hears) || self.askers.iter().any(Asker::hears) {
-            not_after(Some(now + FOR_PICTURE));
-        }
-        until
-    }
-
-    fn wait(&mut self, now: Instant) -> Result<Vec<Owner>, Errno> {
-        // One more millisecond: poll rounds down, and would wake just too early.
-        let sleep = self.deadline(now).saturating_duration_since(now) + Duration::from_millis(1);
-        let mut fds = vec![PollFd::new(self.wake.fd(), PollFlags::POLLIN)];
-        let mut owners = vec![Owner::Wake];
-        if self.rests_until.is_none() {
-            fds.push(PollFd::new(self.listener.as_fd(), PollFlags::POLLIN));
-            owners.push(Owner::Listener);
-            if let Some(local) = &self.local {
-                fds.push(PollFd::new(local.as_fd(), PollFlags::POLLIN));
-                owners.push(Owner::Local);
-            }
-        }
-        for (index, conn) in self.conns.iter().enumerate() {
-            let blocked = self.sessions.iter().any(|session| {
-                session.conn == Some(conn.id)
-                    && session.tracks.iter().any(|track| track.is_tcp() && track.blocked)
-            });
-            let mut flags = PollFlags::empty();
-            flags.set(PollFlags::POLLIN, conn.wants_input());
-            flags.set(PollFlags::POLLOUT, blocked || conn.backlog() > 0);
-            fds.push(PollFd::new(conn.stream.as_fd(), flags));
-            owners.push(Owner::Conn(index));
-        }
-        for (index, session) in self.sessions.iter().enumerate() {
-            for (at, track) in session.tracks.iter().enumerate() {
-                let Carrier::Udp { rtp, rtcp } = &track.carrier else { continue };
-                let mut flags = PollFlags::POLLIN;
-                flags.set(PollFlags::POLLOUT, track.blocked);
-                fds.push(PollFd::new(rtp.as_fd(), flags));
-                owners.push(Owner::Rtp(index, at));
-                fds.push(PollFd::new(rtcp.as_fd(), PollFlags::POLLIN));
-                owners.push(Owner::Rtcp(index, at));
-            }
-        }
-        for (index, asker) in self.askers.iter().enumerate() {
-            let mut flags = PollFlags::POLLIN;
-            flags.set(PollFlags::POLLOUT, asker.wants_output());
-            fds.push(PollFd::new(asker.stream.as_fd(), flags));
-            owners.push(Owner::Asker(index));
-        }
-        poll(&mut fds, PollTimeout::try_from(sleep).unwrap_or(PollTimeout::MAX))?;
-        let is_ready = |fd: &PollFd<'_>| fd.any() != Some(false);
-        Ok(fds.iter().zip(&owners).filter(|(fd, _)| is_ready(fd)).map(|(_, o)| *o).collect())
-    }
-
-    fn handle(&mut self, owner: Owner, now: Instant) {
-        match owner {
-            Owner::Wake => self.wake.clear(),
-            Owner::Listener => self.accept(now),
-            Owner::Local => self.accept_local(now),
-            Owner::Conn(index) => {
-                let mut conns = std::mem::take(&mut self.conns);
-                if let Some(conn) = conns.get_mut(index) {
-                    if conn.wants_input() {
-                        conn.receive(now);
-                        self.serve(conn, now);
-                    } else if !matches!(conn.stream.take_error(), Ok(None)) {
-                        conn.closed = true;
-                    }
-                }
-                self.conns = conns;
-            }
-            Owner::Rtp(index, at) | Owner::Rtcp(index, at) => {
-                let Some(session) = self.sessions.get_mut(index) else { return };
-                let Some(track) = session.tracks.get_mut(at) else { return };
-                let (speaker, id) = (self.speaker.as_deref(), &session.id);
-                let mut say = |packet: &[u8]| {
-                    speaker.iter().for_each(|speaker| speaker.hear(id, packet, now));
-                };
-                if track.hear(matches!(owner, Owner::Rtcp(..)), &mut say) {
-                    session.seen = now;
-                }
-            }
-            Owner::Asker(index) => {
-                let line = self.askers.get_mut(index).and_then(|asker| asker.receive(now));
-                let Some(line) = line else { return };
-                if let Some(word) = line.strip_prefix("power ") {
-                    self.switch(word == "off");
-                }
-                let may_watch = self.askers.iter().filter(|a| a.is_endless()).count() < MOST_LIVE;
-                let stats = self.stats(now);
-                let parts = local::Parts {
-                    feeds: &self.feeds,
-                    sound: self.sound.as_ref(),
-                    snapshots: self.snapshots.as_deref(),
-                    speaker: self.speaker.as_deref(),
-                    off: self.off,
-                };
-                if let Some(asker) = self.askers.get_mut(index) {
-                    asker.answer(&line, &parts, may_watch, || {
-                        serde_json::to_vec(&stats).unwrap_or_default()
-                    });
-                }
-            }
-        }
     }
 }

@@ -9,6 +9,7 @@
 //! | [`link`] | one connection: datagrams in, texts out, a polite end |
 //! | [`endpoint`], `slot` | an endpoint and what is reported of it; its connection and what is due |
 //! | `copied` | a frame, copied out of its file |
+//! | `datagrams` | what a datagram means: a descriptor, a message, a frame |
 //! | [`reader`] | all endpoints of this process: connecting, checking, waiting, asking |
 //! | [`broadcaster`] | the other side: for tests, `demo` and a simulated camera |
 //!
@@ -23,6 +24,7 @@
 
 pub mod broadcaster;
 mod copied;
+mod datagrams;
 pub mod endpoint;
 pub mod fault;
 pub mod link;

@@ -16,22 +16,17 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::copied::whole;
 use super::endpoint::{Endpoint, Event, Kind, Sink, State};
 use super::fault::Fault;
 use super::link::Link;
-use super::payload;
 use super::slot::{LATER, Phase, RETRY, Slot};
-use super::wire::{self, Datagram, LONGEST};
-use crate::sys::received::Received;
+use super::wire::LONGEST;
 
 /// How long the descriptor is awaited when this process ends: a snapshot blocks the other side for
 /// a second or two.
 const HANDSHAKE: Duration = Duration::from_secs(4);
 /// Between two requests for a key frame, of all streams together; between two snapshots.
 const SPACE: Duration = Duration::from_secs(1);
-/// Faulty frames in a row before a stream that was understood is given up.
-const PATIENCE: u32 = 16;
 /// Datagrams of sound before the other endpoints have their turn.
 const TURN: usize = 32;
 /// Sound waits so long for a picture to be read with: each wake-up costs more than reading it.
@@ -40,8 +35,6 @@ const WITH_PICTURE: Duration = Duration::from_millis(60);
 const QUIET: Duration = Duration::from_secs(1);
 /// The longest sleep.
 const IDLE: Duration = Duration::from_millis(500);
-/// Bytes of the buffer that are kept from frame to frame.
-const ROOM: usize = 128 * 1024;
 
 const REQ_IDR: &[u8] = b"REQ_IDR";
 const REQ_SNAPSHOT: &[u8] = b"REQ_SNAPSHOT_R";
@@ -49,10 +42,10 @@ const REQ_SNAPSHOT: &[u8] = b"REQ_SNAPSHOT_R";
 /// See the module.
 #[derive(Debug)]
 pub struct Reader {
-    slots: Vec<Slot>,
-    datagram: Vec<u8>,
-    buffer: Vec<u8>,
-    key_wanted: bool,
+    pub(super) slots: Vec<Slot>,
+    pub(super) datagram: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
+    pub(super) key_wanted: bool,
     key_requested: Option<Instant>,
     snapshot_requested: Option<Instant>,
     wake_at: Option<Instant>,
@@ -168,7 +161,7 @@ impl Reader {
         }
     }
 
-    fn set_state(&mut self, index: usize, state: State, sink: Sink<'_>) {
+    pub(super) fn set_state(&mut self, index: usize, state: State, sink: Sink<'_>) {
         let Some(slot) = self.slots.get_mut(index) else { return };
         if slot.state != state {
             slot.state = state;
@@ -296,111 +289,5 @@ impl Reader {
                 return;
             }
         }
-    }
-
-    /// One datagram. An error ends the connection.
-    fn take(&mut self, index: usize, received: Received, sink: Sink<'_>) -> Result<(), Fault> {
-        let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
-        let bytes = self.datagram.get(..received.length).unwrap_or_default();
-        let text = bytes.starts_with(&wire::TEXT_HEAD);
-        if received.cut && !text {
-            return Err(Fault::Long(LONGEST));
-        }
-        let datagram = wire::datagram(bytes)?;
-        match (datagram, &slot.phase) {
-            (Datagram::Descriptor { path, .. }, Phase::Handshake(_)) => {
-                wire::check_path(path, &slot.endpoint.folder)?;
-                slot.phase = match std::mem::take(&mut slot.phase) {
-                    Phase::Handshake(link) => Phase::Streaming(link),
-                    other => other,
-                };
-                self.key_wanted |= slot.endpoint.kind == Kind::Picture;
-                self.set_state(index, State::Connected, sink);
-                Ok(())
-            }
-            (Datagram::Text(_), Phase::Handshake(_)) => Err(Fault::First(0)),
-            (Datagram::Frame { .. }, Phase::Handshake(_)) => Err(Fault::First(2)),
-            (Datagram::Descriptor { .. }, _) => Err(Fault::Second),
-            (Datagram::Text(text), _) => {
-                if slot.endpoint.kind == Kind::Messages {
-                    sink(index, Event::Message(text));
-                }
-                Ok(())
-            }
-            (Datagram::Frame { sequence, map_length }, _) => {
-                let counted = slot.sequence.wrapping_add(1) == sequence;
-                slot.sequence = sequence;
-                // What comes first follows nothing.
-                slot.lost |= !counted && slot.number.is_some();
-                match self.frame(index, map_length, received, sink) {
-                    Ok(()) => Ok(()),
-                    Err(fault) => self.faulty(index, fault),
-                }
-            }
-        }
-    }
-
-    /// A frame that cannot be used: before the first good one it ends the connection.
-    fn faulty(&mut self, index: usize, fault: Fault) -> Result<(), Fault> {
-        let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
-        let folder = slot.endpoint.folder.display();
-        if fault == Fault::NoRoom {
-            // Our own fault: only this frame is lost.
-            if !slot.lost {
-                log::warn!("{folder}: {fault}");
-            }
-            slot.lost = true;
-            return Ok(());
-        }
-        slot.faults += 1;
-        if slot.state != State::Live || slot.faults >= PATIENCE {
-            return Err(fault);
-        }
-        if slot.faults == 1 {
-            log::warn!("{folder}: a frame was dropped: {fault}");
-        }
-        slot.lost = true;
-        self.key_wanted = true;
-        Ok(())
-    }
-
-    /// Copies a frame out of its file and hands it on.
-    fn frame(
-        &mut self,
-        index: usize,
-        map_length: u32,
-        received: Received,
-        sink: Sink<'_>,
-    ) -> Result<(), Fault> {
-        let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
-        if slot.endpoint.kind == Kind::Speaker {
-            // It has nothing to say; what came with it is closed.
-            return Ok(());
-        }
-        let content = whole(received, map_length, &mut self.buffer)?;
-        let payload = match slot.endpoint.kind {
-            Kind::Picture => payload::picture(content)?,
-            Kind::Sound => payload::sound(content)?,
-            Kind::Jpeg => payload::jpeg(content)?,
-            // They send none that is known; what it is does not matter.
-            Kind::Speaker | Kind::Messages => return Ok(()),
-        };
-        slot.faults = 0;
-        if slot.endpoint.kind != Kind::Jpeg {
-            slot.lost |= slot.number.is_some_and(|last| last.wrapping_add(1) != payload.number);
-        }
-        slot.number = Some(payload.number);
-        let lost = std::mem::take(&mut slot.lost);
-        self.key_wanted |= lost && slot.endpoint.kind == Kind::Picture;
-        if slot.state != State::Live {
-            slot.state = State::Live;
-            sink(index, Event::State(&slot.state));
-        }
-        sink(index, Event::Frame { payload, lost });
-        if self.buffer.len() > ROOM {
-            self.buffer.truncate(ROOM);
-            self.buffer.shrink_to_fit();
-        }
-        Ok(())
     }
 }

@@ -15,7 +15,7 @@ use crate::web::gate::head::Head;
 pub const PEER: &str = "X-Mi360d-Peer";
 /// The number under which [`Clients`](crate::web::clients::Clients) knows the client.
 pub const NUMBER: &str = "X-Mi360d-Number";
-/// What proves that a request came through the gate (see [`Door`](crate::web::backend::Door)).
+/// What proves that a request came through the gate (see [`Door`](crate::web::door::Door)).
 pub const KEY: &str = "X-Mi360d-Key";
 
 /// Headers that concern only this connection, or that a client could use to seem someone else.

@@ -22,7 +22,9 @@
 //! | `conn` | one client, from its first byte to its end |
 //! | `relay` | one request with tiny_http, and its answer on the way back |
 //! | `poll_loop` | the thread |
+//! | `accept` | new connections, and which one makes room |
 
+mod accept;
 pub mod answer;
 mod conn;
 pub mod forward;
@@ -49,7 +51,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use crate::error::{Code, Explain};
-use crate::web::backend::Door;
+use crate::web::door::Door;
 use crate::web::gate::host::Names;
 
 /// The gate thread's stack in bytes: its buffers are on the heap, and it calls nothing deep.

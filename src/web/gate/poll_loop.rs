@@ -3,7 +3,7 @@
 //! Nothing ends this loop but its handle. Errors of accept and of poll cost a connection or a
 //! short pause, never the gate.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -16,20 +16,18 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::web::backend::Door;
+use crate::web::door::Door;
 use crate::web::gate::answer::Refusal;
 use crate::web::gate::conn::{Around, Conn, Phase};
 use crate::web::gate::limits::Limits;
-use crate::web::gate::relay::{Relay, is_later};
-use crate::web::gate::shared::{Shared, count};
+use crate::web::gate::relay::Relay;
+use crate::web::gate::shared::Shared;
 use crate::web::gate::table::{self, Stage};
 
 /// What one read takes at most, for all connections in turn.
 const SCRATCH: usize = 16 * 1024;
-/// Connections accepted in a row before the others have their turn.
-const ACCEPTS: usize = 16;
 /// How long the listener rests after an error that would come again at once.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// How often to look for a place while requests wait for one.
 const QUEUE_LOOK: Duration = Duration::from_millis(100);
 /// The longest sleep.
@@ -48,15 +46,15 @@ struct Ready {
 /// The thread's state.
 #[derive(Debug)]
 pub(super) struct PollLoop {
-    listener: TcpListener,
+    pub(super) listener: TcpListener,
     wake: UnixStream,
     door: Door,
-    limits: Limits,
-    shared: Arc<Shared>,
-    conns: Vec<Conn>,
+    pub(super) limits: Limits,
+    pub(super) shared: Arc<Shared>,
+    pub(super) conns: Vec<Conn>,
     scratch: Vec<u8>,
     /// The listener is left alone until then.
-    rests_until: Option<Instant>,
+    pub(super) rests_until: Option<Instant>,
     /// When the last slow reader was dropped for a waiting request.
     last_cull: Option<Instant>,
 }
@@ -124,7 +122,7 @@ impl PollLoop {
     }
 
     /// The connections, and what their steps need.
-    fn parts(&mut self, now: Instant) -> (&mut Vec<Conn>, &mut [u8], Around<'_>) {
+    pub(super) fn parts(&mut self, now: Instant) -> (&mut Vec<Conn>, &mut [u8], Around<'_>) {
         let around = Around {
             limits: &self.limits,
             shared: &self.shared,
@@ -157,12 +155,12 @@ impl PollLoop {
     }
 
     /// The table's view, and where each of its rows is in `conns`.
-    fn seats(&self) -> (Vec<table::Seat>, Vec<usize>) {
+    pub(super) fn seats(&self) -> (Vec<table::Seat>, Vec<usize>) {
         let rows = self.conns.iter().enumerate();
         rows.filter_map(|(index, conn)| Some((conn.seat()?, index))).unzip()
     }
 
-    fn drop_row(&mut self, row: Option<&usize>, now: Instant) -> bool {
+    pub(super) fn drop_row(&mut self, row: Option<&usize>, now: Instant) -> bool {
         let (conns, _, around) = self.parts(now);
         let Some(conn) = row.and_then(|&index| conns.get_mut(index)) else { return false };
         // A client that has its answer and does not close loses nothing.
@@ -177,7 +175,7 @@ impl PollLoop {
         true
     }
 
-    fn keep_within_limits(&mut self, now: Instant) {
+    pub(super) fn keep_within_limits(&mut self, now: Instant) {
         loop {
             let (seats, rows) = self.seats();
             let leaving = |seat: &table::Seat| seat.stage == Stage::Leaving;
@@ -194,7 +192,7 @@ impl PollLoop {
     }
 
     /// Frees a descriptor: the oldest connection that waits for its client.
-    fn drop_oldest_idle(&mut self, now: Instant) -> bool {
+    pub(super) fn drop_oldest_idle(&mut self, now: Instant) -> bool {
         let (seats, rows) = self.seats();
         let victim = table::oldest(&seats, |seat| seat.stage == Stage::Unfinished)
             .or_else(|| table::oldest(&seats, |seat| seat.stage == Stage::Leaving));
@@ -336,54 +334,6 @@ impl PollLoop {
             let _ = self.wake.read(&mut bytes);
         }
         Ok((accept, ready))
-    }
-
-    fn accept(&mut self, now: Instant) {
-        for _ in 0..ACCEPTS {
-            let (stream, address) = match self.listener.accept() {
-                Ok(pair) => pair,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if is_later(&error) => return,
-                Err(error) => {
-                    match error.raw_os_error().map(Errno::from_raw) {
-                        // That one connection is gone; the next may be fine.
-                        Some(Errno::ECONNABORTED | Errno::EPROTO) => continue,
-                        Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS)
-                            if self.drop_oldest_idle(now) =>
-                        {
-                            continue;
-                        }
-                        _ => {}
-                    }
-                    log::warn!("accept: {error}; a pause of {} ms", PAUSE.as_millis());
-                    self.rests_until = Some(now + PAUSE);
-                    return;
-                }
-            };
-            count(&self.shared.accepted);
-            let peer = address.ip().to_canonical();
-            if stream.set_nonblocking(true).is_err() {
-                count(&self.shared.dropped);
-                continue;
-            }
-            // Answers are small: none should wait for an acknowledgement of the one before.
-            let _ = stream.set_nodelay(true);
-            let (seats, rows) = self.seats();
-            let limits = &self.limits;
-            let victim =
-                table::make_room(&seats, peer, limits.unfinished, limits.unfinished_per_address);
-            if let Some(seat) = victim {
-                self.drop_row(rows.get(seat), now);
-                self.conns.retain(|conn| !matches!(conn.phase, Phase::Closed));
-            }
-            // Most requests are here already: read now, so that none is dropped unread when many
-            // come at once.
-            let (conns, scratch, around) = self.parts(now);
-            let mut conn = Conn::new(stream, peer, around.limits, now);
-            conn.step(scratch, &around);
-            conns.push(conn);
-            self.keep_within_limits(now);
-        }
     }
 }
 

@@ -1,0 +1,185 @@
+//! One line of a text of numbers: an address and bytes, or a record. Pure.
+
+/// The longest line that is read, in bytes.
+pub(super) const LONGEST: usize = 1024;
+/// The most bytes in one line.
+const IN_LINE: usize = 64;
+
+/// How the numbers are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `21000000: 27 05 19 56    '..V`: `md.b` of U-Boot, or like it.
+    Bytes,
+    /// `21000000: 56190527 ...`: `md.l` or `md.w`, the lowest byte last.
+    Words,
+    /// `00000000  27 05 19 56 ...  |'..V|`: `hexdump -C`, `od`, `xxd`.
+    Hexdump,
+    /// `0000000 003447 053031`: `od` by itself, or `od -b`.
+    Octal,
+    /// `:10000000...`: Intel hex.
+    IntelHex,
+    /// `S315...`: Motorola's S-records.
+    Srec,
+}
+
+/// What a line contains.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line<'a> {
+    Data {
+        form: Form,
+        at: u64,
+        /// The address, if it can be octal.
+        in_octal: Option<u64>,
+        bytes: Vec<u8>,
+    },
+    /// An address alone, which ends what is repeated.
+    Place(&'a [u8]),
+    /// Intel hex: what comes is relative to this.
+    Base(u64),
+    /// The line before is repeated up to the next one.
+    Repeat,
+}
+
+/// Reads one line; none if it has no numbers.
+pub(super) fn parse(line: &[u8]) -> Option<Line<'_>> {
+    let line = line.trim_ascii();
+    if line == b"*" {
+        return Some(Line::Repeat);
+    }
+    if line.len() > LONGEST {
+        return None;
+    }
+    match line {
+        [b':', record @ ..] => intel(record),
+        [b'S', kind @ b'1'..=b'3', record @ ..] => srec(kind - b'0', record),
+        _ => numbers(line).or_else(|| {
+            // The time, as terminal programs put it first.
+            let end = line.iter().take(40).position(|b| matches!(b, b']' | b'>'))?;
+            numbers(line[end + 1..].trim_ascii_start())
+        }),
+    }
+}
+
+/// A number in hex.
+pub(super) fn hex(text: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok().filter(|t| !t.is_empty() && t.len() <= 16)?;
+    text.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u64::from_str_radix(text, 16).ok())?
+}
+
+/// A number in octal.
+pub(super) fn octal(text: &[u8]) -> Option<u64> {
+    let is_octal = !text.is_empty() && text.iter().all(|b| matches!(b, b'0'..=b'7'));
+    is_octal.then(|| u64::from_str_radix(std::str::from_utf8(text).ok()?, 8).ok())?
+}
+
+fn hex_bytes(record: &[u8]) -> Option<Vec<u8>> {
+    record.chunks(2).map(|pair| hex(pair).filter(|_| pair.len() == 2).map(|n| n as u8)).collect()
+}
+
+fn big_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b))
+}
+
+/// A record of Intel hex, behind its colon.
+fn intel(record: &[u8]) -> Option<Line<'_>> {
+    let bytes = hex_bytes(record)?;
+    let (&count, sum) = (bytes.first()?, bytes.iter().fold(0u8, |sum, b| sum.wrapping_add(*b)));
+    if bytes.len() != usize::from(count) + 5 || sum != 0 {
+        return None;
+    }
+    let at = big_endian(&bytes[1..3]);
+    let data = &bytes[4..bytes.len() - 1];
+    match bytes[3] {
+        0 => Some(Line::Data { form: Form::IntelHex, at, in_octal: None, bytes: data.to_vec() }),
+        2 => Some(Line::Base(big_endian(data) << 4)),
+        4 => Some(Line::Base(big_endian(data) << 16)),
+        _ => None, // the end, and where a program starts
+    }
+}
+
+/// An S-record with data, behind its kind: the address has one byte more than that says.
+fn srec(kind: u8, record: &[u8]) -> Option<Line<'_>> {
+    let bytes = hex_bytes(record)?;
+    let (&count, sum) = (bytes.first()?, bytes.iter().fold(0u8, |sum, b| sum.wrapping_add(*b)));
+    let data = usize::from(kind) + 2;
+    if bytes.len() != usize::from(count) + 1 || bytes.len() <= data || sum != 0xFF {
+        return None;
+    }
+    let (at, bytes) = (big_endian(&bytes[1..data]), bytes[data..bytes.len() - 1].to_vec());
+    Some(Line::Data { form: Form::Srec, at, in_octal: None, bytes })
+}
+
+/// A word without the 0x that debuggers put before it, and how long it is.
+fn word(text: &[u8]) -> (&[u8], usize) {
+    let digits = text.strip_prefix(b"0x").unwrap_or(text);
+    let length = digits.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+    (&digits[..length], text.len() - digits.len() + length)
+}
+
+/// An address, and numbers of one width behind it.
+fn numbers(line: &[u8]) -> Option<Line<'_>> {
+    let (address, length) = word(line);
+    let mut rest = &line[length..];
+    let colon = rest.first() == Some(&b':');
+    let least = if colon || rest.first() == Some(&b'\t') { 4 } else { 6 };
+    let at = hex(address).filter(|_| address.len() >= least)?;
+    if rest.is_empty() {
+        return Some(Line::Place(address));
+    }
+    if colon {
+        rest = &rest[1..];
+    }
+    let mut width = 0;
+    let mut gap;
+    let mut values = Vec::new();
+    loop {
+        gap = rest.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        // Behind a colon two spaces come before the characters; elsewhere they part eights.
+        if gap == 0 || (colon && gap > 1 && !values.is_empty()) {
+            break;
+        }
+        let (digits, length) = word(&rest[gap..]);
+        let ends = rest.get(gap + length).is_none_or(u8::is_ascii_whitespace);
+        if !ends
+            || !matches!(digits.len(), 2 | 3 | 4 | 6 | 8)
+            || (width != 0 && digits.len() != width)
+        {
+            break;
+        }
+        let value = if digits.len() % 3 == 0 { octal(digits) } else { hex(digits) };
+        let Some(value) = value else { break };
+        width = digits.len();
+        values.push(value);
+        rest = &rest[gap + length..];
+        if values.len() * width / 2 >= IN_LINE {
+            break;
+        }
+    }
+    if values.is_empty() {
+        return None;
+    }
+    let form = match (colon, width) {
+        (_, 3 | 6) => Form::Octal,
+        (true, 2) => Form::Bytes,
+        // xxd has two spaces before the characters, md.w four.
+        (true, 4) if gap == 2 => Form::Hexdump,
+        (false, 2) => Form::Hexdump,
+        _ => Form::Words,
+    };
+    let size = match width {
+        3 => 1,
+        6 => 2,
+        digits => digits / 2,
+    };
+    let bytes = values
+        .iter()
+        .flat_map(|value| {
+            let mut bytes = value.to_le_bytes()[..size].to_vec();
+            if form == Form::Hexdump {
+                bytes.reverse();
+            }
+            bytes
+        })
+        .collect();
+    Some(Line::Data { form, at, in_octal: octal(address), bytes })
+}
