@@ -11,10 +11,10 @@ import threading
 import time
 from pathlib import Path
 
+from onvif_rig import Soap
 from rig import BINARY, free_port, wait_for
 from test_controls import SET, Proxy
 from test_cost import listens
-from test_onvif import Soap
 from test_page import Demo
 
 # The pauses of docs/controls.md in seconds.

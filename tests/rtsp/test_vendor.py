@@ -9,7 +9,7 @@ import threading
 import time
 
 from rig import LONG, Case, Server, alaw, source, wait_for
-from test_frames import Talker
+from talk import Talker
 from vendor_rig import Camera, missing
 from viewer import Rtsp, Viewer
 
