@@ -31,7 +31,7 @@ pub enum Exit {
 
 /// What kind of error it is, beyond the exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FailureKind {
     /// It failed.
     Failed,
     /// The request makes no sense.
@@ -56,13 +56,13 @@ pub enum Kind {
     Unconfirmed,
 }
 
-impl Kind {
+impl FailureKind {
     /// The kind of an exit status.
-    pub fn of(exit: Exit) -> Kind {
+    pub fn of(exit: Exit) -> FailureKind {
         match exit {
-            Exit::Usage => Kind::Usage,
-            Exit::Refused => Kind::Refused,
-            _ => Kind::Failed,
+            Exit::Usage => FailureKind::Usage,
+            Exit::Refused => FailureKind::Refused,
+            _ => FailureKind::Failed,
         }
     }
 }
@@ -95,8 +95,8 @@ pub trait Explain: std::error::Error {
     /// The next step for the owner, a whole sentence.
     fn hint(&self) -> String;
     /// The kind of error: page and terminal derive their status from it.
-    fn kind(&self) -> Kind {
-        Kind::of(self.exit())
+    fn kind(&self) -> FailureKind {
+        FailureKind::of(self.exit())
     }
     /// After how long to try again, if known.
     fn retry_after(&self) -> Option<Duration> {
@@ -116,17 +116,17 @@ mod tests {
     use super::*;
 
     #[derive(Debug, thiserror::Error)]
-    enum Fault {
+    enum Broken {
         #[error("the card cannot be read")]
         Card(#[source] std::io::Error),
         #[error("no backup was made")]
-        Backup(#[source] Box<Fault>),
+        Backup(#[source] Box<Broken>),
     }
 
     #[test]
     fn every_cause_is_said_once() {
-        let fault = Fault::Card(std::io::Error::other("the medium is worn"));
-        let deep = Fault::Backup(Box::new(fault));
+        let fault = Broken::Card(std::io::Error::other("the medium is worn"));
+        let deep = Broken::Backup(Box::new(fault));
         let said = "no backup was made: the card cannot be read: the medium is worn";
         assert_eq!(chain(&deep), said);
         assert_eq!(Chain(&deep).to_string(), said);

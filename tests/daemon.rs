@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use mi360d::backup::Silent;
-use mi360d::camera::job::Kind;
+use mi360d::camera::job::JobKind;
 use mi360d::camera::{status, status_txt};
 use nix::sys::signal::Signal;
 use rig::daemon::{Daemon, ports, wait};
@@ -326,13 +326,13 @@ fn the_card_is_read_anew_after_a_change_and_not_while_a_job_is_at_it() {
     assert_eq!(newest().as_ref(), Some(&first), "at once, not some seconds later");
 
     let (there, aside) = (sim.backups().join(&first), sim.path().join("aside"));
-    let job = camera.jobs().begin(Kind::Verify).unwrap();
+    let job = camera.jobs().begin(JobKind::Verify).unwrap();
     fs::rename(&there, &aside).unwrap();
     assert_eq!(newest().as_ref(), Some(&first), "a reader would wait for the job");
     job.end(Ok(()));
     assert_eq!(newest(), None, "its end is a reason to look");
 
-    let job = camera.jobs().begin(Kind::Backup).unwrap();
+    let job = camera.jobs().begin(JobKind::Backup).unwrap();
     fs::rename(&aside, &there).unwrap();
     status_txt::write(&camera);
     assert_eq!(newest().as_ref(), Some(&first), "what a job changed, it has read itself");

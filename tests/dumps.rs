@@ -14,7 +14,7 @@ use std::process::Command;
 use mi360d::chip::Role;
 use mi360d::formats::{flsh, squashfs, uimage};
 use mi360d::image::Health;
-use mi360d::image::inspect::Kind;
+use mi360d::image::inspect::FileKind;
 
 use desk::{
     CONFIG, DATA, Desk, FACTORY, KERNEL, ROOTFS, advice_is_taken, codes, health, look, never_posts,
@@ -67,7 +67,7 @@ fn a_dump_shifted_by_one_byte_has_a_whole_identity() {
     let mut bytes = vec![0];
     bytes.extend(&chip("ipc009")[..0x100_0000 - 1]);
     let report = look(&bytes);
-    assert_eq!(report.kind, Kind::ShiftedDump);
+    assert_eq!(report.kind, FileKind::ShiftedDump);
     assert!(report.identity.answer.starts_with("Yes."), "{}", report.identity.answer);
     assert!(codes(&report).contains(&"end-cut-off"));
     advice_is_taken(&bytes);
@@ -88,7 +88,7 @@ fn bytes_inserted_by_the_reader_are_taken_out() {
             bytes.extend(vec![value; count]);
         }
         let report = look(&bytes);
-        assert_eq!((report.kind, report.mangled[0].code), (Kind::Mangled, "inserted"));
+        assert_eq!((report.kind, report.mangled[0].code), (FileKind::Mangled, "inserted"));
         assert!(report.identity.answer.starts_with("Yes, but"), "{}", report.identity.answer);
         let desk = Desk::new();
         desk.put("d.bin", &bytes);
@@ -110,7 +110,7 @@ fn with_255_of_each_256_bytes_nothing_is_guessed() {
 fn a_chip_twice_in_one_file_gives_one() {
     let mut bytes = [chip("ipc009"), chip("ipc009")].concat();
     let report = look(&bytes);
-    assert_eq!((report.kind, report.mangled[0].code), (Kind::Mangled, "doubled"));
+    assert_eq!((report.kind, report.mangled[0].code), (FileKind::Mangled, "doubled"));
     assert!(report.what.contains("all are equal") && never_posts(&report));
     advice_is_taken(&bytes);
     bytes[0x100_0000 + ROOTFS + 0x1_0000] ^= 8;
@@ -129,7 +129,7 @@ fn a_chip_twice_in_one_file_gives_one() {
 #[test]
 fn all_0xff_says_nothing_about_the_chip() {
     let report = look(&vec![0xFF; 0x100_0000]);
-    assert_eq!((report.kind, report.has_damage()), (Kind::Erased, true));
+    assert_eq!((report.kind, report.has_damage()), (FileKind::Erased, true));
     assert!(report.identity.answer.starts_with("Unknown"), "{}", report.identity.answer);
     assert!(
         report.next.iter().any(|s| s.contains("clip")) && !report.to_text().contains("is gone")

@@ -92,10 +92,10 @@ proptest! {
         let records: Vec<mxp::Record> = names.into_iter().zip(starts).zip(sizes).zip(kinds)
             .map(|(((name, start), size), kind)| {
                 let kind = match kind {
-                    1 => mxp::Kind::BootPart,
-                    3 => mxp::Kind::Partition,
-                    7 => mxp::Kind::Factory,
-                    other => mxp::Kind::Other(other),
+                    1 => mxp::RecordKind::BootPart,
+                    3 => mxp::RecordKind::Partition,
+                    7 => mxp::RecordKind::Factory,
+                    other => mxp::RecordKind::Other(other),
                 };
                 mxp::Record { kind, start, size, name }
             })
@@ -174,7 +174,7 @@ proptest! {
         let end = inode_at + 68 + data.len();
         window.resize(0x1_0000, 0xFF);
         let good = jffs2::walk(&window);
-        prop_assert_eq!(good.verdict(), jffs2::Verdict::Healthy);
+        prop_assert_eq!(good.verdict(), jffs2::Jffs2Health::Healthy);
         prop_assert_eq!((good.cleanmarkers, good.dirents, good.inodes), (1, 1, 1));
 
         let dirent_end = 12 + 40 + name.len();
@@ -184,7 +184,7 @@ proptest! {
         let bad = jffs2::walk(&window);
         prop_assert!(bad != good);
         // A cleared accurate bit is no damage: so JFFS2 marks a replaced node.
-        prop_assert!(bad.verdict() != jffs2::Verdict::Healthy || bad.obsolete + bad.torn == 1);
+        prop_assert!(bad.verdict() != jffs2::Jffs2Health::Healthy || bad.obsolete + bad.torn == 1);
     }
 
     #[test]
@@ -197,7 +197,7 @@ proptest! {
         window.extend_from_slice(&node[..kept]);
         window.resize(0x1_0000, 0xFF);
         let stats = jffs2::walk(&window);
-        prop_assert_eq!(stats.verdict(), jffs2::Verdict::Healthy);
+        prop_assert_eq!(stats.verdict(), jffs2::Jffs2Health::Healthy);
         prop_assert_eq!((stats.inodes, stats.garbage), (1, 0));
         prop_assert_eq!(stats.torn, 1);
     }
@@ -324,7 +324,7 @@ fn a_node_that_jffs2_replaced_is_obsolete_and_no_damage() {
     window[at + 3] &= !0x20;
     let stats = jffs2::walk(&window);
     assert_eq!((stats.inodes, stats.obsolete), (1, 1));
-    assert_eq!(stats.verdict(), jffs2::Verdict::Healthy);
+    assert_eq!(stats.verdict(), jffs2::Jffs2Health::Healthy);
 }
 
 #[test]
@@ -371,7 +371,7 @@ fn the_real_data_is_healthy_and_no_flipped_byte_goes_unseen() {
         stats
     };
     let good = walk(&data);
-    assert_eq!(good.verdict(), jffs2::Verdict::Healthy);
+    assert_eq!(good.verdict(), jffs2::Jffs2Health::Healthy);
     assert_eq!((good.inodes, good.dirents, good.erased), (1926, 230, 572));
     assert_eq!((good.torn, good.corrupt, good.garbage), (0, 0, 0));
     for at in (0..data.len()).step_by(39_979) {

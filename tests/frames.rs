@@ -10,10 +10,10 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mi360d::vendor::frames::fault::Fault;
+use mi360d::vendor::frames::fault::FrameError;
 use mi360d::vendor::frames::payload::{jpeg_header, picture_header, sound_header};
 use mi360d::vendor::frames::wire::{self, PAGE};
-use mi360d::vendor::frames::{Broadcaster, Endpoint, Event, Kind, Reader, State};
+use mi360d::vendor::frames::{Broadcaster, Endpoint, EndpointKind, Event, Reader, State};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{
     AddressFamily, Backlog, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, bind, listen,
@@ -48,7 +48,7 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-fn reader_of(folder: &Path, kind: Kind) -> Reader {
+fn reader_of(folder: &Path, kind: EndpointKind) -> Reader {
     Reader::new(vec![Endpoint { folder: folder.to_owned(), kind }])
 }
 
@@ -64,7 +64,7 @@ fn every_byte_of_every_frame_arrives_and_nothing_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let endpoint = folder.path().join("video_mainstream");
     let (mut broadcaster, mut reader) =
-        (Broadcaster::bind(&endpoint).unwrap(), reader_of(&endpoint, Kind::Picture));
+        (Broadcaster::bind(&endpoint).unwrap(), reader_of(&endpoint, EndpointKind::Picture));
     let mut seen = Seen::default();
     let mut texts = Vec::new();
     until("the descriptor", || {
@@ -97,8 +97,10 @@ fn every_byte_of_every_frame_arrives_and_nothing_is_kept() {
 #[test]
 fn a_reader_that_was_held_up_knows_what_it_lost_and_asks_for_one_key_frame() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut broadcaster, mut reader) =
-        (Broadcaster::bind(folder.path()).unwrap(), reader_of(folder.path(), Kind::Picture));
+    let (mut broadcaster, mut reader) = (
+        Broadcaster::bind(folder.path()).unwrap(),
+        reader_of(folder.path(), EndpointKind::Picture),
+    );
     let mut seen = Seen::default();
     let mut requests = 0;
     until("the descriptor", || {
@@ -146,7 +148,10 @@ fn sound_and_snapshots_have_headers_of_their_own_and_snapshots_are_spaced() {
     let (audio, snap) = (folder.path().join("audio_in"), folder.path().join("jpeg_snap"));
     let mut broadcasters = [Broadcaster::bind(&audio).unwrap(), Broadcaster::bind(&snap).unwrap()];
     let endpoint = |folder: &PathBuf, kind| Endpoint { folder: folder.clone(), kind };
-    let mut reader = Reader::new(vec![endpoint(&audio, Kind::Sound), endpoint(&snap, Kind::Jpeg)]);
+    let mut reader = Reader::new(vec![
+        endpoint(&audio, EndpointKind::Sound),
+        endpoint(&snap, EndpointKind::Jpeg),
+    ]);
     let mut seen = Seen::default();
     until("both", || {
         turn(&mut reader, &mut seen);
@@ -305,7 +310,7 @@ fn what_is_not_exactly_as_known_is_not_understood_in_words_and_left_politely() {
     for (word, script) in &cases {
         let folder = tempfile::tempdir().unwrap();
         let liar = Liar::bind(folder.path(), SockType::SeqPacket);
-        let mut reader = reader_of(&liar.folder, Kind::Picture);
+        let mut reader = reader_of(&liar.folder, EndpointKind::Picture);
         let mut seen = Seen::default();
         let mut peer = None;
         until(word, || {
@@ -343,10 +348,10 @@ fn another_type_of_socket_is_not_understood_and_nothing_was_done_to_it() {
     for kind in [SockType::Stream, SockType::Datagram] {
         let folder = tempfile::tempdir().unwrap();
         let liar = Liar::bind(folder.path(), kind);
-        let mut reader = reader_of(folder.path(), Kind::Picture);
+        let mut reader = reader_of(folder.path(), EndpointKind::Picture);
         let mut seen = Seen::default();
         turn(&mut reader, &mut seen);
-        assert_eq!(seen.states, [State::NotUnderstood(Fault::SocketType)]);
+        assert_eq!(seen.states, [State::NotUnderstood(FrameError::SocketType)]);
         assert!(liar.accept().is_none());
     }
 }
@@ -355,7 +360,7 @@ fn another_type_of_socket_is_not_understood_and_nothing_was_done_to_it() {
 fn a_bad_frame_in_a_good_stream_costs_that_frame_only() {
     let folder = tempfile::tempdir().unwrap();
     let liar = Liar::bind(folder.path(), SockType::SeqPacket);
-    let mut reader = reader_of(folder.path(), Kind::Picture);
+    let mut reader = reader_of(folder.path(), EndpointKind::Picture);
     let mut seen = Seen::default();
     let mut peer = None;
     until("the connection", || {
@@ -386,7 +391,7 @@ fn a_bad_frame_in_a_good_stream_costs_that_frame_only() {
 fn no_connection_is_closed_before_its_descriptor_came() {
     let folder = tempfile::tempdir().unwrap();
     let liar = Liar::bind(folder.path(), SockType::SeqPacket);
-    let mut reader = reader_of(folder.path(), Kind::Picture);
+    let mut reader = reader_of(folder.path(), EndpointKind::Picture);
     let mut seen = Seen::default();
     turn(&mut reader, &mut seen);
     let peer = liar.accept().unwrap();
@@ -407,7 +412,7 @@ fn no_connection_is_closed_before_its_descriptor_came() {
 #[test]
 fn a_broadcaster_that_ends_and_comes_back_is_found_again() {
     let folder = tempfile::tempdir().unwrap();
-    let mut reader = reader_of(folder.path(), Kind::Picture);
+    let mut reader = reader_of(folder.path(), EndpointKind::Picture);
     let mut seen = Seen::default();
     turn(&mut reader, &mut seen);
     assert_eq!(seen.states, [], "a missing socket is where it begins");

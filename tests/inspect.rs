@@ -9,7 +9,7 @@ mod synthetic;
 use mi360d::chip::{FlashMap, Role};
 use mi360d::formats::{flsh, uimage};
 use mi360d::identity;
-use mi360d::image::inspect::Kind;
+use mi360d::image::inspect::FileKind;
 use mi360d::image::{Health, Report, inspect};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -28,7 +28,7 @@ fn a_whole_dump_has_no_damage_and_its_identity() {
     for model in ["ipc009", "ipc019"] {
         let bytes = chip(model);
         let report = look(&bytes);
-        assert_eq!(report.kind, Kind::FullDump);
+        assert_eq!(report.kind, FileKind::FullDump);
         assert!(!report.has_damage() && report.findings.is_empty(), "{}", report.to_text());
         assert!(report.identity.answer.starts_with("Yes."));
         assert_eq!(report.identity.health, identity::Health::Healthy);
@@ -50,7 +50,7 @@ fn without_its_table_a_dump_is_split_by_what_lies_where() {
         let mut bytes = chip(model);
         bytes[0x2_0000..0x2_1000].fill(0xFF);
         let report = look(&bytes);
-        assert_eq!(report.kind, Kind::FullDump);
+        assert_eq!(report.kind, FileKind::FullDump);
         assert!(report.map_source.unwrap().contains(model));
         assert!(report.partitions.iter().all(|p| p.health == Health::Healthy));
     }
@@ -156,7 +156,7 @@ fn an_erased_config_is_no_damage() {
 fn an_identity_in_a_dump_that_lost_its_beginning_is_found() {
     let bytes = &chip("ipc009")[0x1_2340..];
     let report = look(bytes);
-    assert_eq!(report.kind, Kind::ShiftedDump, "{}", report.to_text());
+    assert_eq!(report.kind, FileKind::ShiftedDump, "{}", report.to_text());
     assert!(report.has_damage());
     assert!(report.identity.answer.starts_with("Yes."), "{}", report.to_text());
     assert_eq!(report.by_role(Role::Factory).unwrap().offset, 0xFF_0000 - 0x1_2340);
@@ -177,7 +177,7 @@ fn an_identity_in_a_dump_with_something_before_it_is_found() {
         let mut bytes = vec![0; before.into()];
         bytes.extend(chip("ipc009"));
         let report = look(&bytes);
-        assert_eq!(report.kind, Kind::ShiftedDump, "{}", report.to_text());
+        assert_eq!(report.kind, FileKind::ShiftedDump, "{}", report.to_text());
         assert!(report.identity.health.is_healthy());
         assert_eq!(report.by_role(Role::Factory).unwrap().offset, 0xFF_0000 + i64::from(before));
     }
@@ -223,7 +223,7 @@ fn a_second_identity_is_seen() {
 fn a_dump_that_is_cut_off_says_what_is_left() {
     let bytes = &chip("ipc009")[..0x90_0000];
     let report = look(bytes);
-    assert_eq!(report.kind, Kind::TruncatedDump);
+    assert_eq!(report.kind, FileKind::TruncatedDump);
     assert!(report.has_damage() && codes(&report).contains(&"truncated"));
     let health: Vec<Health> = report.partitions.iter().map(|p| p.health).collect();
     assert_eq!(health[..2], [Health::Healthy; 2]);
@@ -237,7 +237,7 @@ fn a_dump_with_something_behind_it_is_still_whole() {
     let mut bytes = chip("ipc009");
     bytes.extend([0xFF; 512]);
     let report = look(&bytes);
-    assert_eq!((report.kind, codes(&report)), (Kind::OversizedDump, vec!["oversized"]));
+    assert_eq!((report.kind, codes(&report)), (FileKind::OversizedDump, vec!["oversized"]));
     assert!(report.identity.health.is_healthy() && !report.has_damage());
 }
 
@@ -245,7 +245,7 @@ fn a_dump_with_something_behind_it_is_still_whole() {
 fn a_tf_image_is_whole_without_an_identity() {
     for model in ["ipc009", "ipc019"] {
         let report = look(&tf_image(model));
-        assert_eq!(report.kind, Kind::TfImage);
+        assert_eq!(report.kind, FileKind::TfImage);
         assert!(!report.has_damage() && report.findings.is_empty(), "{}", report.to_text());
         assert!(!report.identity.expected && report.identity.answer.starts_with("No, and"));
         let rootfs = if model == "ipc009" { 0x21_0000 } else { 0x20_0000 };
@@ -259,9 +259,9 @@ fn a_tf_image_of_another_size_is_damage() {
     let mut bytes = tf_image("ipc009");
     bytes.pop();
     let report = look(&bytes);
-    assert_eq!((report.kind, report.has_damage()), (Kind::TruncatedTfImage, true));
+    assert_eq!((report.kind, report.has_damage()), (FileKind::TruncatedTfImage, true));
     bytes.extend([0; 2]);
-    assert_eq!(look(&bytes).kind, Kind::OversizedTfImage);
+    assert_eq!(look(&bytes).kind, FileKind::OversizedTfImage);
     let mut bytes = tf_image("ipc009");
     let end = bytes.len();
     bytes[end - 80..].fill(0xFF);
@@ -302,22 +302,22 @@ fn another_processors_kernel_is_seen() {
 fn single_parts_are_named_by_size_and_content() {
     let bytes = chip("ipc009");
     for (range, kind, role) in [
-        (0..0x5_0000, Kind::Partition, Role::Boot),
-        (0x5_0000..0x26_0000, Kind::Partition, Role::Kernel),
-        (0x5_0000..0x5_0000 + 100_064, Kind::Uimage, Role::Kernel),
-        (0x26_0000..0x9B_0000, Kind::Partition, Role::Rootfs),
-        (0x26_0000..0x26_0000 + 500_000, Kind::Squashfs, Role::Rootfs),
-        (0x9B_0000..0xFE_0000, Kind::Partition, Role::Data),
-        (0x9B_0000..0x9E_0000, Kind::Jffs2, Role::Data),
-        (0xFE_0000..0xFF_0000, Kind::Partition, Role::Config),
-        (0xFF_0000..0x100_0000, Kind::Partition, Role::Factory),
+        (0..0x5_0000, FileKind::Partition, Role::Boot),
+        (0x5_0000..0x26_0000, FileKind::Partition, Role::Kernel),
+        (0x5_0000..0x5_0000 + 100_064, FileKind::Uimage, Role::Kernel),
+        (0x26_0000..0x9B_0000, FileKind::Partition, Role::Rootfs),
+        (0x26_0000..0x26_0000 + 500_000, FileKind::Squashfs, Role::Rootfs),
+        (0x9B_0000..0xFE_0000, FileKind::Partition, Role::Data),
+        (0x9B_0000..0x9E_0000, FileKind::Jffs2, Role::Data),
+        (0xFE_0000..0xFF_0000, FileKind::Partition, Role::Config),
+        (0xFF_0000..0x100_0000, FileKind::Partition, Role::Factory),
     ] {
         let report = look(&bytes[range]);
         assert_eq!((report.kind, report.partitions[0].role), (kind, role));
         assert!(!report.has_damage(), "{}", report.to_text());
     }
     let legacy = flsh::build_legacy(&[(b"a", b"b")]).unwrap();
-    assert_eq!(look(&legacy).kind, Kind::Flsh);
+    assert_eq!(look(&legacy).kind, FileKind::Flsh);
 }
 
 #[test]
@@ -329,10 +329,10 @@ fn what_is_no_firmware_is_said_with_what_to_do() {
         (b"hello owner\n", "text"),
     ] {
         let report = look(bytes);
-        assert_eq!((report.kind, report.has_damage()), (Kind::Foreign, false));
+        assert_eq!((report.kind, report.has_damage()), (FileKind::Foreign, false));
         assert!(report.what.contains(what) && !report.next.is_empty(), "{}", report.what);
     }
-    assert_eq!(look(b"\x01\x02\x03").kind, Kind::Unknown);
+    assert_eq!(look(b"\x01\x02\x03").kind, FileKind::Unknown);
     assert!(look(b"").has_damage());
 }
 
@@ -340,13 +340,13 @@ fn what_is_no_firmware_is_said_with_what_to_do() {
 fn nothing_but_0xff_is_erased_and_is_damage() {
     for size in [1, 0x1_0000, 0x100_0000] {
         let report = look(&vec![0xFF; size]);
-        assert_eq!((report.kind, report.has_damage()), (Kind::Erased, true));
+        assert_eq!((report.kind, report.has_damage()), (FileKind::Erased, true));
     }
     let report = look(&vec![0xFF; 0x100_0000]);
     assert_eq!(report.identity.health, identity::Health::Blank);
     // Noise of the chip's size is a bad read, and no dump.
     let report = look(&noise(0x100_0000));
-    assert_eq!((report.kind, report.has_damage()), (Kind::Unknown, true));
+    assert_eq!((report.kind, report.has_damage()), (FileKind::Unknown, true));
 }
 
 #[test]
@@ -408,7 +408,7 @@ fn the_real_parts_make_a_whole_dump() {
     put(0x9B_0000, read("ipc019/DATA-3.5.1_0052.jffs2"));
     put(0xFE_0000, read("ipc019/CONFIG-empty.bin"));
     let report = look(&bytes);
-    assert_eq!(report.kind, Kind::FullDump);
+    assert_eq!(report.kind, FileKind::FullDump);
     assert!(!report.has_damage(), "{}", report.to_text());
     // The synthetic FACTORY says ipc009, and the kernel is an I6: told, not refused.
     assert_eq!(codes(&report), ["unusual-processor"]);
@@ -432,7 +432,7 @@ proptest! {
         let report = look(cut);
         prop_assert!(!report.next.is_empty() && !report.to_text().is_empty());
         // What is left of a camera is never taken for a whole one.
-        prop_assert!(report.kind != Kind::FullDump);
+        prop_assert!(report.kind != FileKind::FullDump);
     }
 
     #[test]

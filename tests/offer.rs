@@ -13,7 +13,7 @@ use mi360d::chip::{Chip, Role};
 use mi360d::error::{Exit, Explain};
 use mi360d::formats::uimage::Family;
 use mi360d::identity::Judgement;
-use mi360d::image::inspect::Kind;
+use mi360d::image::inspect::FileKind;
 use mi360d::image::{Slices, Target};
 use rig::Sim;
 
@@ -44,7 +44,7 @@ fn take(sim: &Sim, set: &Path, identity: &Judgement) -> Result<Slices, OfferErro
 fn a_whole_set_offers_all_six_and_nothing_speaks_against_it() {
     let (sim, set, identity) = camera();
     let slices = take(&sim, &set, &identity).unwrap();
-    assert_eq!(slices.kind, Kind::Set);
+    assert_eq!(slices.kind, FileKind::Set);
     assert!(slices.blockers.is_empty(), "{slices:?}");
     let codes: Vec<_> = slices.warnings.iter().map(|f| f.code).collect();
     assert_eq!(codes, ["version-unknown"]);

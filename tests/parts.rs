@@ -12,7 +12,7 @@ use std::process::Command;
 
 use mi360d::chip::Role;
 use mi360d::formats::{squashfs, uboot_env, uimage};
-use mi360d::image::inspect::Kind;
+use mi360d::image::inspect::FileKind;
 
 use desk::{
     CONFIG, DATA, Desk, FACTORY, KERNEL, ROOTFS, advice_is_taken, advice_on_is_taken, codes, look,
@@ -31,7 +31,7 @@ fn u_boot_alone_on_an_erased_chip_is_a_chip_s_dump() {
     header.os = uimage::OS_UBOOT;
     bytes[..uimage::HEADER].copy_from_slice(&header.to_bytes());
     let report = look(&bytes);
-    assert_eq!((report.kind, codes(&report)), (Kind::OtherDump, vec!["uboot-alone"]));
+    assert_eq!((report.kind, codes(&report)), (FileKind::OtherDump, vec!["uboot-alone"]));
     assert!(report.has_damage() && report.what.contains("wrong place"), "{}", report.what);
 }
 
@@ -82,7 +82,7 @@ fn parts_in_another_order_and_without_config_are_put_in_their_places() {
     let desk = Desk::new();
     desk.put("joined.bin", &bytes);
     let report = look(&bytes);
-    assert_eq!(report.kind, Kind::JumbledDump, "{}", report.to_text());
+    assert_eq!(report.kind, FileKind::JumbledDump, "{}", report.to_text());
     assert!(report.identity.answer.starts_with("Yes."), "{}", report.identity.answer);
     advice_is_taken(&bytes);
     let (ran, made) = desk.recover(&["joined.bin"]);
@@ -118,7 +118,7 @@ fn a_tf_image_without_its_signature_or_with_padding_is_a_donor() {
         let report = look(&bytes);
         assert_eq!(
             (report.kind, report.has_damage()),
-            (Kind::TfImage, false),
+            (FileKind::TfImage, false),
             "{}",
             report.to_text()
         );
@@ -145,7 +145,7 @@ fn other_systems_are_named_and_nothing_is_guessed() {
     let rootfs = squashfs::build(60_000, 1, &noise(60_000)).unwrap();
     bytes[0x25_0000..0x25_0000 + rootfs.len()].copy_from_slice(&rootfs);
     let report = look(&bytes);
-    assert_eq!(report.kind, Kind::OtherDump, "{}", report.to_text());
+    assert_eq!(report.kind, FileKind::OtherDump, "{}", report.to_text());
     assert!(report.to_text().contains("2048k(kernel)") && report.model.is_none());
     assert!(report.next.iter().any(|s| s.contains("do not flash it")), "{:?}", report.next);
     bytes[0x30_0000..0x30_0007].copy_from_slice(b"OpenIPC");

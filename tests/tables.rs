@@ -7,7 +7,7 @@ mod synthetic;
 
 use mi360d::formats::mxp;
 use mi360d::image::inspect;
-use mi360d::image::inspect::Kind;
+use mi360d::image::inspect::FileKind;
 use mi360d::image::parts::{Member, compose};
 use mi360d::image::recover::{Input, recover};
 use synthetic::{chip, noise};
@@ -24,7 +24,7 @@ fn records() -> Vec<mxp::Record> {
     ]
     .into_iter()
     .map(|(name, start, size)| mxp::Record {
-        kind: mxp::Kind::Partition,
+        kind: mxp::RecordKind::Partition,
         start,
         size,
         name: name.into(),
@@ -42,7 +42,7 @@ fn a_table_that_is_not_known_is_used_for_what_it_says() {
     bytes[0x2_0000..0x2_1000].copy_from_slice(&mxp::build(&records()).unwrap());
     bytes[0x9A_0000..0x9A_0100].copy_from_slice(&noise(0x100));
     let report = inspect(&bytes).unwrap();
-    assert_eq!(report.kind, Kind::OtherDump, "{}", report.to_text());
+    assert_eq!(report.kind, FileKind::OtherDump, "{}", report.to_text());
     assert!(report.identity.answer.starts_with("Yes."), "{}", report.to_text());
     assert!(report.to_text().contains("PARAM"), "{}", report.to_text());
 

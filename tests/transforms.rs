@@ -9,7 +9,7 @@ mod synthetic;
 
 use std::process::Command;
 
-use mi360d::image::inspect::Kind;
+use mi360d::image::inspect::FileKind;
 
 use desk::{DATA, Desk, FACTORY, ROOTFS, advice_is_taken, codes, look, never_posts};
 use synthetic::{KEY, chip, factory};
@@ -26,7 +26,7 @@ fn a_transfer_in_text_mode_is_named_and_undone() {
         sent.push(byte);
     }
     let report = look(&sent);
-    assert_eq!((report.kind, report.mangled[0].code), (Kind::Mangled, "text-mode"));
+    assert_eq!((report.kind, report.mangled[0].code), (FileKind::Mangled, "text-mode"));
     assert!(report.identity.answer.starts_with("Yes, but"));
     let desk = Desk::new();
     desk.put("d.bin", &sent);
@@ -64,13 +64,13 @@ fn utf_16_of_powershell_is_read_through() {
     for (bytes, kind) in [(chip("ipc009"), "full-dump"), (factory("123456789"), "partition")] {
         let mangled = utf16(&bytes, b"\xFF\xFE");
         let report = look(&mangled);
-        assert_eq!((report.kind, report.mangled[0].code), (Kind::Mangled, "utf-16"), "{kind}");
+        assert_eq!((report.kind, report.mangled[0].code), (FileKind::Mangled, "utf-16"), "{kind}");
         assert!(report.identity.answer.starts_with("Yes, but") && never_posts(&report));
         advice_is_taken(&mangled);
         assert!(!report.to_text().contains(KEY));
     }
     let page = look(&utf16(b"<!DOCTYPE html><html><body>404</body></html>", b"\xFF\xFE"));
-    assert_eq!(page.kind, Kind::Foreign);
+    assert_eq!(page.kind, FileKind::Foreign);
     assert!(page.what.contains("web page") && page.what.contains("UTF-16"), "{}", page.what);
 }
 
@@ -115,7 +115,7 @@ fn a_console_s_log_is_named_and_turned_into_bytes() {
         let report = look(log.as_bytes());
         assert_eq!(
             (report.kind, report.mangled.first().map(|m| m.code)),
-            (Kind::Mangled, Some("log")),
+            (FileKind::Mangled, Some("log")),
             "{name}"
         );
         assert!(report.what.contains(name), "{}", report.what);
@@ -142,7 +142,7 @@ fn files_that_are_something_else_are_named() {
         (b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "empty zip"),
     ] {
         let report = look(bytes);
-        assert_eq!((report.kind, report.has_damage()), (Kind::Foreign, false), "{what}");
+        assert_eq!((report.kind, report.has_damage()), (FileKind::Foreign, false), "{what}");
         assert!(report.what.contains(what), "{}", report.what);
     }
 }
@@ -170,7 +170,7 @@ fn a_rotated_and_a_swapped_dump_are_turned_back() {
         (early, "bits-moved"),
     ] {
         let report = look(&bytes);
-        assert_eq!((report.kind, report.mangled[0].code), (Kind::Mangled, code));
+        assert_eq!((report.kind, report.mangled[0].code), (FileKind::Mangled, code));
         assert!(report.identity.answer.starts_with("Yes, but"), "{}", report.identity.answer);
         assert!(report.has_damage() && never_posts(&report));
         advice_is_taken(&bytes);
@@ -188,7 +188,7 @@ fn a_chip_of_which_only_the_beginning_was_read_is_no_lost_identity() {
     for copies in [2, 4] {
         let bytes = whole[..0x100_0000 / copies].repeat(copies);
         let report = look(&bytes);
-        assert_eq!((report.kind, report.mangled[0].code), (Kind::Mangled, "wrapped"));
+        assert_eq!((report.kind, report.mangled[0].code), (FileKind::Mangled, "wrapped"));
         assert!(report.identity.answer.contains("not in this file"), "{}", report.identity.answer);
         assert!(report.next.iter().any(|step| step.starts_with("Read or copy it again")));
         let desk = Desk::new();
@@ -239,7 +239,7 @@ fn bytes_as_text_are_read_through() {
         let report = look(text.as_bytes());
         assert_eq!(
             (report.kind, report.mangled[0].code),
-            (Kind::Mangled, "log"),
+            (FileKind::Mangled, "log"),
             "{}",
             report.what
         );
@@ -265,7 +265,7 @@ fn an_ordinary_text_that_looks_like_bytes_stays_a_text() {
         format!("static const unsigned char table[256] = {{{}}};\n", numbers.join(", ")),
     ] {
         let report = look(text.as_bytes());
-        assert_eq!(report.kind, Kind::Foreign, "{text:.60}: {}", report.what);
+        assert_eq!(report.kind, FileKind::Foreign, "{text:.60}: {}", report.what);
         assert!(!report.has_damage());
     }
     // CRs before all LFs are taken out, and are no loss then.

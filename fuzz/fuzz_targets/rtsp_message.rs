@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mi360d::rtsp::auth::{Login, Verdict};
+use mi360d::rtsp::auth::{Login, LoginCheck};
 use mi360d::rtsp::message::{BODY, HEAD, Item, item};
 use mi360d::rtsp::transport;
 
@@ -31,7 +31,7 @@ fuzz_target!(|input: &[u8]| {
                 let _ = (request.sequence(), request.session());
                 let _ = request.header("Transport").map(|offers| transport::choose(offers, 0));
                 let said = request.header("Authorization");
-                assert_ne!(login.judge(said, request.method, 7), Verdict::Good, "it was guessed");
+                assert_ne!(login.judge(said, request.method, 7), LoginCheck::Good, "it was guessed");
                 length + usize::try_from(request.body).unwrap()
             }
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::card::CardError;
-use crate::error::{Code, Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, FailureKind};
 
 /// An error of the login. None of them contains what was typed.
 #[derive(Debug, Error)]
@@ -117,19 +117,19 @@ impl Explain for LoginError {
         .to_owned()
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
             LoginError::WrongPassword | LoginError::WrongCode | LoginError::SetupNeeded => {
-                Kind::Login
+                FailureKind::Login
             }
-            LoginError::TooMany { .. } | LoginError::Crowded { .. } => Kind::TooMany,
+            LoginError::TooMany { .. } | LoginError::Crowded { .. } => FailureKind::TooMany,
             LoginError::EmptyPassword
             | LoginError::ShortPassword
             | LoginError::LongPassword
-            | LoginError::TokenName => Kind::Invalid,
-            LoginError::NoSuchToken => Kind::Missing,
+            | LoginError::TokenName => FailureKind::Invalid,
+            LoginError::NoSuchToken => FailureKind::Missing,
             LoginError::Card(e) => e.kind(),
-            _ => Kind::of(self.exit()),
+            _ => FailureKind::of(self.exit()),
         }
     }
 

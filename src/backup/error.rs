@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::card::CardError;
 use crate::chip::ChipError;
-use crate::error::{Code, Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, FailureKind};
 
 /// An error of the backup.
 #[derive(Debug, Error)]
@@ -92,12 +92,12 @@ impl Explain for BackupError {
         }
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
-            BackupError::NoRoom { .. } => Kind::Full,
-            BackupError::NoSuchSet { .. } => Kind::Missing,
+            BackupError::NoRoom { .. } => FailureKind::Full,
+            BackupError::NoSuchSet { .. } => FailureKind::Missing,
             BackupError::Card(e) => e.kind(),
-            _ => Kind::of(self.exit()),
+            _ => FailureKind::of(self.exit()),
         }
     }
 

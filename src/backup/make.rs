@@ -14,7 +14,7 @@ use super::request::{Outcome, Request};
 use super::second::{Second, Trouble, second_reading};
 use super::set::{self, CHIP, RECOVERY, SetFolder, SetName, UNFINISHED};
 use super::sums::{BLOCKSUMS, SHA256SUMS, Sums};
-use super::{BackupError, Verdict, recovery, room, verify};
+use super::{BackupError, Verification, recovery, room, verify};
 use crate::base::hex;
 use crate::card::CardError;
 use crate::card::file::{self, write_proven};
@@ -138,7 +138,7 @@ fn doubt(reading: &mut Reading, doubtful: &[(u32, Gap)]) {
 fn holder(
     request: &Request<'_>,
     reading: &Reading,
-    proofs: &mut Vec<(SetName, Verdict)>,
+    proofs: &mut Vec<(SetName, Verification)>,
 ) -> Result<Option<SetFolder>, BackupError> {
     let boot = request.chip.map().by_role(Role::Boot).or(in_order(request.chip).first().copied());
     let boot = boot.and_then(|part| reading.of(part)).map(|read| hex(&read.sha256));

@@ -39,7 +39,7 @@ pub use manifest::Manifest;
 pub use reading::{PartReading, Reading};
 pub use request::{Facts, Outcome, ProvenBackup, Request};
 pub use set::{SetFolder, SetName, SetState};
-pub use verify::{Damage, Verdict};
+pub use verify::{Damage, Verification};
 
 /// What long work on chip and card is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

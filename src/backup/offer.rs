@@ -14,7 +14,7 @@ use super::sums::{self, SHA256SUMS, Sums};
 use super::verify::hash_file;
 use crate::base::unhex;
 use crate::card::file::{open_past_cache, read_bounded};
-use crate::error::{Chain, Code, Exit, Explain, Kind, chain};
+use crate::error::{Chain, Code, Exit, Explain, FailureKind, chain};
 use crate::image::InspectError;
 use crate::image::slices::{SetFile, SharedSource, Slices, Target};
 
@@ -54,10 +54,10 @@ impl Explain for OfferError {
         }
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
             OfferError::Read(e) => e.kind(),
-            OfferError::NoSet { .. } => Kind::of(self.exit()),
+            OfferError::NoSet { .. } => FailureKind::of(self.exit()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::reading::Reading;
 use super::set::{SetFolder, SetName};
-use super::{Progress, Verdict};
+use super::{Progress, Verification};
 use crate::card::Card;
 use crate::chip::Chip;
 use crate::identity::Judgement;
@@ -51,7 +51,7 @@ pub struct Outcome {
     /// The first reading: what the chip holds.
     pub reading: Reading,
     /// Sets that were read again on the way, the one that holds the chip among them.
-    pub proofs: Vec<(SetName, Verdict)>,
+    pub proofs: Vec<(SetName, Verification)>,
 }
 
 /// A set that holds what certain partitions hold now, verified by reading it

@@ -9,7 +9,7 @@ use super::request::Request;
 use super::retention::{self, Standing};
 use super::set::{self, SetFolder, SetName, SetState, UNFINISHED};
 use super::sums::SHA256SUMS;
-use super::{BackupError, Silent, Verdict, verify};
+use super::{BackupError, Silent, Verification, verify};
 use crate::card::CardState;
 use crate::card::{claim, fat, file};
 use crate::error::Chain;
@@ -42,7 +42,7 @@ pub(super) fn make(request: &Request<'_>, reading: &Reading) -> Result<(), Backu
 }
 
 /// Removes what newer sets hold, after making sure that the first ones do hold.
-pub(super) fn clean_up(request: &Request<'_>, proofs: &[(SetName, Verdict)]) {
+pub(super) fn clean_up(request: &Request<'_>, proofs: &[(SetName, Verification)]) {
     let Some(keep) = request.keep else { return };
     let sets = match set::try_list(&request.card.backups()) {
         Ok(sets) => sets,

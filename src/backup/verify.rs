@@ -22,7 +22,7 @@ use crate::card::file::read_bounded;
 
 /// What a reading of a set came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Verdict {
+pub struct Verification {
     /// The folder's name.
     pub set: String,
     /// Files read.
@@ -33,7 +33,7 @@ pub struct Verdict {
     pub damage: Vec<Damage>,
 }
 
-impl Verdict {
+impl Verification {
     /// Whether everything holds.
     pub fn is_whole(&self) -> bool {
         self.damage.is_empty()
@@ -41,19 +41,19 @@ impl Verdict {
 }
 
 /// The verdict on a set that was verified in its making, a moment ago.
-pub fn just_proven(set: &SetFolder) -> Verdict {
+pub fn just_proven(set: &SetFolder) -> Verification {
     let files = match &set.state {
         SetState::Closed { files, .. } => *files,
         _ => 0,
     };
-    Verdict { set: set.name.to_string(), files, bytes: 0, damage: Vec::new() }
+    Verification { set: set.name.to_string(), files, bytes: 0, damage: Vec::new() }
 }
 
 /// Reads a set again, all of it.
 ///
 /// # Errors
 /// [`BackupError::NoSuchSet`] if the folder is not a set; damage is not an error.
-pub fn verify(folder: &Path, progress: &dyn Progress) -> Result<Verdict, BackupError> {
+pub fn verify(folder: &Path, progress: &dyn Progress) -> Result<Verification, BackupError> {
     let set = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
     if !folder.is_dir() {
         return Err(BackupError::NoSuchSet { name: set });
@@ -61,7 +61,7 @@ pub fn verify(folder: &Path, progress: &dyn Progress) -> Result<Verdict, BackupE
     let manifest_text = read_bounded(&folder.join(MANIFEST), manifest::LIMIT).unwrap_or_default();
     let manifest = Manifest::parse(&manifest_text).ok();
     let sums_text = read_bounded(&folder.join(SHA256SUMS), sums::CLOSING_LIMIT).unwrap_or_default();
-    let mut verdict = Verdict { set, files: 0, bytes: 0, damage: Vec::new() };
+    let mut verdict = Verification { set, files: 0, bytes: 0, damage: Vec::new() };
     let whole_sums = Sums::parse(&sums_text).filter(|sums| {
         let manifest_digest: Digest = Sha256::digest(&manifest_text);
         let believed = sums.of(MANIFEST).is_none_or(|digest| *digest == manifest_digest);

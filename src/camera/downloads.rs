@@ -14,7 +14,7 @@ use crate::backup::set::{self, CHIP};
 use crate::backup::sums::is_plain_name;
 use crate::base::{hex, random};
 use crate::card::file::open_past_cache;
-use crate::error::{Chain, Code, Exit, Explain, Kind};
+use crate::error::{Chain, Code, Exit, Explain, FailureKind};
 use crate::image::redact::{RedactError, RedactedReader, Redaction};
 
 /// How long a ticket counts.
@@ -67,11 +67,11 @@ impl Explain for DownloadError {
         }
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
-            DownloadError::NoSuchFile | DownloadError::NoTicket => Kind::Missing,
+            DownloadError::NoSuchFile | DownloadError::NoTicket => FailureKind::Missing,
             DownloadError::Backup(e) => e.kind(),
-            _ => Kind::of(self.exit()),
+            _ => FailureKind::of(self.exit()),
         }
     }
 

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::job::Kind;
+use super::job::JobKind;
 use super::{Camera, services, startup};
 use crate::card::{CardState, MOUNT_POINT, claim};
 use crate::error::Chain;
@@ -137,7 +137,7 @@ fn mount_id() -> Option<u32> {
 
 /// Closes what is open on the card; whether that may be.
 fn let_go(camera: &Camera) -> bool {
-    let flashing = |kind| matches!(kind, Kind::Flash | Kind::Restore);
+    let flashing = |kind| matches!(kind, JobKind::Flash | JobKind::Restore);
     if camera.jobs().running().is_some_and(|job| flashing(job.kind))
         || camera.interrupted().is_some()
     {

@@ -13,7 +13,7 @@ use crate::card::file::{make_dir, read_bounded, rename, replace};
 use crate::card::{CardError, CardState, claim};
 use crate::error::{Chain, Code, Exit, Explain};
 use crate::facts::machine::Root;
-use crate::facts::{Answer, FORMAT, Facts, flash, scrub, text};
+use crate::facts::{FORMAT, Facts, Inquiry, flash, scrub, text};
 use crate::sys;
 
 /// The file, in `mi360d/logs/`.
@@ -79,14 +79,14 @@ pub fn gather(camera: &Camera) -> Facts {
         let answers = controls.facts().into_iter();
         machine
             .services
-            .extend(answers.map(|(id, answer)| Answer { name: format!("control {id}"), answer }));
+            .extend(answers.map(|(id, answer)| Inquiry { name: format!("control {id}"), answer }));
     }
     scrub::clean(&facts, &secrets)
 }
 
 /// How far the RTSP server is with the firmware's own frames: what it did not understand, it says
 /// why. Nothing where it does not run.
-fn frames(camera: &Camera) -> Vec<Answer> {
+fn frames(camera: &Camera) -> Vec<Inquiry> {
     let Some(server) = video::document(camera).server else { return Vec::new() };
     let streams = server.get("streams").and_then(Value::as_array).into_iter().flatten();
     let streams = streams.map(|stream| {
@@ -98,7 +98,7 @@ fn frames(camera: &Camera) -> Vec<Answer> {
     let others =
         others.iter().map(|(name, at)| (format!("frames of the {name}"), server.pointer(at)));
     let words = streams.chain(others).filter_map(|(name, words)| Some((name, words?.as_str()?)));
-    words.map(|(name, answer)| Answer { name, answer: answer.to_owned() }).collect()
+    words.map(|(name, answer)| Inquiry { name, answer: answer.to_owned() }).collect()
 }
 
 /// The text for the page.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::flashing::{Flashed, FlashingError, PlanDocument, WhatCame};
-use super::job::{CELL, Job, JobError, JobOutcome, JobState, Kind};
+use super::job::{CELL, Job, JobError, JobKind, JobOutcome, JobState};
 use super::jobs::{Busy, Running};
 use super::{Camera, Source, power, status_txt};
 use crate::backup::{Progress, Silent, Work};
@@ -78,10 +78,10 @@ impl Explain for BeginError {
         .to_owned()
     }
 
-    fn kind(&self) -> error::Kind {
+    fn kind(&self) -> error::FailureKind {
         match self {
-            BeginError::NoSuchPlan => error::Kind::Missing,
-            _ => error::Kind::Refused,
+            BeginError::NoSuchPlan => error::FailureKind::Missing,
+            _ => error::FailureKind::Refused,
         }
     }
 
@@ -138,8 +138,8 @@ pub fn begin(camera: &Arc<Camera>, plan: &str, phrase: &str) -> Result<Job, Begi
         Agreement::Agreed => {}
     }
     let kind = match known.request.source {
-        PlanSource::Image(_) => Kind::Flash,
-        PlanSource::Set(_) => Kind::Restore,
+        PlanSource::Image(_) => JobKind::Flash,
+        PlanSource::Set(_) => JobKind::Restore,
     };
     let owner = Arc::clone(camera);
     let job = job_thread::spawn(camera, kind, move |camera, job| {
@@ -161,7 +161,7 @@ pub fn begin_resume(camera: &Arc<Camera>) -> Result<Job, BeginError> {
         return Err(BeginError::NothingToResume);
     }
     let owner = Arc::clone(camera);
-    let job = job_thread::spawn(camera, Kind::Flash, move |camera, job| {
+    let job = job_thread::spawn(camera, JobKind::Flash, move |camera, job| {
         let result = {
             let watch = OnJob::new(camera, &job);
             camera.resume(false, &watch, &job)
@@ -176,7 +176,7 @@ pub fn begin_resume(camera: &Arc<Camera>) -> Result<Job, BeginError> {
 pub fn resume_at_start(camera: &Arc<Camera>) -> bool {
     let Some(interrupted) = camera.interrupted() else { return false };
     log::warn!("a flash of {} was interrupted: continuing", interrupted.partitions.join(", "));
-    let Ok(job) = camera.jobs().begin(Kind::Flash) else { return false };
+    let Ok(job) = camera.jobs().begin(JobKind::Flash) else { return false };
     let result = {
         let watch = OnJob::new(camera, &job);
         camera.resume(true, &watch, &job)

@@ -14,7 +14,7 @@ use crate::backup::verify;
 use crate::base::{hex, unhex};
 use crate::card::file::{NewFile, make_dir, read_bounded, rename, replace};
 use crate::card::{Card, CardError, CardState, fat};
-use crate::error::{Code, Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, FailureKind};
 use crate::formats::document;
 use crate::formats::sha256::Sha256;
 use crate::image;
@@ -112,14 +112,14 @@ impl Explain for ImageError {
         .to_owned()
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
-            ImageError::TooLarge { .. } => Kind::TooLarge,
-            ImageError::NoRoom { .. } => Kind::Full,
-            ImageError::BrokeOff { .. } => Kind::Usage,
-            ImageError::NoSuchImage => Kind::Missing,
+            ImageError::TooLarge { .. } => FailureKind::TooLarge,
+            ImageError::NoRoom { .. } => FailureKind::Full,
+            ImageError::BrokeOff { .. } => FailureKind::Usage,
+            ImageError::NoSuchImage => FailureKind::Missing,
             ImageError::Card(e) => e.kind(),
-            _ => Kind::of(self.exit()),
+            _ => FailureKind::of(self.exit()),
         }
     }
 
@@ -280,7 +280,7 @@ pub fn find(camera: &Camera, id: &str) -> Result<(ImageView, PathBuf), ImageErro
 /// [`ImageError`].
 pub fn remove(camera: &Camera, id: &str) -> Result<(), ImageError> {
     let (_, place) = find(camera, id)?;
-    let flashing = |one: job::Job| matches!(one.kind, job::Kind::Flash | job::Kind::Restore);
+    let flashing = |one: job::Job| matches!(one.kind, job::JobKind::Flash | job::JobKind::Restore);
     if camera.jobs().running().is_some_and(flashing)
         || camera.needs_for_resume(&format!("{id}.img"))
     {

@@ -12,7 +12,7 @@ pub const CELL: u32 = 0x1_0000;
 /// What a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum JobKind {
     /// The chip is written from an image.
     Flash,
     /// The chip is written from a backup.
@@ -73,7 +73,7 @@ pub struct Job {
     /// By which it is asked for.
     pub id: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: JobKind,
     /// How far it is.
     pub state: JobState,
     /// What it came to; of a flash only.

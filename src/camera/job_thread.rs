@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Camera;
-use super::job::{Job, Kind};
+use super::job::{Job, JobKind};
 use super::jobs::{Busy, Running};
 use crate::sys::process::yield_to_answers;
 
@@ -15,7 +15,7 @@ use crate::sys::process::yield_to_answers;
 /// [`Busy`], also where no thread can be started.
 pub fn spawn(
     camera: &Arc<Camera>,
-    kind: Kind,
+    kind: JobKind,
     work: impl FnOnce(&Camera, Running<'_>) + Send + 'static,
 ) -> Result<Job, Busy> {
     let running = camera.jobs().begin(kind)?;

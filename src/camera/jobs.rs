@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::job::{CELL, Job, JobError, JobState, Kind};
+use super::job::{CELL, Job, JobError, JobKind, JobState};
 use crate::backup::{Progress, Work};
 use crate::card::claim;
 use crate::error::{Code, Exit, Explain};
@@ -75,7 +75,7 @@ impl Jobs {
     ///
     /// # Errors
     /// [`Busy`] while another runs.
-    pub fn begin(&self, kind: Kind) -> Result<Running<'_>, Busy> {
+    pub fn begin(&self, kind: JobKind) -> Result<Running<'_>, Busy> {
         if claim::is_claimed() {
             let step = "the camera's own app formats or ejects the card".to_owned();
             return Err(Busy { step });
@@ -264,20 +264,20 @@ mod tests {
     #[test]
     fn one_job_at_a_time_and_one_that_nobody_ended_has_failed() {
         let jobs = Jobs::default();
-        let first = jobs.begin(Kind::Backup).unwrap();
-        assert_eq!(jobs.begin(Kind::Verify).err().unwrap().code(), "busy");
+        let first = jobs.begin(JobKind::Backup).unwrap();
+        assert_eq!(jobs.begin(JobKind::Verify).err().unwrap().code(), "busy");
         let id = first.id().to_owned();
         drop(first);
         let job = jobs.get(&id, None, Duration::ZERO).unwrap();
         assert_eq!((job.state, job.error.unwrap().code.name()), (JobState::Failed, "internal"));
-        jobs.begin(Kind::Verify).unwrap().end(Ok(()));
+        jobs.begin(JobKind::Verify).unwrap().end(Ok(()));
         assert_eq!(jobs.newest().unwrap().state, JobState::Done);
     }
 
     #[test]
     fn waiting_ends_with_news_and_only_so_many_wait() {
         let jobs = Jobs::default();
-        let running = jobs.begin(Kind::Backup).unwrap();
+        let running = jobs.begin(JobKind::Backup).unwrap();
         let id = running.id().to_owned();
         let seq = jobs.running().unwrap().seq;
         std::thread::scope(|scope| {
@@ -304,7 +304,7 @@ mod tests {
     fn the_rest_of_a_step_is_told_by_its_own_speed() {
         let seconds = Duration::from_secs;
         let jobs = Jobs::default();
-        let running = jobs.begin(Kind::Flash).unwrap();
+        let running = jobs.begin(JobKind::Flash).unwrap();
         running.at(Work::ReadChip, 0, 4 << 20);
         let began = Instant::now().checked_sub(seconds(8)).unwrap();
         running.change(|job| job.pace = Some((began, 0)));
@@ -320,7 +320,7 @@ mod tests {
     fn only_the_last_ones_are_remembered() {
         let jobs = Jobs::default();
         for _ in 0..40 {
-            jobs.begin(Kind::Verify).unwrap().end(Ok(()));
+            jobs.begin(JobKind::Verify).unwrap().end(Ok(()));
         }
         assert_eq!(jobs.all().len(), REMEMBERED);
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::turn::MotorError;
 use super::{Camera, controls, patrol, services, sounds, turn};
-use crate::controls::motors::{LONGEST, Motors, Place};
+use crate::controls::motors::{Aim, LONGEST, Motors};
 use crate::controls::patrol::Patrol;
 use crate::controls::presets::Preset;
 use crate::controls::{ControlError, Controls};
@@ -35,7 +35,7 @@ pub enum Ask {
         ms: u16,
     },
     /// Straight to a place.
-    Goto(Place),
+    Goto(Aim),
     /// Straight to a preset.
     Preset(u32),
     /// Straight to the preset that is home.
@@ -57,7 +57,7 @@ pub enum Ask {
 /// `GET /api/v1/ptz`.
 #[allow(clippy::struct_excessive_bools)] // the API's own form
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Document {
+pub struct MotorsView {
     /// Whether the motors can be asked.
     pub available: bool,
     /// Why not.
@@ -65,7 +65,7 @@ pub struct Document {
     /// Whether they can be asked for a place, and not only to move.
     pub absolute: bool,
     /// Where the camera looks.
-    pub position: Option<Place>,
+    pub position: Option<Aim>,
     /// Whether a motor runs.
     pub moving: bool,
     /// Whether the last move ran into an end.
@@ -84,7 +84,7 @@ pub struct NewPreset {
     pub name: String,
     /// Where it is.
     #[serde(default)]
-    pub at: Option<Place>,
+    pub at: Option<Aim>,
     /// Whether it is home.
     #[serde(default)]
     pub home: bool,
@@ -106,9 +106,9 @@ pub fn available(camera: &Camera) -> bool {
 }
 
 /// What is known of the motors.
-pub fn document(camera: &Camera) -> Document {
+pub fn document(camera: &Camera) -> MotorsView {
     let presets = controls::of(camera).map(|controls| controls.presets().all().to_vec());
-    let empty = Document {
+    let empty = MotorsView {
         available: false,
         reason: None,
         absolute: false,
@@ -122,7 +122,7 @@ pub fn document(camera: &Camera) -> Document {
     match controls::of(camera).and_then(Controls::motors) {
         Ok(motors) => {
             let motion = motors.motion();
-            Document {
+            MotorsView {
                 available: true,
                 absolute: true,
                 position: motion.position,
@@ -132,8 +132,8 @@ pub fn document(camera: &Camera) -> Document {
                 ..empty
             }
         }
-        Err(_) if has_motord(camera) => Document { available: true, ..empty },
-        Err(e) => Document { reason: Some(chain(&e)), ..empty },
+        Err(_) if has_motord(camera) => MotorsView { available: true, ..empty },
+        Err(e) => MotorsView { reason: Some(chain(&e)), ..empty },
     }
 }
 
@@ -142,7 +142,7 @@ pub fn document(camera: &Camera) -> Document {
 ///
 /// # Errors
 /// [`MotorError`].
-pub fn ask(camera: &Camera, ask: Ask) -> Result<Document, MotorError> {
+pub fn ask(camera: &Camera, ask: Ask) -> Result<MotorsView, MotorError> {
     move_by(camera, ask, true)
 }
 
@@ -150,11 +150,11 @@ pub fn ask(camera: &Camera, ask: Ask) -> Result<Document, MotorError> {
 ///
 /// # Errors
 /// [`MotorError`].
-pub fn by_schedule(camera: &Camera, ask: Ask) -> Result<Document, MotorError> {
+pub fn by_schedule(camera: &Camera, ask: Ask) -> Result<MotorsView, MotorError> {
     move_by(camera, ask, false)
 }
 
-fn move_by(camera: &Camera, ask: Ask, by_hand: bool) -> Result<Document, MotorError> {
+fn move_by(camera: &Camera, ask: Ask, by_hand: bool) -> Result<MotorsView, MotorError> {
     if let Ask::Move { pan, tilt, ms } = ask {
         let fits = |n: i8| (-100..=100).contains(&n);
         if !fits(pan) || !fits(tilt) || ms == 0 || Duration::from_millis(ms.into()) > LONGEST {
@@ -204,7 +204,7 @@ fn act(
     ask: Ask,
     patrolling: &mut Option<Patrol>,
 ) -> Result<(), MotorError> {
-    let preset = |place: Option<Place>| place.ok_or(MotorError::NoPreset);
+    let preset = |place: Option<Aim>| place.ok_or(MotorError::NoPreset);
     match ask {
         Ask::Move { pan, tilt, ms } => {
             let time = Duration::from_millis(ms.into());
@@ -267,7 +267,7 @@ fn by_motord(camera: &Camera, ask: Ask) -> Result<(), MotorError> {
 ///
 /// # Errors
 /// [`MotorError`].
-pub fn wish(camera: &Camera, wish: Wish) -> Result<Document, MotorError> {
+pub fn wish(camera: &Camera, wish: Wish) -> Result<MotorsView, MotorError> {
     let Wish::Move { direction, steps } = wish else { return ask(camera, Ask::Calibrate(true)) };
     if own(camera).is_none() && has_motord(camera) {
         sounds::move_camera(camera, wish)?;

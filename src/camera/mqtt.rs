@@ -14,7 +14,7 @@ use crate::controls::table::Value as Setting;
 use crate::controls::{Controls, Form, Id};
 use crate::error::{Chain, chain};
 use crate::mqtt::client::{self, Broker, Home};
-use crate::mqtt::discovery::{Category, Device, Entity, Kind, cut, key};
+use crate::mqtt::discovery::{Category, Device, Entity, EntityKind, cut, key};
 use crate::rtsp::client::Form as PictureForm;
 use crate::services::ptz::{Direction, Steps, Wish};
 use crate::services::{State, rtsp};
@@ -133,21 +133,21 @@ impl Home for OnCamera {
             category,
         };
         let tells = |kind, key, name, icon| entity(kind, key, name, icon, Category::Diagnostic);
-        let size = |unit| Kind::Number { class: "data_size", unit };
-        let restart = Kind::Button { class: Some("restart") };
+        let size = |unit| EntityKind::Number { class: "data_size", unit };
+        let restart = EntityKind::Button { class: Some("restart") };
         let mut entities = vec![
-            tells(Kind::Problem, "identity", "Identity at risk", "mdi:card-account-details"),
-            tells(Kind::Problem, "backup", "Backup missing", "mdi:content-save-alert"),
-            tells(Kind::Problem, "trouble", "Needs attention", "mdi:alert"),
-            tells(Kind::Text, "attention", "Message", "mdi:message-alert"),
+            tells(EntityKind::Problem, "identity", "Identity at risk", "mdi:card-account-details"),
+            tells(EntityKind::Problem, "backup", "Backup missing", "mdi:content-save-alert"),
+            tells(EntityKind::Problem, "trouble", "Needs attention", "mdi:alert"),
+            tells(EntityKind::Text, "attention", "Message", "mdi:message-alert"),
             tells(size("MiB"), "card_free", "SD card free", "mdi:sd"),
             tells(size("KiB"), "memory", "Memory free", "mdi:memory"),
-            tells(Kind::Text, "stream", "Main stream", "mdi:cctv"),
+            tells(EntityKind::Text, "stream", "Main stream", "mdi:cctv"),
             entity(restart, "reboot", "Restart", "mdi:restart", Category::Config),
         ];
         for service in &status.services {
             entities.push(Entity {
-                kind: Kind::Running,
+                kind: EntityKind::Running,
                 key: format!("service_{}", key(&service.id)),
                 name: service.name.clone(),
                 icon: "mdi:cog",
@@ -155,32 +155,38 @@ impl Home for OnCamera {
             });
         }
         if self.picture_every().is_some() && self.stream().is_some() && has_jpeg(&self.0) {
-            entities.push(entity(Kind::Camera, "picture", "Picture", "mdi:cctv", Category::Main));
+            entities.push(entity(
+                EntityKind::Camera,
+                "picture",
+                "Picture",
+                "mdi:cctv",
+                Category::Main,
+            ));
         }
         if self.has_motors() {
             for (key, name, _) in MOVES {
-                let kind = Kind::Button { class: None };
+                let kind = EntityKind::Button { class: None };
                 entities.push(entity(kind, key, name, "mdi:arrow-all", Category::Main));
             }
         }
         let controls = controls::of(&self.0).ok();
         for id in controls.into_iter().flat_map(Controls::offered_ids) {
             let kind = match id.form() {
-                Form::Switch => Kind::Switch,
-                Form::Choice(options) => Kind::Select { options },
-                Form::Number { min, max, unit } => Kind::Level { min, max, unit },
+                Form::Switch => EntityKind::Switch,
+                Form::Choice(options) => EntityKind::Select { options },
+                Form::Number { min, max, unit } => EntityKind::Level { min, max, unit },
                 Form::Region => continue,
             };
             let category = if id == Id::Power { Category::Main } else { Category::Config };
             entities.push(entity(kind, &control_key(id), id.title(), id.icon(), category));
         }
         if controls.is_some_and(|controls| controls.is_night().is_some()) {
-            let kind = Kind::Detected { class: None };
+            let kind = EntityKind::Detected { class: None };
             let (name, icon) = ("Night picture", "mdi:weather-night");
             entities.push(entity(kind, "night", name, icon, Category::Diagnostic));
         }
         if controls.is_some_and(|controls| controls.events().motion().is_some()) {
-            let kind = Kind::Detected { class: Some("motion") };
+            let kind = EntityKind::Detected { class: Some("motion") };
             entities.push(entity(kind, "motion", "Motion", "mdi:motion-sensor", Category::Main));
         }
         Device {

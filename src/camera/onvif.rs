@@ -18,13 +18,13 @@ use std::time::{Duration, Instant};
 
 use super::{Camera, controls, services};
 use crate::base::host;
-use crate::controls::events::{Events, Kind};
+use crate::controls::events::{EventKind, Events};
 use crate::error::Explain;
 use crate::onvif::control::TOKEN;
 use crate::onvif::events;
 use crate::onvif::login::Token;
 use crate::onvif::{self, Fault, xml};
-use crate::rtsp::auth::{Login, Verdict};
+use crate::rtsp::auth::{Login, LoginCheck};
 use crate::services::rtsp::ID;
 use crate::services::setting;
 use deeds::{act, go};
@@ -127,12 +127,12 @@ fn enter(camera: &Camera, call: &Call<'_>, tree: Option<&xml::Tree<'_>>) -> Resu
         (None, value) => {
             let login = Login::new(password.clone(), secret(camera), false);
             match login.judge(value, call.method, host::uptime_seconds()) {
-                Verdict::Good => true,
-                Verdict::Stale => {
+                LoginCheck::Good => true,
+                LoginCheck::Stale => {
                     fresh = false;
                     true
                 }
-                Verdict::Missing | Verdict::Wrong => false,
+                LoginCheck::Missing | LoginCheck::Wrong => false,
             }
         }
     };
@@ -205,8 +205,8 @@ fn pulled(
                 break;
             }
             seen = event.seq;
-            if matches!(event.kind, Kind::MotionBegin | Kind::MotionEnd) {
-                let motion = event.kind == Kind::MotionBegin;
+            if matches!(event.kind, EventKind::MotionBegin | EventKind::MotionEnd) {
+                let motion = event.kind == EventKind::MotionBegin;
                 messages.push(events::Message { at: utc(event.at), initial: false, motion });
             }
         }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::Camera;
-use super::job::Kind;
+use super::job::JobKind;
 use super::jobs::Busy;
 use crate::backup::sums::is_plain_name;
 use crate::card::{CardError, claim, fat};
@@ -79,7 +79,7 @@ pub fn find(camera: &Camera, hour: &str, name: &str) -> Option<PathBuf> {
 /// [`Busy`] while the chip is written: nothing else happens to the card then.
 pub fn may_delete(camera: &Camera) -> Result<(), Busy> {
     match camera.jobs().running() {
-        Some(job) if matches!(job.kind, Kind::Flash | Kind::Restore) => {
+        Some(job) if matches!(job.kind, JobKind::Flash | JobKind::Restore) => {
             Err(Busy { step: job.step })
         }
         _ => Ok(()),

@@ -18,7 +18,7 @@ const RUN: &str = "/tmp/mi360d/run";
 
 /// `GET /api/v1/services`.
 #[derive(Clone, Debug, Serialize)]
-pub struct Document {
+pub struct ServicesView {
     /// All hacks of the card.
     pub services: Vec<ServiceView>,
     /// Why none of them runs, if so.
@@ -162,10 +162,10 @@ pub fn of(camera: &Camera) -> Option<&Services> {
 }
 
 /// All hacks.
-pub fn list(camera: &Camera) -> Document {
+pub fn list(camera: &Camera) -> ServicesView {
     match camera.services.get() {
-        Some(services) => Document { services: services.list(), off: None },
-        None => Document { services: Vec::new(), off: Some(off(camera)) },
+        Some(services) => ServicesView { services: services.list(), off: None },
+        None => ServicesView { services: Vec::new(), off: Some(off(camera)) },
     }
 }
 

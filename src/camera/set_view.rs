@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::backup::retention::Standing;
 use crate::backup::set::{SetFolder, SetState};
 use crate::backup::verify::Damage;
-use crate::backup::{Verdict, manifest};
+use crate::backup::{Verification, manifest};
 
 /// One set, for a list.
 #[derive(Clone, Debug, Serialize)]
@@ -52,7 +52,7 @@ pub struct FileView {
     pub size: u64,
 }
 
-pub(super) fn view(set: &SetFolder, standing: Standing, verdict: Option<&Verdict>) -> SetView {
+pub(super) fn view(set: &SetFolder, standing: Standing, verdict: Option<&Verification>) -> SetView {
     let state = match &set.state {
         SetState::Closed { .. } => "complete",
         SetState::Incomplete { .. } => "incomplete",
@@ -84,7 +84,7 @@ pub(super) fn view(set: &SetFolder, standing: Standing, verdict: Option<&Verdict
     }
 }
 
-fn good_for(set: &SetFolder, verdict: Option<&Verdict>) -> String {
+fn good_for(set: &SetFolder, verdict: Option<&Verification>) -> String {
     let damaged = verdict.is_some_and(|v| !v.is_whole());
     match &set.state {
         SetState::Closed { manifest, .. } if !damaged => match manifest.identity.health.as_str() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::job::{Job, JobError, Kind};
+use super::job::{Job, JobError, JobKind};
 use super::jobs::{Busy, Running};
 use super::state::BackupState;
 use super::{Camera, card_view, status_txt};
@@ -62,10 +62,10 @@ impl Explain for DeleteError {
         }
     }
 
-    fn kind(&self) -> error::Kind {
+    fn kind(&self) -> error::FailureKind {
         match self {
             DeleteError::Backup(e) => e.kind(),
-            _ => error::Kind::of(self.exit()),
+            _ => error::FailureKind::of(self.exit()),
         }
     }
 
@@ -88,7 +88,7 @@ pub fn keep(camera: &Camera) -> Option<usize> {
 /// # Errors
 /// [`Busy`].
 pub fn begin_backup(camera: &Arc<Camera>) -> Result<Job, Busy> {
-    job_thread::spawn(camera, Kind::Backup, |camera, job| {
+    job_thread::spawn(camera, JobKind::Backup, |camera, job| {
         back_up(camera, keep(camera), true, job);
         status_txt::write(camera);
     })
@@ -100,7 +100,7 @@ pub fn begin_backup(camera: &Arc<Camera>) -> Result<Job, Busy> {
 /// [`VerifyError`].
 pub fn begin_verify(camera: &Arc<Camera>, id: &str) -> Result<Job, VerifyError> {
     let set = set::find(&camera.card().backups(), id)?;
-    let job = job_thread::spawn(camera, Kind::Verify, move |camera, job| {
+    let job = job_thread::spawn(camera, JobKind::Verify, move |camera, job| {
         job.change(|job| job.backup = Some(set.name.to_string()));
         let verdict = match verify::verify(&set.path, &job) {
             Ok(verdict) => verdict,
@@ -154,7 +154,7 @@ impl Explain for VerifyError {
         }
     }
 
-    fn kind(&self) -> error::Kind {
+    fn kind(&self) -> error::FailureKind {
         match self {
             VerifyError::Backup(e) => e.kind(),
             VerifyError::Busy(e) => e.kind(),

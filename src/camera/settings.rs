@@ -15,7 +15,7 @@ pub use crate::settings::fields::{CARD_ONLY, FIELDS, Field, FieldKind};
 
 use crate::card::CardError;
 use crate::card::file::{read_bounded, replace};
-use crate::error::{Code, Exit, Explain, Kind, chain};
+use crate::error::{Code, Exit, Explain, FailureKind, chain};
 use crate::formats::document;
 use crate::network::zone;
 
@@ -82,11 +82,11 @@ impl Explain for SettingsError {
         .to_owned()
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
-            SettingsError::Field { .. } | SettingsError::NotOurs(_) => Kind::Invalid,
+            SettingsError::Field { .. } | SettingsError::NotOurs(_) => FailureKind::Invalid,
             SettingsError::Card(e) => e.kind(),
-            SettingsError::Broken(_) => Kind::Refused,
+            SettingsError::Broken(_) => FailureKind::Refused,
         }
     }
 

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::{Camera, Source, services, video};
 use crate::card::file::read_bounded;
-use crate::error::{Chain, Code, Exit, Explain, Kind};
+use crate::error::{Chain, Code, Exit, Explain, FailureKind};
 use crate::formats::wav::{self, WavError};
 use crate::rtsp::{RtspError, client, sound, speaker};
 use crate::services::ServiceError;
@@ -108,12 +108,12 @@ impl Explain for SoundError {
         }
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
-            SoundError::Unknown(_) => Kind::Missing,
-            SoundError::TooLarge(_) => Kind::TooLarge,
-            SoundError::Wav(_) => Kind::Invalid,
-            SoundError::Broken(_) => Kind::Usage,
+            SoundError::Unknown(_) => FailureKind::Missing,
+            SoundError::TooLarge(_) => FailureKind::TooLarge,
+            SoundError::Wav(_) => FailureKind::Invalid,
+            SoundError::Broken(_) => FailureKind::Usage,
             SoundError::Rtsp(error) => error.kind(),
         }
     }

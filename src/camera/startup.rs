@@ -4,7 +4,7 @@
 use super::notices;
 use std::sync::Arc;
 
-use super::job::Kind;
+use super::job::JobKind;
 use super::state::BackupState;
 use super::{Camera, flash_jobs, mend, sets, status_txt};
 use crate::backup::retention::{Standing, standings};
@@ -45,7 +45,7 @@ pub fn beside_serving(camera: &Arc<Camera>) {
     let keep = sets::keep(camera);
     let at_start = camera.state().settings.config.backup.at_start;
     if at_start {
-        match camera.jobs().begin(Kind::Backup) {
+        match camera.jobs().begin(JobKind::Backup) {
             Ok(job) => sets::back_up(camera, keep, false, job),
             Err(e) => log::info!("no backup at this start: {e}", e = Chain(&e)),
         }

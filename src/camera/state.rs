@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::backup::vault::Vaulted;
-use crate::backup::{Outcome, Reading, SetName, Verdict};
+use crate::backup::{Outcome, Reading, SetName, Verification};
 use crate::error::{Code, Explain, chain};
 use crate::network::wifi::Wifi;
 use crate::settings::config::Loaded;
@@ -26,7 +26,7 @@ pub struct State {
     /// What became of the backup at this start.
     pub backup: BackupState,
     /// Sets that were read again, and what that came to.
-    pub proofs: BTreeMap<SetName, Verdict>,
+    pub proofs: BTreeMap<SetName, Verification>,
     /// Starts on this card.
     pub boot_count: u64,
     /// Whether three starts in a row did not last.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::{Camera, video};
-use crate::controls::motors::{Motors, Place};
+use crate::controls::motors::{Aim, Motors};
 use crate::controls::presets::PresetError;
 use crate::controls::{ControlError, Controls};
-use crate::error::{Chain, Code, Exit, Explain, Kind};
+use crate::error::{Chain, Code, Exit, Explain, FailureKind};
 use crate::rtsp::client;
 use crate::services::ServiceError;
 use crate::vendor::mortox::pace::{MOVES, TRAVELS};
@@ -67,14 +67,16 @@ impl Explain for MotorError {
         }
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
             MotorError::Control(e) => e.kind(),
             MotorError::Service(e) => e.kind(),
             MotorError::Preset(PresetError::Card(e)) => e.kind(),
-            MotorError::Preset(PresetError::Name) | MotorError::Range(_) => Kind::Invalid,
-            MotorError::NoPreset => Kind::Missing,
-            MotorError::Preset(PresetError::TooMany) | MotorError::NoPosition => Kind::Refused,
+            MotorError::Preset(PresetError::Name) | MotorError::Range(_) => FailureKind::Invalid,
+            MotorError::NoPreset => FailureKind::Missing,
+            MotorError::Preset(PresetError::TooMany) | MotorError::NoPosition => {
+                FailureKind::Refused
+            }
         }
     }
 
@@ -95,7 +97,7 @@ impl Explain for MotorError {
 }
 
 /// Where a preset is.
-pub(super) fn place(controls: &Controls, id: u32) -> Option<Place> {
+pub(super) fn place(controls: &Controls, id: u32) -> Option<Aim> {
     controls.presets().get(id).map(|preset| preset.at)
 }
 
@@ -103,7 +105,7 @@ pub(super) fn place(controls: &Controls, id: u32) -> Option<Place> {
 ///
 /// # Errors
 /// [`MotorError`]; too soon after the last move, for example.
-pub(super) fn go(camera: &Camera, motors: &Motors, place: Place) -> Result<(), MotorError> {
+pub(super) fn go(camera: &Camera, motors: &Motors, place: Aim) -> Result<(), MotorError> {
     let position = place.position();
     let position = position.ok_or(MotorError::Range("pan and tilt are 0 to 100"))?;
     muted(camera, TRAVELS, &|| motors.go(position))

@@ -12,7 +12,7 @@ use super::{Camera, controls};
 use crate::card::file::read_bounded;
 use crate::card::{CardError, fat};
 use crate::controls::{Controls, originals};
-use crate::error::{Code, Exit, Explain, Kind, chain};
+use crate::error::{Code, Exit, Explain, FailureKind, chain};
 
 /// What must be typed.
 pub const PHRASE: &str = "UNINSTALL";
@@ -79,11 +79,11 @@ impl Explain for UninstallError {
         }
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
-            UninstallError::NotConfirmed => Kind::Invalid,
+            UninstallError::NotConfirmed => FailureKind::Invalid,
             UninstallError::Card(e) => e.kind(),
-            UninstallError::Busy { .. } => Kind::Refused,
+            UninstallError::Busy { .. } => FailureKind::Refused,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::services::setting::Value;
 
 /// `GET /api/v1/video`.
 #[derive(Clone, Debug, Serialize)]
-pub struct Document {
+pub struct VideoView {
     /// The streams' port.
     pub port: u16,
     /// The user of their login.
@@ -27,7 +27,7 @@ pub struct Document {
     pub reason: Option<String>,
 }
 
-impl Document {
+impl VideoView {
     /// Whether the firmware's encoder makes JPEG files.
     pub fn has_jpeg(&self) -> bool {
         self.is_there("snapshots")
@@ -64,7 +64,7 @@ pub(super) fn port(camera: &Camera) -> u16 {
 }
 
 /// The streams, and who watches them.
-pub fn document(camera: &Camera) -> Document {
+pub fn document(camera: &Camera) -> VideoView {
     let port = port(camera);
     let (server, reason) = match client::stats(port) {
         Ok(stats) => (Some(stats), None),
@@ -74,7 +74,7 @@ pub fn document(camera: &Camera) -> Document {
             (None, Some(words.unwrap_or_else(|| chain(&error))))
         }
     };
-    Document { port, user: auth::USER, server, reason }
+    VideoView { port, user: auth::USER, server, reason }
 }
 
 /// A picture of a stream in this form.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::libc;
 use thiserror::Error;
 
-use crate::error::{Code, Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, FailureKind};
 
 /// An operation on the card that failed.
 #[derive(Debug, Error)]
@@ -121,11 +121,11 @@ impl Explain for CardError {
         .to_owned()
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self.fault() {
-            CardFault::Full => Kind::Full,
-            CardFault::ReadOnly | CardFault::Gone => Kind::Unavailable,
-            _ => Kind::of(self.exit()),
+            CardFault::Full => FailureKind::Full,
+            CardFault::ReadOnly | CardFault::Gone => FailureKind::Unavailable,
+            _ => FailureKind::of(self.exit()),
         }
     }
 

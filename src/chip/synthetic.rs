@@ -58,16 +58,19 @@ fn boot(model: &str, map: &FlashMap, noise: &mut Noise) -> Option<Vec<u8>> {
     put(0, &ipl::build(ipl::IPL, &noise.bytes(0x5000)));
     put(IPL_CUST, &ipl::build(ipl::IPL_CUST, &noise.bytes(0x4000)));
     let mut records = vec![
-        record(mxp::Kind::BootPart, "IPL", 0, 0x1_0000),
-        record(mxp::Kind::BootPart, "IPL_CUST", 0x1_0000, 0xF000),
-        record(mxp::Kind::BootPart, "KEY_CUST", 0x1_F000, 0x1000),
-        record(mxp::Kind::BootPart, "MXPT", 0x2_0000, 0x1000),
-        record(mxp::Kind::BootPart, "UBOOT", 0x3_0000, 0x1_F000),
-        record(mxp::Kind::BootPart, "UBOOT_ENV", 0x4_F000, 0x1000),
+        record(mxp::RecordKind::BootPart, "IPL", 0, 0x1_0000),
+        record(mxp::RecordKind::BootPart, "IPL_CUST", 0x1_0000, 0xF000),
+        record(mxp::RecordKind::BootPart, "KEY_CUST", 0x1_F000, 0x1000),
+        record(mxp::RecordKind::BootPart, "MXPT", 0x2_0000, 0x1000),
+        record(mxp::RecordKind::BootPart, "UBOOT", 0x3_0000, 0x1_F000),
+        record(mxp::RecordKind::BootPart, "UBOOT_ENV", 0x4_F000, 0x1000),
     ];
     for part in &map.partitions {
-        let kind =
-            if part.role == Role::Factory { mxp::Kind::Factory } else { mxp::Kind::Partition };
+        let kind = if part.role == Role::Factory {
+            mxp::RecordKind::Factory
+        } else {
+            mxp::RecordKind::Partition
+        };
         records.push(record(kind, &part.name, part.offset?, part.size));
     }
     put(mxp::TABLE_OFFSET, &mxp::build(&records)?);
@@ -87,7 +90,7 @@ fn boot(model: &str, map: &FlashMap, noise: &mut Noise) -> Option<Vec<u8>> {
     Some(boot)
 }
 
-fn record(kind: mxp::Kind, name: &str, start: u32, size: u32) -> mxp::Record {
+fn record(kind: mxp::RecordKind, name: &str, start: u32, size: u32) -> mxp::Record {
     mxp::Record { kind, start: start.into(), size: size.into(), name: name.to_owned() }
 }
 

@@ -1,14 +1,14 @@
 //! The flash map in an MXP table.
 
 use super::map::{FlashMap, RawPartition, is_chip_size};
-use crate::formats::mxp::{Kind, TABLE_OFFSET, parse};
+use crate::formats::mxp::{RecordKind, TABLE_OFFSET, parse};
 
 /// The map that a table names: partitions and FACTORY, numbered in their
 /// order. `None` where it names none, or one that lies beyond 4 GiB.
 pub fn map_of(table: &[u8]) -> Option<Vec<RawPartition>> {
     let raw: Vec<RawPartition> = parse(table)
         .into_iter()
-        .filter(|r| matches!(r.kind, Kind::Partition | Kind::Factory))
+        .filter(|r| matches!(r.kind, RecordKind::Partition | RecordKind::Factory))
         .enumerate()
         .map(|(i, r)| {
             Some(RawPartition {

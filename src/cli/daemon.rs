@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::args::Args;
 use super::command::Command;
 use super::lines;
-use crate::camera::job::Kind;
+use crate::camera::job::JobKind;
 use crate::camera::{
     Camera, Source, controls, eject, event_pictures, facts, mqtt, network, privacy, services,
     startup, update, web_hook,
@@ -225,7 +225,10 @@ fn serve_page(
 /// A flash is never ended in its middle: who wants the daemon to end waits.
 fn wait_for_flash(camera: &Camera) {
     let mut said = false;
-    while camera.jobs().running().is_some_and(|job| matches!(job.kind, Kind::Flash | Kind::Restore))
+    while camera
+        .jobs()
+        .running()
+        .is_some_and(|job| matches!(job.kind, JobKind::Flash | JobKind::Restore))
     {
         if !std::mem::replace(&mut said, true) {
             log::warn!("waiting for the running flash before stopping");

@@ -13,7 +13,7 @@ use super::out::print;
 use crate::backup::manifest::{self, MANIFEST, PartNote};
 use crate::backup::set::{self, CHIP, RECOVERY, SetName, UNFINISHED};
 use crate::backup::sums::{BLOCKSUMS, SHA256SUMS};
-use crate::backup::{self, BackupError, Damage, Manifest, Verdict};
+use crate::backup::{self, BackupError, Damage, Manifest, Verification};
 use crate::card::file::read_bounded;
 use crate::error::Exit;
 
@@ -80,7 +80,7 @@ fn was_a_set(folder: &Path) -> bool {
 }
 
 /// A set without its manifest lacks more than its checksums can tell.
-fn lacks_manifest(verdict: &mut Verdict) {
+fn lacks_manifest(verdict: &mut Verification) {
     if verdict.damage.iter().all(|d| d.file != MANIFEST) {
         let what = "it is missing".to_owned();
         verdict.damage.push(Damage { file: MANIFEST.to_owned(), offset: None, what });
@@ -123,8 +123,8 @@ impl<'a> Gaps<'a> {
     }
 }
 
-fn describe(verdict: &Verdict, gaps: Option<&Gaps<'_>>) -> String {
-    let Verdict { set, files, bytes, damage } = verdict;
+fn describe(verdict: &Verification, gaps: Option<&Gaps<'_>>) -> String {
+    let Verification { set, files, bytes, damage } = verdict;
     let mib = bytes >> 20;
     if verdict.is_whole() {
         let Some(gaps) = gaps else {

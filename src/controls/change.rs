@@ -213,7 +213,7 @@ mod tests {
     use super::super::engine::{Firmware, NEVER};
     use super::super::originals::Store;
     use super::super::presets::Presets;
-    use super::super::view::Document;
+    use super::super::view::ControlsView;
     use super::*;
     use crate::card::Card;
     use crate::vendor::av::Address;
@@ -248,7 +248,7 @@ mod tests {
         }
     }
 
-    fn until(controls: &Controls, found: impl Fn(&Document) -> bool) -> Document {
+    fn until(controls: &Controls, found: impl Fn(&ControlsView) -> bool) -> ControlsView {
         let end = Instant::now() + LONG;
         let mut document = controls.list();
         while !found(&document) {
@@ -305,7 +305,7 @@ mod tests {
         let controls = rig.controls();
         let mut app = Mortox::connect(&rig.firmware.root().join("tmp/mortox.socket")).unwrap();
         app.ask(Ask::Set(Change::Watermark(false))).unwrap();
-        let flipped = |all: &Document| {
+        let flipped = |all: &ControlsView| {
             all.controls.iter().any(|c| c.id == "watermark" && c.value == json!(false))
         };
         let all = until(&controls, flipped);

@@ -11,7 +11,7 @@ const SHORT: Duration = Duration::from_millis(1900);
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum EventKind {
     /// The firmware's detector saw motion.
     MotionBegin,
     /// It saw none for some time, which can be set.
@@ -70,9 +70,9 @@ pub(super) struct Light(Option<bool>);
 
 impl Light {
     /// fetch_av answered; the event, if it is another answer than the last.
-    pub(super) fn seen(&mut self, night: bool) -> Option<Kind> {
+    pub(super) fn seen(&mut self, night: bool) -> Option<EventKind> {
         let before = self.0.replace(night)?;
-        (before != night).then_some(if night { Kind::Night } else { Kind::Day })
+        (before != night).then_some(if night { EventKind::Night } else { EventKind::Day })
     }
 }
 
@@ -148,10 +148,10 @@ mod tests {
                 let (now, answers) = (at(begin, ms), !within(&av, ms) && !within(&edges, ms));
                 motion.link(answers);
                 if answers && within(&moves, ms) && motion.seen(now) {
-                    events.note(Kind::MotionBegin);
+                    events.note(EventKind::MotionBegin);
                 }
                 if motion.ended(now, SILENCE) {
-                    events.note(Kind::MotionEnd);
+                    events.note(EventKind::MotionEnd);
                 }
                 // What is shown never says the contrary of the last event.
                 if let Some(moves) = motion.now() {
@@ -174,12 +174,12 @@ mod tests {
             }
             assert_eq!(shown, Some(false));
             assert!(taken.iter().map(|(seq, _)| *seq).eq(1..=taken.len() as u64), "none twice");
-            let of = |kinds: [Kind; 2]| -> Vec<Kind> {
+            let of = |kinds: [EventKind; 2]| -> Vec<EventKind> {
                 taken.iter().map(|(_, kind)| *kind).filter(|kind| kinds.contains(kind)).collect()
             };
-            let two = [Kind::MotionBegin, Kind::MotionEnd];
+            let two = [EventKind::MotionBegin, EventKind::MotionEnd];
             assert_eq!(of(two), two.repeat(moves.len()), "{seed}");
-            let two = [Kind::Night, Kind::Day];
+            let two = [EventKind::Night, EventKind::Day];
             assert_eq!(of(two), two.repeat(dark.len()), "{seed}");
         }
     }

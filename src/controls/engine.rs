@@ -10,14 +10,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::Value as Json;
 
 use super::error::ControlError;
-use super::events::{Events, Kind};
+use super::events::{EventKind, Events};
 use super::known::{Known, State, Watch};
 use super::motors::{Counter, Motors};
 use super::originals::Store;
 use super::patrol::Patrol;
 use super::presets::Presets;
 use super::table::{Id, Value};
-use super::view::{Absent, Document, View};
+use super::view::{Absent, ControlsView, View};
 use crate::base::host;
 use crate::vendor::av::{Address, Av, Volume};
 use crate::vendor::mortox::bus::Bus;
@@ -88,7 +88,7 @@ impl Controls {
         let bus = Bus::start(socket, move |news| {
             ears.hear(news);
             if let News::Connected(there) = news {
-                log.note(if there { Kind::FirmwareBack } else { Kind::FirmwareAway });
+                log.note(if there { EventKind::FirmwareBack } else { EventKind::FirmwareAway });
             }
         })?;
         events.watch(firmware.root.clone())?;
@@ -197,7 +197,7 @@ impl Controls {
     }
 
     /// All controls, as they are now.
-    pub fn list(&self) -> Document {
+    pub fn list(&self) -> ControlsView {
         let (seq, ready) = {
             let state = self.known.state();
             (state.seq, state.evidence.is_some())
@@ -210,12 +210,17 @@ impl Controls {
                 Err(reason) => absent.push(Absent { id: id.name(), reason }),
             }
         }
-        Document { connected, seq, controls, absent }
+        ControlsView { connected, seq, controls, absent }
     }
 
     /// The same, once there is other news than those of `since`. Waits no longer than `wait`, and only
     /// as long as `wanted`.
-    pub fn list_after(&self, since: u64, wait: Duration, wanted: &dyn Fn() -> bool) -> Document {
+    pub fn list_after(
+        &self,
+        since: u64,
+        wait: Duration,
+        wanted: &dyn Fn() -> bool,
+    ) -> ControlsView {
         let until = Instant::now() + wait.min(LONGEST_WAIT);
         self.bus.hurry();
         let mut state = self.known.state();

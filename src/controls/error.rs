@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::card::CardError;
-use crate::error::{Code, Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, FailureKind};
 use crate::vendor::av::AvError;
 use crate::vendor::mortox::shared::BusError;
 
@@ -108,18 +108,18 @@ impl Explain for ControlError {
         }
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
-            ControlError::Unknown(_) | ControlError::Absent { .. } => Kind::Missing,
-            ControlError::Invalid { .. } => Kind::Invalid,
+            ControlError::Unknown(_) | ControlError::Absent { .. } => FailureKind::Missing,
+            ControlError::Invalid { .. } => FailureKind::Invalid,
             ControlError::NotUnderstood { .. } | ControlError::Off | ControlError::Uninstalled => {
-                Kind::Refused
+                FailureKind::Refused
             }
             ControlError::NotStarted | ControlError::Bus(BusError::Away) | ControlError::Av(_) => {
-                Kind::Unavailable
+                FailureKind::Unavailable
             }
-            ControlError::Bus(BusError::TooSoon(_) | BusError::TooMany) => Kind::TooMany,
-            ControlError::Bus(_) => Kind::Unconfirmed,
+            ControlError::Bus(BusError::TooSoon(_) | BusError::TooMany) => FailureKind::TooMany,
+            ControlError::Bus(_) => FailureKind::Unconfirmed,
             ControlError::Card(e) => e.kind(),
         }
     }

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-pub use super::detector::Kind;
+pub use super::detector::EventKind;
 use super::detector::{Motion, Press};
 use crate::base::host;
-use crate::vendor::frames::{Endpoint, Event as Frame, Kind as Frames, Reader, State as Link};
+use crate::vendor::frames::{Endpoint, EndpointKind, Event as Frame, Reader, State as Link};
 
 /// Events that are kept.
 const KEPT: usize = 256;
@@ -39,7 +39,7 @@ pub struct Event {
     /// Its number: one more than that of the event before.
     pub seq: u64,
     /// What happened.
-    pub kind: Kind,
+    pub kind: EventKind,
     /// UTC; null where the clock is not set.
     pub at: Option<String>,
     /// Seconds since the camera started.
@@ -48,7 +48,7 @@ pub struct Event {
 
 /// `GET /api/v1/events`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Document {
+pub struct EventsView {
     /// The number of the newest.
     pub seq: u64,
     /// Those after `since`, the oldest first.
@@ -98,7 +98,7 @@ impl Events {
     }
 
     /// Notes an event.
-    pub fn note(&self, kind: Kind) {
+    pub fn note(&self, kind: EventKind) {
         let mut inner = self.inner();
         inner.seq += 1;
         let (at, uptime_seconds) = (host::clock(), host::uptime_seconds());
@@ -150,7 +150,7 @@ impl Events {
 
     /// Events after `since`; waits for one, no longer than `wait`, and only as long as `wanted`. Few
     /// wait at once, for each holds one of the page's handlers: the others are answered at once.
-    pub fn after(&self, since: u64, wait: Duration, wanted: &dyn Fn() -> bool) -> Document {
+    pub fn after(&self, since: u64, wait: Duration, wanted: &dyn Fn() -> bool) -> EventsView {
         let mut inner = self.inner();
         let may = inner.waiters < MOST_WAITERS;
         inner.waiters += usize::from(may);
@@ -161,7 +161,7 @@ impl Events {
     }
 
     /// The same, where the caller bounds how many wait.
-    pub fn awaited(&self, since: u64, wait: Duration, wanted: &dyn Fn() -> bool) -> Document {
+    pub fn awaited(&self, since: u64, wait: Duration, wanted: &dyn Fn() -> bool) -> EventsView {
         let until = Instant::now() + wait.min(LONGEST_WAIT);
         let mut inner = self.inner();
         while inner.seq == since && Instant::now() < until && wanted() {
@@ -173,7 +173,7 @@ impl Events {
         let since = if since > inner.seq { 0 } else { since };
         let events = inner.events.iter().filter(|event| event.seq > since).cloned().collect();
         let pictures = inner.pictures.iter().map(|(seq, _)| *seq).collect();
-        Document { seq: inner.seq, events, motion: inner.motion, pictures }
+        EventsView { seq: inner.seq, events, motion: inner.motion, pictures }
     }
 
     /// Watches the firmware's motion detector and its button, below the firmware's root.
@@ -205,7 +205,7 @@ impl Events {
     }
 
     fn watch_motion(&self, folder: PathBuf) {
-        let mut reader = Reader::new(vec![Endpoint { folder, kind: Frames::Messages }]);
+        let mut reader = Reader::new(vec![Endpoint { folder, kind: EndpointKind::Messages }]);
         let mut motion = Motion::default();
         while !self.is_stopped() {
             let mut begins = false;
@@ -220,10 +220,10 @@ impl Events {
             let ends = motion.ended(Instant::now(), silence);
             self.inner().motion = motion.now();
             if begins {
-                self.note(Kind::MotionBegin);
+                self.note(EventKind::MotionBegin);
             }
             if ends {
-                self.note(Kind::MotionEnd);
+                self.note(EventKind::MotionEnd);
             }
         }
         reader.end();
@@ -244,7 +244,7 @@ impl Events {
             // Active low.
             let down = read && first == *b"0";
             if press.look(down, Instant::now()) {
-                self.note(Kind::Button);
+                self.note(EventKind::Button);
             }
             std::thread::sleep(LOOK);
         }
@@ -276,7 +276,7 @@ mod tests {
     fn events_are_numbered_bounded_and_waited_for() {
         let events = Arc::new(Events::default());
         for _ in 0..KEPT + 10 {
-            events.note(Kind::Button);
+            events.note(EventKind::Button);
         }
         let all = events.after(0, Duration::ZERO, &|| true);
         assert_eq!((all.seq, all.events.len()), (KEPT as u64 + 10, KEPT));
@@ -288,9 +288,9 @@ mod tests {
         while events.inner().waiters == 0 {
             std::thread::yield_now();
         }
-        events.note(Kind::Night);
+        events.note(EventKind::Night);
         let news = waiting.join().unwrap();
-        assert_eq!(news.events.iter().map(|e| e.kind).collect::<Vec<_>>(), [Kind::Night]);
+        assert_eq!(news.events.iter().map(|e| e.kind).collect::<Vec<_>>(), [EventKind::Night]);
         // Of an earlier start: answered at once, with all there is.
         assert_eq!(events.after(99_999, LONGEST_WAIT, &|| true).events.len(), KEPT);
     }

@@ -24,14 +24,14 @@ const STACK: usize = 64 << 10;
 
 /// Where the camera looks, in per cent: pan from its left end, tilt from its lower end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct Aim {
     /// 0 left, 100 right.
     pub pan: u8,
     /// 0 down, 100 up.
     pub tilt: u8,
 }
 
-impl Place {
+impl Aim {
     /// What the firmware calls it; `None` above 100.
     pub fn position(self) -> Option<Position> {
         // The firmware counts 1 to 101, and to the left.
@@ -39,8 +39,8 @@ impl Place {
     }
 
     /// The firmware's position in per cent.
-    pub fn of(at: Position) -> Place {
-        Place { pan: Position::MOST - at.pan(), tilt: at.tilt() - 1 }
+    pub fn of(at: Position) -> Aim {
+        Aim { pan: Position::MOST - at.pan(), tilt: at.tilt() - 1 }
     }
 }
 
@@ -48,7 +48,7 @@ impl Place {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Motion {
     /// Where the camera looks, as devicekit reported last.
-    pub position: Option<Place>,
+    pub position: Option<Aim>,
     /// Whether a motor runs.
     pub moving: bool,
     /// Whether devicekit refused the last move: an end is reached, or it calibrates.
@@ -127,7 +127,7 @@ impl Motors {
         let moving = state.push.is_some_and(|(_, until)| until > now)
             || state.busy.is_some_and(|until| until > now);
         let refused = status.is_some_and(|status| status.status < 0);
-        Motion { position: at.map(Place::of), moving, refused }
+        Motion { position: at.map(Aim::of), moving, refused }
     }
 
     /// Moves for so long: right and up are positive, and the larger one counts. Another move in
@@ -302,15 +302,15 @@ mod tests {
     fn per_cent_are_from_left_and_from_below_and_bounded() {
         let at = |pan, tilt| Position::new(pan, tilt).unwrap();
         for (place, position) in [
-            (Place { pan: 0, tilt: 0 }, at(101, 1)),
-            (Place { pan: 100, tilt: 100 }, at(1, 101)),
-            (Place { pan: 50, tilt: 50 }, at(51, 51)),
+            (Aim { pan: 0, tilt: 0 }, at(101, 1)),
+            (Aim { pan: 100, tilt: 100 }, at(1, 101)),
+            (Aim { pan: 50, tilt: 50 }, at(51, 51)),
         ] {
             assert_eq!(place.position(), Some(position));
-            assert_eq!(Place::of(position), place);
+            assert_eq!(Aim::of(position), place);
         }
-        assert_eq!(Place { pan: 101, tilt: 0 }.position(), None);
-        assert_eq!(Place { pan: 0, tilt: 101 }.position(), None);
+        assert_eq!(Aim { pan: 101, tilt: 0 }.position(), None);
+        assert_eq!(Aim { pan: 0, tilt: 101 }.position(), None);
     }
 
     #[test]
@@ -319,10 +319,10 @@ mod tests {
         let bus = Bus::start(firmware.root().join("tmp/mortox.socket"), |_| {}).unwrap();
         assert!(bus.wait(LONG, Bus::is_connected));
         let motors = Motors::new(Arc::clone(&bus), Arc::new(Count::default()));
-        assert_eq!(motors.motion().position, Some(Place { pan: 50, tilt: 50 }));
+        assert_eq!(motors.motion().position, Some(Aim { pan: 50, tilt: 50 }));
         // The larger way counts.
         motors.push(-10, 3, Duration::from_millis(1)).unwrap();
-        assert!(bus.wait(LONG, |_| motors.motion().position == Some(Place { pan: 46, tilt: 50 })));
+        assert!(bus.wait(LONG, |_| motors.motion().position == Some(Aim { pan: 46, tilt: 50 })));
         // An absolute move is refused soon after a push, and nothing was sent.
         let sets = bus.sets();
         let soon = motors.go(Position::new(20, 80).unwrap());
@@ -339,7 +339,7 @@ mod tests {
         let bus = Bus::start(firmware.root().join("tmp/mortox.socket"), |_| {}).unwrap();
         assert!(bus.wait(LONG, Bus::is_connected));
         let motors = Motors::new(Arc::clone(&bus), Arc::new(Count::default()));
-        for place in [Place { pan: 20, tilt: 80 }, Place { pan: 70, tilt: 10 }] {
+        for place in [Aim { pan: 20, tilt: 80 }, Aim { pan: 70, tilt: 10 }] {
             let position = place.position().unwrap();
             let end = Instant::now() + LONG;
             // The one before is over once its position was reported.

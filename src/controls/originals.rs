@@ -21,7 +21,7 @@ pub struct Originals(BTreeMap<Key, Option<String>>);
 
 /// The file: names instead of types, since a later version may know more.
 #[derive(Debug, Serialize, Deserialize)]
-struct Document {
+struct OriginalsFile {
     format: u32,
     keys: BTreeMap<String, Option<String>>,
 }
@@ -66,7 +66,8 @@ pub fn kept(folder: &Path) -> Vec<PathBuf> {
     };
     let is_done = |path: &PathBuf| {
         let document = read_bounded(path, LIMIT).ok();
-        let document = document.and_then(|bytes| serde_json::from_slice::<Document>(&bytes).ok());
+        let document =
+            document.and_then(|bytes| serde_json::from_slice::<OriginalsFile>(&bytes).ok());
         document.is_some_and(|document| document.keys.is_empty())
     };
     entries.map(|entry| entry.path()).filter(is_ours).filter(|path| !is_done(path)).collect()
@@ -84,7 +85,7 @@ impl Store {
     /// What is kept. A file that cannot be read, or is damaged, counts as none.
     pub fn load(&self) -> Originals {
         let Ok(bytes) = read_bounded(&self.path, LIMIT) else { return Originals::default() };
-        let document: Document = match serde_json::from_slice(&bytes) {
+        let document: OriginalsFile = match serde_json::from_slice(&bytes) {
             Ok(document) => document,
             Err(e) => {
                 log::warn!("{} is damaged: {e}", self.path.display(), e = Chain(&e));
@@ -106,7 +107,7 @@ impl Store {
         self.card.require_writable()?;
         let name = |key: &Key| format!("{}/{}", key.place().0.name(), key.name());
         let keys = originals.0.iter().map(|(key, value)| (name(key), value.clone())).collect();
-        let document = Document { format: FORMAT, keys };
+        let document = OriginalsFile { format: FORMAT, keys };
         let text = serde_json::to_vec(&document).unwrap_or_default();
         if let Some(folder) = self.path.parent() {
             make_dir(folder)?;

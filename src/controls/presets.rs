@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::motors::Place;
+use super::motors::Aim;
 use crate::card::file::{make_dir, read_bounded, replace};
 use crate::card::{Card, CardError};
 
@@ -26,14 +26,14 @@ pub struct Preset {
     pub name: String,
     /// Where it is.
     #[serde(flatten)]
-    pub at: Place,
+    pub at: Aim,
     /// Whether it is the one that "home" means; at most one is.
     #[serde(default)]
     pub home: bool,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Document {
+struct PresetsFile {
     format: u32,
     presets: Vec<Preset>,
 }
@@ -68,7 +68,7 @@ impl Presets {
             fingerprint.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
         let path = card.state_dir().join(format!("presets-{plain}.json"));
         let bytes = read_bounded(&path, LIMIT).unwrap_or_default();
-        let document: Document = serde_json::from_slice(&bytes).unwrap_or_default();
+        let document: PresetsFile = serde_json::from_slice(&bytes).unwrap_or_default();
         let mut all = document.presets;
         all.retain(|preset| preset.at.position().is_some() && named(&preset.name).is_some());
         all.truncate(MOST);
@@ -98,7 +98,7 @@ impl Presets {
         &mut self,
         id: Option<u32>,
         name: &str,
-        at: Place,
+        at: Aim,
         home: bool,
     ) -> Result<Preset, PresetError> {
         let name = named(name).ok_or(PresetError::Name)?;
@@ -136,7 +136,7 @@ impl Presets {
 
     fn save(&mut self, presets: Vec<Preset>) -> Result<(), PresetError> {
         self.card.require_writable()?;
-        let document = Document { format: FORMAT, presets };
+        let document = PresetsFile { format: FORMAT, presets };
         let text = serde_json::to_vec(&document).unwrap_or_default();
         make_dir(&self.card.state_dir())?;
         replace(&self.path, &text)?;
@@ -160,7 +160,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let card = Card::folder(dir.path());
         let mut presets = Presets::load(&card, "00000001");
-        let at = |pan, tilt| Place { pan, tilt };
+        let at = |pan, tilt| Aim { pan, tilt };
         let door = presets.keep(None, " Door ", at(10, 20), false).unwrap();
         let yard = presets.keep(None, "Quintal", at(90, 50), true).unwrap();
         assert_eq!((door.id, door.name.as_str(), yard.id), (1, "Door", 2));

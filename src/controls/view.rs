@@ -7,7 +7,7 @@ use super::table::{Form, Id};
 
 /// All controls of this camera.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Document {
+pub struct ControlsView {
     /// Whether the firmware's settings service can be reached.
     pub connected: bool,
     /// Grows with each change; `?since=` waits for the next one.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Flash, Part};
+use super::{Flash, PartitionFacts};
 use crate::base::hex;
 use crate::chip::{Chip, Partition, Role};
 use crate::formats::{sha256::Sha256, uboot_env, uimage};
@@ -74,9 +74,9 @@ pub fn secrets(chip: &dyn Chip) -> Secrets {
     secrets
 }
 
-fn of_part(chip: &dyn Chip, part: &Partition) -> Part {
+fn of_part(chip: &dyn Chip, part: &Partition) -> PartitionFacts {
     let locked = part.erase_block(0).and_then(|block| chip.is_locked(&block));
-    Part {
+    PartitionFacts {
         name: part.name.clone(),
         offset: part.offset,
         size: part.size,

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Answer, FileFact, Machine, Moment, Program, words};
+use super::{FileFact, Inquiry, Machine, Moment, Program, words};
 use crate::base::hex;
 use crate::card::file::drop_cache;
 use crate::formats::sha256::Sha256;
@@ -167,8 +167,8 @@ impl Root {
 
     /// What exists, and what mortoxd answers. The sockets of pictures are not connected to: a client that
     /// closes one of these too early harms the vendor's program.
-    fn services(&self) -> Vec<Answer> {
-        let answer = |name: String, answer: &str| Answer { name, answer: answer.to_owned() };
+    fn services(&self) -> Vec<Inquiry> {
+        let answer = |name: String, answer: &str| Inquiry { name, answer: answer.to_owned() };
         let mut found = vec![answer("mortoxd".to_owned(), self.ask_mortoxd())];
         for name in self.names("run").into_iter().filter(|name| words::is_name(name)) {
             let control = self.at(&format!("run/{name}/control"));
@@ -194,12 +194,12 @@ impl Root {
     }
 
     /// What sysfs tells; the device is not opened, for that would start it.
-    fn watchdog(&self) -> Vec<Answer> {
+    fn watchdog(&self) -> Vec<Inquiry> {
         let folder = "sys/class/watchdog/watchdog0";
         let device = self.at("dev/watchdog");
         let there =
             fs::symlink_metadata(device).is_ok_and(|meta| meta.file_type().is_char_device());
-        let mut found = vec![Answer {
+        let mut found = vec![Inquiry {
             name: "/dev/watchdog".to_owned(),
             answer: if there { "is there" } else { "is not there" }.to_owned(),
         }];
@@ -210,12 +210,12 @@ impl Root {
                 && value.len() <= 48
                 && value.bytes().all(|b| (0x20..0x7F).contains(&b))
             {
-                found.push(Answer { name: name.to_owned(), answer: value.to_owned() });
+                found.push(Inquiry { name: name.to_owned(), answer: value.to_owned() });
             }
         }
         let holders = self.holders("/dev/watchdog");
         if !holders.is_empty() {
-            found.push(Answer { name: "held by".to_owned(), answer: holders.join(" ") });
+            found.push(Inquiry { name: "held by".to_owned(), answer: holders.join(" ") });
         }
         found
     }

@@ -85,9 +85,9 @@ pub struct Machine {
     /// TCP ports on which somebody listens.
     pub ports: Vec<u16>,
     /// The vendor's services, and what they answered.
-    pub services: Vec<Answer>,
+    pub services: Vec<Inquiry>,
     /// The watchdog, as sysfs tells; it is not opened.
-    pub watchdog: Vec<Answer>,
+    pub watchdog: Vec<Inquiry>,
     /// Lines of the vendor's own version file.
     pub release: Vec<String>,
     /// The vendor's scripts and programs.
@@ -118,7 +118,7 @@ pub struct Program {
 
 /// What was asked, and the answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Answer {
+pub struct Inquiry {
     /// What was asked.
     pub name: String,
     /// The answer.
@@ -142,7 +142,7 @@ pub struct Flash {
     /// Size in bytes, where it is known.
     pub size: Option<u32>,
     /// The partitions, in the chip's order.
-    pub partitions: Vec<Part>,
+    pub partitions: Vec<PartitionFacts>,
     /// The name in KERNEL's uImage.
     pub kernel_image: Option<String>,
     /// What U-Boot calls itself.
@@ -157,7 +157,7 @@ pub struct Flash {
 
 /// One partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Part {
+pub struct PartitionFacts {
     /// Its name.
     pub name: String,
     /// Where it begins, in bytes; none where the map does not tell.

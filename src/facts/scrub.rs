@@ -1,7 +1,7 @@
 //! The last check of the document: whatever was gathered, no value of FACTORY, CONFIG or the live
 //! settings that belongs to one owner stays in it, and no network address of a device. Pure.
 
-use super::{Answer, Facts, FileFact, Flash, Machine, Moment, Number, Part, Program};
+use super::{Facts, FileFact, Flash, Inquiry, Machine, Moment, Number, PartitionFacts, Program};
 use crate::image::redact::secrets::Secrets;
 
 /// What takes the place of a device's address.
@@ -32,7 +32,7 @@ pub fn clean(facts: &Facts, secrets: &Secrets) -> Facts {
     let Flash { size: _, partitions, kernel_image, uboot, uboot_files, uboot_problem, environment } =
         flash;
     for part in partitions {
-        let Part { name, offset: _, size: _, erase_size: _, protection } = part;
+        let PartitionFacts { name, offset: _, size: _, erase_size: _, protection } = part;
         [name, protection].into_iter().for_each(&mut *one);
     }
     [kernel_image, uboot, uboot_problem].into_iter().flatten().for_each(&mut *one);
@@ -67,7 +67,7 @@ fn of_machine(machine: &mut Machine, one: &mut dyn FnMut(&mut String)) {
     for Program { name, resident_kib: _, oom_score_adj: _ } in programs {
         one(name);
     }
-    for Answer { name, answer } in [services, watchdog].into_iter().flatten() {
+    for Inquiry { name, answer } in [services, watchdog].into_iter().flatten() {
         one(name);
         one(answer);
     }

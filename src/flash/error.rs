@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::backup::BackupError;
 use crate::card::{CardError, CardFault};
 use crate::chip::ChipError;
-use crate::error::{Code, Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, FailureKind};
 
 /// An error of a flash.
 #[derive(Debug, Error)]
@@ -182,12 +182,12 @@ impl Explain for FlashError {
         .to_owned()
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
-            FlashError::Content(e) if e.fault() == CardFault::Gone => Kind::Unavailable,
+            FlashError::Content(e) if e.fault() == CardFault::Gone => FailureKind::Unavailable,
             FlashError::Card(e) => e.kind(),
             FlashError::Backup(e) => e.kind(),
-            _ => Kind::of(self.exit()),
+            _ => FailureKind::of(self.exit()),
         }
     }
 

@@ -11,7 +11,7 @@ use super::tree::Tree;
 
 /// What is wrong with a document, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct DocumentError {
     /// Bytes from the document's start.
     pub at: usize,
     /// The line, counted from 1.
@@ -22,13 +22,13 @@ pub struct Fault {
     pub is_form: bool,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for DocumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: {}", self.line, self.message)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for DocumentError {}
 
 /// How the two kinds of documents name things.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ enum Words {
 ///
 /// # Errors
 /// The first fault. The parser lets nothing nest deeper than 80 levels.
-pub fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
+pub fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, DocumentError> {
     let parsed = DeTable::parse(text).map_err(|e| {
         let at = e.span().map_or(0, |span| span.start);
         toml_fault(text, at, e.message())
@@ -50,9 +50,9 @@ pub fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     read.map_err(|e| toml_fault(text, e.at(), e.message()))
 }
 
-fn toml_fault(text: &str, at: usize, message: &str) -> Fault {
+fn toml_fault(text: &str, at: usize, message: &str) -> DocumentError {
     let line = line_at(text.as_bytes(), at);
-    Fault { at, line, message: plain(message, Words::Toml), is_form: false }
+    DocumentError { at, line, message: plain(message, Words::Toml), is_form: false }
 }
 
 /// Writes a TOML document.
@@ -67,7 +67,7 @@ pub fn to_toml<T: Serialize>(document: &T) -> std::io::Result<String> {
 ///
 /// # Errors
 /// The first fault. serde_json lets nothing nest deeper than 128 levels.
-pub fn from_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Fault> {
+pub fn from_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, DocumentError> {
     serde_json::from_slice(text).map_err(|e| json_fault(text, &e))
 }
 
@@ -75,12 +75,12 @@ pub fn from_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Fault> {
 ///
 /// # Errors
 /// The first fault; its place is not known.
-pub fn from_value<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T, Fault> {
+pub fn from_value<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T, DocumentError> {
     T::deserialize(value).map_err(|e| json_fault(&[], &e))
 }
 
 /// What serde_json says of a text.
-fn json_fault(text: &[u8], error: &serde_json::Error) -> Fault {
+fn json_fault(text: &[u8], error: &serde_json::Error) -> DocumentError {
     let is_form = !error.is_data();
     let line = error.line().max(1);
     let start: usize = text.split_inclusive(|b| *b == b'\n').take(line - 1).map(<[u8]>::len).sum();
@@ -88,7 +88,7 @@ fn json_fault(text: &[u8], error: &serde_json::Error) -> Fault {
     // It ends with the place, which is shown separately.
     let said = error.to_string();
     let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
-    Fault { at, line, message: plain(said, Words::Json), is_form }
+    DocumentError { at, line, message: plain(said, Words::Json), is_form }
 }
 
 /// The line, counted from 1, in which a byte is.

@@ -16,7 +16,7 @@ pub const IPL_CUST: &[u8; 4] = b"IPLC";
 
 /// What a loader's header and sum say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum IplCheck {
     /// The sum is right.
     Good,
     /// The header is not there: no magic.
@@ -62,17 +62,21 @@ impl Check {
     }
 
     /// The verdict about a loader with this magic in `room` bytes.
-    pub fn finish(&self, magic: &[u8; 4], room: u32) -> Verdict {
+    pub fn finish(&self, magic: &[u8; 4], room: u32) -> IplCheck {
         if self.head.get(..4) != Some(BRANCH) || self.head.get(4..8) != Some(magic) {
-            return Verdict::Missing;
+            return IplCheck::Missing;
         }
         let length = le32(&self.head, 8).unwrap_or(0);
         let fits = (HEADER as u32..=room).contains(&length) && length.is_multiple_of(4);
         if !fits || self.at < u64::from(length) {
-            return Verdict::Length(length);
+            return IplCheck::Length(length);
         }
         let stored = le32(&self.head, 12).unwrap_or(0);
-        if stored == self.sum { Verdict::Good } else { Verdict::Sum { stored, computed: self.sum } }
+        if stored == self.sum {
+            IplCheck::Good
+        } else {
+            IplCheck::Sum { stored, computed: self.sum }
+        }
     }
 }
 
@@ -95,7 +99,7 @@ pub fn build(magic: &[u8; 4], payload: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn check(bytes: &[u8], step: usize) -> Verdict {
+    fn check(bytes: &[u8], step: usize) -> IplCheck {
         let mut check = Check::default();
         bytes.chunks(step).for_each(|piece| check.feed(piece));
         check.finish(IPL, 0x1_0000)
@@ -107,14 +111,14 @@ mod tests {
         let mut good = build(IPL, &payload);
         good.extend([0xFF; 40]); // what is behind it does not count
         for step in [1, 3, 7, 64, 5000] {
-            assert_eq!(check(&good, step), Verdict::Good, "{step}");
+            assert_eq!(check(&good, step), IplCheck::Good, "{step}");
         }
         for at in 0..good.len() - 40 {
             let mut bad = good.clone();
             bad[at] ^= 0x10;
-            assert_ne!(check(&bad, 64), Verdict::Good, "{at}");
+            assert_ne!(check(&bad, 64), IplCheck::Good, "{at}");
         }
-        assert_eq!(check(&good[..500], 64), Verdict::Length(1016));
-        assert_eq!(check(&[0xFF; 100], 64), Verdict::Missing);
+        assert_eq!(check(&good[..500], 64), IplCheck::Length(1016));
+        assert_eq!(check(&[0xFF; 100], 64), IplCheck::Missing);
     }
 }

@@ -19,7 +19,7 @@ const END_MAGIC_AT: usize = 0x7D;
 
 /// What a record describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RecordKind {
     /// 0x00: an unused record.
     Empty,
     /// 0x01: a part of BOOT.
@@ -32,24 +32,24 @@ pub enum Kind {
     Other(u8),
 }
 
-impl Kind {
-    fn of(byte: u8) -> Kind {
+impl RecordKind {
+    fn of(byte: u8) -> RecordKind {
         match byte {
-            0x00 => Kind::Empty,
-            0x01 => Kind::BootPart,
-            0x03 => Kind::Partition,
-            0x07 => Kind::Factory,
-            other => Kind::Other(other),
+            0x00 => RecordKind::Empty,
+            0x01 => RecordKind::BootPart,
+            0x03 => RecordKind::Partition,
+            0x07 => RecordKind::Factory,
+            other => RecordKind::Other(other),
         }
     }
 
     fn byte(self) -> u8 {
         match self {
-            Kind::Empty => 0x00,
-            Kind::BootPart => 0x01,
-            Kind::Partition => 0x03,
-            Kind::Factory => 0x07,
-            Kind::Other(byte) => byte,
+            RecordKind::Empty => 0x00,
+            RecordKind::BootPart => 0x01,
+            RecordKind::Partition => 0x03,
+            RecordKind::Factory => 0x07,
+            RecordKind::Other(byte) => byte,
         }
     }
 }
@@ -58,7 +58,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// What it describes.
-    pub kind: Kind,
+    pub kind: RecordKind,
     /// Where that starts on the chip, in bytes.
     pub start: u64,
     /// Its size in bytes.
@@ -74,7 +74,7 @@ pub fn parse(table: &[u8]) -> Vec<Record> {
     table
         .chunks_exact(RECORD)
         .map_while(record)
-        .filter(|record| record.kind != Kind::Empty)
+        .filter(|record| record.kind != RecordKind::Empty)
         .collect()
 }
 
@@ -86,7 +86,7 @@ fn record(bytes: &[u8]) -> Option<Record> {
         return None;
     }
     Some(Record {
-        kind: Kind::of(*bytes.get(0x05)?),
+        kind: RecordKind::of(*bytes.get(0x05)?),
         start: le64(bytes, 0x08)?,
         size: le64(bytes, 0x10)?,
         name: printable(bytes.get(0x20..0x30)?),
@@ -100,7 +100,8 @@ pub fn build(records: &[Record]) -> Option<Vec<u8>> {
     if records.len() > slots || records.iter().any(|r| r.name.len() > 15) {
         return None;
     }
-    let unused = Record { kind: Kind::Empty, start: u64::MAX, size: u64::MAX, name: String::new() };
+    let unused =
+        Record { kind: RecordKind::Empty, start: u64::MAX, size: u64::MAX, name: String::new() };
     let mut out = Vec::with_capacity(TABLE_SIZE);
     for i in 0..slots {
         let r = records.get(i).unwrap_or(&unused);

@@ -179,7 +179,7 @@ pub enum Data {
 
 /// What a whole image turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct UimageCheck {
     /// Its header.
     pub header: Header,
     /// Its data.
@@ -246,7 +246,7 @@ impl Check {
     }
 
     /// The verdict on what came.
-    pub fn finish(self) -> Result<Verdict, UimageError> {
+    pub fn finish(self) -> Result<UimageCheck, UimageError> {
         let header = self.header.unwrap_or_else(|| parse(&self.head))?;
         let computed = self.crc.finalize();
         let data = if self.data < header.size {
@@ -256,7 +256,7 @@ impl Check {
         } else {
             Data::BadCrc { stored: header.data_crc, computed }
         };
-        Ok(Verdict {
+        Ok(UimageCheck {
             header,
             data,
             trailing: self.trailing,

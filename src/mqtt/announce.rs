@@ -20,7 +20,7 @@ const LEVELS: usize = 3;
 
 /// One document that the broker keeps.
 #[derive(Debug)]
-struct Document {
+struct RetainedDocument {
     /// As it was published in this connection; `None` where an earlier one did.
     text: Option<String>,
     /// Since when it is not wanted.
@@ -29,13 +29,13 @@ struct Document {
 
 /// The documents that the broker of one connection keeps. See the module.
 #[derive(Debug, Default)]
-pub struct Announced(BTreeMap<String, Document>);
+pub struct Announced(BTreeMap<String, RetainedDocument>);
 
 impl Announced {
     /// Notes a message that the broker had kept from before, if it is a document of this device.
     pub fn found(&mut self, device: &str, topic: &str, payload: &[u8]) {
         if self.0.len() < MOST && is_ours(device, topic, payload) {
-            let document = || Document { text: None, unwanted: None };
+            let document = || RetainedDocument { text: None, unwanted: None };
             self.0.entry(topic.to_owned()).or_insert_with(document);
         }
     }
@@ -59,12 +59,12 @@ impl Announced {
         for (topic, text) in wanted {
             let known = self.0.get(&topic).and_then(|document| document.text.as_ref());
             if known != Some(&text) {
-                let document = Document { text: Some(text.clone()), unwanted: None };
+                let document = RetainedDocument { text: Some(text.clone()), unwanted: None };
                 self.0.insert(topic.clone(), document);
                 publish.push((topic, text));
             }
         }
-        let settled = |document: &Document| {
+        let settled = |document: &RetainedDocument| {
             document.unwanted.is_some_and(|since| now.saturating_duration_since(since) >= SETTLE)
         };
         let gone = self.0.iter().filter(|(_, document)| settled(document));

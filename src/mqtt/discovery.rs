@@ -30,7 +30,7 @@ pub struct Device {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entity {
     /// What it is.
-    pub kind: Kind,
+    pub kind: EntityKind,
     /// Its key in the state; letters, digits and `_`.
     pub key: String,
     /// What it is called.
@@ -54,7 +54,7 @@ pub enum Category {
 
 /// What an entity is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum EntityKind {
     /// A text, cut by [`cut`]; `{key}_details` of the state are its attributes.
     Text,
     /// A measured number.
@@ -98,28 +98,32 @@ pub enum Kind {
     },
 }
 
-impl Kind {
+impl EntityKind {
     fn component(self) -> &'static str {
         match self {
-            Kind::Text | Kind::Number { .. } => "sensor",
-            Kind::Problem | Kind::Running | Kind::Detected { .. } => "binary_sensor",
-            Kind::Button { .. } => "button",
-            Kind::Camera => "camera",
-            Kind::Switch => "switch",
-            Kind::Select { .. } => "select",
-            Kind::Level { .. } => "number",
+            EntityKind::Text | EntityKind::Number { .. } => "sensor",
+            EntityKind::Problem | EntityKind::Running | EntityKind::Detected { .. } => {
+                "binary_sensor"
+            }
+            EntityKind::Button { .. } => "button",
+            EntityKind::Camera => "camera",
+            EntityKind::Switch => "switch",
+            EntityKind::Select { .. } => "select",
+            EntityKind::Level { .. } => "number",
         }
     }
 
     fn class(self) -> Option<&'static str> {
         match self {
-            Kind::Text | Kind::Camera | Kind::Switch | Kind::Select { .. } | Kind::Level { .. } => {
-                None
-            }
-            Kind::Number { class, .. } => Some(class),
-            Kind::Problem => Some("problem"),
-            Kind::Running => Some("running"),
-            Kind::Button { class } | Kind::Detected { class } => class,
+            EntityKind::Text
+            | EntityKind::Camera
+            | EntityKind::Switch
+            | EntityKind::Select { .. }
+            | EntityKind::Level { .. } => None,
+            EntityKind::Number { class, .. } => Some(class),
+            EntityKind::Problem => Some("problem"),
+            EntityKind::Running => Some("running"),
+            EntityKind::Button { class } | EntityKind::Detected { class } => class,
         }
     }
 }
@@ -156,7 +160,7 @@ impl Device {
 
     /// Whether it sends pictures.
     pub fn has_pictures(&self) -> bool {
-        self.entities.iter().any(|entity| entity.kind == Kind::Camera)
+        self.entities.iter().any(|entity| entity.kind == EntityKind::Camera)
     }
 
     /// Where its values are set: the key is behind it.
@@ -208,42 +212,45 @@ impl Device {
             Value::from(format!("{{{{ value_json.{} | default({otherwise}) }}}}", entity.key))
         };
         match entity.kind {
-            Kind::Button { .. } => {
+            EntityKind::Button { .. } => {
                 put("command_topic", format!("{}{}", self.command_topic(), entity.key).into());
                 put("payload_press", "PRESS".into());
             }
-            Kind::Camera => put("topic", self.picture_topic().into()),
+            EntityKind::Camera => put("topic", self.picture_topic().into()),
             _ => put("state_topic", self.state_topic().into()),
         }
-        if matches!(entity.kind, Kind::Switch | Kind::Select { .. } | Kind::Level { .. }) {
+        if matches!(
+            entity.kind,
+            EntityKind::Switch | EntityKind::Select { .. } | EntityKind::Level { .. }
+        ) {
             put("command_topic", format!("{}{}", self.set_topic(), entity.key).into());
             put("value_template", value("none"));
         }
         match entity.kind {
-            Kind::Button { .. } | Kind::Camera => {}
-            Kind::Switch => {
+            EntityKind::Button { .. } | EntityKind::Camera => {}
+            EntityKind::Switch => {
                 put("payload_on", "ON".into());
                 put("payload_off", "OFF".into());
             }
-            Kind::Select { options } => put("options", json!(options)),
-            Kind::Level { min, max, unit } => {
+            EntityKind::Select { options } => put("options", json!(options)),
+            EntityKind::Level { min, max, unit } => {
                 put("min", min.into());
                 put("max", max.into());
                 put("step", 1.into());
                 put("unit_of_measurement", unit.into());
             }
-            Kind::Text => {
+            EntityKind::Text => {
                 let details = format!("value_json.{}_details | default({{}})", entity.key);
                 put("value_template", value("''"));
                 put("json_attributes_topic", self.state_topic().into());
                 put("json_attributes_template", format!("{{{{ {details} | tojson }}}}").into());
             }
-            Kind::Number { unit, .. } => {
+            EntityKind::Number { unit, .. } => {
                 put("value_template", value("none"));
                 put("unit_of_measurement", unit.into());
                 put("state_class", "measurement".into());
             }
-            Kind::Problem | Kind::Running | Kind::Detected { .. } => {
+            EntityKind::Problem | EntityKind::Running | EntityKind::Detected { .. } => {
                 put("value_template", value("none"));
                 put("payload_on", "ON".into());
                 put("payload_off", "OFF".into());
@@ -275,7 +282,7 @@ mod tests {
             icon: "mdi:cctv",
             category,
         };
-        let size = Kind::Number { class: "data_size", unit: "MiB" };
+        let size = EntityKind::Number { class: "data_size", unit: "MiB" };
         let device = Device {
             id: "mi360_1".into(),
             name: "Porch".into(),
@@ -284,12 +291,12 @@ mod tests {
             url: Some("http://a/".into()),
             complete: true,
             entities: vec![
-                entity(Kind::Text, "attention", Category::Diagnostic),
-                entity(Kind::Problem, "identity", Category::Diagnostic),
-                entity(Kind::Button { class: Some("restart") }, "reboot", Category::Config),
+                entity(EntityKind::Text, "attention", Category::Diagnostic),
+                entity(EntityKind::Problem, "identity", Category::Diagnostic),
+                entity(EntityKind::Button { class: Some("restart") }, "reboot", Category::Config),
                 entity(size, "card_free", Category::Diagnostic),
-                entity(Kind::Button { class: None }, "left", Category::Main),
-                entity(Kind::Camera, "picture", Category::Main),
+                entity(EntityKind::Button { class: None }, "left", Category::Main),
+                entity(EntityKind::Camera, "picture", Category::Main),
             ],
         };
         let documents = device.documents("homeassistant");
@@ -355,10 +362,10 @@ mod tests {
             url: None,
             complete: true,
             entities: vec![
-                entity(Kind::Switch, "control_flip"),
-                entity(Kind::Select { options: &["auto", "day"] }, "control_night"),
-                entity(Kind::Level { min: -25, max: 0, unit: "dB" }, "control_volume"),
-                entity(Kind::Detected { class: Some("motion") }, "motion"),
+                entity(EntityKind::Switch, "control_flip"),
+                entity(EntityKind::Select { options: &["auto", "day"] }, "control_night"),
+                entity(EntityKind::Level { min: -25, max: 0, unit: "dB" }, "control_volume"),
+                entity(EntityKind::Detected { class: Some("motion") }, "motion"),
             ],
         };
         let documents = device.documents("ha");

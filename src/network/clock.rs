@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(900);
 
 /// What is to be done with the clock. Pure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ClockCheck {
     /// It is right.
     Right,
     /// It is to be set by so many seconds, rounded.
@@ -35,14 +35,14 @@ pub enum Verdict {
 
 /// What two answers make of a clock. `now` is what it shows, all three are taken
 /// to one moment.
-pub fn judge(now: Duration, one: Duration, two: Duration) -> Verdict {
+pub fn judge(now: Duration, one: Duration, two: Duration) -> ClockCheck {
     if one.abs_diff(two) > AGREE {
-        return Verdict::Unbelievable("two answers differ");
+        return ClockCheck::Unbelievable("two answers differ");
     }
     if one < SANE_FROM || one >= SANE_UNTIL {
-        return Verdict::Unbelievable("the reported time is impossible");
+        return ClockCheck::Unbelievable("the reported time is impossible");
     }
-    if now.abs_diff(one) < GOOD_ENOUGH { Verdict::Right } else { Verdict::Set }
+    if now.abs_diff(one) < GOOD_ENOUGH { ClockCheck::Right } else { ClockCheck::Set }
 }
 
 /// Keeps the clock right, forever. `servers` is called each time: settings
@@ -76,9 +76,9 @@ pub fn keep(servers: impl Fn() -> Vec<String>, pause: impl Fn(Duration)) {
 pub fn set(to: Duration) -> Result<i64, String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     match judge(now, to, to) {
-        Verdict::Right => Ok(0),
-        Verdict::Unbelievable(reason) => Err(reason.to_owned()),
-        Verdict::Set => {
+        ClockCheck::Right => Ok(0),
+        ClockCheck::Unbelievable(reason) => Err(reason.to_owned()),
+        ClockCheck::Set => {
             clock_settime(ClockId::CLOCK_REALTIME, TimeSpec::from_duration(to))
                 .map_err(|e| format!("the kernel refused: {e}"))?;
             let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or_default();
@@ -110,9 +110,9 @@ pub fn once(servers: &[String]) -> Result<Option<i64>, String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let (one, two) = (one.at(moment), two.at(moment));
     match judge(now, one, two) {
-        Verdict::Right => Ok(None),
-        Verdict::Unbelievable(reason) => Err(reason.to_owned()),
-        Verdict::Set => set(one).map(Some),
+        ClockCheck::Right => Ok(None),
+        ClockCheck::Unbelievable(reason) => Err(reason.to_owned()),
+        ClockCheck::Set => set(one).map(Some),
     }
 }
 
@@ -123,12 +123,15 @@ mod tests {
     #[test]
     fn the_clock_is_set_only_by_two_sane_answers_that_agree() {
         let (then, now) = (Duration::from_secs(5), SANE_FROM + Duration::from_secs(1000));
-        assert_eq!(judge(then, now, now + Duration::from_secs(1)), Verdict::Set);
-        assert_eq!(judge(now, now, now), Verdict::Right);
+        assert_eq!(judge(then, now, now + Duration::from_secs(1)), ClockCheck::Set);
+        assert_eq!(judge(now, now, now), ClockCheck::Right);
         for (one, two) in
             [(now, now + Duration::from_secs(3)), (then, then), (SANE_UNTIL, SANE_UNTIL)]
         {
-            assert!(matches!(judge(then, one, two), Verdict::Unbelievable(_)), "{one:?} {two:?}");
+            assert!(
+                matches!(judge(then, one, two), ClockCheck::Unbelievable(_)),
+                "{one:?} {two:?}"
+            );
         }
     }
 

@@ -12,7 +12,7 @@ use crate::base::hex;
 use crate::formats::sha256::Sha256;
 use crate::image::Report;
 use crate::image::bundle::name_of;
-use crate::image::recover::{self, Differences, Part};
+use crate::image::recover::{self, Differences, RecoveredPart};
 
 /// An image that was recovered.
 #[derive(Debug, Serialize)]
@@ -30,7 +30,7 @@ pub struct Made {
     /// What is missing or damaged, one sentence each.
     pub missing: Vec<String>,
     /// The parts, in the chip's order, and where each is from.
-    pub parts: Vec<Part>,
+    pub parts: Vec<RecoveredPart>,
     /// Where several readings differ.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub differences: Option<Differences>,

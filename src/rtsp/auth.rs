@@ -20,7 +20,7 @@ const NONCE_LIFE: u64 = 120;
 
 /// What a request's login is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum LoginCheck {
     /// It is the owner.
     Good,
     /// It is the owner, with a nonce of yesterday: to be asked again, and no wrong password.
@@ -90,31 +90,35 @@ impl Login {
     }
 
     /// Judges the value of `Authorization` of a request with this method.
-    pub fn judge(&self, authorization: Option<&str>, method: &str, now: u64) -> Verdict {
-        let Some(value) = authorization else { return Verdict::Missing };
+    pub fn judge(&self, authorization: Option<&str>, method: &str, now: u64) -> LoginCheck {
+        let Some(value) = authorization else { return LoginCheck::Missing };
         let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
         if scheme.eq_ignore_ascii_case("Basic") && self.basic {
             let wanted = format!("{USER}:{}", self.password);
             let given =
                 Base64Unpadded::decode_vec(rest.trim().trim_end_matches('=')).unwrap_or_default();
-            return if same(&given, wanted.as_bytes()) { Verdict::Good } else { Verdict::Wrong };
+            return if same(&given, wanted.as_bytes()) {
+                LoginCheck::Good
+            } else {
+                LoginCheck::Wrong
+            };
         }
         if !scheme.eq_ignore_ascii_case("Digest") {
-            return Verdict::Wrong;
+            return LoginCheck::Wrong;
         }
-        let Some(given) = Given::parse(rest) else { return Verdict::Wrong };
+        let Some(given) = Given::parse(rest) else { return LoginCheck::Wrong };
         if given.username != USER || given.realm != REALM {
-            return Verdict::Wrong;
+            return LoginCheck::Wrong;
         }
         let right = match given.answer.len() {
             32 => given.expected::<Md5>(&self.password, method),
             64 => given.expected::<Sha256>(&self.password, method),
-            _ => return Verdict::Wrong,
+            _ => return LoginCheck::Wrong,
         };
         if !same(right.as_bytes(), given.answer.to_ascii_lowercase().as_bytes()) {
-            return Verdict::Wrong;
+            return LoginCheck::Wrong;
         }
-        if self.is_fresh(&given.nonce, now) { Verdict::Good } else { Verdict::Stale }
+        if self.is_fresh(&given.nonce, now) { LoginCheck::Good } else { LoginCheck::Stale }
     }
 }
 
@@ -235,23 +239,23 @@ mod tests {
             answer::<Sha256>(&login, &nonce, false),
             answer::<Sha256>(&login, &nonce, true),
         ] {
-            assert_eq!(login.judge(Some(&said), "DESCRIBE", 1010), Verdict::Good, "{said}");
-            assert_eq!(login.judge(Some(&said), "PLAY", 1010), Verdict::Wrong, "another method");
-            assert_eq!(login.judge(Some(&said), "DESCRIBE", 1121), Verdict::Stale);
+            assert_eq!(login.judge(Some(&said), "DESCRIBE", 1010), LoginCheck::Good, "{said}");
+            assert_eq!(login.judge(Some(&said), "PLAY", 1010), LoginCheck::Wrong, "another method");
+            assert_eq!(login.judge(Some(&said), "DESCRIBE", 1121), LoginCheck::Stale);
             let other = Login::new("x".to_owned(), [7; 32], false);
-            assert_eq!(other.judge(Some(&said), "DESCRIBE", 1010), Verdict::Wrong);
+            assert_eq!(other.judge(Some(&said), "DESCRIBE", 1010), LoginCheck::Wrong);
         }
         let foreign = answer::<Md5>(&login, &"0".repeat(40), false);
-        assert_eq!(login.judge(Some(&foreign), "DESCRIBE", 1010), Verdict::Stale);
+        assert_eq!(login.judge(Some(&foreign), "DESCRIBE", 1010), LoginCheck::Stale);
     }
 
     #[test]
     fn basic_is_refused_unless_it_was_asked_for() {
         let coded =
             format!("Basic {}", base64ct::Base64::encode_string(b"admin:pa:ss\"w\xc3\xb6rd"));
-        assert_eq!(login().judge(Some(&coded), "PLAY", 0), Verdict::Wrong);
+        assert_eq!(login().judge(Some(&coded), "PLAY", 0), LoginCheck::Wrong);
         let basic = Login { basic: true, ..login() };
-        assert_eq!(basic.judge(Some(&coded), "PLAY", 0), Verdict::Good);
+        assert_eq!(basic.judge(Some(&coded), "PLAY", 0), LoginCheck::Good);
         assert!(basic.challenges(0, false)[0].starts_with("Basic"));
         assert!(login().challenges(0, false).iter().all(|c| c.starts_with("Digest")));
     }
@@ -266,8 +270,8 @@ mod tests {
     #[test]
     fn junk_is_wrong_and_no_panic() {
         for junk in ["", "Digest", "Digest =", "Digest a=\"", "Digest a=\"\\", "Basic x", "ä ö"] {
-            assert_eq!(login().judge(Some(junk), "PLAY", 0), Verdict::Wrong, "{junk}");
+            assert_eq!(login().judge(Some(junk), "PLAY", 0), LoginCheck::Wrong, "{junk}");
         }
-        assert_eq!(login().judge(None, "PLAY", 0), Verdict::Missing);
+        assert_eq!(login().judge(None, "PLAY", 0), LoginCheck::Missing);
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::error::{Code, Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, FailureKind};
 
 /// See the module.
 #[derive(Debug, Error)]
@@ -119,16 +119,16 @@ impl Explain for RtspError {
         .to_owned()
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
             RtspError::Ask(_)
             | RtspError::Refused(_)
             | RtspError::NoJpeg(_)
             | RtspError::NoSound
-            | RtspError::NoSpeaker(_) => Kind::Unavailable,
-            RtspError::SpeakerBusy(_) => Kind::Refused,
-            RtspError::NoStream => Kind::Missing,
-            _ => Kind::of(self.exit()),
+            | RtspError::NoSpeaker(_) => FailureKind::Unavailable,
+            RtspError::SpeakerBusy(_) => FailureKind::Refused,
+            RtspError::NoStream => FailureKind::Missing,
+            _ => FailureKind::of(self.exit()),
         }
     }
 

@@ -27,12 +27,12 @@ pub enum Item<'a> {
     /// A request, and the bytes of its head; its body follows.
     Request(Request<'a>, usize),
     /// Nothing that can be understood: the connection is of no more use.
-    Bad(Fault),
+    Bad(RequestError),
 }
 
 /// Why a request is not understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum RequestError {
     /// Not RTSP at all.
     NotRtsp,
     /// The head is too long, or has too many lines.
@@ -43,14 +43,14 @@ pub enum Fault {
     Body,
 }
 
-impl Fault {
+impl RequestError {
     /// The status to answer with.
     pub fn status(self) -> Status {
         match self {
-            Fault::NotRtsp => Status::BadRequest,
-            Fault::TooLong => Status::HeadTooLong,
-            Fault::Version => Status::Version,
-            Fault::Body => Status::BodyTooLarge,
+            RequestError::NotRtsp => Status::BadRequest,
+            RequestError::TooLong => Status::HeadTooLong,
+            RequestError::Version => Status::Version,
+            RequestError::Body => Status::BodyTooLarge,
         }
     }
 }
@@ -113,13 +113,13 @@ pub fn item(bytes: &[u8]) -> Item<'_> {
         return Item::Skip(blank);
     }
     if !bytes.first().is_some_and(u8::is_ascii_uppercase) {
-        return Item::Bad(Fault::NotRtsp);
+        return Item::Bad(RequestError::NotRtsp);
     }
     let Some(end) = head_end(bytes) else {
-        return if bytes.len() >= HEAD { Item::Bad(Fault::TooLong) } else { Item::More };
+        return if bytes.len() >= HEAD { Item::Bad(RequestError::TooLong) } else { Item::More };
     };
     if end > HEAD {
-        return Item::Bad(Fault::TooLong);
+        return Item::Bad(RequestError::TooLong);
     }
     match parse(bytes.get(..end).unwrap_or_default()) {
         Ok(request) => Item::Request(request, end),
@@ -142,34 +142,35 @@ fn head_end(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-fn parse(head: &[u8]) -> Result<Request<'_>, Fault> {
-    let head = std::str::from_utf8(head).map_err(|_| Fault::NotRtsp)?;
+fn parse(head: &[u8]) -> Result<Request<'_>, RequestError> {
+    let head = std::str::from_utf8(head).map_err(|_| RequestError::NotRtsp)?;
     if head.bytes().any(|byte| byte.is_ascii_control() && !matches!(byte, b'\r' | b'\n' | b'\t')) {
-        return Err(Fault::NotRtsp);
+        return Err(RequestError::NotRtsp);
     }
     let mut rows = head.lines();
-    let mut words = rows.next().ok_or(Fault::NotRtsp)?.split(' ').filter(|word| !word.is_empty());
+    let mut words =
+        rows.next().ok_or(RequestError::NotRtsp)?.split(' ').filter(|word| !word.is_empty());
     let (Some(method), Some(uri), Some(version), None) =
         (words.next(), words.next(), words.next(), words.next())
     else {
-        return Err(Fault::NotRtsp);
+        return Err(RequestError::NotRtsp);
     };
     if !version.starts_with("RTSP/") || !method.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
     {
-        return Err(Fault::NotRtsp);
+        return Err(RequestError::NotRtsp);
     }
     if version != "RTSP/1.0" {
-        return Err(Fault::Version);
+        return Err(RequestError::Version);
     }
     let mut lines = Vec::new();
     for row in rows.filter(|row| !row.is_empty()) {
         // A line that goes on in the next one (RFC 2326, 15.1) is sent by nobody but smugglers.
-        let (name, value) = row.split_once(':').ok_or(Fault::NotRtsp)?;
+        let (name, value) = row.split_once(':').ok_or(RequestError::NotRtsp)?;
         if name.is_empty() || name.contains([' ', '\t']) {
-            return Err(Fault::NotRtsp);
+            return Err(RequestError::NotRtsp);
         }
         if lines.len() == LINES {
-            return Err(Fault::TooLong);
+            return Err(RequestError::TooLong);
         }
         lines.push((name, value.trim()));
     }
@@ -178,8 +179,8 @@ fn parse(head: &[u8]) -> Result<Request<'_>, Fault> {
         let digits = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
         request.body = match length.parse::<u64>() {
             Ok(length) if length <= BODY => length,
-            _ if digits => return Err(Fault::Body),
-            _ => return Err(Fault::NotRtsp),
+            _ if digits => return Err(RequestError::Body),
+            _ => return Err(RequestError::NotRtsp),
         };
     }
     Ok(request)
@@ -235,33 +236,33 @@ impl Status {
 
 /// An answer that is being written.
 #[derive(Debug)]
-pub struct Answer {
+pub struct RtspResponse {
     head: String,
     body: String,
 }
 
-impl Answer {
+impl RtspResponse {
     /// With its status, and the request's number where it had one.
-    pub fn new(status: Status, sequence: Option<u32>) -> Answer {
+    pub fn new(status: Status, sequence: Option<u32>) -> RtspResponse {
         let (number, words) = status.words();
         let mut head = format!("RTSP/1.0 {number} {words}\r\n");
         if let Some(sequence) = sequence {
             let _ = write!(head, "CSeq: {sequence}\r\n");
         }
         head.push_str("Server: mi360d\r\n");
-        Answer { head, body: String::new() }
+        RtspResponse { head, body: String::new() }
     }
 
     /// One more line.
     #[must_use]
-    pub fn line(mut self, name: &str, value: &str) -> Answer {
+    pub fn line(mut self, name: &str, value: &str) -> RtspResponse {
         let _ = write!(self.head, "{name}: {value}\r\n");
         self
     }
 
     /// With a body.
     #[must_use]
-    pub fn body(mut self, kind: &str, body: String) -> Answer {
+    pub fn body(mut self, kind: &str, body: String) -> RtspResponse {
         self.body = body;
         self.line("Content-Type", kind)
     }
@@ -316,16 +317,19 @@ mod tests {
             Item::Bad(fault) => fault,
             other => panic!("{text}: {other:?}"),
         };
-        assert_eq!(bad("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), Fault::NotRtsp);
-        assert_eq!(bad("PLAY * RTSP/2.0\r\n\r\n"), Fault::Version);
-        assert_eq!(bad("\x16\x03\x01"), Fault::NotRtsp);
-        assert_eq!(bad("PLAY * RTSP/1.0\r\nno colon\r\n\r\n"), Fault::NotRtsp);
-        assert_eq!(bad("PLAY * RTSP/1.0\r\nContent-Length: 4294967296\r\n\r\n"), Fault::Body);
-        assert_eq!(bad("PLAY * RTSP/1.0\r\nContent-Length: -1\r\n\r\n"), Fault::NotRtsp);
-        assert_eq!(bad(&format!("PLAY {}", "x".repeat(HEAD))), Fault::TooLong);
+        assert_eq!(bad("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), RequestError::NotRtsp);
+        assert_eq!(bad("PLAY * RTSP/2.0\r\n\r\n"), RequestError::Version);
+        assert_eq!(bad("\x16\x03\x01"), RequestError::NotRtsp);
+        assert_eq!(bad("PLAY * RTSP/1.0\r\nno colon\r\n\r\n"), RequestError::NotRtsp);
+        assert_eq!(
+            bad("PLAY * RTSP/1.0\r\nContent-Length: 4294967296\r\n\r\n"),
+            RequestError::Body
+        );
+        assert_eq!(bad("PLAY * RTSP/1.0\r\nContent-Length: -1\r\n\r\n"), RequestError::NotRtsp);
+        assert_eq!(bad(&format!("PLAY {}", "x".repeat(HEAD))), RequestError::TooLong);
         assert_eq!(
             bad(&format!("PLAY * RTSP/1.0\r\n{}\r\n", "a: b\r\n".repeat(49))),
-            Fault::TooLong
+            RequestError::TooLong
         );
     }
 

@@ -232,16 +232,16 @@ fn sample(number: u32) -> i16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vendor::frames::{Endpoint, Event, Kind, Reader};
+    use crate::vendor::frames::{Endpoint, EndpointKind, Event, Reader};
 
     #[test]
     fn the_made_up_camera_speaks_as_a_real_one_does() {
         let camera = Pretend::start(&["video_mainstream"]).unwrap();
         let endpoint = |folder, kind| Endpoint { folder, kind };
         let mut reader = Reader::new(vec![
-            endpoint(camera.stream("video_mainstream"), Kind::Picture),
-            endpoint(camera.audio(), Kind::Sound),
-            endpoint(camera.snapshots(), Kind::Jpeg),
+            endpoint(camera.stream("video_mainstream"), EndpointKind::Picture),
+            endpoint(camera.audio(), EndpointKind::Sound),
+            endpoint(camera.snapshots(), EndpointKind::Jpeg),
         ]);
         let mut counts = [0; 3];
         let mut keys = 0;

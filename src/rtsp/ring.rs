@@ -36,7 +36,7 @@ pub struct Ring {
 
 /// A viewer's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct RingCursor {
     /// The frame that is next.
     next: u64,
     /// Only a key frame will do.
@@ -55,9 +55,9 @@ pub struct Next {
     pub lost: u64,
 }
 
-impl Place {
-    fn at(next: u64) -> Place {
-        Place { next, wants_key: true, began: false, lost: 0 }
+impl RingCursor {
+    fn at(next: u64) -> RingCursor {
+        RingCursor { next, wants_key: true, began: false, lost: 0 }
     }
 }
 
@@ -101,20 +101,20 @@ impl Ring {
 
     /// A viewer that comes now: at the newest key frame if that arrived at `since`, in
     /// microseconds of the stream's clock, or later; else it waits for the next one.
-    pub fn at_key(&self, since: u64) -> Place {
+    pub fn at_key(&self, since: u64) -> RingCursor {
         let fresh = |frame: &Arc<Frame>| frame.key && frame.arrived >= since;
-        Place::at(self.newest(fresh).unwrap_or_else(|| self.end()))
+        RingCursor::at(self.newest(fresh).unwrap_or_else(|| self.end()))
     }
 
     /// A viewer that comes now: at the first frame that is shown at `time` or later, in microseconds
     /// of the stream's clock; else it waits for the next one.
-    pub fn at_time(&self, time: u64) -> Place {
+    pub fn at_time(&self, time: u64) -> RingCursor {
         let index = self.frames.partition_point(|frame| frame.time < time);
-        Place::at(self.first + index as u64)
+        RingCursor::at(self.first + index as u64)
     }
 
     /// When the frame is shown that is next for a viewer; none while it is not there.
-    pub fn time_of(&self, place: &Place) -> Option<u64> {
+    pub fn time_of(&self, place: &RingCursor) -> Option<u64> {
         let index = usize::try_from(place.next.checked_sub(self.first)?).ok()?;
         self.frames.get(index).map(|frame| frame.time)
     }
@@ -125,7 +125,7 @@ impl Ring {
     }
 
     /// The next frame for a viewer, if it is there.
-    pub fn next(&self, place: &mut Place) -> Option<Next> {
+    pub fn next(&self, place: &mut RingCursor) -> Option<Next> {
         if place.next < self.first {
             let to = self.newest(|frame| frame.key).unwrap_or_else(|| self.end());
             place.lost += to - place.next;
@@ -137,7 +137,7 @@ impl Ring {
             place.next += 1;
             if frame.key || !place.wants_key {
                 let lost = if place.began { place.lost } else { 0 };
-                *place = Place { next: place.next, wants_key: false, began: true, lost: 0 };
+                *place = RingCursor { next: place.next, wants_key: false, began: true, lost: 0 };
                 return Some(Next { frame: Arc::clone(frame), lost });
             }
             place.lost += 1;
@@ -146,7 +146,7 @@ impl Ring {
     }
 
     /// Frames that a viewer at this place has lost since its last one.
-    pub fn missed(&self, place: &Place) -> u64 {
+    pub fn missed(&self, place: &RingCursor) -> u64 {
         if place.began { place.lost + self.first.saturating_sub(place.next) } else { 0 }
     }
 

@@ -26,7 +26,7 @@ struct Inner {
 
 /// What one who asks gets.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum SnapshotAnswer {
     /// The JPEG file.
     Picture(Arc<[u8]>),
     /// It is being made.
@@ -59,22 +59,22 @@ impl Snapshots {
     }
 
     /// For one who has been asking since then.
-    pub(super) fn ask(&self, since: Instant, now: Instant) -> Answer {
+    pub(super) fn ask(&self, since: Instant, now: Instant) -> SnapshotAnswer {
         let mut inner = self.inner();
         if let Some((at, picture)) = &inner.last
             && *at + FRESH >= since
         {
-            return Answer::Picture(Arc::clone(picture));
+            return SnapshotAnswer::Picture(Arc::clone(picture));
         }
         if inner.failed.is_some_and(|at| at >= since) {
-            return Answer::None("the camera's encoder made no snapshot".to_owned());
+            return SnapshotAnswer::None("the camera's encoder made no snapshot".to_owned());
         }
         if !matches!(inner.state, State::Connected | State::Live) {
             let words = firmware_words(&inner.state);
-            return Answer::None(format!("the firmware's snapshots are {words}"));
+            return SnapshotAnswer::None(format!("the firmware's snapshots are {words}"));
         }
         if now.saturating_duration_since(since) >= PATIENCE {
-            return Answer::None("the firmware sent no snapshot within 5 s".to_owned());
+            return SnapshotAnswer::None("the firmware sent no snapshot within 5 s".to_owned());
         }
         // One that was asked for is awaited, unless it should be here by now.
         let pending =
@@ -84,7 +84,7 @@ impl Snapshots {
             drop(inner);
             self.reader.wake();
         }
-        Answer::Later
+        SnapshotAnswer::Later
     }
 
     /// Whether one is to be requested.
@@ -150,29 +150,29 @@ mod tests {
     fn one_picture_is_shared_and_an_answer_that_never_comes_blocks_nothing() {
         let shots = snapshots();
         let start = Instant::now();
-        assert!(matches!(shots.ask(start, start), Answer::None(_)), "no endpoint yet");
+        assert!(matches!(shots.ask(start, start), SnapshotAnswer::None(_)), "no endpoint yet");
         shots.set_state(&State::Connected);
         for _ in 0..3 {
-            assert_eq!(shots.ask(start, start), Answer::Later);
+            assert_eq!(shots.ask(start, start), SnapshotAnswer::Later);
         }
         assert!(shots.is_wanted());
         shots.requested();
-        assert_eq!(shots.ask(start, start), Answer::Later);
+        assert_eq!(shots.ask(start, start), SnapshotAnswer::Later);
         assert!(!shots.is_wanted(), "one request for all");
         // It does not come: those who asked are told, the next one causes a new request.
         let later = start + PATIENCE + FRESH;
-        assert!(matches!(shots.ask(start, later), Answer::None(_)));
-        assert_eq!(shots.ask(later, later), Answer::Later);
+        assert!(matches!(shots.ask(start, later), SnapshotAnswer::None(_)));
+        assert_eq!(shots.ask(later, later), SnapshotAnswer::Later);
         assert!(shots.is_wanted());
         shots.requested();
-        assert_eq!(shots.ask(later, later), Answer::Later);
+        assert_eq!(shots.ask(later, later), SnapshotAnswer::Later);
         shots.came(b"\xff\xd8 jpeg");
-        assert_eq!(shots.ask(start, later), Answer::Picture(b"\xff\xd8 jpeg"[..].into()));
+        assert_eq!(shots.ask(start, later), SnapshotAnswer::Picture(b"\xff\xd8 jpeg"[..].into()));
         // Within a second of its coming it is everybody's.
         let soon = Instant::now() + FRESH / 2;
-        assert!(matches!(shots.ask(soon, soon), Answer::Picture(_)));
+        assert!(matches!(shots.ask(soon, soon), SnapshotAnswer::Picture(_)));
         let late = Instant::now() + 2 * FRESH;
-        assert_eq!(shots.ask(late, late), Answer::Later);
+        assert_eq!(shots.ask(late, late), SnapshotAnswer::Later);
     }
 
     #[test]
@@ -180,9 +180,9 @@ mod tests {
         let shots = snapshots();
         shots.set_state(&State::Live);
         let start = Instant::now();
-        assert_eq!(shots.ask(start, start), Answer::Later);
+        assert_eq!(shots.ask(start, start), SnapshotAnswer::Later);
         shots.requested();
         shots.came(b"");
-        assert!(matches!(shots.ask(start, start), Answer::None(_)));
+        assert!(matches!(shots.ask(start, start), SnapshotAnswer::None(_)));
     }
 }

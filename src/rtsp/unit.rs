@@ -5,7 +5,7 @@ use super::{h264, h265};
 
 /// What a unit is for the picture that is being received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum UnitKind {
     /// More bytes are needed.
     Unknown,
     /// Of no use to a viewer.
@@ -26,60 +26,60 @@ pub enum Kind {
 }
 
 /// What a unit is; `whole` says that no more bytes of it come.
-pub fn classify(nal: &[u8], memory: &Memory, whole: bool) -> Kind {
-    let Some(&header) = nal.first() else { return Kind::Unknown };
+pub fn classify(nal: &[u8], memory: &Memory, whole: bool) -> UnitKind {
+    let Some(&header) = nal.first() else { return UnitKind::Unknown };
     let codec = memory.codec();
     // A set may be of the other codec: its reader detects that.
     let set264 = matches!(header, 0x67 | 0x47 | 0x27);
     let set265 = matches!(header, 0x40 | 0x42) && nal.get(1) == Some(&1);
     match codec {
-        None if set264 || set265 => return Kind::Set,
-        None => return Kind::Drop,
+        None if set264 || set265 => return UnitKind::Set,
+        None => return UnitKind::Drop,
         Some(Codec::H264) if set265 => {
-            return if whole { foreign(nal, memory) } else { Kind::Unknown };
+            return if whole { foreign(nal, memory) } else { UnitKind::Unknown };
         }
         Some(Codec::H265) if set264 => {
-            return if whole { foreign(nal, memory) } else { Kind::Unknown };
+            return if whole { foreign(nal, memory) } else { UnitKind::Unknown };
         }
         _ => {}
     }
     if header & 0x80 != 0 {
-        return Kind::OtherSlice;
+        return UnitKind::OtherSlice;
     }
     let first = |begins: Option<bool>, key| match begins {
-        Some(true) => Kind::FirstSlice { key },
-        Some(false) => Kind::OtherSlice,
-        None => Kind::Unknown,
+        Some(true) => UnitKind::FirstSlice { key },
+        Some(false) => UnitKind::OtherSlice,
+        None => UnitKind::Unknown,
     };
     match codec {
         Some(Codec::H264) => match h264::kind(header) {
             h264::SLICE => first(h264::begins_picture(nal), false),
             h264::IDR => first(h264::begins_picture(nal), true),
-            h264::SPS | h264::PPS => Kind::Set,
-            h264::SEI => Kind::Before,
+            h264::SPS | h264::PPS => UnitKind::Set,
+            h264::SEI => UnitKind::Before,
             // Data partitions are of a profile that no camera has.
-            2..=4 => Kind::OtherSlice,
-            _ => Kind::Drop,
+            2..=4 => UnitKind::OtherSlice,
+            _ => UnitKind::Drop,
         },
         _ => match h265::kind(header) {
             kind if kind <= h265::LAST_SLICE => {
                 first(h265::begins_picture(nal), h265::is_key(kind))
             }
-            h265::VPS | h265::SPS | h265::PPS => Kind::Set,
-            h265::SEI => Kind::Before,
-            h265::SEI_AFTER => Kind::After,
-            _ => Kind::Drop,
+            h265::VPS | h265::SPS | h265::PPS => UnitKind::Set,
+            h265::SEI => UnitKind::Before,
+            h265::SEI_AFTER => UnitKind::After,
+            _ => UnitKind::Drop,
         },
     }
 }
 
 /// A unit that looks like a parameter set of the other codec.
-fn foreign(nal: &[u8], memory: &Memory) -> Kind {
+fn foreign(nal: &[u8], memory: &Memory) -> UnitKind {
     let other = match memory.codec() {
         Some(Codec::H264) => h265::is_vps(nal) || h265::Sps::parse(nal).is_some(),
         _ => h264::Sps::parse(nal).is_some(),
     };
-    if other { Kind::Set } else { Kind::Drop }
+    if other { UnitKind::Set } else { UnitKind::Drop }
 }
 
 /// What is read of a first slice's header, and the parameter set that it goes by.

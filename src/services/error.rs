@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::card::CardError;
-use crate::error::{Code, Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, FailureKind};
 
 /// What is wrong with a `hack.toml`, and where.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Fault {
+pub struct ManifestError {
     /// Line of the file, from 1; `None` where it is about the folder.
     pub line: Option<usize>,
     /// What is wrong.
@@ -19,14 +19,14 @@ pub struct Fault {
     pub hint: String,
 }
 
-impl Fault {
+impl ManifestError {
     /// A fault without a line.
-    pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Fault {
-        Fault { line: None, message: message.into(), hint: hint.into() }
+    pub fn new(message: impl Into<String>, hint: impl Into<String>) -> ManifestError {
+        ManifestError { line: None, message: message.into(), hint: hint.into() }
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ManifestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
             Some(line) => write!(f, "line {line}: {}", self.message),
@@ -48,7 +48,7 @@ pub enum ServiceError {
         /// The hack.
         id: String,
         /// What is wrong with it.
-        fault: Fault,
+        fault: ManifestError,
     },
     /// It cannot run here.
     #[error("the hack '{id}' cannot run here: {reason}")]
@@ -144,12 +144,12 @@ impl Explain for ServiceError {
         }
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
-            ServiceError::Unknown(_) => Kind::Missing,
-            ServiceError::Setting { .. } | ServiceError::Key { .. } => Kind::Invalid,
+            ServiceError::Unknown(_) => FailureKind::Missing,
+            ServiceError::Setting { .. } | ServiceError::Key { .. } => FailureKind::Invalid,
             ServiceError::Card(e) => e.kind(),
-            _ => Kind::of(self.exit()),
+            _ => FailureKind::of(self.exit()),
         }
     }
 

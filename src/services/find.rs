@@ -4,7 +4,7 @@ use super::found::{Found, Stamp, stamp};
 use std::fs;
 use std::path::Path;
 
-use super::error::Fault;
+use super::error::ManifestError;
 use super::hack::{Hack, is_name};
 use super::{World, manifest, original};
 use crate::card::file::read_bounded;
@@ -47,18 +47,18 @@ fn in_folder(dir: &Path, name: &str, world: &World) -> Vec<Found> {
 
 fn own(manifest: &Path, dir: &Path, name: &str) -> Found {
     let stamp = vec![stamp(manifest)];
-    let broken = |fault: Fault| Found {
+    let broken = |fault: ManifestError| Found {
         hack: Hack::broken(name, dir.to_owned()),
         fault: Some(fault),
         stamp: stamp.clone(),
     };
     if !is_name(name) {
         let hint = "A folder's name is 1 to 40 letters, digits, '-' and '_'.";
-        return broken(Fault::new("the folder's name cannot be an id", hint));
+        return broken(ManifestError::new("the folder's name cannot be an id", hint));
     }
     let text = match read_bounded(manifest, manifest::LIMIT as u64 + 1) {
         Ok(text) => text,
-        Err(e) => return broken(Fault::new(chain(&e), "Check the card on a PC.")),
+        Err(e) => return broken(ManifestError::new(chain(&e), "Check the card on a PC.")),
     };
     match manifest::parse(&text, dir) {
         Ok(hack) => Found { hack, fault: None, stamp },

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::error::Fault;
+use super::error::ManifestError;
 use super::hack::Hack;
 
 /// A hack, or what is wrong with it.
@@ -13,7 +13,7 @@ pub struct Found {
     /// The hack, as far as it is known.
     pub hack: Hack,
     /// What is wrong with its `hack.toml`.
-    pub fault: Option<Fault>,
+    pub fault: Option<ManifestError>,
     /// What it was read from: another stamp means another hack.
     pub stamp: Stamp,
 }

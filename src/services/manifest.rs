@@ -12,9 +12,9 @@ use wrong::{HINT, MANY, Wrong, few, short, within};
 
 use toml::Spanned;
 
-use super::error::Fault;
+use super::error::ManifestError;
 use super::hack::{Hack, Optional, Origin, Port, Program, Ready, is_name};
-use super::setting::{Kind, Setting};
+use super::setting::{Setting, SettingKind};
 use super::template::Template;
 use crate::formats::document::{self, line_at};
 use crate::sys::spawn::Limits;
@@ -27,23 +27,23 @@ pub const LIMIT: usize = 0x1_0000;
 ///
 /// # Errors
 /// The first fault, with its line.
-pub fn parse(text: &[u8], dir: &Path) -> Result<Hack, Fault> {
+pub fn parse(text: &[u8], dir: &Path) -> Result<Hack, ManifestError> {
     if text.len() > LIMIT {
-        return Err(Fault::new(format!("it is longer than {LIMIT} bytes"), HINT));
+        return Err(ManifestError::new(format!("it is longer than {LIMIT} bytes"), HINT));
     }
-    let text = std::str::from_utf8(text).map_err(|e| Fault {
+    let text = std::str::from_utf8(text).map_err(|e| ManifestError {
         line: Some(line_at(text, e.valid_up_to())),
         message: "it is not UTF-8".into(),
         hint: "Save it as UTF-8 in your editor.".into(),
     })?;
     // Notepad puts a byte order mark in front.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let raw: Raw = document::from_toml(text).map_err(|fault| Fault {
+    let raw: Raw = document::from_toml(text).map_err(|fault| ManifestError {
         line: Some(fault.line),
         message: fault.message,
         hint: HINT.into(),
     })?;
-    check(raw, dir).map_err(|wrong| Fault {
+    check(raw, dir).map_err(|wrong| ManifestError {
         line: wrong.at.map(|at| line_at(text.as_bytes(), at)),
         message: wrong.message,
         hint: wrong.hint,
@@ -177,7 +177,7 @@ fn template(
                      'file', or put it into [env].",
                 ));
         }
-        let list = matches!(setting.kind, Kind::List { .. });
+        let list = matches!(setting.kind, SettingKind::List { .. });
         if list && (secrets || parsed.whole_setting().is_none()) {
             return Err(Wrong::at(text, format!("the list '{name}' cannot be part of a text"))
                 .hint("As a separate argument it becomes one argument for each of its items."));
@@ -228,7 +228,7 @@ fn ready(raw: Option<Spanned<RawReady>>, settings: &[Setting]) -> Result<Ready, 
         (None, Some(name), None) => {
             let fits = settings.iter().any(|setting| {
                 setting.name == *name.as_ref()
-                    && matches!(setting.kind, Kind::Integer { min, max } if min >= 1 && max <= 65535)
+                    && matches!(setting.kind, SettingKind::Integer { min, max } if min >= 1 && max <= 65535)
             });
             if !fits {
                 let message =

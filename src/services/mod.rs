@@ -42,7 +42,7 @@ mod view;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use error::{Fault, ServiceError};
+pub use error::{ManifestError, ServiceError};
 pub use hack::Origin;
 pub use setting::{Value, Values};
 pub use supervisor::Services;

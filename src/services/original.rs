@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use super::error::ServiceError;
 use super::found::{Found, Stamp, stamp};
 use super::hack::{Hack, Origin, Program, Ready, Restart};
-use super::setting::{Kind, LIST_LIMIT, Setting, Value, Values};
+use super::setting::{LIST_LIMIT, Setting, SettingKind, Value, Values};
 use super::template::Template;
 use super::{World, manifest};
 use crate::card::file::read_bounded;
@@ -112,7 +112,7 @@ fn program(name: &str, script: &str, text: String, dir: &Path) -> Program {
 /// The form that goes with a hack's `meta/config/config.json`.
 fn settings(dir: &Path, name: &str) -> Vec<Setting> {
     let Ok(config) = files::read(dir) else { return Vec::new() };
-    let setting = |key: &str, title: &str, help: &str, kind: Kind| Setting {
+    let setting = |key: &str, title: &str, help: &str, kind: SettingKind| Setting {
         name: key.to_owned(),
         title: title.to_owned(),
         help: help.to_owned(),
@@ -125,18 +125,20 @@ fn settings(dir: &Path, name: &str) -> Vec<Setting> {
             key,
             "Encoding",
             "h264 or h265; this also changes the camera's own encoder.",
-            Kind::Enum(vec!["h264".into(), "h265".into()]),
+            SettingKind::Enum(vec!["h264".into(), "h265".into()]),
         )),
         ("ssh-server", "users", _) => Some(setting(
             key,
             "Users",
             "One NAME:PASSWORD per line. All of them are root. Saving replaces all of them.",
-            Kind::List { max_items: LIST_LIMIT, secret: true },
+            SettingKind::List { max_items: LIST_LIMIT, secret: true },
         )),
-        (_, _, Json::Bool(_)) => Some(setting(key, key, "", Kind::Bool)),
-        (_, _, Json::String(_)) => Some(setting(key, key, "", Kind::Text { max_length: 256 })),
+        (_, _, Json::Bool(_)) => Some(setting(key, key, "", SettingKind::Bool)),
+        (_, _, Json::String(_)) => {
+            Some(setting(key, key, "", SettingKind::Text { max_length: 256 }))
+        }
         (_, _, Json::Number(n)) if n.is_i64() => {
-            Some(setting(key, key, "", Kind::Integer { min: i64::MIN, max: i64::MAX }))
+            Some(setting(key, key, "", SettingKind::Integer { min: i64::MIN, max: i64::MAX }))
         }
         _ => None,
     };

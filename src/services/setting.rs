@@ -104,7 +104,7 @@ impl Value {
 
 /// What values a setting takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum SettingKind {
     /// Yes or no.
     Bool,
     /// One of these words.
@@ -139,32 +139,32 @@ pub enum Kind {
     },
 }
 
-impl Kind {
+impl SettingKind {
     /// The name in `hack.toml` and in the API.
     pub fn name(&self) -> &'static str {
         match self {
-            Kind::Bool => "bool",
-            Kind::Enum(_) => "enum",
-            Kind::Integer { .. } => "integer",
-            Kind::Text { .. } => "text",
-            Kind::Secret { .. } => "secret",
-            Kind::List { .. } => "list",
+            SettingKind::Bool => "bool",
+            SettingKind::Enum(_) => "enum",
+            SettingKind::Integer { .. } => "integer",
+            SettingKind::Text { .. } => "text",
+            SettingKind::Secret { .. } => "secret",
+            SettingKind::List { .. } => "list",
         }
     }
 
     /// Whether its values are never shown.
     pub fn is_secret(&self) -> bool {
-        matches!(self, Kind::Secret { .. } | Kind::List { secret: true, .. })
+        matches!(self, SettingKind::Secret { .. } | SettingKind::List { secret: true, .. })
     }
 
     /// What a setting without a default holds.
     pub fn empty(&self) -> Value {
         match self {
-            Kind::Bool => Value::Bool(false),
-            Kind::Enum(words) => Value::Text(words.first().cloned().unwrap_or_default()),
-            Kind::Integer { min, max } => Value::Integer(0.clamp(*min, *max)),
-            Kind::Text { .. } | Kind::Secret { .. } => Value::Text(String::new()),
-            Kind::List { .. } => Value::List(Vec::new()),
+            SettingKind::Bool => Value::Bool(false),
+            SettingKind::Enum(words) => Value::Text(words.first().cloned().unwrap_or_default()),
+            SettingKind::Integer { min, max } => Value::Integer(0.clamp(*min, *max)),
+            SettingKind::Text { .. } | SettingKind::Secret { .. } => Value::Text(String::new()),
+            SettingKind::List { .. } => Value::List(Vec::new()),
         }
     }
 
@@ -174,20 +174,24 @@ impl Kind {
     /// What was expected.
     pub fn check(&self, value: &Value) -> Result<(), String> {
         match (self, value) {
-            (Kind::Bool, Value::Bool(_)) => Ok(()),
-            (Kind::Enum(words), Value::Text(word)) if words.contains(word) => Ok(()),
-            (Kind::Integer { min, max }, Value::Integer(n)) if (min..=max).contains(&n) => Ok(()),
-            (Kind::Text { max_length }, Value::Text(text)) => check_text(text, *max_length),
-            (Kind::Secret { hashed: true, .. }, Value::Text(text)) if crypt::is_hash(text) => {
+            (SettingKind::Bool, Value::Bool(_)) => Ok(()),
+            (SettingKind::Enum(words), Value::Text(word)) if words.contains(word) => Ok(()),
+            (SettingKind::Integer { min, max }, Value::Integer(n)) if (min..=max).contains(&n) => {
                 Ok(())
             }
-            (Kind::Secret { min_length, max_length, .. }, Value::Text(text)) => {
+            (SettingKind::Text { max_length }, Value::Text(text)) => check_text(text, *max_length),
+            (SettingKind::Secret { hashed: true, .. }, Value::Text(text))
+                if crypt::is_hash(text) =>
+            {
+                Ok(())
+            }
+            (SettingKind::Secret { min_length, max_length, .. }, Value::Text(text)) => {
                 if !text.is_empty() && text.len() < *min_length {
                     return Err(format!("expected at least {min_length} bytes"));
                 }
                 check_text(text, *max_length)
             }
-            (Kind::List { max_items, .. }, Value::List(items)) => {
+            (SettingKind::List { max_items, .. }, Value::List(items)) => {
                 if items.len() > *max_items {
                     return Err(format!("expected at most {max_items} items"));
                 }
@@ -199,11 +203,11 @@ impl Kind {
 
     fn expected(&self) -> String {
         match self {
-            Kind::Bool => "expected true or false".into(),
-            Kind::Enum(words) => format!("expected one of: {}", words.join(", ")),
-            Kind::Integer { min, max } => format!("expected a number from {min} to {max}"),
-            Kind::Text { .. } | Kind::Secret { .. } => "expected a text".into(),
-            Kind::List { .. } => "expected a list of texts".into(),
+            SettingKind::Bool => "expected true or false".into(),
+            SettingKind::Enum(words) => format!("expected one of: {}", words.join(", ")),
+            SettingKind::Integer { min, max } => format!("expected a number from {min} to {max}"),
+            SettingKind::Text { .. } | SettingKind::Secret { .. } => "expected a text".into(),
+            SettingKind::List { .. } => "expected a list of texts".into(),
         }
     }
 }
@@ -228,7 +232,7 @@ pub struct Setting {
     /// What is below it.
     pub help: String,
     /// What values it takes.
-    pub kind: Kind,
+    pub kind: SettingKind,
     /// What holds until one is set.
     pub default: Value,
 }
@@ -250,11 +254,13 @@ pub fn to_keep(settings: &[Setting], sent: &Values) -> Result<Values, (String, S
             Value::List(items) => items.iter().any(|item| item == MASK),
             _ => false,
         };
-        if masked && kind.is_some_and(Kind::is_secret) {
+        if masked && kind.is_some_and(SettingKind::is_secret) {
             continue;
         }
         let value = match (kind, value) {
-            (Some(Kind::Secret { hashed: true, .. }), Value::Text(text)) if !text.is_empty() => {
+            (Some(SettingKind::Secret { hashed: true, .. }), Value::Text(text))
+                if !text.is_empty() =>
+            {
                 // What looks like a hash is a password like any other here.
                 let hash = crypt::hash_password(text).map_err(|reason| (name.clone(), reason))?;
                 Value::Text(hash)
@@ -304,14 +310,14 @@ impl Setting {
     pub fn view(&self, values: &Values) -> SettingView {
         let length = |n: usize| i64::try_from(n).ok();
         let (choices, min, max) = match &self.kind {
-            Kind::Bool => (Vec::new(), None, None),
-            Kind::Enum(words) => (words.clone(), None, None),
-            Kind::Integer { min, max } => (Vec::new(), Some(*min), Some(*max)),
-            Kind::Text { max_length } => (Vec::new(), None, length(*max_length)),
-            Kind::Secret { min_length, max_length, .. } => {
+            SettingKind::Bool => (Vec::new(), None, None),
+            SettingKind::Enum(words) => (words.clone(), None, None),
+            SettingKind::Integer { min, max } => (Vec::new(), Some(*min), Some(*max)),
+            SettingKind::Text { max_length } => (Vec::new(), None, length(*max_length)),
+            SettingKind::Secret { min_length, max_length, .. } => {
                 (Vec::new(), length(*min_length), length(*max_length))
             }
-            Kind::List { max_items, .. } => (Vec::new(), None, length(*max_items)),
+            SettingKind::List { max_items, .. } => (Vec::new(), None, length(*max_items)),
         };
         let value = values.get(&self.name).unwrap_or(&self.default);
         let shown = !self.kind.is_secret();

@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::error::{Fault, ServiceError};
+use super::error::{ManifestError, ServiceError};
 use super::hack::Origin;
 use super::ptz::{self, Moved, Wish};
 use super::setting::Values;
@@ -143,7 +143,7 @@ impl Services {
         let entry = &mut table.entries[at];
         if let Some(message) = entry.broken() {
             let fault = entry.found.fault.clone().unwrap_or_else(|| {
-                Fault::new(message, "Correct it, and the hack starts automatically.")
+                ManifestError::new(message, "Correct it, and the hack starts automatically.")
             });
             return Err(ServiceError::Broken { id: id.to_owned(), fault });
         }

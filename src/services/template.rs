@@ -18,11 +18,11 @@ pub const PLACES: [(&str, &str); 6] = [
 /// A text, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    parts: Vec<Part>,
+    parts: Vec<TemplatePart>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum TemplatePart {
     Text(String),
     Setting(String),
     Place(&'static str),
@@ -61,14 +61,14 @@ impl Template {
                 return Err("a '{' without its '}'; write '{{' for the character itself".into());
             };
             if !literal.is_empty() {
-                parts.push(Part::Text(std::mem::take(&mut literal)));
+                parts.push(TemplatePart::Text(std::mem::take(&mut literal)));
             }
             parts.push(place(name)?);
             rest = after;
         }
         literal.push_str(rest);
         if !literal.is_empty() || parts.is_empty() {
-            parts.push(Part::Text(literal));
+            parts.push(TemplatePart::Text(literal));
         }
         Ok(Template { parts })
     }
@@ -76,7 +76,7 @@ impl Template {
     /// The settings that it names.
     pub fn settings(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Setting(name) => Some(name.as_str()),
+            TemplatePart::Setting(name) => Some(name.as_str()),
             _ => None,
         })
     }
@@ -84,7 +84,7 @@ impl Template {
     /// The setting that it is, whole, if it is one.
     pub fn whole_setting(&self) -> Option<&str> {
         match self.parts.as_slice() {
-            [Part::Setting(name)] => Some(name),
+            [TemplatePart::Setting(name)] => Some(name),
             _ => None,
         }
     }
@@ -92,26 +92,26 @@ impl Template {
     /// What it begins with, unless that is a setting: a program's name is not for the page to set.
     pub fn fixed_start(&self) -> Option<&str> {
         match self.parts.first() {
-            Some(Part::Text(text)) => Some(text),
-            Some(Part::Place(name)) => Some(name),
+            Some(TemplatePart::Text(text)) => Some(text),
+            Some(TemplatePart::Place(name)) => Some(name),
             _ => None,
         }
     }
 
     /// The same with a text behind it.
     pub fn followed_by(mut self, text: &str) -> Template {
-        self.parts.push(Part::Text(text.to_owned()));
+        self.parts.push(TemplatePart::Text(text.to_owned()));
         self
     }
 
     /// The hack's folder in memory.
     pub fn run_dir() -> Template {
-        Template { parts: vec![Part::Place("run.dir")] }
+        Template { parts: vec![TemplatePart::Place("run.dir")] }
     }
 
     /// A text that is taken as it is.
     pub fn literal(text: &str) -> Template {
-        Template { parts: vec![Part::Text(text.to_owned())] }
+        Template { parts: vec![TemplatePart::Text(text.to_owned())] }
     }
 
     /// Filled in, as one text. A list has no place in it: the check of `hack.toml` saw to that.
@@ -119,11 +119,11 @@ impl Template {
         let mut text = String::new();
         for part in &self.parts {
             match part {
-                Part::Text(literal) => text.push_str(literal),
-                Part::Place(name) => {
+                TemplatePart::Text(literal) => text.push_str(literal),
+                TemplatePart::Place(name) => {
                     text.push_str(with.places.get(name).map_or("", String::as_str));
                 }
-                Part::Setting(name) => {
+                TemplatePart::Setting(name) => {
                     let value = with.values.get(name).and_then(super::Value::as_argument);
                     text.push_str(&value.unwrap_or_default());
                 }
@@ -133,12 +133,12 @@ impl Template {
     }
 }
 
-fn place(name: &str) -> Result<Part, String> {
+fn place(name: &str) -> Result<TemplatePart, String> {
     if let Some(setting) = name.strip_prefix("settings.") {
-        return Ok(Part::Setting(setting.to_owned()));
+        return Ok(TemplatePart::Setting(setting.to_owned()));
     }
     if let Some((known, _)) = PLACES.iter().find(|(known, _)| *known == name) {
-        return Ok(Part::Place(known));
+        return Ok(TemplatePart::Place(known));
     }
     let known: Vec<&str> = PLACES.iter().map(|(known, _)| *known).collect();
     let known = known.join(", ");

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::error::Fault;
+use super::error::ManifestError;
 use super::hack::Origin;
 use super::setting::SettingView;
 use super::table::Entry;
@@ -38,7 +38,7 @@ pub struct ServiceView {
     /// The form.
     pub settings: Vec<SettingView>,
     /// What is wrong with its `hack.toml`.
-    pub fault: Option<Fault>,
+    pub fault: Option<ManifestError>,
 }
 
 /// One program of a hack.

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::card::CardError;
-use crate::error::{Code, Exit, Explain, Kind, chain};
+use crate::error::{Code, Exit, Explain, FailureKind, chain};
 use crate::formats::zip::ZipError;
 
 /// Errors of a release.
@@ -92,15 +92,15 @@ impl Explain for UpdateError {
         .to_owned()
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
             UpdateError::NoRelease(_)
             | UpdateError::Damaged(_)
             | UpdateError::Forged(_)
-            | UpdateError::OtherMachine(_) => Kind::Invalid,
-            UpdateError::NoRoom { .. } => Kind::Full,
+            | UpdateError::OtherMachine(_) => FailureKind::Invalid,
+            UpdateError::NoRoom { .. } => FailureKind::Full,
             UpdateError::Card(e) => e.kind(),
-            _ => Kind::of(self.exit()),
+            _ => FailureKind::of(self.exit()),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::access::Source;
 use crate::access::login::Caller;
 use crate::error::Code;
 use crate::formats::crc32::hash;
-use crate::formats::document::{self, Fault};
+use crate::formats::document::{self, DocumentError};
 
 /// What a handler gets.
 pub(super) struct Asked<'a> {
@@ -53,9 +53,9 @@ impl Asked<'_> {
                 return Ok(read);
             }
             let message = "expected an object".to_owned();
-            Err(Fault { at: 0, line: 1, message, is_form: false })
+            Err(DocumentError { at: 0, line: 1, message, is_form: false })
         });
-        read.map_err(|Fault { at, message, is_form, .. }| {
+        read.map_err(|DocumentError { at, message, is_form, .. }| {
             let (status, code) = if is_form { (400, Code::BadJson) } else { (422, Code::BadBody) };
             let hint = "/api/v1/openapi.json describes this call.";
             let message = format!("The body is not understood: {message}, at byte {at}");

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::reply::{self, Reply};
-use crate::error::{Code, Explain, Kind, chain};
+use crate::error::{Code, Explain, FailureKind, chain};
 
 /// An error as the API tells it.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct Problem {
 
 /// The document of a problem.
 #[derive(Serialize)]
-struct Document<'a> {
+struct ErrorBody<'a> {
     error: Told<'a>,
 }
 
@@ -63,7 +63,7 @@ impl Problem {
     pub fn document(&self) -> String {
         let Problem { code, message, hint, field, .. } = self;
         let error = Told { code: *code, message, hint, field: field.as_deref() };
-        serde_json::to_string(&Document { error }).unwrap_or_default()
+        serde_json::to_string(&ErrorBody { error }).unwrap_or_default()
     }
 
     /// The answer.
@@ -95,19 +95,19 @@ impl<E: Explain> From<E> for Problem {
 }
 
 /// What a kind of error is in HTTP.
-fn status(kind: Kind) -> u16 {
+fn status(kind: FailureKind) -> u16 {
     match kind {
-        Kind::Failed => 500,
-        Kind::Usage => 400,
-        Kind::Invalid => 422,
-        Kind::Login => 401,
-        Kind::Missing => 404,
-        Kind::Refused => 409,
-        Kind::TooLarge => 413,
-        Kind::TooMany => 429,
-        Kind::Full => 507,
-        Kind::Unavailable => 503,
-        Kind::Unconfirmed => 504,
+        FailureKind::Failed => 500,
+        FailureKind::Usage => 400,
+        FailureKind::Invalid => 422,
+        FailureKind::Login => 401,
+        FailureKind::Missing => 404,
+        FailureKind::Refused => 409,
+        FailureKind::TooLarge => 413,
+        FailureKind::TooMany => 429,
+        FailureKind::Full => 507,
+        FailureKind::Unavailable => 503,
+        FailureKind::Unconfirmed => 504,
     }
 }
 

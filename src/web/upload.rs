@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::gate::head::{Head, Header, Version};
-use super::gate::spool::{Spool, Verdict};
+use super::gate::spool::{Admission, Spool};
 use super::guard::{self, Asking};
 use super::problem::Problem;
 use super::routes;
@@ -89,19 +89,19 @@ impl fmt::Debug for Uploads {
     }
 }
 
-/// The one place for uploads, free again when this is dropped.
-struct Place(Arc<AtomicBool>);
+/// The permit for the one upload at a time, free again when this is dropped.
+struct Permit(Arc<AtomicBool>);
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }
 }
 
 impl Spool for Uploads {
-    fn judge(&self, head: &Head<'_>, peer: IpAddr) -> Verdict {
+    fn judge(&self, head: &Head<'_>, peer: IpAddr) -> Admission {
         let (path, _) = routes::split(&head.target);
-        let Some(size) = head.content_length else { return Verdict::NotMine };
+        let Some(size) = head.content_length else { return Admission::NotMine };
         let value = |name: &str| {
             let mut headers = head.headers.iter();
             headers.find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value)
@@ -112,23 +112,23 @@ impl Spool for Uploads {
         });
         let is_mine = path == IMAGES || (path == SOUNDS && !is_json);
         if head.method != "POST" || !is_mine {
-            return Verdict::NotMine;
+            return Admission::NotMine;
         }
         let is_sound = path == SOUNDS;
         if let Err(problem) = self.admit(head, peer, size) {
-            return Verdict::Refused(response(problem.status, &problem.document()));
+            return Admission::Refused(response(problem.status, &problem.document()));
         }
         if self.taken.swap(true, Ordering::AcqRel) {
             let problem = Problem::from(ImageError::Arriving);
-            return Verdict::Refused(response(problem.status, &problem.document()));
+            return Admission::Refused(response(problem.status, &problem.document()));
         }
-        let place = Place(Arc::clone(&self.taken));
+        let permit = Permit(Arc::clone(&self.taken));
         let camera = Arc::clone(&self.camera);
         let name = value("X-Filename").map_or_else(String::new, decode);
         let asks = head.expects_continue && head.version == Version::Http11;
-        Verdict::Taken(Box::new(move |stream, begun| {
+        Admission::Taken(Box::new(move |stream, begun| {
             let body = move || {
-                receive(stream, &begun, asks, place, &mut |next| {
+                receive(stream, &begun, asks, permit, &mut |next| {
                     if is_sound {
                         take_sound(&camera, size, next)
                     } else {
@@ -177,7 +177,7 @@ fn receive(
     stream: TcpStream,
     begun: &[u8],
     asks: bool,
-    place: Place,
+    permit: Permit,
     take: &mut dyn FnMut(Next<'_>) -> (u16, String),
 ) {
     let ready = stream
@@ -213,7 +213,7 @@ fn receive(
     };
     let (status, body) = take(&mut next);
     // A client that has read the answer may send the next one.
-    drop(place);
+    drop(permit);
     let sent = (&stream).write_all(&response(status, &body));
     // Closing with unread bytes would take the answer from the client again.
     if sent.is_ok() && stream.shutdown(Shutdown::Write).is_ok() {

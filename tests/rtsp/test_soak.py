@@ -9,7 +9,7 @@ import time
 from rig import Server, wait_for
 from test_controls import Bench
 from test_motors import CALIBRATE, CALIBRATES, Timed, Together
-from test_onvif import Soap
+from onvif_rig import Soap
 from test_vendor import Firmware
 
 # As long as no second calibration is taken.

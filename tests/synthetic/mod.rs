@@ -49,7 +49,7 @@ pub fn chip(model: &str) -> Vec<u8> {
         .covering()
         .iter()
         .map(|p| mxp::Record {
-            kind: mxp::Kind::Partition,
+            kind: mxp::RecordKind::Partition,
             start: p.offset.unwrap().into(),
             size: p.size.into(),
             name: p.name.clone(),

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::planned::Planned;
 use crate::backup::BackupError;
 use crate::card::{CardError, CardFault};
-use crate::error::{Code, Exit, Explain, Kind};
+use crate::error::{Code, Exit, Explain, FailureKind};
 use crate::flash::FlashError;
 use crate::image::inspect::InspectError;
 use crate::image::slices::ChoiceError;
@@ -212,16 +212,16 @@ impl Explain for FlashingError {
         }
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
             FlashingError::Open { source, .. } if source.fault() == CardFault::Gone => {
-                Kind::Missing
+                FailureKind::Missing
             }
             FlashingError::Backup(e) => e.kind(),
             FlashingError::Flash(e) => e.kind(),
             FlashingError::Card(e) => e.kind(),
             FlashingError::AfterRelease(e) => e.kind(),
-            _ => Kind::of(self.exit()),
+            _ => FailureKind::of(self.exit()),
         }
     }
 

@@ -10,7 +10,7 @@ use super::same::{self, same_content};
 use super::{lawful, live};
 use crate::backup::{Progress, Reading, make, set};
 use crate::base::hex;
-use crate::camera::{Camera, Source as Kind};
+use crate::camera::{Camera, Source};
 use crate::chip::{ChipError, Partition, Role};
 use crate::flash::decide::{self, fits};
 use crate::flash::facts::{
@@ -20,7 +20,7 @@ use crate::flash::journal::{self, Found};
 use crate::flash::plan::compare;
 use crate::flash::{Bytes, FlashError, NewContent, PartPlan, PlanRequest, PlanSource, protection};
 use crate::image::genuine::Genuineness;
-use crate::image::inspect::Kind as ImageKind;
+use crate::image::inspect::FileKind;
 use crate::image::slices::{Slice, Slices, Target};
 use crate::image::{OnChip, Source, uboot};
 use crate::machine::Needs;
@@ -61,7 +61,7 @@ pub fn gather(
         card: card(&look),
         obstacles: camera.machine().obstacles(needs),
         left: left(camera),
-        is_device: matches!(camera.source(), Kind::Device),
+        is_device: matches!(camera.source(), Source::Device),
         page_goes: camera.machine().page_goes(needs),
         compared,
     };
@@ -194,7 +194,7 @@ fn source(
         findings: findings.chain(&slices.notes).cloned().collect(),
         factory: opened.factory.clone(),
         has_live_boot: boots.is_some_and(|(live, theirs)| live.sha256 == theirs.sha256),
-        is_whole_tf: slices.kind == ImageKind::TfImage && slices.trailer.is_some(),
+        is_whole_tf: slices.kind == FileKind::TfImage && slices.trailer.is_some(),
         is_genuine: slices.genuine.as_ref().is_some_and(Genuineness::is_genuine),
         is_on_card: same::below_card(camera, path).is_some(),
         to_copy,

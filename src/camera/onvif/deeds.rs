@@ -3,7 +3,7 @@
 use super::facts::FILTERS;
 use crate::camera::motors::{self, Ask, MotorError, NewPreset};
 use crate::camera::{Camera, controls};
-use crate::controls::motors::Place;
+use crate::controls::motors::Aim;
 use crate::controls::presets::PresetError;
 use crate::controls::table::{Id, Value as Setting};
 use crate::error::Chain;
@@ -15,7 +15,7 @@ use crate::services::ptz::{Direction, Steps, Wish};
 pub fn act(camera: &Camera, deed: Deed) -> Result<String, Fault> {
     let ask = match deed {
         Deed::Move { pan, tilt, ms } => Ask::Move { pan, tilt, ms },
-        Deed::Goto(pan, tilt) => Ask::Goto(Place { pan, tilt }),
+        Deed::Goto(pan, tilt) => Ask::Goto(Aim { pan, tilt }),
         Deed::GotoPreset(id) => Ask::Preset(id),
         Deed::GotoHome => Ask::Home(true),
         Deed::Stop => Ask::Stop(true),

@@ -13,7 +13,7 @@ mod verdict;
 
 pub use build::{CLEANMARKER, Node, dirent, inode};
 pub use unpack::unpack;
-pub use verdict::Verdict;
+pub use verdict::Jffs2Health;
 
 use serde::Serialize;
 

@@ -4,7 +4,7 @@ use super::WindowStats;
 
 /// What is to be said about a JFFS2 as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Jffs2Health {
     /// A file system. It may hold torn nodes: Linux drops them when it mounts.
     Healthy,
     /// A file system with losses.
@@ -29,13 +29,13 @@ impl WindowStats {
     /// damage, even one of them. A block whose erasing was cut short looks the
     /// same; there Linux erases it again, so a camera that runs well may
     /// show it once.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> Jffs2Health {
         let found = self.nodes() + self.obsolete + self.torn + self.corrupt + self.overrun;
         if found == 0 {
-            return if self.garbage == 0 { Verdict::Empty } else { Verdict::NotJffs2 };
+            return if self.garbage == 0 { Jffs2Health::Empty } else { Jffs2Health::NotJffs2 };
         }
         if self.nodes() + self.obsolete == 0 && self.garbage > self.bytes / 2 {
-            return Verdict::NotJffs2; // a chance hit in foreign bytes
+            return Jffs2Health::NotJffs2; // a chance hit in foreign bytes
         }
         let mut reasons = Vec::new();
         let mut count = |n: u64, one: &str, many: &str| match n {
@@ -49,6 +49,6 @@ impl WindowStats {
         if self.nodes() == 0 {
             reasons.push("it contains no file".to_owned());
         }
-        if reasons.is_empty() { Verdict::Healthy } else { Verdict::Damaged { reasons } }
+        if reasons.is_empty() { Jffs2Health::Healthy } else { Jffs2Health::Damaged { reasons } }
     }
 }

@@ -99,15 +99,15 @@ impl Boot {
 }
 
 /// What is wrong with a first loader.
-fn loader(verdict: ipl::Verdict, name: &str, at: u64) -> Option<Finding> {
+fn loader(verdict: ipl::IplCheck, name: &str, at: u64) -> Option<Finding> {
     let (code, reason) = match verdict {
-        ipl::Verdict::Good => return None,
-        ipl::Verdict::Missing => ("no-ipl", format!("The first loader, {name}, is not there.")),
-        ipl::Verdict::Length(length) => (
+        ipl::IplCheck::Good => return None,
+        ipl::IplCheck::Missing => ("no-ipl", format!("The first loader, {name}, is not there.")),
+        ipl::IplCheck::Length(length) => (
             "ipl-damaged",
             format!("The first loader, {name}, is damaged: its length says {length} bytes."),
         ),
-        ipl::Verdict::Sum { stored, computed } => (
+        ipl::IplCheck::Sum { stored, computed } => (
             "ipl-damaged",
             format!(
                 "The first loader, {name}, is damaged: the sum of its words is {computed:08x}, \

@@ -2,7 +2,7 @@
 
 use super::{Depth, Facts, Judged, keep};
 use crate::chip::WINDOW;
-use crate::formats::jffs2::{Verdict, WindowStats, unpack, walk, walk_with};
+use crate::formats::jffs2::{Jffs2Health, WindowStats, unpack, walk, walk_with};
 use crate::formats::version::Scan;
 use crate::image::finding::Finding;
 
@@ -69,8 +69,8 @@ impl Data {
         let at = stats.first_bad_window.map_or(0, |w| w * u64::from(WINDOW));
         let mut findings = Vec::new();
         let (kind, damaged) = match stats.verdict() {
-            Verdict::Healthy => ("JFFS2", false),
-            Verdict::Empty => {
+            Jffs2Health::Healthy => ("JFFS2", false),
+            Jffs2Health::Empty => {
                 findings.push(
                     Finding::warning("jffs2-empty", "It is an empty JFFS2: it contains no file.")
                         .at(0)
@@ -78,7 +78,7 @@ impl Data {
                 );
                 ("JFFS2, empty", false)
             }
-            Verdict::Damaged { reasons } => {
+            Jffs2Health::Damaged { reasons } => {
                 findings.push(
                     Finding::blocker(
                         "jffs2-damaged",
@@ -92,7 +92,7 @@ impl Data {
                 );
                 ("JFFS2, damaged", true)
             }
-            Verdict::NotJffs2 => {
+            Jffs2Health::NotJffs2 => {
                 findings.push(
                     Finding::blocker("no-jffs2", "There is no JFFS2.")
                         .at(0)
@@ -114,7 +114,7 @@ impl Data {
         Judged {
             kind: kind.to_owned(),
             damaged,
-            empty: stats.verdict() == Verdict::Empty,
+            empty: stats.verdict() == Jffs2Health::Empty,
             findings,
             facts: Facts {
                 jffs2: Some(stats),

@@ -26,11 +26,11 @@ pub struct ContentCheck {
     fed: u64,
     ones: bool,
     zeros: bool,
-    part: Part,
+    part: PartitionReader,
 }
 
 #[derive(Clone, Debug)]
-enum Part {
+enum PartitionReader {
     Boot(Box<boot::Boot>),
     Kernel(Box<uimage::Kernel>),
     Rootfs(Box<rootfs::Rootfs>),
@@ -49,13 +49,15 @@ impl ContentCheck {
     /// The same, as deep as wanted.
     pub fn with_depth(role: Role, size: u32, depth: Depth) -> ContentCheck {
         let part = match role {
-            Role::Boot => Part::Boot(Box::default()),
-            Role::Kernel => Part::Kernel(Box::default()),
-            Role::Rootfs => Part::Rootfs(Box::new(rootfs::Rootfs::new(size.into(), depth))),
-            Role::Data => Part::Data(jffs2::Data::new(depth)),
-            Role::Config => Part::Flsh(flsh::Flsh::config()),
-            Role::Factory => Part::Flsh(flsh::Flsh::factory()),
-            Role::Other => Part::Other,
+            Role::Boot => PartitionReader::Boot(Box::default()),
+            Role::Kernel => PartitionReader::Kernel(Box::default()),
+            Role::Rootfs => {
+                PartitionReader::Rootfs(Box::new(rootfs::Rootfs::new(size.into(), depth)))
+            }
+            Role::Data => PartitionReader::Data(jffs2::Data::new(depth)),
+            Role::Config => PartitionReader::Flsh(flsh::Flsh::config()),
+            Role::Factory => PartitionReader::Flsh(flsh::Flsh::factory()),
+            Role::Other => PartitionReader::Other,
         };
         ContentCheck { role, size: size.into(), fed: 0, ones: true, zeros: true, part }
     }
@@ -65,27 +67,27 @@ impl ContentCheck {
         self.ones = self.ones && is_filled(window, 0xFF);
         self.zeros = self.zeros && is_filled(window, 0);
         match &mut self.part {
-            Part::Boot(part) => part.feed(self.fed, window),
-            Part::Kernel(part) => part.feed(window),
-            Part::Rootfs(part) => part.feed(self.fed, window),
-            Part::Data(part) => part.feed(window),
-            Part::Flsh(part) => part.feed(window),
-            Part::Other => {}
+            PartitionReader::Boot(part) => part.feed(self.fed, window),
+            PartitionReader::Kernel(part) => part.feed(window),
+            PartitionReader::Rootfs(part) => part.feed(self.fed, window),
+            PartitionReader::Data(part) => part.feed(window),
+            PartitionReader::Flsh(part) => part.feed(window),
+            PartitionReader::Other => {}
         }
         self.fed += window.len() as u64;
     }
 
     /// What came amounts to this.
     pub fn finish(self) -> Content {
-        let speaks_for_itself = matches!(&self.part, Part::Flsh(_));
+        let speaks_for_itself = matches!(&self.part, PartitionReader::Flsh(_));
         let blank = self.ones && self.fed > 0;
         let mut judged = match self.part {
-            Part::Boot(part) => part.finish(),
-            Part::Kernel(part) => part.finish(),
-            Part::Rootfs(part) => part.finish(self.fed),
-            Part::Data(part) => part.finish(),
-            Part::Flsh(part) => part.finish(),
-            Part::Other => Judged::default(),
+            PartitionReader::Boot(part) => part.finish(),
+            PartitionReader::Kernel(part) => part.finish(),
+            PartitionReader::Rootfs(part) => part.finish(self.fed),
+            PartitionReader::Data(part) => part.finish(),
+            PartitionReader::Flsh(part) => part.finish(),
+            PartitionReader::Other => Judged::default(),
         };
         if self.fed == 0 {
             judged = nothing();

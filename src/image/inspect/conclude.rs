@@ -5,7 +5,7 @@
 use super::pass::Passed;
 use super::report::is_dump;
 use super::sniffed::Sniffed;
-use super::{Elsewhere, IdentityReport, Kind, Model, PartitionReport, Report, next};
+use super::{Elsewhere, FileKind, IdentityReport, Model, PartitionReport, Report, next};
 use crate::chip::Role;
 use crate::formats::uimage::Family;
 use crate::formats::version::Version;
@@ -19,7 +19,7 @@ use crate::image::marks::CHIP;
 pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
     let Sniffed { mut kind, mut what, map_source, pieces, mut findings, .. } = sniffed;
     if passed.erased {
-        kind = Kind::Erased;
+        kind = FileKind::Erased;
         "Nothing but 0xFF: erased flash, or a chip that did not answer".clone_into(&mut what);
         findings = vec![
             Finding::blocker(
@@ -33,7 +33,7 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
                  erased, look for an older dump.",
             ),
         ];
-    } else if passed.zeros && kind == Kind::Unknown {
+    } else if passed.zeros && kind == FileKind::Unknown {
         "Nothing but zeros".clone_into(&mut what);
     }
     let mut judgement = None;
@@ -59,7 +59,7 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
     }
     let expected = is_dump(kind)
         || factory_at.is_some()
-        || (size == CHIP && matches!(kind, Kind::Erased | Kind::Unknown));
+        || (size == CHIP && matches!(kind, FileKind::Erased | FileKind::Unknown));
     // FACTORY's own is not elsewhere, wherever in FACTORY it stands.
     let elsewhere: Vec<Elsewhere> = passed
         .identities
@@ -114,12 +114,12 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
 }
 
 fn identity_report(
-    kind: Kind,
+    kind: FileKind,
     expected: bool,
     judgement: Option<Judgement>,
     elsewhere: Vec<Elsewhere>,
 ) -> IdentityReport {
-    let erased = kind == Kind::Erased && expected;
+    let erased = kind == FileKind::Erased && expected;
     let health = match &judgement {
         Some(judgement) => judgement.health.clone(),
         None if erased => identity::Health::Blank,
@@ -177,13 +177,13 @@ fn identity_report(
 }
 
 /// Why a file of this kind holds no identity.
-fn no_identity(kind: Kind) -> &'static str {
+fn no_identity(kind: FileKind) -> &'static str {
     match kind {
-        Kind::TfImage | Kind::TruncatedTfImage | Kind::OversizedTfImage => {
+        FileKind::TfImage | FileKind::TruncatedTfImage | FileKind::OversizedTfImage => {
             "No, and it never was: an image for the card contains none."
         }
-        Kind::Foreign => "Unknown. This is not firmware in this form.",
-        Kind::Unknown | Kind::Erased => "No. There is no identity anywhere in this file.",
+        FileKind::Foreign => "Unknown. This is not firmware in this form.",
+        FileKind::Unknown | FileKind::Erased => "No. There is no identity anywhere in this file.",
         _ => "No. It is only a part of the chip, and not the part that contains it.",
     }
 }

@@ -5,7 +5,7 @@
 use std::io;
 
 use super::sniffed::Sniffed;
-use super::{Kind, Report, Source, next};
+use super::{FileKind, Report, Source, next};
 use crate::chip::Role;
 use crate::image::finding::Finding;
 use crate::image::parts::Composite;
@@ -16,13 +16,13 @@ pub(super) fn report(inner: Report, transform: &Transform, size: u64, sha256: St
     let note = transform.note();
     let mut report = Report { size, sha256, ..inner };
     report.what = format!("{}, {}", report.what, note.words);
-    if report.kind == Kind::Foreign {
+    if report.kind == FileKind::Foreign {
         return report; // a web page is none of a camera's files, however it was written
     }
     if is_nothing(&report) && report.mangled.is_empty() {
         report.findings.retain(|f| f.code != "nothing-alive");
     }
-    report.kind = Kind::Mangled;
+    report.kind = FileKind::Mangled;
     let reason = format!("The file is {}.", note.words);
     let hint = match transform {
         Transform::Repeated { equal: false, .. } => {
@@ -51,7 +51,7 @@ pub(super) fn too_long(sniffed: Sniffed, transform: &Transform) -> Sniffed {
 
 /// Whether nothing of a camera is in it.
 pub(super) fn is_nothing(report: &Report) -> bool {
-    report.kind == Kind::Unknown
+    report.kind == FileKind::Unknown
         && report.alive.is_empty()
         && report.identity.identity.is_none()
         && report.identity.elsewhere.is_empty()
@@ -62,7 +62,7 @@ pub(super) fn parts<S>(inner: Report, chip: Composite<S>, size: u64, sha256: Str
     let placed = chip.placed;
     let names: Vec<&str> = placed.iter().map(|p| p.role.name()).collect();
     let mut report = Report { size, sha256, ..inner };
-    report.kind = Kind::Parts;
+    report.kind = FileKind::Parts;
     report.what = format!("Partition files of one camera: {}", names.join(", "));
     let missing: Vec<&str> = Role::ALL
         .into_iter()

@@ -17,7 +17,9 @@ mod report;
 pub(in crate::image) mod sniff;
 pub(in crate::image) mod sniffed;
 
-pub use report::{Elsewhere, IdentityReport, InspectError, Kind, Model, PartitionReport, Report};
+pub use report::{
+    Elsewhere, FileKind, IdentityReport, InspectError, Model, PartitionReport, Report,
+};
 
 use super::finding::Finding;
 use super::parts::{self, Member};
@@ -45,10 +47,10 @@ fn inspect_within(source: &dyn Source, depth: usize) -> Result<Report, InspectEr
             return Ok(report);
         }
     }
-    let is_dump = sniffed.kind == Kind::FullDump;
+    let is_dump = sniffed.kind == FileKind::FullDump;
     if depth < DEPTH && (sniffed.may_be_mangled || is_dump) {
         let found = if is_dump { transform::wrapped(source) } else { transform::detect(source) };
-        let is_foreign = sniffed.kind == Kind::Foreign;
+        let is_foreign = sniffed.kind == FileKind::Foreign;
         if let Some(transform) = found.map_err(unread)? {
             let undone = transform::read_in_memory(source, &transform).map_err(unread)?;
             let inner = undone.map(|undone| inspect_within(undone.as_ref(), depth + 1));

@@ -4,7 +4,7 @@
 use std::io;
 
 use super::sniffed::{BOOT, DATA, FACTORY, Piece, Sniffed, dump_of};
-use super::{Kind, Source};
+use super::{FileKind, Source};
 use crate::chip::{FlashMap, Role, WINDOW};
 use crate::formats::{mxp, uimage};
 use crate::image::finding::Finding;
@@ -41,7 +41,7 @@ pub(super) fn jumbled(source: &dyn Source, len: u64) -> io::Result<Option<Sniffe
     if starts.len() < 3 {
         return Ok(None);
     }
-    let mut sniffed = Sniffed::new(Kind::JumbledDump, "The parts of a chip in another order");
+    let mut sniffed = Sniffed::new(FileKind::JumbledDump, "The parts of a chip in another order");
     sniffed.map_source = Some("the beginnings of its parts".to_owned());
     for (i, (start, role)) in starts.iter().enumerate() {
         let end = starts.get(i + 1).map_or(len, |(next, _)| *next);

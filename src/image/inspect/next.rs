@@ -2,7 +2,7 @@
 //! named must take the very file: a test runs each one on it.
 
 use super::report::is_dump;
-use super::{Kind, Report};
+use super::{FileKind, Report};
 use crate::chip::Role;
 use crate::image::content::Health;
 
@@ -12,21 +12,28 @@ const RECOVER: &str = "`mi360d recover FILE --out chip.bin`";
 pub(super) fn next(report: &Report) -> Vec<String> {
     let mut steps = match report.kind {
         kind if is_dump(kind) => dump(report),
-        Kind::Parts => together(report),
-        Kind::Mangled => mangled(report),
-        Kind::TfImage => image(report, "tf image"),
-        Kind::TruncatedTfImage | Kind::OversizedTfImage => {
+        FileKind::Parts => together(report),
+        FileKind::Mangled => mangled(report),
+        FileKind::TfImage => image(report, "tf image"),
+        FileKind::TruncatedTfImage | FileKind::OversizedTfImage => {
             vec!["Copy or download the image again, then inspect it again.".to_owned()]
         }
-        Kind::Partition | Kind::Flsh if report.by_role(Role::Factory).is_some() => factory(report),
-        Kind::Partition | Kind::Uimage | Kind::Squashfs | Kind::Jffs2 | Kind::Flsh => {
-            image(report, "file")
+        FileKind::Partition | FileKind::Flsh if report.by_role(Role::Factory).is_some() => {
+            factory(report)
         }
+        FileKind::Partition
+        | FileKind::Uimage
+        | FileKind::Squashfs
+        | FileKind::Jffs2
+        | FileKind::Flsh => image(report, "file"),
         _ => report.findings.iter().map(|f| f.hint.clone()).filter(|h| !h.is_empty()).collect(),
     };
     let is_single = matches!(
         report.kind,
-        Kind::Partition | Kind::Unknown | Kind::TruncatedTfImage | Kind::OversizedTfImage
+        FileKind::Partition
+            | FileKind::Unknown
+            | FileKind::TruncatedTfImage
+            | FileKind::OversizedTfImage
     );
     if is_single && !report.identity.elsewhere.is_empty() {
         steps.push(format!("{RECOVER} cuts the identity out and puts it where it belongs."));
@@ -52,8 +59,10 @@ fn holds_identity(report: &Report) -> bool {
 
 /// What must not be posted, and why.
 fn never_post(report: &Report) -> Option<String> {
-    let is_vendors =
-        matches!(report.kind, Kind::TfImage | Kind::TruncatedTfImage | Kind::OversizedTfImage);
+    let is_vendors = matches!(
+        report.kind,
+        FileKind::TfImage | FileKind::TruncatedTfImage | FileKind::OversizedTfImage
+    );
     let settings = report.by_role(Role::Data).is_some_and(|p| p.health != Health::Blank);
     let config = report.by_role(Role::Config).is_some_and(|p| p.kind.contains("setting"));
     let what = if holds_identity(report) {
@@ -63,7 +72,7 @@ fn never_post(report: &Report) -> Option<String> {
     } else {
         return None;
     };
-    let redact = if report.kind == Kind::FullDump {
+    let redact = if report.kind == FileKind::FullDump {
         " `mi360d redact FILE --out safe.bin` makes a copy that is safe to post."
     } else {
         ""
@@ -106,7 +115,7 @@ const LOOK: &str = "Write nothing to this chip yet. Look for an older dump of th
 
 fn dump(report: &Report) -> Vec<String> {
     let mut steps = Vec::new();
-    if report.kind != Kind::FullDump {
+    if report.kind != FileKind::FullDump {
         if has_parts(report) {
             steps.push(format!("{RECOVER} puts what is in it where it belongs."));
         }
@@ -145,7 +154,7 @@ fn dump(report: &Report) -> Vec<String> {
         .map(Role::name)
         .collect();
     let mixed = report.findings.iter().any(|f| f.code == "wrong-processor");
-    let assembles = report.kind == Kind::FullDump
+    let assembles = report.kind == FileKind::FullDump
         && !lost(report, Role::Boot)
         && report.map_source.as_deref() == Some("its own MXP table");
     if !donor.is_empty() || mixed {

@@ -4,7 +4,7 @@
 use std::io;
 
 use super::sniffed::{Piece, Sniffed};
-use super::{Kind, Source};
+use super::{FileKind, Source};
 use crate::chip::{FlashMap, Role, WINDOW};
 use crate::formats::{mxp, uimage};
 use crate::image::finding::Finding;
@@ -51,8 +51,11 @@ pub(super) fn other_chip(source: &dyn Source, len: u64) -> io::Result<Option<Sni
         uimage::parse(&peek(source, 0, uimage::HEADER)?).is_ok_and(|h| is_uboot(&h));
     if begins_with_uboot && signs.erased_behind {
         return Ok(Some(
-            Sniffed::new(Kind::OtherDump, "A dump of a chip with only U-Boot, in the wrong place")
-                .with(
+            Sniffed::new(
+                FileKind::OtherDump,
+                "A dump of a chip with only U-Boot, in the wrong place",
+            )
+            .with(
                 Finding::blocker(
                     "uboot-alone",
                     "U-Boot is at the chip's first byte, where the first loader belongs, and the \
@@ -71,7 +74,7 @@ pub(super) fn other_chip(source: &dyn Source, len: u64) -> io::Result<Option<Sni
         if let Some(parts) = &signs.parts {
             reason = format!("{reason} Its flash map: {parts}.");
         }
-        let sniffed = Sniffed::new(Kind::OtherDump, format!("A dump of a chip with {system}"));
+        let sniffed = Sniffed::new(FileKind::OtherDump, format!("A dump of a chip with {system}"));
         return Ok(Some(
             with_table(sniffed, own.as_ref())
                 .with(Finding::blocker("other-system", reason).hint(NOT_OURS)),
@@ -80,21 +83,23 @@ pub(super) fn other_chip(source: &dyn Source, len: u64) -> io::Result<Option<Sni
     if let Some(map) = own.filter(|map| map.chip_size.map(u64::from) == Some(len)) {
         let names: Vec<&str> = map.partitions.iter().map(|p| p.name.as_str()).collect();
         let reason = format!("Its own table lists other partitions: {}.", names.join(", "));
-        let sniffed = Sniffed::new(Kind::OtherDump, "A dump of a chip with another flash map");
+        let sniffed = Sniffed::new(FileKind::OtherDump, "A dump of a chip with another flash map");
         return Ok(Some(
             with_table(sniffed, Some(&map))
                 .with(Finding::blocker("other-map", reason).hint(NOT_OURS)),
         ));
     }
     if let Some(parts) = signs.parts {
-        return Ok(Some(Sniffed::new(Kind::OtherDump, "A dump of another system's chip").with(
-            Finding::blocker("other-system", format!("Its flash map: {parts}.")).hint(NOT_OURS),
-        )));
+        return Ok(Some(
+            Sniffed::new(FileKind::OtherDump, "A dump of another system's chip").with(
+                Finding::blocker("other-system", format!("Its flash map: {parts}.")).hint(NOT_OURS),
+            ),
+        ));
     }
     if len < CHIP && !signs.erased_behind && begins_with_something(source)? {
         let mib = len >> 20;
         return Ok(Some(
-            Sniffed::new(Kind::OtherDump, format!("A dump of a chip of {mib} MiB")).with(
+            Sniffed::new(FileKind::OtherDump, format!("A dump of a chip of {mib} MiB")).with(
                 Finding::blocker(
                     "other-size",
                     format!("It has exactly {mib} MiB, and these cameras' chips have 16."),
@@ -172,7 +177,7 @@ fn signs(source: &dyn Source) -> io::Result<Signs> {
 /// A root file system in a uImage, as other makers' cameras have it.
 pub(super) fn wrapped() -> Sniffed {
     Sniffed::new(
-        Kind::Foreign,
+        FileKind::Foreign,
         "Not this camera's firmware: a root file system that mkimage wrapped",
     )
     .with(

@@ -14,7 +14,7 @@ use crate::image::transform::Note;
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum FileKind {
     /// `tf_recovery.img` or `tf_update.img`, of the right size.
     TfImage,
     /// The beginning of one.
@@ -133,7 +133,7 @@ pub struct IdentityReport {
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// What the file is.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// The same in words.
     pub what: String,
     /// What happened to its bytes, the last first; places are counted in the
@@ -169,15 +169,15 @@ impl Report {
     /// Whether something that should be there is damaged or gone.
     pub fn has_damage(&self) -> bool {
         let by_kind = match self.kind {
-            Kind::TruncatedTfImage
-            | Kind::TruncatedDump
-            | Kind::OversizedTfImage
-            | Kind::ShiftedDump
-            | Kind::JumbledDump
-            | Kind::Mangled
-            | Kind::Erased => true,
-            Kind::OtherDump => self.findings.iter().any(|f| f.code == "uboot-alone"),
-            Kind::Unknown => self.findings.iter().any(|f| f.code == "nothing-alive"),
+            FileKind::TruncatedTfImage
+            | FileKind::TruncatedDump
+            | FileKind::OversizedTfImage
+            | FileKind::ShiftedDump
+            | FileKind::JumbledDump
+            | FileKind::Mangled
+            | FileKind::Erased => true,
+            FileKind::OtherDump => self.findings.iter().any(|f| f.code == "uboot-alone"),
+            FileKind::Unknown => self.findings.iter().any(|f| f.code == "nothing-alive"),
             _ => false,
         };
         let lost =
@@ -228,13 +228,13 @@ impl Explain for InspectError {
 }
 
 /// Whether a file of this kind comes from a whole chip.
-pub(super) fn is_dump(kind: Kind) -> bool {
+pub(super) fn is_dump(kind: FileKind) -> bool {
     matches!(
         kind,
-        Kind::FullDump
-            | Kind::TruncatedDump
-            | Kind::OversizedDump
-            | Kind::ShiftedDump
-            | Kind::JumbledDump
+        FileKind::FullDump
+            | FileKind::TruncatedDump
+            | FileKind::OversizedDump
+            | FileKind::ShiftedDump
+            | FileKind::JumbledDump
     )
 }

@@ -5,7 +5,7 @@ use super::sniffed::{BOOT, DATA, FACTORY, Piece, Sniffed, dump_of};
 use std::io;
 
 use super::foreign::{self, foreign};
-use super::{Kind, Source};
+use super::{FileKind, Source};
 use super::{moved, other};
 use crate::chip::{FlashMap, Role, WINDOW};
 use crate::formats::{flsh, is_filled, mxp, tf};
@@ -17,7 +17,7 @@ use crate::image::source::peek;
 pub(in crate::image) fn sniff(source: &dyn Source) -> io::Result<Sniffed> {
     let len = source.len();
     if len == 0 {
-        return Ok(Sniffed::new(Kind::Unknown, "An empty file").with(
+        return Ok(Sniffed::new(FileKind::Unknown, "An empty file").with(
             Finding::blocker("nothing-alive", "The file is empty.")
                 .hint("The copy or download went wrong: do it again."),
         ));
@@ -38,7 +38,7 @@ pub(in crate::image) fn sniff(source: &dyn Source) -> io::Result<Sniffed> {
     if let Some(found) = foreign(&head) {
         let what = format!("Not firmware: {}", found.what);
         let reason = format!("This is {}.", found.what);
-        let sniffed = Sniffed::new(Kind::Foreign, what)
+        let sniffed = Sniffed::new(FileKind::Foreign, what)
             .with(Finding::blocker("foreign", reason).at(0).hint(found.hint));
         let may_be_mangled = [foreign::TEXT, foreign::JSON].contains(&found.what);
         return Ok(Sniffed { may_be_mangled, ..sniffed });
@@ -51,7 +51,7 @@ pub(in crate::image) fn sniff(source: &dyn Source) -> io::Result<Sniffed> {
 
 /// Nothing was recognised. That all of it is erased is seen in the pass.
 fn unknown(len: u64) -> Sniffed {
-    let sniffed = Sniffed::new(Kind::Unknown, "Not known to this program").doubtful();
+    let sniffed = Sniffed::new(FileKind::Unknown, "Not known to this program").doubtful();
     if len != CHIP && len != tf::SIZE {
         return sniffed;
     }
@@ -142,11 +142,11 @@ fn tf_image(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
     }
     let is_padded = len == CHIP && is_padding(source, tf::SIZE)?;
     let (kind, what) = match len {
-        tf::BODY => (Kind::TfImage, "A tf image without its signature"),
-        _ if is_padded => (Kind::TfImage, "A tf image with padding behind it"),
-        tf::SIZE => (Kind::TfImage, "A tf image: tf_recovery.img or tf_update.img"),
-        _ if len < tf::SIZE => (Kind::TruncatedTfImage, "A tf image that is cut off"),
-        _ => (Kind::OversizedTfImage, "A tf image with something behind it"),
+        tf::BODY => (FileKind::TfImage, "A tf image without its signature"),
+        _ if is_padded => (FileKind::TfImage, "A tf image with padding behind it"),
+        tf::SIZE => (FileKind::TfImage, "A tf image: tf_recovery.img or tf_update.img"),
+        _ if len < tf::SIZE => (FileKind::TruncatedTfImage, "A tf image that is cut off"),
+        _ => (FileKind::OversizedTfImage, "A tf image with something behind it"),
     };
     let mut sniffed = Sniffed::new(kind, what);
     sniffed.map_source = Some(fit.source("the places of its parts, which are those of"));
@@ -156,7 +156,7 @@ fn tf_image(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
         .filter(|s| fit.knows(s.role))
         .map(|s| Piece { name: s.name, role: s.role, start: s.offset.cast_signed(), size: s.size })
         .collect();
-    if kind != Kind::TfImage {
+    if kind != FileKind::TfImage {
         let code = if len < tf::SIZE { "truncated" } else { "oversized" };
         sniffed.findings.push(
             Finding::blocker(
@@ -253,14 +253,14 @@ fn part(source: &dyn Source, len: u64, head: &[u8]) -> io::Result<Option<Sniffed
     let whole = |kind, what: &str, role| Some(Sniffed::whole(kind, what, role, len));
     Ok(match role {
         Role::Kernel if peek(source, 64, 4)? == b"hsqs" => Some(other::wrapped()),
-        Role::Kernel if stock(role) => whole(Kind::Partition, "The partition KERNEL", role),
-        Role::Kernel => whole(Kind::Uimage, "A uImage", role),
-        Role::Rootfs if stock(role) => whole(Kind::Partition, "The partition ROOTFS", role),
-        Role::Rootfs => whole(Kind::Squashfs, "A squashfs", role),
-        Role::Data if len == DATA => whole(Kind::Partition, "The partition DATA", role),
-        Role::Data => whole(Kind::Jffs2, "A JFFS2", role),
+        Role::Kernel if stock(role) => whole(FileKind::Partition, "The partition KERNEL", role),
+        Role::Kernel => whole(FileKind::Uimage, "A uImage", role),
+        Role::Rootfs if stock(role) => whole(FileKind::Partition, "The partition ROOTFS", role),
+        Role::Rootfs => whole(FileKind::Squashfs, "A squashfs", role),
+        Role::Data if len == DATA => whole(FileKind::Partition, "The partition DATA", role),
+        Role::Data => whole(FileKind::Jffs2, "A JFFS2", role),
         Role::Boot => {
-            let piece = Sniffed::whole(Kind::Partition, "The partition BOOT", role, BOOT);
+            let piece = Sniffed::whole(FileKind::Partition, "The partition BOOT", role, BOOT);
             Some(if len == BOOT {
                 piece
             } else {
@@ -288,9 +288,10 @@ fn flsh_part(bytes: &[u8], len: u64) -> Sniffed {
     let role = if is_factory { Role::Factory } else { Role::Config };
     if len == FACTORY {
         let what = format!("The partition {}", role.name());
-        Sniffed::whole(Kind::Partition, what, role, len)
+        Sniffed::whole(FileKind::Partition, what, role, len)
     } else {
         // Where bytes became characters there are more of them.
-        Sniffed::whole(Kind::Flsh, "A FLSH, as FACTORY and CONFIG have it", role, len).doubtful()
+        Sniffed::whole(FileKind::Flsh, "A FLSH, as FACTORY and CONFIG have it", role, len)
+            .doubtful()
     }
 }

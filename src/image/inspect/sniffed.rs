@@ -1,6 +1,6 @@
 //! What the first look at a file finds: its kind, and where its parts are.
 
-use super::report::Kind;
+use super::report::FileKind;
 use crate::chip::{FlashMap, Role};
 use crate::image::finding::Finding;
 
@@ -23,7 +23,7 @@ pub(in crate::image) struct Piece {
 
 /// What a file is, and where its parts are.
 pub(in crate::image) struct Sniffed {
-    pub(in crate::image) kind: Kind,
+    pub(in crate::image) kind: FileKind,
     pub(in crate::image) what: String,
     pub(in crate::image) map_source: Option<String>,
     pub(in crate::image) pieces: Vec<Piece>,
@@ -33,7 +33,7 @@ pub(in crate::image) struct Sniffed {
 }
 
 impl Sniffed {
-    pub(super) fn new(kind: Kind, what: impl Into<String>) -> Sniffed {
+    pub(super) fn new(kind: FileKind, what: impl Into<String>) -> Sniffed {
         Sniffed {
             kind,
             what: what.into(),
@@ -50,7 +50,7 @@ impl Sniffed {
     }
 
     /// One piece: all of the file.
-    pub(super) fn whole(kind: Kind, what: impl Into<String>, role: Role, size: u64) -> Sniffed {
+    pub(super) fn whole(kind: FileKind, what: impl Into<String>, role: Role, size: u64) -> Sniffed {
         let size = u32::try_from(size).unwrap_or(u32::MAX);
         let piece = Piece { name: role.name().to_owned(), role, start: 0, size };
         Sniffed { pieces: vec![piece], ..Sniffed::new(kind, what) }
@@ -70,13 +70,13 @@ pub(super) fn dump_of(
     shift: i64,
 ) -> Sniffed {
     let (kind, what) = match len {
-        _ if shift != 0 => (Kind::ShiftedDump, "A dump of the chip whose parts are shifted"),
-        _ if len < chip => (Kind::TruncatedDump, "A dump of the chip that is cut off"),
-        _ if len > chip => (Kind::OversizedDump, "A dump of the chip with something behind it"),
-        _ => (Kind::FullDump, "A dump of the whole chip"),
+        _ if shift != 0 => (FileKind::ShiftedDump, "A dump of the chip whose parts are shifted"),
+        _ if len < chip => (FileKind::TruncatedDump, "A dump of the chip that is cut off"),
+        _ if len > chip => (FileKind::OversizedDump, "A dump of the chip with something behind it"),
+        _ => (FileKind::FullDump, "A dump of the whole chip"),
     };
     let mut sniffed = Sniffed::new(kind, what);
-    sniffed.may_be_mangled = kind != Kind::FullDump;
+    sniffed.may_be_mangled = kind != FileKind::FullDump;
     sniffed.map_source = Some(map_source);
     sniffed.pieces = map
         .covering()

@@ -7,7 +7,7 @@ use crate::chip::{Role, WINDOW};
 use crate::formats::{flsh, jffs2, mxp, squashfs, uimage};
 use crate::identity;
 use crate::image::content::{Content, Health};
-use crate::image::inspect::Kind;
+use crate::image::inspect::FileKind;
 use crate::image::inspect::sniff::sniff;
 use crate::image::parts::judge;
 
@@ -65,7 +65,11 @@ pub fn find(input: usize, bytes: &[u8], name: Option<Role>) -> Vec<Found> {
     };
     let is_part = matches!(
         sniffed.kind,
-        Kind::Partition | Kind::Uimage | Kind::Squashfs | Kind::Jffs2 | Kind::Flsh
+        FileKind::Partition
+            | FileKind::Uimage
+            | FileKind::Squashfs
+            | FileKind::Jffs2
+            | FileKind::Flsh
     );
     let most = sniffed.pieces.first().map_or(0, |piece| match piece.role {
         Role::Boot => BOOT,

@@ -23,7 +23,7 @@ pub enum Settled {
 
 /// A byte in which readings differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct Difference {
     /// Where, in bytes from the chip's start.
     pub offset: u64,
     /// Which bits differ, 0 the lowest.
@@ -38,7 +38,7 @@ pub struct Merged {
     /// The bytes.
     pub bytes: Vec<u8>,
     /// The first differing bytes.
-    pub places: Vec<Place>,
+    pub places: Vec<Difference>,
     /// How many differ in all.
     pub differing: u64,
     /// For each 64 KiB: how the worst difference in it was settled.
@@ -91,7 +91,7 @@ impl Merged {
         self.differing += 1;
         if self.places.len() < NAMED {
             let bits = (0..8).filter(|bit| bits >> bit & 1 == 1).collect();
-            self.places.push(Place { offset: at as u64, bits, settled });
+            self.places.push(Difference { offset: at as u64, bits, settled });
         }
         if let Some(cell) = self.cells.get_mut(at / CELL) {
             *cell = (*cell).max(Some(settled));
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!((merged.row().as_str(), merged.differing), ("mm?", 3));
         assert_eq!(
             merged.places[0],
-            Place { offset: 10, bits: vec![0, 7], settled: Settled::Majority }
+            Difference { offset: 10, bits: vec![0, 7], settled: Settled::Majority }
         );
         assert_eq!(merged.bytes[..2 * CELL], right[..2 * CELL]);
         assert!(merged.is_settled(0, 2 * CELL) && !merged.is_settled(0, 3 * CELL));

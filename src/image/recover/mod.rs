@@ -26,7 +26,7 @@ use undo::{joined, undone};
 
 /// Where a part of the image is from.
 #[derive(Clone, Debug, Serialize)]
-pub struct Part {
+pub struct RecoveredPart {
     /// The partition.
     pub name: String,
     /// What it is for.
@@ -56,7 +56,7 @@ pub struct Differences {
     /// checksum, `?` not settled.
     pub cells: String,
     /// The first differing bytes.
-    pub places: Vec<merge::Place>,
+    pub places: Vec<merge::Difference>,
 }
 
 /// An image of a whole chip.
@@ -68,7 +68,7 @@ pub struct Recovered {
     /// What is still missing or damaged, one sentence each.
     pub missing: Vec<String>,
     /// The parts, in the chip's order.
-    pub parts: Vec<Part>,
+    pub parts: Vec<RecoveredPart>,
     /// Where several readings differ.
     pub differences: Option<Differences>,
 }
@@ -153,7 +153,7 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
                 part.name
             ));
         }
-        parts.push(Part {
+        parts.push(RecoveredPart {
             name: part.name.clone(),
             role: part.role,
             to: part.offset.unwrap_or(0),

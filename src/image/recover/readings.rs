@@ -6,7 +6,7 @@ use super::undo::Input;
 use crate::chip::{Role, WINDOW};
 use crate::identity::{self, Identity};
 use crate::image::content::Health;
-use crate::image::inspect::Kind;
+use crate::image::inspect::FileKind;
 use crate::image::inspect::sniff::sniff;
 use crate::image::marks::CHIP;
 use crate::image::parts::judge;
@@ -30,7 +30,13 @@ pub(super) fn merge_readings(
     let is_reading = |input: &Input| {
         let long = input.bytes.len() as u64 >= CHIP / 16;
         long && sniff(&input.bytes).is_ok_and(|s| {
-            matches!(s.kind, Kind::FullDump | Kind::TruncatedDump | Kind::OtherDump | Kind::Unknown)
+            matches!(
+                s.kind,
+                FileKind::FullDump
+                    | FileKind::TruncatedDump
+                    | FileKind::OtherDump
+                    | FileKind::Unknown
+            )
         })
     };
     let size = inputs.iter().filter(|i| is_reading(i)).map(|i| i.bytes.len()).max().unwrap_or(0);

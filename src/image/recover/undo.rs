@@ -1,7 +1,7 @@
 //! What happened to the files that were brought is undone: mangled bytes, tars, a chip that came in
 //! several pieces.
 
-use crate::image::inspect::Kind;
+use crate::image::inspect::FileKind;
 use crate::image::inspect::sniff::sniff;
 use crate::image::marks::CHIP;
 use crate::image::parts;
@@ -33,7 +33,7 @@ pub(super) fn undone(mut input: Input, did: &mut Vec<String>) -> Vec<Input> {
             return inputs.into_iter().flat_map(|member| undone(member, did)).collect();
         }
         let found = match sniff(&input.bytes) {
-            Ok(sniffed) if sniffed.kind == Kind::FullDump => transform::wrapped(&input.bytes),
+            Ok(sniffed) if sniffed.kind == FileKind::FullDump => transform::wrapped(&input.bytes),
             Ok(sniffed) if !sniffed.may_be_mangled => break,
             _ => transform::detect(&input.bytes),
         };
@@ -75,7 +75,7 @@ pub(super) fn joined(inputs: Vec<Input>, did: &mut Vec<String>) -> Vec<Input> {
     let reversed = sorted.iter().rev().copied().collect();
     for order in [sorted, inputs.iter().collect(), reversed] {
         let bytes = order.iter().map(|i| i.bytes.as_slice()).collect::<Vec<_>>().concat();
-        let is_chip = sniff(&bytes).is_ok_and(|s| s.kind == Kind::FullDump)
+        let is_chip = sniff(&bytes).is_ok_and(|s| s.kind == FileKind::FullDump)
             && transform::ends_like_a_chip(&bytes).is_ok_and(|ends| ends);
         if is_chip {
             let name = order.iter().map(|i| i.name.as_str()).collect::<Vec<_>>().join(" and ");

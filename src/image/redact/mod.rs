@@ -14,7 +14,7 @@ pub use summary::{Blanked, Summary};
 use std::io::{self, Read, Write};
 use std::ops::Range;
 
-use super::inspect::Kind;
+use super::inspect::FileKind;
 use super::inspect::sniff::sniff;
 use super::slices::SharedSource;
 use super::source::{Source, peek};
@@ -49,10 +49,10 @@ impl Redaction {
         let sniffed = sniff(dump)?;
         let map = map_of(dump)?.or_else(|| {
             // BOOT is gone: the stock maps differ only between KERNEL and ROOTFS.
-            (sniffed.kind == Kind::FullDump).then(|| FlashMap::stock("ipc009")).flatten()
+            (sniffed.kind == FileKind::FullDump).then(|| FlashMap::stock("ipc009")).flatten()
         });
         let map = map.filter(|map| map.chip_size.map(u64::from) == Some(dump.len()));
-        let Some(map) = map.filter(|_| sniffed.kind == Kind::FullDump) else {
+        let Some(map) = map.filter(|_| sniffed.kind == FileKind::FullDump) else {
             return Err(RedactError::NotADump(sniffed.what));
         };
         let mut redaction = Redaction {

@@ -8,7 +8,7 @@ use crate::formats::uimage::Family;
 use crate::formats::version::Version;
 use crate::identity::{Identity, Judgement};
 use crate::image::finding::Finding;
-use crate::image::inspect::{Kind, Model};
+use crate::image::inspect::{FileKind, Model};
 
 /// Draws the conclusions.
 pub(super) fn conclude(out: &mut Slices, target: &Target<'_>) {
@@ -20,7 +20,7 @@ pub(super) fn conclude(out: &mut Slices, target: &Target<'_>) {
     for slice in &out.slices {
         found.extend(family(slice, target));
         // A set is what a camera like this one had.
-        if out.kind != Kind::Set {
+        if out.kind != FileKind::Set {
             found.extend(load_address(slice, target));
             found.extend(bootable(slice));
         }
@@ -151,8 +151,8 @@ fn one_way(slice: &Slice, of_file: Option<Version>, target: &Target<'_>) -> Opti
 }
 
 /// What no checksum covers.
-fn unprovable(slice: &Slice, kind: Kind) -> Option<Finding> {
-    if kind == Kind::Set {
+fn unprovable(slice: &Slice, kind: FileKind) -> Option<Finding> {
+    if kind == FileKind::Set {
         return None;
     }
     let finding = match slice.role {
@@ -263,7 +263,7 @@ fn signature(out: &Slices) -> Option<Finding> {
     let is_signed = match out.trailer {
         Some(note) => note.is_signed,
         // The file ends where its signature should be.
-        None if out.kind == Kind::TfImage && !out.slices.is_empty() => false,
+        None if out.kind == FileKind::TfImage && !out.slices.is_empty() => false,
         None => return None,
     };
     Some(if is_signed {

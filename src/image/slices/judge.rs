@@ -1,14 +1,14 @@
 //! From what the pass found to slices, and what is wrong with them in
 //! themselves. How they go with the camera is in `against`.
 
-use super::layout::{Layout, Place};
+use super::layout::{Layout, PlacedPartition};
 use super::pass::{self, Passed, Seen};
 use super::{SharedSource, Slice, Slices, Target, TrailerNote, against};
 use crate::chip::Role;
 use crate::formats::tf;
 use crate::image::finding::{Finding, Severity};
 use crate::image::genuine::{self, Genuineness, How, KnownImage};
-use crate::image::inspect::{InspectError, Kind};
+use crate::image::inspect::{FileKind, InspectError};
 use crate::image::source::peek;
 
 /// One file of a backup set.
@@ -38,7 +38,7 @@ pub(super) fn file(
     let mut out = Slices::new(layout.kind, layout.what, source.len());
     out.sha256 = Some(passed.sha256);
     if passed.erased {
-        out.kind = Kind::Erased;
+        out.kind = FileKind::Erased;
         out.add(
             Finding::blocker("erased", "This file contains only 0xFF.").hint(
                 "Copy or download it again; a chip that reads like this was not read at all.",
@@ -53,7 +53,7 @@ pub(super) fn file(
             .map(|(place, seen)| slice(place, 0, seen))
             .collect();
     }
-    if out.kind == Kind::TfImage && !out.slices.is_empty() {
+    if out.kind == FileKind::TfImage && !out.slices.is_empty() {
         let bytes =
             peek(source.as_ref(), tf::BODY, tf::TRAILER).map_err(|e| unread(tf::BODY, e))?;
         out.trailer = tf::Trailer::parse(&bytes)
@@ -75,7 +75,7 @@ pub(super) fn file(
 /// Judges the files of a set.
 pub(super) fn set(files: Vec<SetFile>, target: &Target<'_>) -> Result<Slices, InspectError> {
     let bytes = files.iter().map(|f| f.source.len()).sum();
-    let mut out = Slices::new(Kind::Set, "A backup set".to_owned(), bytes);
+    let mut out = Slices::new(FileKind::Set, "A backup set".to_owned(), bytes);
     if !target.map.is_known() {
         out.add(
             Finding::blocker("unknown-map", "This camera's flash map is unknown.")
@@ -88,7 +88,7 @@ pub(super) fn set(files: Vec<SetFile>, target: &Target<'_>) -> Result<Slices, In
             continue; // beside the six there is nothing that is ever written
         }
         let length = f.source.len().min(f.size.into());
-        let place = Place { name: f.name, role: f.role, size: f.size, offset: 0, length };
+        let place = PlacedPartition { name: f.name, role: f.role, size: f.size, offset: 0, length };
         let part = target.map.by_name(&place.name);
         if part.is_none_or(|p| p.size != place.size || p.role != place.role) {
             let has = part.map_or(0, |p| p.size);
@@ -131,7 +131,7 @@ pub(super) fn set(files: Vec<SetFile>, target: &Target<'_>) -> Result<Slices, In
     Ok(out)
 }
 
-fn slice(place: Place, source: usize, seen: Seen) -> Slice {
+fn slice(place: PlacedPartition, source: usize, seen: Seen) -> Slice {
     let mut content = seen.content;
     if let Some(at) = seen.behind {
         content.findings.push(
@@ -163,24 +163,30 @@ fn contents(out: &mut Slices) {
     for slice in &mut out.slices {
         for finding in &slice.content.findings {
             let mut finding = finding.clone().moved(slice.offset).of(&slice.name);
-            let was_so = out.kind == Kind::Set && matches!(slice.role, Role::Data | Role::Config);
+            let was_so =
+                out.kind == FileKind::Set && matches!(slice.role, Role::Data | Role::Config);
             match finding.code {
                 _ if was_so && finding.severity == Severity::Blocker => {
                     finding.severity = Severity::Warning;
                 }
                 // The camera ran with it, or one of its kind: its own past can be restored.
-                "squashfs-block" | "ipl-damaged" if out.kind == Kind::Set => {
+                "squashfs-block" | "ipl-damaged" if out.kind == FileKind::Set => {
                     finding.severity = Severity::Warning;
                 }
                 // What a power cut leaves on a chip has no place in a made image.
-                "jffs2-torn" if out.kind == Kind::TfImage => {
+                "jffs2-torn" if out.kind == FileKind::TfImage => {
                     finding.severity = Severity::Blocker;
                     "Copy or download the image again.".clone_into(&mut finding.hint);
                 }
-                "jffs2-torn" if !matches!(out.kind, Kind::Set | Kind::FullDump | Kind::Parts) => {
+                "jffs2-torn"
+                    if !matches!(
+                        out.kind,
+                        FileKind::Set | FileKind::FullDump | FileKind::Parts
+                    ) =>
+                {
                     finding.severity = Severity::Warning;
                 }
-                "kernel-trailing" if out.kind == Kind::Uimage => {
+                "kernel-trailing" if out.kind == FileKind::Uimage => {
                     finding.severity = Severity::Blocker;
                 }
                 "kernel-trailing" => finding.severity = Severity::Warning,

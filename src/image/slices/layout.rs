@@ -7,7 +7,7 @@ use crate::chip::{FlashMap, Partition, Role};
 use crate::formats::{mxp, squashfs};
 use crate::image::bundle::Bundle;
 use crate::image::finding::{Finding, Severity};
-use crate::image::inspect::Kind;
+use crate::image::inspect::FileKind;
 use crate::image::inspect::sniff::sniff;
 use crate::image::inspect::sniffed::Sniffed;
 use crate::image::marks::{MODELS, begins_like};
@@ -15,7 +15,7 @@ use crate::image::source::{Source, peek};
 
 /// A partition's place in a file.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct PlacedPartition {
     pub(super) name: String,
     pub(super) role: Role,
     /// Bytes of the partition.
@@ -28,9 +28,9 @@ pub(super) struct Place {
 
 /// What a file is, and where the partitions lie in it.
 pub(super) struct Layout {
-    pub(super) kind: Kind,
+    pub(super) kind: FileKind,
     pub(super) what: String,
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<PlacedPartition>,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -52,18 +52,22 @@ pub(super) fn of_file(source: &dyn Source, map: &FlashMap) -> io::Result<Layout>
         return Ok(layout);
     }
     if is_own_dump(source, map, &sniffed)? {
-        layout.kind = Kind::FullDump;
+        layout.kind = FileKind::FullDump;
         "A dump of the whole chip".clone_into(&mut layout.what);
         layout.findings.extend(other_table(source, map)?);
         layout.places = map.covering().into_iter().filter_map(|p| whole(p, p.offset?)).collect();
         return Ok(layout);
     }
     match sniffed.kind {
-        Kind::TfImage => tf_image(source, map, &mut layout)?,
-        Kind::Partition | Kind::Uimage | Kind::Squashfs | Kind::Jffs2 | Kind::Flsh => {
+        FileKind::TfImage => tf_image(source, map, &mut layout)?,
+        FileKind::Partition
+        | FileKind::Uimage
+        | FileKind::Squashfs
+        | FileKind::Jffs2
+        | FileKind::Flsh => {
             one_part(len, map, &sniffed, &mut layout);
         }
-        Kind::FullDump => layout.findings.push(
+        FileKind::FullDump => layout.findings.push(
             Finding::blocker(
                 "wrong-size",
                 format!(
@@ -75,7 +79,7 @@ pub(super) fn of_file(source: &dyn Source, map: &FlashMap) -> io::Result<Layout>
         ),
         _ => unusable(&sniffed, &mut layout),
     }
-    if sniffed.kind == Kind::OversizedDump {
+    if sniffed.kind == FileKind::OversizedDump {
         // For an inspection that is a warning; here nobody can know what the rest is.
         layout.findings.push(
             Finding::blocker("oversized", "The dump is longer than a chip.")
@@ -95,7 +99,7 @@ fn unknown_map() -> Finding {
 pub(super) fn of_parts(parts: &Bundle, map: &FlashMap) -> Layout {
     let names: Vec<&str> = parts.placed.iter().map(|p| p.role.name()).collect();
     let mut layout = Layout {
-        kind: Kind::Parts,
+        kind: FileKind::Parts,
         what: format!("Partition files of one camera: {}", names.join(", ")),
         places: Vec::new(),
         findings: parts.findings.clone(),
@@ -110,7 +114,7 @@ pub(super) fn of_parts(parts: &Bundle, map: &FlashMap) -> Layout {
     } else {
         let place = |part: &&Partition| {
             let length = parts.placed.iter().find(|p| p.role == part.role)?.length;
-            Some(Place { length, ..whole(part, part.offset?)? })
+            Some(PlacedPartition { length, ..whole(part, part.offset?)? })
         };
         layout.places = map.covering().iter().filter_map(place).collect();
     }
@@ -118,8 +122,8 @@ pub(super) fn of_parts(parts: &Bundle, map: &FlashMap) -> Layout {
 }
 
 /// All of a partition, from `offset` of the file on.
-fn whole(part: &Partition, offset: u32) -> Option<Place> {
-    (!part.is_alias).then(|| Place {
+fn whole(part: &Partition, offset: u32) -> Option<PlacedPartition> {
+    (!part.is_alias).then(|| PlacedPartition {
         name: part.name.clone(),
         role: part.role,
         size: part.size,
@@ -134,10 +138,10 @@ fn is_own_dump(source: &dyn Source, map: &FlashMap, sniffed: &Sniffed) -> io::Re
     if map.chip_size.map(u64::from) != Some(source.len()) {
         return Ok(false);
     }
-    if sniffed.kind == Kind::FullDump {
+    if sniffed.kind == FileKind::FullDump {
         return Ok(true);
     }
-    if matches!(sniffed.kind, Kind::ShiftedDump | Kind::TfImage | Kind::OtherDump) {
+    if matches!(sniffed.kind, FileKind::ShiftedDump | FileKind::TfImage | FileKind::OtherDump) {
         return Ok(false);
     }
     for part in map.covering() {
@@ -201,7 +205,7 @@ fn tf_image(source: &dyn Source, map: &FlashMap, layout: &mut Layout) -> io::Res
     }
     layout.places = slices
         .into_iter()
-        .map(|s| Place {
+        .map(|s| PlacedPartition {
             name: s.name,
             role: s.role,
             size: s.size,
@@ -232,7 +236,10 @@ fn one_part(len: u64, map: &FlashMap, sniffed: &Sniffed, layout: &mut Layout) {
         );
         return;
     }
-    if sniffed.kind == Kind::Partition && len != u64::from(part.size) && piece.role != Role::Boot {
+    if sniffed.kind == FileKind::Partition
+        && len != u64::from(part.size)
+        && piece.role != Role::Boot
+    {
         layout.findings.push(
             Finding::blocker(
                 "wrong-map",
@@ -250,7 +257,7 @@ fn one_part(len: u64, map: &FlashMap, sniffed: &Sniffed, layout: &mut Layout) {
     if piece.role == Role::Boot && len != u64::from(part.size) {
         return; // said by what was found
     }
-    layout.places.push(Place {
+    layout.places.push(PlacedPartition {
         name: part.name.clone(),
         role: part.role,
         size: part.size,

@@ -3,7 +3,7 @@
 
 use crate::formats::sha256::Sha256;
 
-use super::layout::Place;
+use super::layout::PlacedPartition;
 use crate::chip::{Role, WINDOW};
 use crate::formats::version;
 use crate::formats::{is_filled, squashfs};
@@ -32,7 +32,7 @@ pub(super) struct Passed {
 }
 
 struct Check<'a> {
-    place: &'a Place,
+    place: &'a PlacedPartition,
     content: ContentCheck,
     hash: Sha256,
     versions: version::Scan,
@@ -41,7 +41,10 @@ struct Check<'a> {
 }
 
 /// Reads a file from end to end.
-pub(super) fn file(source: &dyn Source, places: &[Place]) -> Result<Passed, InspectError> {
+pub(super) fn file(
+    source: &dyn Source,
+    places: &[PlacedPartition],
+) -> Result<Passed, InspectError> {
     let mut checks: Vec<Check<'_>> = places.iter().map(Check::new).collect();
     let mut hash = Sha256::new();
     let mut erased = true;
@@ -64,7 +67,7 @@ pub(super) fn file(source: &dyn Source, places: &[Place]) -> Result<Passed, Insp
 }
 
 impl<'a> Check<'a> {
-    fn new(place: &'a Place) -> Check<'a> {
+    fn new(place: &'a PlacedPartition) -> Check<'a> {
         // A FLSH has a checksum that counts its padding; all else is judged as
         // long as it is, so that what is cut off is called that.
         let judged = if pads(place.role) { place.size } else { place.length as u32 };

@@ -13,7 +13,7 @@ use crate::identity::Judgement;
 use crate::image::content::Content;
 use crate::image::finding::{Finding, Severity};
 use crate::image::genuine::{self, Genuineness, KnownImage};
-use crate::image::inspect::{Kind, Model};
+use crate::image::inspect::{FileKind, Model};
 use crate::image::source::Source;
 
 /// Bytes to read from, shared by all who need them.
@@ -77,7 +77,7 @@ pub struct TrailerNote {
 /// A file or a set, taken apart for one camera.
 pub struct Slices {
     /// What it is.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// The same in words.
     pub what: String,
     /// Bytes of the file; of all files of a set.
@@ -104,7 +104,7 @@ pub struct Slices {
 }
 
 impl Slices {
-    pub(super) fn new(kind: Kind, what: String, bytes: u64) -> Slices {
+    pub(super) fn new(kind: FileKind, what: String, bytes: u64) -> Slices {
         Slices {
             kind,
             what,
@@ -175,7 +175,7 @@ impl Slices {
 
     /// The file that it was made from; `None` for a set.
     pub fn file(&self) -> Option<&SharedSource> {
-        self.sources.first().filter(|_| self.kind != Kind::Set)
+        self.sources.first().filter(|_| self.kind != FileKind::Set)
     }
 
     /// Checks whether a tf image is the vendor's own, against the key in this

@@ -8,7 +8,7 @@ use super::picture::{LossesAre, Open, Picture};
 use crate::rtsp::annexb::unit_end;
 use crate::rtsp::h265;
 use crate::rtsp::params::Codec;
-use crate::rtsp::unit::{Header, Kind, classify, header_of, slice264};
+use crate::rtsp::unit::{Header, UnitKind, classify, header_of, slice264};
 
 /// Bytes of a slice that surely contain what is read of its header. A slice may be shorter: one that
 /// skips the whole picture has some ten bytes.
@@ -42,8 +42,8 @@ impl Assembler {
         let kind =
             classify(self.buffer.get(open.start..end).unwrap_or_default(), &self.memory, whole);
         match kind {
-            Kind::Unknown => return,
-            Kind::Drop => {
+            UnitKind::Unknown => return,
+            UnitKind::Drop => {
                 if whole {
                     self.building.units.pop();
                 } else {
@@ -51,21 +51,23 @@ impl Assembler {
                     return;
                 }
             }
-            Kind::Set | Kind::Before => {
-                if kind == Kind::Set && !whole {
+            UnitKind::Set | UnitKind::Before => {
+                if kind == UnitKind::Set && !whole {
                     return;
                 }
                 if self.building.has_slice && self.building.next_from.is_none() {
                     self.building.next_from = Some(unit_index);
                 }
-                if kind == Kind::Set {
+                if kind == UnitKind::Set {
                     let range = open.start..end;
                     self.take_set(range, sink);
                 }
             }
-            Kind::After => {}
-            Kind::FirstSlice { key } => self.first_slice(open.start..end, unit_index, key, sink),
-            Kind::OtherSlice => self.other_slice(open.start..end),
+            UnitKind::After => {}
+            UnitKind::FirstSlice { key } => {
+                self.first_slice(open.start..end, unit_index, key, sink)
+            }
+            UnitKind::OtherSlice => self.other_slice(open.start..end),
         }
         self.open = if whole { None } else { Some(Open { judged: true, ..open }) };
     }
@@ -89,7 +91,7 @@ impl Assembler {
     /// Whether these bytes already contain all that is read of a picture's first slice.
     fn is_known_first_slice(&self, range: Range<usize>) -> bool {
         let nal = self.buffer.get(range).unwrap_or_default();
-        matches!(classify(nal, &self.memory, false), Kind::FirstSlice { .. })
+        matches!(classify(nal, &self.memory, false), UnitKind::FirstSlice { .. })
             && header_of(nal, &self.memory).is_some()
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::rtsp::auth::Verdict;
+use crate::rtsp::auth::LoginCheck;
 
 /// A connection without a viewer that says nothing for so long is closed.
 const IDLE: Duration = Duration::from_secs(30);
@@ -43,7 +43,7 @@ pub(super) struct Conn {
     output: Vec<u8>,
     sent: usize,
     /// What the login of its first unanswered request was worth, where that answer is held back.
-    pub(super) judged: Option<Verdict>,
+    pub(super) judged: Option<LoginCheck>,
     /// It proved that it knows the password.
     pub(super) authorised: bool,
     /// Its first unanswered request waits for something, until then.

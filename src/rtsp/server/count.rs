@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use crate::rtsp::ring::Place;
+use crate::rtsp::ring::RingCursor;
 use crate::rtsp::server::poll_loop::PollLoop;
 use crate::rtsp::server::session::{Session, Track};
 use crate::rtsp::stats::{Stats, ViewerStats};
 
 impl PollLoop {
     /// Frames that a viewer has lost and does not know of yet: its socket takes nothing.
-    fn missed(&self, stream: usize, place: Option<&Place>) -> u64 {
+    fn missed(&self, stream: usize, place: Option<&RingCursor>) -> u64 {
         let feed = self.feeds.get(stream);
         feed.zip(place).map_or(0, |(feed, place)| feed.state().ring.missed(place))
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::rtsp::message::{self, Answer, Item};
+use crate::rtsp::message::{self, Item, RtspResponse};
 use crate::rtsp::server::conn::Conn;
 use crate::rtsp::server::outcome::Outcome;
 use crate::rtsp::server::poll_loop::PollLoop;
@@ -59,7 +59,10 @@ impl PollLoop {
                 }
                 Item::Bad(fault) => {
                     log::debug!("{}: {fault:?}", conn.peer);
-                    self.say(conn, Answer::new(fault.status(), None).line("Connection", "close"));
+                    self.say(
+                        conn,
+                        RtspResponse::new(fault.status(), None).line("Connection", "close"),
+                    );
                     conn.ending = true;
                     return;
                 }
@@ -70,7 +73,7 @@ impl PollLoop {
     }
 
     /// Puts an answer on its way, behind the packet that is half out.
-    fn say(&mut self, conn: &mut Conn, answer: Answer) {
+    fn say(&mut self, conn: &mut Conn, answer: RtspResponse) {
         let mine = |session: &&mut Session| session.conn == Some(conn.id);
         if let Some(session) = self.sessions.iter_mut().find(mine) {
             session.settle(conn);

@@ -11,7 +11,7 @@ use crate::rtsp::flac;
 use crate::rtsp::fmp4;
 use crate::rtsp::params::Params;
 use crate::rtsp::picture::Size;
-use crate::rtsp::ring::Place;
+use crate::rtsp::ring::RingCursor;
 use crate::rtsp::sound::Form;
 
 /// Bytes of sound that are put together before they are sent.
@@ -49,7 +49,7 @@ impl Head {
 /// The microphone's sound on its way out.
 #[derive(Debug)]
 pub(super) struct Ear {
-    place: Place,
+    place: RingCursor,
     form: Form,
     /// Samples sent so far.
     samples: u64,
@@ -60,7 +60,7 @@ pub(super) struct Ear {
 pub(super) struct Live {
     feed: usize,
     epoch: u64,
-    place: Place,
+    place: RingCursor,
     /// The parameter sets of the header that was sent.
     params: Option<Arc<Params>>,
     number: u32,
@@ -158,7 +158,7 @@ impl Live {
     }
 
     /// Its place among the frames.
-    pub(super) fn place(&self) -> &Place {
+    pub(super) fn place(&self) -> &RingCursor {
         &self.place
     }
 

@@ -22,10 +22,10 @@ use crate::formats::wav;
 use crate::rtsp::feed::Feed;
 use crate::rtsp::fmp4;
 use crate::rtsp::message::OFF;
-use crate::rtsp::ring::Place;
+use crate::rtsp::ring::RingCursor;
 use crate::rtsp::server::conn::is_later;
 use crate::rtsp::server::live::{Ear, Head, Live, oldest};
-use crate::rtsp::snapshots::{Answer, Snapshots};
+use crate::rtsp::snapshots::{SnapshotAnswer, Snapshots};
 use crate::rtsp::sound::Form;
 use crate::rtsp::speaker::{self, Refusal, Speaker};
 use nix::sys::socket::{getsockopt, sockopt};
@@ -133,7 +133,7 @@ impl Asker {
     }
 
     /// Its place among the frames.
-    pub(super) fn place(&self) -> Option<&Place> {
+    pub(super) fn place(&self) -> Option<&RingCursor> {
         self.live.as_ref().map(Live::place)
     }
 
@@ -333,13 +333,13 @@ impl Asker {
     fn look_for_jpeg(&mut self, snapshots: Option<&Snapshots>, now: Instant) {
         let Some(since) = self.jpeg else { return };
         let answer = snapshots.map_or_else(
-            || Answer::None("this server has no snapshots of the firmware".to_owned()),
+            || SnapshotAnswer::None("this server has no snapshots of the firmware".to_owned()),
             |snapshots| snapshots.ask(since, now),
         );
         match answer {
-            Answer::Later => return,
-            Answer::None(why) => self.refuse(&format!("{NO_JPEG}{why}")),
-            Answer::Picture(jpeg) => {
+            SnapshotAnswer::Later => return,
+            SnapshotAnswer::None(why) => self.refuse(&format!("{NO_JPEG}{why}")),
+            SnapshotAnswer::Picture(jpeg) => {
                 self.say(&Head { media_type: "image/jpeg".to_owned(), ..Head::default() });
                 self.output.extend_from_slice(&jpeg);
                 self.ending = true;

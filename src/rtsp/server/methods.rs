@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use crate::access::Source;
 use crate::base::hex;
-use crate::rtsp::auth::Verdict;
-use crate::rtsp::message::{Answer, Request, Status};
+use crate::rtsp::auth::LoginCheck;
+use crate::rtsp::message::{Request, RtspResponse, Status};
 use crate::rtsp::sdp;
 use crate::rtsp::server::conn::{Conn, Wait};
 use crate::rtsp::server::outcome::Outcome;
@@ -27,8 +27,8 @@ const METHODS: &str =
 /// it behind for as long as it watches.
 const FRESH: u64 = 500_000;
 
-fn answer(request: &Request<'_>, status: Status) -> Answer {
-    Answer::new(status, request.sequence())
+fn answer(request: &Request<'_>, status: Status) -> RtspResponse {
+    RtspResponse::new(status, request.sequence())
 }
 
 fn done(request: &Request<'_>, status: Status) -> Outcome {
@@ -109,7 +109,7 @@ impl PollLoop {
                 });
             }
             let verdict = password.login.judge(given, request.method, seconds);
-            if verdict == Verdict::Wrong {
+            if verdict == LoginCheck::Wrong {
                 self.wrong_logins += 1;
                 log::warn!("{}: a wrong password", conn.peer);
                 // Only this answer waits: a right login from the same address passes it.
@@ -120,13 +120,13 @@ impl PollLoop {
             }
             verdict
         };
-        if verdict == Verdict::Good {
+        if verdict == LoginCheck::Good {
             conn.authorised = true;
             self.throttle.right(from);
             return None;
         }
         let mut refusal = answer(request, Status::Unauthorized);
-        for challenge in password.login.challenges(seconds, verdict == Verdict::Stale) {
+        for challenge in password.login.challenges(seconds, verdict == LoginCheck::Stale) {
             refusal = refusal.line("WWW-Authenticate", &challenge);
         }
         Some(Outcome::Answer(refusal))

@@ -51,7 +51,7 @@ use super::sound::Form;
 use super::source::{self, Source};
 use super::speaker::Speaker;
 use crate::base::random;
-use crate::vendor::frames::{Endpoint, Kind, State};
+use crate::vendor::frames::{Endpoint, EndpointKind, State};
 
 /// Stacks of the threads, in bytes: all that is large is on the heap.
 const STACK: usize = 128 * 1024;
@@ -151,7 +151,7 @@ impl Server {
             feeds.push(Arc::clone(&feed));
             if let Source::Frames { folder, .. } = from {
                 feed.set_firmware(&State::Missing);
-                let endpoint = Endpoint { folder: folder.clone(), kind: Kind::Picture };
+                let endpoint = Endpoint { folder: folder.clone(), kind: EndpointKind::Picture };
                 firmware.add(endpoint, Worker::pictures(Arc::clone(&feed)));
                 reads_frames = true;
             }
@@ -167,7 +167,7 @@ impl Server {
             let feed = Feed::new("sound".to_owned(), started, room, parts.0, parts.1);
             let feed = Arc::new(feed);
             feed.set_firmware(&State::Missing);
-            let endpoint = Endpoint { folder, kind: Kind::Sound };
+            let endpoint = Endpoint { folder, kind: EndpointKind::Sound };
             firmware.add(endpoint, Worker::sound(Arc::clone(&feed), form));
             sound = Some((feed, form));
             reads_frames = true;
@@ -175,7 +175,7 @@ impl Server {
         let mut snapshots = None;
         if let Some(folder) = config.snapshots.clone() {
             let new = Arc::new(Snapshots::new(Arc::clone(&reader_wake), Arc::clone(&wake)));
-            let endpoint = Endpoint { folder, kind: Kind::Jpeg };
+            let endpoint = Endpoint { folder, kind: EndpointKind::Jpeg };
             firmware.add(endpoint, Worker::Snapshots(Arc::clone(&new)));
             snapshots = Some(new);
             reads_frames = true;
@@ -183,7 +183,7 @@ impl Server {
         let mut speaker = None;
         if let Some(folder) = config.speaker.clone() {
             let new = Arc::new(Speaker::new(Arc::clone(&reader_wake)));
-            let endpoint = Endpoint { folder, kind: Kind::Speaker };
+            let endpoint = Endpoint { folder, kind: EndpointKind::Speaker };
             firmware.add(endpoint, Worker::Speaker(Arc::clone(&new)));
             speaker = Some(new);
             reads_frames = true;

@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use crate::rtsp::message::Answer;
+use crate::rtsp::message::RtspResponse;
 use crate::rtsp::server::conn::Wait;
 
 /// What becomes of a request.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// It is answered.
-    Answer(Answer),
+    Answer(RtspResponse),
     /// It is looked at again when this is over.
     Wait(Wait, Instant),
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::rtsp::feed::Feed;
 use crate::rtsp::frame::Frame;
-use crate::rtsp::ring::Place;
+use crate::rtsp::ring::RingCursor;
 use crate::rtsp::rtp::{self, Report};
 use crate::rtsp::server::conn::Conn;
 use crate::rtsp::sound::Form;
@@ -75,7 +75,7 @@ pub(super) struct Track {
     pub(super) carrier: Carrier,
     /// The address that it was set up by.
     pub(super) url: String,
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<RingCursor>,
     pub(super) sending: Option<Sending>,
     /// Its socket takes nothing more just now.
     pub(super) blocked: bool,

@@ -4,7 +4,7 @@
 use toml::Spanned;
 
 use super::super::hack::is_name;
-use super::super::setting::{Kind, LIST_LIMIT, Setting, TEXT_LIMIT};
+use super::super::setting::{LIST_LIMIT, Setting, SettingKind, TEXT_LIMIT};
 use super::raw::{RawKind, RawSetting};
 use super::wrong::{MANY, Wrong, few, short, within};
 
@@ -61,13 +61,13 @@ fn setting(name: &Spanned<String>, mut raw: RawSetting) -> Result<Setting, Wrong
     Ok(Setting { name: name.as_ref().clone(), title, help, kind, default })
 }
 
-fn kind(name: &Spanned<String>, raw: &mut RawSetting) -> Result<Kind, Wrong> {
+fn kind(name: &Spanned<String>, raw: &mut RawSetting) -> Result<SettingKind, Wrong> {
     let length = |number, what: &str, default| {
         let limit = TEXT_LIMIT.cast_signed() as i64;
         within(number, what, 1, limit, default).map(|n| n as usize)
     };
     Ok(match raw.kind {
-        RawKind::Bool => Kind::Bool,
+        RawKind::Bool => SettingKind::Bool,
         RawKind::Enum => {
             let Some(choices) = raw.choices.take() else {
                 return Err(Wrong::at(name, "an enum needs 'choices'"));
@@ -78,7 +78,7 @@ fn kind(name: &Spanned<String>, raw: &mut RawSetting) -> Result<Kind, Wrong> {
                 let message = "'choices' needs different words, at least one";
                 return Err(Wrong::at(&choices, message));
             }
-            Kind::Enum(choices.into_inner())
+            SettingKind::Enum(choices.into_inner())
         }
         RawKind::Integer => {
             let min = raw.min.take();
@@ -88,18 +88,18 @@ fn kind(name: &Spanned<String>, raw: &mut RawSetting) -> Result<Kind, Wrong> {
                 Some(min) if low > high => {
                     return Err(Wrong::at(&min, "'min' is more than 'max'"));
                 }
-                _ => Kind::Integer { min: low, max: high },
+                _ => SettingKind::Integer { min: low, max: high },
             }
         }
         RawKind::Text => {
-            Kind::Text { max_length: length(raw.max_length.take(), "max_length", 256)? }
+            SettingKind::Text { max_length: length(raw.max_length.take(), "max_length", 256)? }
         }
-        RawKind::Secret => Kind::Secret {
+        RawKind::Secret => SettingKind::Secret {
             min_length: length(raw.min_length.take(), "min_length", 1)?,
             max_length: length(raw.max_length.take(), "max_length", 256)?,
             hashed: raw.hashed.take().is_some_and(Spanned::into_inner),
         },
-        RawKind::List => Kind::List {
+        RawKind::List => SettingKind::List {
             max_items: within(
                 raw.max_items.take(),
                 "max_items",
@@ -113,7 +113,7 @@ fn kind(name: &Spanned<String>, raw: &mut RawSetting) -> Result<Kind, Wrong> {
 }
 
 /// What `kind` did not take is a field of another type.
-fn foreign(name: &Spanned<String>, kind: &Kind, raw: &RawSetting) -> Result<(), Wrong> {
+fn foreign(name: &Spanned<String>, kind: &SettingKind, raw: &RawSetting) -> Result<(), Wrong> {
     let left = [
         ("choices", raw.choices.is_some()),
         ("min", raw.min.is_some()),

@@ -80,7 +80,7 @@ impl Av {
         self.ask(Ask::SetVolume(volume)).map(drop)
     }
 
-    fn ask(&self, ask: Ask) -> Result<Option<wire::Answer>, AvError> {
+    fn ask(&self, ask: Ask) -> Result<Option<wire::AvAnswer>, AvError> {
         let mut changed = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ask::SetVolume(_) = ask {
             let left = changed.map_or(Duration::ZERO, |at| PAUSE.saturating_sub(at.elapsed()));
@@ -112,7 +112,7 @@ impl Av {
     }
 }
 
-fn converse(stream: &mut UnixStream, ask: Ask) -> Result<Option<wire::Answer>, AvError> {
+fn converse(stream: &mut UnixStream, ask: Ask) -> Result<Option<wire::AvAnswer>, AvError> {
     stream.set_read_timeout(Some(PATIENCE)).map_err(AvError::Away)?;
     stream.set_write_timeout(Some(PATIENCE)).map_err(AvError::Away)?;
     stream.write_all(&wire::request(ask)).map_err(AvError::Away)?;

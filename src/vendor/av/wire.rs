@@ -78,7 +78,7 @@ pub fn request(ask: Ask) -> Vec<u8> {
 
 /// An answer, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct AvAnswer {
     /// The command of the request, plus one.
     pub command: u32,
     /// 0 where it was done.
@@ -95,7 +95,7 @@ pub struct Garbled;
 ///
 /// # Errors
 /// [`Garbled`]: it is none of this protocol's.
-pub fn answer(bytes: &[u8]) -> Result<Option<Answer>, Garbled> {
+pub fn answer(bytes: &[u8]) -> Result<Option<AvAnswer>, Garbled> {
     if !bytes.starts_with(&MAGIC[..bytes.len().min(MAGIC.len())]) {
         return Err(Garbled);
     }
@@ -111,11 +111,11 @@ pub fn answer(bytes: &[u8]) -> Result<Option<Answer>, Garbled> {
         return Err(Garbled);
     }
     let payload = whole.get(20..end).ok_or(Garbled)?.to_vec();
-    Ok(Some(Answer { command, result: result.cast_signed(), payload }))
+    Ok(Some(AvAnswer { command, result: result.cast_signed(), payload }))
 }
 
 /// What an answer says to [`Ask::IsNight`]; `None` where it says something else.
-pub fn is_night(answer: &Answer) -> Option<bool> {
+pub fn is_night(answer: &AvAnswer) -> Option<bool> {
     match (answer.command, answer.result, word(&answer.payload, 0)) {
         (0x1017, 0, Some(0)) => Some(false),
         (0x1017, 0, Some(1)) => Some(true),
@@ -169,10 +169,10 @@ mod tests {
         let night = made_answer(0x1017, 0, &1u32.to_le_bytes());
         let whole = answer(&night).unwrap().unwrap();
         assert_eq!(is_night(&whole), Some(true));
-        assert_eq!(is_night(&Answer { result: -1, ..whole.clone() }), None);
-        assert_eq!(is_night(&Answer { command: 0x1018, ..whole.clone() }), None);
-        assert_eq!(is_night(&Answer { payload: vec![2, 0, 0, 0], ..whole.clone() }), None);
-        assert_eq!(is_night(&Answer { payload: vec![1], ..whole }), None);
+        assert_eq!(is_night(&AvAnswer { result: -1, ..whole.clone() }), None);
+        assert_eq!(is_night(&AvAnswer { command: 0x1018, ..whole.clone() }), None);
+        assert_eq!(is_night(&AvAnswer { payload: vec![2, 0, 0, 0], ..whole.clone() }), None);
+        assert_eq!(is_night(&AvAnswer { payload: vec![1], ..whole }), None);
         for end in 0..night.len() {
             assert_eq!(answer(&night[..end]), Ok(None), "cut at {end}");
         }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::fault::Fault;
+use super::fault::FrameError;
 use super::payload::{self, HEADER};
 use super::wire::{self, PAGE_HEADER};
 use crate::sys::received::Received;
@@ -13,24 +13,28 @@ use crate::sys::received::Received;
 /// What the file of a frame contains behind its page header, copied into `buffer`.
 ///
 /// # Errors
-/// [`Fault`]: what is not exactly as known.
-pub fn whole(received: Received, map_length: u32, buffer: &mut Vec<u8>) -> Result<&[u8], Fault> {
+/// [`FrameError`]: what is not exactly as known.
+pub fn whole(
+    received: Received,
+    map_length: u32,
+    buffer: &mut Vec<u8>,
+) -> Result<&[u8], FrameError> {
     let count = received.descriptors.len();
     if received.lacks_descriptors && count == 0 {
-        return Err(Fault::NoRoom);
+        return Err(FrameError::NoRoom);
     }
     let only = received.descriptors.into_iter().next();
     let Some(descriptor) = only.filter(|_| count == 1 && !received.lacks_descriptors) else {
-        return Err(Fault::Descriptors(count));
+        return Err(FrameError::Descriptors(count));
     };
     let file = File::from(descriptor);
-    let unreadable = |error: io::Error| Fault::Unreadable(error.kind().to_string());
+    let unreadable = |error: io::Error| FrameError::Unreadable(error.kind().to_string());
     let facts = file.metadata().map_err(unreadable)?;
     if !facts.is_file() {
-        return Err(Fault::NotAFile);
+        return Err(FrameError::NotAFile);
     }
     if facts.len() < u64::from(map_length) {
-        return Err(Fault::FileLength { file: facts.len(), map: map_length });
+        return Err(FrameError::FileLength { file: facts.len(), map: map_length });
     }
     let whole = map_length as usize;
     if buffer.len() < whole {
@@ -39,13 +43,13 @@ pub fn whole(received: Received, map_length: u32, buffer: &mut Vec<u8>) -> Resul
     let bytes = buffer.get_mut(..whole).unwrap_or_default();
     file.read_exact_at(bytes, 0).map_err(unreadable)?;
     drop(file);
-    let header = bytes.first_chunk::<PAGE_HEADER>().ok_or(Fault::MapLength(map_length))?;
+    let header = bytes.first_chunk::<PAGE_HEADER>().ok_or(FrameError::MapLength(map_length))?;
     let size = match wire::payload_size(header, facts.len(), map_length) {
         Ok(size) => size as usize,
         Err(fault) => {
             // Another page header is reported, and nothing is guessed.
             let found = payload::found_elsewhere(bytes);
-            return Err(found.filter(|at| *at != PAGE_HEADER).map_or(fault, Fault::Elsewhere));
+            return Err(found.filter(|at| *at != PAGE_HEADER).map_or(fault, FrameError::Elsewhere));
         }
     };
     Ok(bytes.get(PAGE_HEADER..PAGE_HEADER + size).unwrap_or_default())

@@ -2,8 +2,8 @@
 //! of its file, checked, and handed on. Frames that cannot be used end the connection.
 
 use super::copied::whole;
-use super::endpoint::{Event, Kind, Sink, State};
-use super::fault::Fault;
+use super::endpoint::{EndpointKind, Event, Sink, State};
+use super::fault::FrameError;
 use super::payload;
 use super::reader::Reader;
 use super::slot::Phase;
@@ -22,12 +22,12 @@ impl Reader {
         index: usize,
         received: Received,
         sink: Sink<'_>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), FrameError> {
         let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
         let bytes = self.datagram.get(..received.length).unwrap_or_default();
         let text = bytes.starts_with(&wire::TEXT_HEAD);
         if received.cut && !text {
-            return Err(Fault::Long(LONGEST));
+            return Err(FrameError::Long(LONGEST));
         }
         let datagram = wire::datagram(bytes)?;
         match (datagram, &slot.phase) {
@@ -37,15 +37,15 @@ impl Reader {
                     Phase::Handshake(link) => Phase::Streaming(link),
                     other => other,
                 };
-                self.key_wanted |= slot.endpoint.kind == Kind::Picture;
+                self.key_wanted |= slot.endpoint.kind == EndpointKind::Picture;
                 self.set_state(index, State::Connected, sink);
                 Ok(())
             }
-            (Datagram::Text(_), Phase::Handshake(_)) => Err(Fault::First(0)),
-            (Datagram::Frame { .. }, Phase::Handshake(_)) => Err(Fault::First(2)),
-            (Datagram::Descriptor { .. }, _) => Err(Fault::Second),
+            (Datagram::Text(_), Phase::Handshake(_)) => Err(FrameError::First(0)),
+            (Datagram::Frame { .. }, Phase::Handshake(_)) => Err(FrameError::First(2)),
+            (Datagram::Descriptor { .. }, _) => Err(FrameError::Second),
             (Datagram::Text(text), _) => {
-                if slot.endpoint.kind == Kind::Messages {
+                if slot.endpoint.kind == EndpointKind::Messages {
                     sink(index, Event::Message(text));
                 }
                 Ok(())
@@ -64,10 +64,10 @@ impl Reader {
     }
 
     /// A frame that cannot be used: before the first good one it ends the connection.
-    fn faulty(&mut self, index: usize, fault: Fault) -> Result<(), Fault> {
+    fn faulty(&mut self, index: usize, fault: FrameError) -> Result<(), FrameError> {
         let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
         let folder = slot.endpoint.folder.display();
-        if fault == Fault::NoRoom {
+        if fault == FrameError::NoRoom {
             // Our own fault: only this frame is lost.
             if !slot.lost {
                 log::warn!("{folder}: {fault}");
@@ -94,27 +94,27 @@ impl Reader {
         map_length: u32,
         received: Received,
         sink: Sink<'_>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), FrameError> {
         let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
-        if slot.endpoint.kind == Kind::Speaker {
+        if slot.endpoint.kind == EndpointKind::Speaker {
             // It has nothing to say; what came with it is closed.
             return Ok(());
         }
         let content = whole(received, map_length, &mut self.buffer)?;
         let payload = match slot.endpoint.kind {
-            Kind::Picture => payload::picture(content)?,
-            Kind::Sound => payload::sound(content)?,
-            Kind::Jpeg => payload::jpeg(content)?,
+            EndpointKind::Picture => payload::picture(content)?,
+            EndpointKind::Sound => payload::sound(content)?,
+            EndpointKind::Jpeg => payload::jpeg(content)?,
             // They send none that is known; what it is does not matter.
-            Kind::Speaker | Kind::Messages => return Ok(()),
+            EndpointKind::Speaker | EndpointKind::Messages => return Ok(()),
         };
         slot.faults = 0;
-        if slot.endpoint.kind != Kind::Jpeg {
+        if slot.endpoint.kind != EndpointKind::Jpeg {
             slot.lost |= slot.number.is_some_and(|last| last.wrapping_add(1) != payload.number);
         }
         slot.number = Some(payload.number);
         let lost = std::mem::take(&mut slot.lost);
-        self.key_wanted |= lost && slot.endpoint.kind == Kind::Picture;
+        self.key_wanted |= lost && slot.endpoint.kind == EndpointKind::Picture;
         if slot.state != State::Live {
             slot.state = State::Live;
             sink(index, Event::State(&slot.state));

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::fault::Fault;
+use super::fault::FrameError;
 use super::payload::Payload;
 
 /// What an endpoint sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum EndpointKind {
     /// Pictures of one stream.
     Picture,
     /// Sound from the microphone.
@@ -26,7 +26,7 @@ pub struct Endpoint {
     /// The folder that contains `control`.
     pub folder: PathBuf,
     /// What it sends.
-    pub kind: Kind,
+    pub kind: EndpointKind,
 }
 
 /// How far it is with an endpoint.
@@ -44,7 +44,7 @@ pub enum State {
     /// The other side ended.
     Gone,
     /// It speaks otherwise than what is known. Tried again once a minute.
-    NotUnderstood(Fault),
+    NotUnderstood(FrameError),
 }
 
 /// What is reported of an endpoint.

@@ -6,7 +6,7 @@ use thiserror::Error;
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum FrameError {
     /// The control file is a socket of another type.
     #[error("its socket is not of the type SOCK_SEQPACKET")]
     SocketType,

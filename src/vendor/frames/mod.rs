@@ -34,6 +34,6 @@ mod slot;
 pub mod wire;
 
 pub use broadcaster::Broadcaster;
-pub use endpoint::{Endpoint, Event, Kind, State};
-pub use fault::Fault;
+pub use endpoint::{Endpoint, EndpointKind, Event, State};
+pub use fault::FrameError;
 pub use reader::Reader;

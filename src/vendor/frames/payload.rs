@@ -4,7 +4,7 @@
 //! The header's codec and key flag are not read: on a camera whose encoder was switched to H.264
 //! they keep their H.265 values. Both are in the NAL units.
 
-use super::fault::Fault;
+use super::fault::FrameError;
 use super::wire::word;
 
 /// Bytes of each of the headers.
@@ -30,12 +30,12 @@ fn parse(
     number_at: Option<usize>,
     time_at: usize,
     length_at: usize,
-) -> Result<Payload<'_>, Fault> {
-    let short = || Fault::PayloadShort(bytes.len());
+) -> Result<Payload<'_>, FrameError> {
+    let short = || FrameError::PayloadShort(bytes.len());
     let data = bytes.get(HEADER..).ok_or_else(short)?;
     let says = word(bytes, length_at).ok_or_else(short)?;
     if says as usize != data.len() {
-        return Err(Fault::PayloadLength { says, had: data.len() });
+        return Err(FrameError::PayloadLength { says, had: data.len() });
     }
     Ok(Payload {
         number: number_at.and_then(|at| word(bytes, at)).unwrap_or(0),
@@ -47,32 +47,32 @@ fn parse(
 /// One access unit in Annex B. A key frame contains its parameter sets.
 ///
 /// # Errors
-/// [`Fault`], where the lengths contradict each other or there is no start code.
-pub fn picture(bytes: &[u8]) -> Result<Payload<'_>, Fault> {
+/// [`FrameError`], where the lengths contradict each other or there is no start code.
+pub fn picture(bytes: &[u8]) -> Result<Payload<'_>, FrameError> {
     let picture = parse(bytes, Some(0x04), 0x08, 0x10)?;
     match picture.data {
         [0, 0, 1, ..] | [0, 0, 0, 1, ..] => Ok(picture),
-        _ => Err(Fault::StartCode),
+        _ => Err(FrameError::StartCode),
     }
 }
 
 /// One piece of sound; on an ipc019 640 bytes of A-law, which are 40 ms at 16 kHz.
 ///
 /// # Errors
-/// [`Fault`], where the lengths contradict each other.
-pub fn sound(bytes: &[u8]) -> Result<Payload<'_>, Fault> {
+/// [`FrameError`], where the lengths contradict each other.
+pub fn sound(bytes: &[u8]) -> Result<Payload<'_>, FrameError> {
     parse(bytes, Some(0x00), 0x10, 0x18)
 }
 
 /// A snapshot, or none where the encoder failed.
 ///
 /// # Errors
-/// [`Fault`], where the lengths contradict each other or it is no JPEG file.
-pub fn jpeg(bytes: &[u8]) -> Result<Payload<'_>, Fault> {
+/// [`FrameError`], where the lengths contradict each other or it is no JPEG file.
+pub fn jpeg(bytes: &[u8]) -> Result<Payload<'_>, FrameError> {
     let jpeg = parse(bytes, None, 0x08, 0x10)?;
     match jpeg.data {
         [] | [0xff, 0xd8, ..] => Ok(jpeg),
-        _ => Err(Fault::NoJpeg),
+        _ => Err(FrameError::NoJpeg),
     }
 }
 
@@ -126,7 +126,7 @@ fn put(out: &mut [u8; HEADER], at: usize, bytes: &[u8]) {
 mod tests {
     use super::*;
 
-    type Parse = fn(&[u8]) -> Result<Payload<'_>, Fault>;
+    type Parse = fn(&[u8]) -> Result<Payload<'_>, FrameError>;
 
     #[test]
     fn what_is_written_is_read_back() {
@@ -147,12 +147,12 @@ mod tests {
         let kinds: [(Parse, usize); 3] = [(picture, 0x10), (sound, 0x18), (jpeg, 0x10)];
         for (parse, at) in kinds {
             for length in [0, 4, HEADER - 1] {
-                assert_eq!(parse(&vec![0; length]), Err(Fault::PayloadShort(length)));
+                assert_eq!(parse(&vec![0; length]), Err(FrameError::PayloadShort(length)));
             }
             for says in [0u32, 6, 8, u32::MAX] {
                 let mut bytes = vec![0; HEADER + 7];
                 bytes[at..at + 4].copy_from_slice(&says.to_le_bytes());
-                assert_eq!(parse(&bytes), Err(Fault::PayloadLength { says, had: 7 }));
+                assert_eq!(parse(&bytes), Err(FrameError::PayloadLength { says, had: 7 }));
             }
         }
     }
@@ -170,7 +170,7 @@ mod tests {
             let bytes = of(picture_header(1, 1, data.len() as u32, false), data);
             assert_eq!(picture(&bytes).is_ok(), good, "{data:?}");
         }
-        assert_eq!(jpeg(&of(jpeg_header(1, 3), b"GIF")), Err(Fault::NoJpeg));
+        assert_eq!(jpeg(&of(jpeg_header(1, 3), b"GIF")), Err(FrameError::NoJpeg));
         let unit = b"\0\0\0\x01\x40\x01";
         let shifted = [&[0; 96][..], &of(picture_header(1, 1, 6, true), unit)].concat();
         assert_eq!(found_elsewhere(&shifted), Some(96));

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::endpoint::{Endpoint, Event, Kind, Sink, State};
-use super::fault::Fault;
+use super::endpoint::{Endpoint, EndpointKind, Event, Sink, State};
+use super::fault::FrameError;
 use super::link::Link;
 use super::slot::{LATER, Phase, RETRY, Slot};
 use super::wire::LONGEST;
@@ -92,7 +92,7 @@ impl Reader {
     }
 
     /// Whether frames of this kind have come within the last second.
-    fn flows(&self, kind: Kind, now: Instant) -> bool {
+    fn flows(&self, kind: EndpointKind, now: Instant) -> bool {
         let recent = |at: Instant| now.saturating_duration_since(at) < QUIET;
         self.slots.iter().any(|slot| slot.endpoint.kind == kind && slot.heard.is_some_and(recent))
     }
@@ -111,7 +111,8 @@ impl Reader {
     /// command; their rate is the caller's business. False where there is no speaker, or where it
     /// takes nothing now.
     pub fn speak(&mut self, piece: &[u8]) -> bool {
-        let mut speakers = self.slots.iter().filter(|slot| slot.endpoint.kind == Kind::Speaker);
+        let mut speakers =
+            self.slots.iter().filter(|slot| slot.endpoint.kind == EndpointKind::Speaker);
         speakers
             .any(|slot| matches!(&slot.phase, Phase::Streaming(link) if link.say(piece).is_ok()))
     }
@@ -123,7 +124,7 @@ impl Reader {
         if self.snapshot_requested.is_some_and(|at| now.saturating_duration_since(at) < SPACE) {
             return false;
         }
-        let sent = self.slots.iter().filter(|slot| slot.endpoint.kind == Kind::Jpeg).any(
+        let sent = self.slots.iter().filter(|slot| slot.endpoint.kind == EndpointKind::Jpeg).any(
             |slot| matches!(&slot.phase, Phase::Streaming(link) if link.say(REQ_SNAPSHOT).is_ok()),
         );
         if sent {
@@ -188,7 +189,7 @@ impl Reader {
                 slot.faults = 0;
                 State::Connecting
             }
-            Err(Errno::EPROTOTYPE) => slot.give_up(Fault::SocketType, now),
+            Err(Errno::EPROTOTYPE) => slot.give_up(FrameError::SocketType, now),
             Err(error) => {
                 slot.retry_at = now + RETRY;
                 let gone = matches!(error, Errno::ECONNREFUSED | Errno::ENOENT)
@@ -209,7 +210,7 @@ impl Reader {
         }
         // One request counts for both streams.
         let sent =
-            self.slots.iter().filter(|slot| slot.endpoint.kind == Kind::Picture).any(
+            self.slots.iter().filter(|slot| slot.endpoint.kind == EndpointKind::Picture).any(
                 |slot| matches!(&slot.phase, Phase::Streaming(link) if link.say(REQ_IDR).is_ok()),
             );
         if sent {
@@ -227,11 +228,12 @@ impl Reader {
             fds.push(PollFd::new(wake, PollFlags::POLLIN));
             owners.push(None);
         }
-        let together = self.flows(Kind::Picture, now) && self.flows(Kind::Sound, now);
+        let together =
+            self.flows(EndpointKind::Picture, now) && self.flows(EndpointKind::Sound, now);
         let mut unasked = Vec::new();
         for (index, slot) in self.slots.iter().enumerate() {
             until = until.min(slot.due().unwrap_or(until));
-            if together && slot.endpoint.kind == Kind::Sound {
+            if together && slot.endpoint.kind == EndpointKind::Sound {
                 unasked.push(index);
                 continue;
             }
@@ -263,7 +265,8 @@ impl Reader {
     fn receive(&mut self, index: usize, now: Instant, sink: Sink<'_>) {
         // Of what was waited for there is one datagram: the wait tells sooner of the next one than a
         // call that finds nothing. Of sound that was not waited for there may be some.
-        let sound = self.slots.get(index).is_some_and(|slot| slot.endpoint.kind == Kind::Sound);
+        let sound =
+            self.slots.get(index).is_some_and(|slot| slot.endpoint.kind == EndpointKind::Sound);
         for _ in 0..if sound { TURN } else { 1 } {
             let Some(slot) = self.slots.get_mut(index) else { return };
             let Some(link) = slot.link() else { return };

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::endpoint::{Endpoint, State};
-use super::fault::Fault;
+use super::fault::FrameError;
 use super::link::Link;
 
 /// From a failed connection to the next try; the vendor's own receivers wait as long.
@@ -94,7 +94,7 @@ impl Slot {
         };
     }
 
-    pub(super) fn give_up(&mut self, fault: Fault, now: Instant) -> State {
+    pub(super) fn give_up(&mut self, fault: FrameError, now: Instant) -> State {
         self.leave(now);
         self.retry_at = now + LATER;
         State::NotUnderstood(fault)

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::fault::Fault;
+use super::fault::FrameError;
 
 /// Bytes of a memory page: frame files are whole pages long.
 pub const PAGE: u32 = 4096;
@@ -49,9 +49,9 @@ pub(super) fn word(bytes: &[u8], at: usize) -> Option<u32> {
 /// Understands one datagram.
 ///
 /// # Errors
-/// [`Fault`], for anything that is not exactly as known.
-pub fn datagram(bytes: &[u8]) -> Result<Datagram<'_>, Fault> {
-    let short = || Fault::Short(bytes.len());
+/// [`FrameError`], for anything that is not exactly as known.
+pub fn datagram(bytes: &[u8]) -> Result<Datagram<'_>, FrameError> {
+    let short = || FrameError::Short(bytes.len());
     match word(bytes, 0).ok_or_else(short)? {
         TEXT => Ok(Datagram::Text(bytes.get(4..).unwrap_or_default())),
         DESCRIPTOR => {
@@ -60,9 +60,10 @@ pub fn datagram(bytes: &[u8]) -> Result<Datagram<'_>, Fault> {
             else {
                 return Err(short());
             };
-            let contradiction = || Fault::Lengths { length, path: path_length, had: bytes.len() };
+            let contradiction =
+                || FrameError::Lengths { length, path: path_length, had: bytes.len() };
             if bytes.len() > LONGEST {
-                return Err(Fault::Long(LONGEST));
+                return Err(FrameError::Long(LONGEST));
             }
             if path_length.checked_add(BEFORE_PATH) != Some(length) {
                 return Err(contradiction());
@@ -71,7 +72,7 @@ pub fn datagram(bytes: &[u8]) -> Result<Datagram<'_>, Fault> {
             let counter = match backend {
                 1 => 0,
                 2 => 4,
-                other => return Err(Fault::Backend(other)),
+                other => return Err(FrameError::Backend(other)),
             };
             let end = 4 + length as usize;
             let path = bytes.get(16..end).ok_or_else(contradiction)?;
@@ -83,13 +84,13 @@ pub fn datagram(bytes: &[u8]) -> Result<Datagram<'_>, Fault> {
         FRAME => match (word(bytes, 4), word(bytes, 8)) {
             (Some(sequence), Some(map_length)) if bytes.len() == 12 => {
                 if map_length == 0 || map_length % PAGE != 0 || map_length > LARGEST_MAP {
-                    return Err(Fault::MapLength(map_length));
+                    return Err(FrameError::MapLength(map_length));
                 }
                 Ok(Datagram::Frame { sequence, map_length })
             }
-            _ => Err(Fault::FrameLength(bytes.len())),
+            _ => Err(FrameError::FrameLength(bytes.len())),
         },
-        other => Err(Fault::Type(other)),
+        other => Err(FrameError::Type(other)),
     }
 }
 
@@ -97,15 +98,15 @@ pub fn datagram(bytes: &[u8]) -> Result<Datagram<'_>, Fault> {
 /// imitates a camera on a PC, it names the path as the camera has it: below `/run`.
 ///
 /// # Errors
-/// [`Fault::Path`].
-pub fn check_path(path: &[u8], connected: &Path) -> Result<(), Fault> {
+/// [`FrameError::Path`].
+pub fn check_path(path: &[u8], connected: &Path) -> Result<(), FrameError> {
     let text = String::from_utf8_lossy(path);
     let named = Path::new(text.as_ref());
     let below_run = named.starts_with("/run") || named.starts_with("/var/run");
     if named == connected || (below_run && named.file_name() == connected.file_name()) {
         return Ok(());
     }
-    Err(Fault::Path(text.chars().take(100).collect()))
+    Err(FrameError::Path(text.chars().take(100).collect()))
 }
 
 /// The whole pages that a payload of `size` bytes takes with its header; none if that is too much.
@@ -118,19 +119,23 @@ pub fn map_length(size: u32) -> Option<u32> {
 /// of the datagram.
 ///
 /// # Errors
-/// [`Fault`], where the three contradict each other.
-pub fn payload_size(header: &[u8; PAGE_HEADER], file: u64, announced: u32) -> Result<u32, Fault> {
+/// [`FrameError`], where the three contradict each other.
+pub fn payload_size(
+    header: &[u8; PAGE_HEADER],
+    file: u64,
+    announced: u32,
+) -> Result<u32, FrameError> {
     if file < u64::from(announced) {
-        return Err(Fault::FileLength { file, map: announced });
+        return Err(FrameError::FileLength { file, map: announced });
     }
     // Word 0 is the broadcaster's business and may change while it is read; word 1 counts.
     let size = word(header, 8).unwrap_or(0);
     let map = word(header, 12).unwrap_or(0);
     if map != announced {
-        return Err(Fault::HeaderMap { header: map, datagram: announced });
+        return Err(FrameError::HeaderMap { header: map, datagram: announced });
     }
     if map_length(size) != Some(map) {
-        return Err(Fault::Size { size, map });
+        return Err(FrameError::Size { size, map });
     }
     Ok(size)
 }
@@ -196,14 +201,14 @@ mod tests {
 
     #[test]
     fn each_field_out_of_its_range_is_a_fault_of_its_own() {
-        let lengths = |length, path, had| Err(Fault::Lengths { length, path, had });
+        let lengths = |length, path, had| Err(FrameError::Lengths { length, path, had });
         let frame_of = |map| frame(1, map).to_vec();
         for (bytes, expected) in [
-            (vec![], Err(Fault::Short(0))),
-            (vec![2, 0, 0], Err(Fault::Short(3))),
-            (with(&REAL, 0, 3), Err(Fault::Type(3))),
-            (with(&REAL, 0, u32::MAX), Err(Fault::Type(u32::MAX))),
-            (REAL[..12].to_vec(), Err(Fault::Short(12))),
+            (vec![], Err(FrameError::Short(0))),
+            (vec![2, 0, 0], Err(FrameError::Short(3))),
+            (with(&REAL, 0, 3), Err(FrameError::Type(3))),
+            (with(&REAL, 0, u32::MAX), Err(FrameError::Type(u32::MAX))),
+            (REAL[..12].to_vec(), Err(FrameError::Short(12))),
             (REAL[..40].to_vec(), lengths(33, 21, 40)),
             (REAL[..37].to_vec(), lengths(33, 21, 37)),
             (REAL[..20].to_vec(), lengths(33, 21, 20)),
@@ -211,16 +216,16 @@ mod tests {
             (with(&REAL, 4, 32), lengths(32, 21, 41)),
             (with(&REAL, 4, u32::MAX), lengths(u32::MAX, 21, 41)),
             (with(&REAL, 12, u32::MAX), lengths(33, u32::MAX, 41)),
-            (with(&REAL, 8, 0), Err(Fault::Backend(0))),
-            (with(&REAL, 8, 3), Err(Fault::Backend(3))),
+            (with(&REAL, 8, 0), Err(FrameError::Backend(0))),
+            (with(&REAL, 8, 3), Err(FrameError::Backend(3))),
             (with(&REAL, 8, 1), lengths(33, 21, 41)),
-            (descriptor(&[b'x'; 2100], 0), Err(Fault::Long(LONGEST))),
-            (frame_of(0), Err(Fault::MapLength(0))),
-            (frame_of(4095), Err(Fault::MapLength(4095))),
-            (frame_of(LARGEST_MAP + PAGE), Err(Fault::MapLength(LARGEST_MAP + PAGE))),
-            (frame_of(0xffff_f000), Err(Fault::MapLength(0xffff_f000))),
-            (frame(1, PAGE)[..8].to_vec(), Err(Fault::FrameLength(8))),
-            ([&frame(1, PAGE)[..], &[0]].concat(), Err(Fault::FrameLength(13))),
+            (descriptor(&[b'x'; 2100], 0), Err(FrameError::Long(LONGEST))),
+            (frame_of(0), Err(FrameError::MapLength(0))),
+            (frame_of(4095), Err(FrameError::MapLength(4095))),
+            (frame_of(LARGEST_MAP + PAGE), Err(FrameError::MapLength(LARGEST_MAP + PAGE))),
+            (frame_of(0xffff_f000), Err(FrameError::MapLength(0xffff_f000))),
+            (frame(1, PAGE)[..8].to_vec(), Err(FrameError::FrameLength(8))),
+            ([&frame(1, PAGE)[..], &[0]].concat(), Err(FrameError::FrameLength(13))),
         ] {
             assert_eq!(datagram(&bytes), expected, "{bytes:?}");
         }
@@ -245,11 +250,11 @@ mod tests {
     fn a_file_s_header_must_agree_with_the_file_and_the_datagram() {
         let good = page_header(7, 3000, PAGE);
         assert_eq!(payload_size(&good, 262_144, PAGE), Ok(3000));
-        let size = |size, map| Err(Fault::Size { size, map });
+        let size = |size, map| Err(FrameError::Size { size, map });
         for (size_word, map_word, file, announced, expected) in [
-            (3000, PAGE, 4095, PAGE, Err(Fault::FileLength { file: 4095, map: PAGE })),
-            (3000, PAGE, 0, PAGE, Err(Fault::FileLength { file: 0, map: PAGE })),
-            (3000, 8192, 9000, PAGE, Err(Fault::HeaderMap { header: 8192, datagram: PAGE })),
+            (3000, PAGE, 4095, PAGE, Err(FrameError::FileLength { file: 4095, map: PAGE })),
+            (3000, PAGE, 0, PAGE, Err(FrameError::FileLength { file: 0, map: PAGE })),
+            (3000, 8192, 9000, PAGE, Err(FrameError::HeaderMap { header: 8192, datagram: PAGE })),
             (4032, PAGE, 9000, PAGE, Ok(4032)),
             (4033, PAGE, 9000, PAGE, size(4033, PAGE)),
             (4032, 8192, 9000, 8192, size(4032, 8192)),

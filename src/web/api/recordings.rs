@@ -13,7 +13,7 @@ use crate::card::file::open_past_cache;
 use crate::error::{Chain, Code};
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
-use crate::web::range::{self, Part};
+use crate::web::range::{self, ByteRange};
 use crate::web::reply;
 
 pub(in crate::web) fn hours(asked: &Asked<'_>) -> Answer {
@@ -35,9 +35,9 @@ pub(in crate::web) fn play(asked: &Asked<'_>) -> Answer {
     };
     let size = file.metadata().map_err(lost)?.len();
     let (status, from, length) = match range::of(asked.range, size) {
-        Part::Whole => (200, 0, size),
-        Part::Some(from, length) => (206, from, length),
-        Part::None => (416, 0, 0),
+        ByteRange::Whole => (200, 0, size),
+        ByteRange::Some(from, length) => (206, from, length),
+        ByteRange::None => (416, 0, 0),
     };
     file.seek(SeekFrom::Start(from)).map_err(lost)?;
     let body = Box::new(Piece { file, left: length, path });

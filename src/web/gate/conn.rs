@@ -13,7 +13,7 @@ use crate::web::gate::head_buffer::HeadBuffer;
 use crate::web::gate::limits::Limits;
 use crate::web::gate::relay::{Relay, Step, is_later};
 use crate::web::gate::shared::{ForeignHost, Shared, count};
-use crate::web::gate::spool::Verdict;
+use crate::web::gate::spool::Admission;
 use crate::web::gate::table::{Seat, Stage};
 use crate::web::gate::{forward, host};
 
@@ -282,13 +282,13 @@ impl Conn {
             return Ok(());
         }
         match around.shared.uploads.as_ref().map(|uploads| uploads.judge(&head, self.peer)) {
-            None | Some(Verdict::NotMine) => {}
-            Some(Verdict::Refused(answer)) => {
+            None | Some(Admission::NotMine) => {}
+            Some(Admission::Refused(answer)) => {
                 count(&around.shared.refused);
                 self.answer(answer, around);
                 return Ok(());
             }
-            Some(Verdict::Taken(takes)) => {
+            Some(Admission::Taken(takes)) => {
                 // The gate's own descriptor goes with this row.
                 match self.stream.try_clone() {
                     Ok(stream) => takes(stream, rest.to_vec()),

@@ -12,7 +12,7 @@ use crate::web::gate::head::Head;
 pub type Takes = Box<dyn FnOnce(TcpStream, Vec<u8>) + Send>;
 
 /// What becomes of an upload.
-pub enum Verdict {
+pub enum Admission {
     /// Not an upload: the request is handled as usual.
     NotMine,
     /// Not taken: this whole response is the answer.
@@ -24,5 +24,5 @@ pub enum Verdict {
 /// The judge of uploads, on the gate's thread: it must be quick.
 pub trait Spool: Send + Sync + fmt::Debug {
     /// What becomes of the request with this head.
-    fn judge(&self, head: &Head<'_>, peer: IpAddr) -> Verdict;
+    fn judge(&self, head: &Head<'_>, peer: IpAddr) -> Admission;
 }
