@@ -108,8 +108,8 @@ pub fn plan(
     let known = KnownPlan {
         id: id.clone(),
         request,
-        confirm: planned.confirm.clone(),
-        is_blocked: !planned.blockers.is_empty(),
+        confirm: planned.plan.confirm.clone(),
+        is_blocked: !planned.plan.blockers.is_empty(),
     };
     let mut plans = camera.plans().0.lock().unwrap_or_else(PoisonError::into_inner);
     if plans.len() >= REMEMBERED {
@@ -122,7 +122,7 @@ pub fn plan(
 /// Begins the flash of a plan.
 ///
 /// # Errors
-/// [`BeginError`]; what stands in the way later is the job's error.
+/// [`BeginError`]; what prevents it later is the job's error.
 pub fn begin(camera: &Arc<Camera>, plan: &str, phrase: &str) -> Result<Job, BeginError> {
     let known = {
         let plans = camera.plans().0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -152,7 +152,7 @@ pub fn begin(camera: &Arc<Camera>, plan: &str, phrase: &str) -> Result<Job, Begi
     Ok(job)
 }
 
-/// Begins to go on with what was interrupted.
+/// Continues an interrupted flash.
 ///
 /// # Errors
 /// [`BeginError`].
@@ -171,7 +171,7 @@ pub fn begin_resume(camera: &Arc<Camera>) -> Result<Job, BeginError> {
     Ok(job)
 }
 
-/// At a start: goes on by itself with what was interrupted, before anything
+/// At a start: continues by itself with what was interrupted, before anything
 /// else is done with the chip. Whether the camera restarts now.
 pub fn resume_at_start(camera: &Arc<Camera>) -> bool {
     let Some(interrupted) = camera.interrupted() else { return false };

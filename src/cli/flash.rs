@@ -40,7 +40,7 @@ pub fn plan(
         camera.plan(&request, &bar)?
     };
     show(args, &camera, &planned)?;
-    Ok(if planned.blockers.is_empty() { Exit::Done } else { Exit::Refused })
+    Ok(if planned.plan.blockers.is_empty() { Exit::Done } else { Exit::Refused })
 }
 
 pub fn flash(args: &Args, file: &Path, choice: &Choice) -> super::failure::Result {

@@ -34,7 +34,7 @@ fn with(bench: &Bench, block: u32, what: &(dyn Fn() + Sync)) -> mi360d::camera::
     let camera = bench.camera("");
     let path = bench.home().join("images/all.img");
     let request = image(&path);
-    let phrase = plan(&camera, &request).confirm;
+    let phrase = plan(&camera, &request).plan.confirm;
     let watch = Watching(At { block, written: AtomicU32::new(0), what });
     // The closure lives as long as the call.
     camera.flash(&request, phrase.as_deref(), &watch, &Silent).unwrap()
@@ -192,7 +192,7 @@ fn a_rescue_image_that_is_still_there_at_the_end_forbids_the_restart() {
         let wanted = flashed(&bench.bytes(), &tf);
         let camera = bench.camera("");
         let request = image(&path);
-        let phrase = plan(&camera, &request).confirm;
+        let phrase = plan(&camera, &request).plan.confirm;
         let spoil = || what(&bench);
         let watch = at(Step::Closing, &spoil);
         let done = camera.flash(&request, phrase.as_deref(), &watch, &Silent).unwrap();
@@ -257,7 +257,7 @@ fn a_copy_on_the_card_that_is_not_the_image_is_never_flashed_from() {
     let before = bench.bytes();
     let camera = bench.camera("");
     let request = image(&path);
-    let phrase = plan(&camera, &request).confirm;
+    let phrase = plan(&camera, &request).plan.confirm;
     let meddler = Meddler(&path, AtomicBool::new(false));
     let refused = camera.flash(&request, phrase.as_deref(), &Unwatched, &meddler);
     assert!(meddler.1.load(Ordering::SeqCst), "it was copied");
@@ -281,7 +281,7 @@ fn an_identity_that_is_not_on_the_card_forbids_every_flash() {
         FlashingError::Blocked(planned) => planned,
         other => panic!("{other}"),
     };
-    assert!(refused.blockers.iter().any(|f| f.code == "identity-not-safe"), "{refused:?}");
+    assert!(refused.plan.blockers.iter().any(|f| f.code == "identity-not-safe"), "{refused:?}");
     assert!(bench.bytes() == chip);
     let print = mi360d::identity::fingerprint(&chip[crate::rig::FACTORY..]);
     fs::remove_dir_all(std::path::Path::new("/tmp/mi360d-identity").join(print)).unwrap();

@@ -116,7 +116,7 @@ fn what_cannot_be_read_cannot_be_saved_and_is_not_overwritten() {
         let camera = bench.camera(&format!("eio@{}", at + 5));
         let refused = flash(&camera, &image(&path)).err().unwrap();
         let FlashingError::Blocked(planned) = &refused else { panic!("{refused}") };
-        let blocker = planned.blockers.iter().find(|f| f.code == "chip-read").unwrap();
+        let blocker = planned.plan.blockers.iter().find(|f| f.code == "chip-read").unwrap();
         assert_eq!(blocker.partition.as_deref(), Some("ROOTFS"));
         let near = blocker.at.unwrap() as usize / 512 == (at - ROOTFS) / 512;
         assert!(near, "{blocker:?}");

@@ -203,7 +203,7 @@ fn protection_is_put_back_also_where_it_cannot_be_lifted_or_power_fails() {
     // A whole flash: lifted, written, put back.
     let path = bench.upload("six.img", &six_blocks());
     let camera = bench.camera_on(Box::new(locked(&bench, "", None)));
-    let phrase = camera.plan(&image(&path), &Silent).unwrap().confirm;
+    let phrase = camera.plan(&image(&path), &Silent).unwrap().plan.confirm;
     let done = camera.flash(&image(&path), phrase.as_deref(), &Unwatched, &Silent).unwrap();
     assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
     let part = camera.chip().map().by_name("ROOTFS").unwrap();

@@ -22,7 +22,7 @@ fn nothing_is_written_without_the_one_phrase() {
     let before = bench.bytes();
     let path = bench.upload("six.img", &six_blocks());
     let camera = bench.camera("");
-    let right = plan(&camera, &image(&path)).confirm.unwrap();
+    let right = plan(&camera, &image(&path)).plan.confirm.unwrap();
     assert_eq!(right, "FLASH KERNEL ROOTFS DATA WITHOUT RESCUE");
     for phrase in [None, Some(""), Some("FLASH"), Some("FLASH KERNEL ROOTFS DATA"), Some("yes")] {
         let refused = camera.flash(&image(&path), phrase, &Unwatched, &Silent).err().unwrap();
@@ -117,12 +117,12 @@ fn what_the_boot_loader_could_write_heals_and_the_rest_is_said() {
     let path = bench.upload("six.img", &six_blocks());
     let camera = bench.camera("");
     let of = |names: &[&str]| plan(&camera, &only(image(&path), names));
-    assert_eq!(of(&["DATA"]).heals, Heals::Itself);
-    assert_eq!(of(&["DATA"]).confirm.unwrap(), "FLASH DATA");
+    assert_eq!(of(&["DATA"]).plan.heals, Heals::Itself);
+    assert_eq!(of(&["DATA"]).plan.confirm.unwrap(), "FLASH DATA");
     let rootfs = of(&["ROOTFS"]);
-    assert_eq!((rootfs.heals, rootfs.rescue), (Heals::NeedsPc, None));
-    assert!(rootfs.warnings.iter().any(|f| f.code == "without-rescue"));
-    assert_eq!(plan(&camera, &image(&path)).rescue, Some("tf_recovery.img"));
+    assert_eq!((rootfs.plan.heals, rootfs.plan.rescue), (Heals::NeedsPc, None));
+    assert!(rootfs.plan.warnings.iter().any(|f| f.code == "without-rescue"));
+    assert_eq!(plan(&camera, &image(&path)).plan.rescue, Some("tf_recovery.img"));
 }
 
 #[test]
@@ -142,11 +142,11 @@ fn what_the_boot_loader_does_for_a_camera_is_told_by_its_own_u_boot() {
         bench.set(&chip);
         let camera = bench.camera("");
         let planned = plan(&camera, &image(&path_of(&bench)));
-        assert_eq!(planned.rescue, rescue, "{name}");
-        let phrase = planned.confirm.clone().unwrap();
+        assert_eq!(planned.plan.rescue, rescue, "{name}");
+        let phrase = planned.plan.confirm.clone().unwrap();
         assert_eq!(phrase.ends_with("WITHOUT RESCUE"), rescue.is_none(), "{name}: {phrase}");
-        assert_eq!(planned.heals == Heals::BootLoader, rescue.is_some(), "{name}");
-        let why = planned.warnings.iter().find(|f| f.code == "without-rescue");
+        assert_eq!(planned.plan.heals == Heals::BootLoader, rescue.is_some(), "{name}");
+        let why = planned.plan.warnings.iter().find(|f| f.code == "without-rescue");
         assert_eq!(why.is_some_and(|f| f.reason.contains("names no image")), rescue.is_none());
         // Plan, card and RECOVERY.txt say the same.
         let cut = flash(&bench.camera("cut@1"), &image(&path_of(&bench))).unwrap();
@@ -189,7 +189,7 @@ fn law_another_image_than_the_one_of_the_plan_is_never_flashed() {
     let phrase = document.confirm.unwrap();
     // The same name, the same phrase, and another content.
     fs::write(&path, everything()).unwrap();
-    assert_eq!(plan(&camera, &image(&path)).confirm.unwrap(), phrase);
+    assert_eq!(plan(&camera, &image(&path)).plan.confirm.unwrap(), phrase);
     let job = flash_jobs::begin(&camera, &id, &phrase).unwrap();
     let ended = loop {
         let seen = camera.jobs().get(&job.id, Some(u64::MAX), Duration::from_secs(1)).unwrap();
@@ -218,7 +218,11 @@ fn an_interrupted_flash_of_another_camera_is_left_alone() {
     let Err(FlashingError::Blocked(planned)) = flash(&bench.camera(""), &image(&path)) else {
         panic!("it is refused")
     };
-    assert!(planned.blockers.iter().any(|f| f.code == "other-camera"), "{:?}", planned.blockers);
+    assert!(
+        planned.plan.blockers.iter().any(|f| f.code == "other-camera"),
+        "{:?}",
+        planned.plan.blockers
+    );
     assert!(bench.bytes() == chip && fs::read(&journal).unwrap() == before);
 }
 
@@ -243,7 +247,7 @@ fn a_flash_that_was_interrupted_ends_before_another_begins() {
     let Err(FlashingError::Blocked(planned)) = flash(&bench.camera(""), &request) else {
         panic!("it is refused")
     };
-    assert!(planned.blockers.iter().any(|f| f.code == "flash-interrupted"));
+    assert!(planned.plan.blockers.iter().any(|f| f.code == "flash-interrupted"));
     // One that covers all of it may take its place.
     let done = flash(&bench.camera(""), &image(&path)).unwrap();
     assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);

@@ -117,7 +117,7 @@ fn a_folder_that_changes_after_the_plan_is_not_written() {
             file.write_all_at(&[0x42; 3], 0x3_1000).unwrap();
         };
         let camera = bench.camera("");
-        let phrase = plan(&camera, &request(&path)).confirm;
+        let phrase = plan(&camera, &request(&path)).plan.confirm;
         camera.flash(&request(&path), phrase.as_deref(), &at(step, &spoil), &Silent)
     };
     // Before the copy: nothing is written, and nothing stays.

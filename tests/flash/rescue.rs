@@ -131,7 +131,7 @@ fn a_renamer_that_starts_in_the_middle_of_a_flash_does_not_cost_the_way_back() {
     let bench = Bench::new();
     let path = bench.upload("six.img", &six_blocks());
     let camera = bench.camera("");
-    let phrase = camera.plan(&image(&path), &Silent).unwrap().confirm;
+    let phrase = camera.plan(&image(&path), &Silent).unwrap().plan.confirm;
     let renamer = Renamer { card: bench.card(), seen: Mutex::default() };
     let done = camera.flash(&image(&path), phrase.as_deref(), &renamer, &Silent).unwrap();
     assert_eq!(done.outcome, WhatCame::Done);

@@ -48,7 +48,9 @@ fn foreign_set(bench: &Bench) -> PathBuf {
 
 fn blocked(result: Result<mi360d::camera::flashing::Flashed, FlashingError>) -> Vec<&'static str> {
     match result {
-        Err(FlashingError::Blocked(planned)) => planned.blockers.iter().map(|f| f.code).collect(),
+        Err(FlashingError::Blocked(planned)) => {
+            planned.plan.blockers.iter().map(|f| f.code).collect()
+        }
         Err(e) => panic!("{e}"),
         Ok(done) => panic!("{:?}", done.outcome),
     }
@@ -94,7 +96,12 @@ fn the_own_identity_goes_back_onto_a_blank_or_damaged_factory() {
         chip[FACTORY..].copy_from_slice(&live);
         bench.set(&chip);
         let planned = plan(&bench.camera(""), &set(&own));
-        assert_eq!(planned.confirm.as_deref(), Some("FLASH FACTORY"), "{:?}", planned.blockers);
+        assert_eq!(
+            planned.plan.confirm.as_deref(),
+            Some("FLASH FACTORY"),
+            "{:?}",
+            planned.plan.blockers
+        );
         let done = flash(&bench.camera(""), &set(&own)).unwrap();
         assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
         assert!(bench.bytes() == whole);
@@ -141,7 +148,11 @@ fn protected_partitions_come_from_own_sets_or_are_unlocked() {
     let path = bench.upload("dump.bin", &dump);
     // By default a dump brings firmware only.
     assert!(
-        plan(&bench.camera(""), &image(&path)).parts.iter().all(|p| !p.part.role.is_protected())
+        plan(&bench.camera(""), &image(&path))
+            .plan
+            .parts
+            .iter()
+            .all(|p| !p.part.role.is_protected())
     );
     for name in ["BOOT", "CONFIG", "FACTORY"] {
         let request = only(image(&path), &[name]);
@@ -168,7 +179,7 @@ fn law_only_the_file_on_the_card_unlocks_a_partition() {
     let camera = bench.camera("");
     camera.state().settings_path = Some(elsewhere);
     let codes = |camera: &mi360d::camera::Camera| -> Vec<&'static str> {
-        plan(camera, &request).blockers.iter().map(|f| f.code).collect()
+        plan(camera, &request).plan.blockers.iter().map(|f| f.code).collect()
     };
     assert!(codes(&camera).contains(&"partition-locked"));
     assert!(!camera.carries_wifi(), "the rest of that file counts");
@@ -177,7 +188,7 @@ fn law_only_the_file_on_the_card_unlocks_a_partition() {
 }
 
 fn blocked_or_same(bench: &Bench, request: &PlanRequest) -> Vec<&'static str> {
-    plan(&bench.camera(""), request).blockers.iter().map(|f| f.code).collect()
+    plan(&bench.camera(""), request).plan.blockers.iter().map(|f| f.code).collect()
 }
 
 #[test]
@@ -207,7 +218,11 @@ fn the_wifi_settings_are_carried_through_config_and_back_by_a_restore() {
     let tf = six_blocks();
     let path = bench.upload("six.img", &tf);
     let planned = plan(&bench.camera(""), &image(&path));
-    assert!(planned.confirm.as_deref().unwrap().contains("DATA CONFIG"), "{:?}", planned.confirm);
+    assert!(
+        planned.plan.confirm.as_deref().unwrap().contains("DATA CONFIG"),
+        "{:?}",
+        planned.plan.confirm
+    );
     // Cut while CONFIG is written, and go on without the live settings.
     let cut = flash(&bench.camera("cut@2"), &image(&path)).unwrap();
     assert!(cut.error.is_some());
@@ -242,7 +257,7 @@ fn a_damaged_set_is_refused_and_named() {
     fs::write(&file, bytes).unwrap();
     assert!(blocked(flash(&bench.camera(""), &set(&own))).contains(&"set-damaged"));
     // What of it holds may still be had.
-    assert_eq!(plan(&bench.camera(""), &only(set(&own), &["KERNEL"])).blockers.len(), 0);
+    assert_eq!(plan(&bench.camera(""), &only(set(&own), &["KERNEL"])).plan.blockers.len(), 0);
 }
 
 #[test]
@@ -337,7 +352,8 @@ fn settings_that_the_vendors_daemon_had_not_written_yet_are_the_ones_that_are_ca
     // It says beforehand that WiFi and page are away, and for how long.
     let away = planned.document(&camera).away_s.unwrap();
     assert!((120..600).contains(&away), "{away}");
-    let done = camera.flash(&request, planned.confirm.as_deref(), &Unwatched, &Silent).unwrap();
+    let done =
+        camera.flash(&request, planned.plan.confirm.as_deref(), &Unwatched, &Silent).unwrap();
     assert_eq!(done.outcome, WhatCame::Done);
     assert!(bench.bytes()[CONFIG..FACTORY] == settings(b"new network")[..]);
     // What has nothing to do with DATA keeps WiFi and page.

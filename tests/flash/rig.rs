@@ -162,7 +162,7 @@ pub fn plan(camera: &Camera, request: &PlanRequest) -> Planned {
 /// Plans, agrees, flashes.
 pub fn flash(camera: &Camera, request: &PlanRequest) -> Result<Flashed, FlashingError> {
     let planned = camera.plan(request, &Silent)?;
-    camera.flash(request, planned.confirm.as_deref(), &Unwatched, &Silent)
+    camera.flash(request, planned.plan.confirm.as_deref(), &Unwatched, &Silent)
 }
 
 pub fn resume(camera: &Camera) -> Result<Option<Flashed>, FlashingError> {

@@ -183,10 +183,10 @@ fn a_partition_that_the_kernel_does_not_let_be_written_is_refused_before_anythin
     };
     let camera = bench.camera_on(Box::new(chip));
     let planned = camera.plan(&image(&path), &Silent).unwrap();
-    let codes: Vec<_> = planned.blockers.iter().map(|f| f.code).collect();
+    let codes: Vec<_> = planned.plan.blockers.iter().map(|f| f.code).collect();
     assert_eq!(codes, ["read-only-partition"]);
     assert!(flash(&camera, &image(&path)).is_err());
     let others = camera.plan(&only(image(&path), &["KERNEL", "DATA"]), &Silent).unwrap();
-    assert!(others.blockers.is_empty());
+    assert!(others.plan.blockers.is_empty());
     assert!(bench.bytes() == before);
 }

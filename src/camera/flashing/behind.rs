@@ -1,6 +1,6 @@
-//! The partitions behind those that a flash writes, across starts: what they hold is recorded in
+//! The partitions behind those that a flash writes, across starts: their content is recorded in
 //! the journal before the first erase. What a later start finds lost is put back from the backup
-//! that holds it, FACTORY only where its laws allow it; otherwise the end of the flash says so.
+//! that contains it, FACTORY only where its laws allow it; otherwise the end of the flash says so.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -22,10 +22,10 @@ use crate::formats::sha256::Sha256;
 use crate::formats::uimage;
 use crate::identity;
 
-/// What lies behind the partitions of a flash.
+/// What is behind the partitions of a flash.
 #[derive(Debug, Default)]
 pub struct Behind {
-    /// What is looked at again at the end, and put back where it was lost.
+    /// What is checked again at the end, and put back where it was lost.
     pub held: Neighbours,
     /// What was lost before, and is not put back: the partition, and why.
     pub lost: Vec<(String, String)>,
@@ -34,8 +34,8 @@ pub struct Behind {
 }
 
 impl Behind {
-    /// Holds what lies behind `written`, by the records of an interrupted flash where there are
-    /// any; `before` is the backup that holds the rest. Older records do not count for what is
+    /// Holds what is behind `written`, by the records of an interrupted flash where there are
+    /// any; `before` is the backup that contains the rest. Older records do not count for what is
     /// `decided` now: a plan has compared those partitions with what is wanted.
     pub fn hold(
         camera: &Camera,
@@ -85,8 +85,8 @@ impl Behind {
     }
 }
 
-/// The error for one that is lost: which backup holds it, and what a restore has to name, which is
-/// all of the job's partitions too.
+/// The error for one that is lost: which backup contains it, and what a restore has to name, which
+/// is all of the job's partitions too.
 pub fn lost(camera: &Camera, job: &Job, name: &str, why: &str) -> FlashError {
     let set = job.neighbours.iter().find(|note| note.name == name);
     let is_of_job = |part: &&Partition| job.partitions.iter().any(|p| p.name == part.name);
@@ -109,8 +109,8 @@ pub fn lost_factory<'a>(camera: &Camera, job: &'a Job) -> Option<&'a JobNeighbou
     (hex(&Sha256::digest(&now)) != note.sha256).then_some(note)
 }
 
-/// Whether FACTORY holds what was recorded of it: then this is the camera of the job, whatever the
-/// job calls it. One that was begun while FACTORY was lost knows only the blank one.
+/// Whether FACTORY contains what was recorded of it: then this is the camera of the job, whatever
+/// the job calls it. One that was begun while FACTORY was lost knows only the blank one.
 pub fn has_recorded_factory(camera: &Camera, job: &Job) -> bool {
     let map = camera.chip().map();
     map.by_role(Role::Factory).is_some_and(|part| {
@@ -120,9 +120,9 @@ pub fn has_recorded_factory(camera: &Camera, job: &Job) -> bool {
     })
 }
 
-/// What a recorded partition is to begin with: what the chip holds, if that is it, else what a
-/// backup of this camera holds. `None` where the chip holds something that no erase has left there:
-/// the boot loader, a programmer or the firmware has written it since.
+/// What a recorded partition is to begin with: what the chip contains, if that is it, else what a
+/// backup of this camera contains. `None` where the chip contains something that no erase has left
+/// there: the boot loader, a programmer or the firmware has written it since.
 ///
 /// # Errors
 /// Why it cannot be put back.
@@ -140,7 +140,7 @@ pub fn recall(
     }
     let backups = camera.card().backups();
     let named = SetFolder::read(&backups.join(&note.set));
-    // Another set of this camera may hold the same.
+    // Another set of this camera may contain the same.
     let is_own = |set: &SetFolder| set.fingerprint() == Some(job.identity.as_str());
     let others = set::list(&backups).into_iter().rev().filter(is_own);
     let mut why = format!("no whole backup on the card contains it; it was in backup {}", note.set);
@@ -220,7 +220,7 @@ fn is_credible(part: &Partition, now: &[u8]) -> bool {
     }
 }
 
-/// Whether the chip holds the rest of a partition as a set's file does.
+/// Whether the chip contains the rest of a partition as a set's file does.
 fn has_same_rest(camera: &Camera, part: &Partition, path: &Path) -> Result<bool, CardError> {
     let failed = |e: io::Error| CardError::new("cannot read", path, e);
     let mut file = File::open(path).map_err(failed)?;

@@ -28,7 +28,7 @@ pub struct PlanDocument {
     pub heals: Heals,
     /// The same in words.
     pub heals_words: &'static str,
-    /// The set that holds what would be overwritten, exactly as it is now;
+    /// The set that contains what would be overwritten, exactly as it is now;
     /// null where one is made by the flash itself.
     pub held_by: Option<String>,
     /// What the chip takes for writing and proving, in seconds, by the data sheet.
@@ -88,6 +88,7 @@ impl Planned {
                 sha256: self.sha256.clone(),
             },
             partitions: self
+                .plan
                 .parts
                 .iter()
                 .map(|plan| PlanPart {
@@ -101,14 +102,14 @@ impl Planned {
                     carried: self.is_carried(&plan.part),
                 })
                 .collect(),
-            blockers: self.blockers.clone(),
-            warnings: self.warnings.clone(),
-            notes: self.notes.clone(),
-            confirm: self.confirm.clone(),
-            heals: self.heals,
-            heals_words: self.heals.words(),
+            blockers: self.plan.blockers.clone(),
+            warnings: self.plan.warnings.clone(),
+            notes: self.plan.notes.clone(),
+            confirm: self.plan.confirm.clone(),
+            heals: self.plan.heals,
+            heals_words: self.plan.heals.words(),
             held_by: self.held_by.clone(),
-            away_s: self.away_s,
+            away_s: self.plan.away_s,
             estimate_s: self.estimate_seconds(),
             chip_time: camera.chip().spent(),
         }

@@ -1,4 +1,4 @@
-//! Why a flash is not planned, not begun, or not ended.
+//! Errors of a flash: reasons why it is not planned, not begun, or not ended.
 
 use std::path::PathBuf;
 
@@ -54,7 +54,7 @@ pub enum FlashingError {
     /// The machine cannot be made ready.
     #[error(transparent)]
     Machine(#[from] MachineError),
-    /// The machine cannot be made ready to go on.
+    /// The machine cannot be made ready to continue.
     #[error("the flash is half done and cannot continue")]
     NotReady(#[source] MachineError),
     /// It failed after the vendor's programs were ended and DATA was unmounted.
@@ -109,12 +109,12 @@ impl FlashingError {
 }
 
 fn first_reason(planned: &Planned) -> String {
-    let reasons = planned.blockers.iter().map(|f| f.reason.trim_end_matches('.'));
+    let reasons = planned.plan.blockers.iter().map(|f| f.reason.trim_end_matches('.'));
     format!("refused: {}", reasons.collect::<Vec<_>>().join("; "))
 }
 
 fn phrase_reason(planned: &Planned, given: bool) -> String {
-    let phrase = planned.confirm.as_deref().unwrap_or_default();
+    let phrase = planned.plan.confirm.as_deref().unwrap_or_default();
     if given {
         format!("the phrase is wrong; it is: {phrase}")
     } else {
@@ -138,6 +138,7 @@ impl Explain for FlashingError {
             FlashingError::Machine(e) | FlashingError::NotReady(e) => e.code(),
             FlashingError::AfterRelease(e) => e.code(),
             FlashingError::Blocked(planned) => planned
+                .plan
                 .blockers
                 .first()
                 .map_or(Code::Blocked, |finding| Code::Finding(finding.code)),
@@ -176,12 +177,12 @@ impl Explain for FlashingError {
                 e.hint()
             ),
             FlashingError::Blocked(planned) => {
-                let hint = planned.blockers.first().map(|finding| finding.hint.clone());
+                let hint = planned.plan.blockers.first().map(|finding| finding.hint.clone());
                 format!("Nothing was written. {}", hint.unwrap_or_default()).trim_end().to_owned()
             }
             FlashingError::Phrase(planned, _) => format!(
                 "Nothing was written. Read the plan, then run it again with --confirm '{}'.",
-                planned.confirm.as_deref().unwrap_or_default()
+                planned.plan.confirm.as_deref().unwrap_or_default()
             ),
             FlashingError::OtherImage => {
                 "Nothing was written. Make a new plan and read it before you confirm.".to_owned()

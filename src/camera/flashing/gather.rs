@@ -10,7 +10,7 @@ use super::same::{self, same_content};
 use super::{lawful, live};
 use crate::backup::{Progress, Reading, make, set};
 use crate::base::hex;
-use crate::camera::{Camera, Source};
+use crate::camera::{self, Camera};
 use crate::chip::{ChipError, Partition, Role};
 use crate::flash::decide::{self, fits};
 use crate::flash::facts::{
@@ -61,7 +61,7 @@ pub fn gather(
         card: card(&look),
         obstacles: camera.machine().obstacles(needs),
         left: left(camera),
-        is_device: matches!(camera.source(), Source::Device),
+        is_device: matches!(camera.source(), camera::Source::Device),
         page_goes: camera.machine().page_goes(needs),
         compared,
     };
@@ -104,7 +104,7 @@ fn choose<'a>(
     })
 }
 
-/// What is looked at.
+/// What is read.
 struct Look<'a> {
     camera: &'a Camera,
     reading: &'a Reading,
@@ -214,7 +214,7 @@ fn card(look: &Look<'_>) -> CardFacts {
     }
 }
 
-/// Whether some set holds what the chip holds now, exactly.
+/// Whether some set contains what the chip contains now, exactly.
 fn held_by(look: &Look<'_>) -> Option<String> {
     let chip = look.camera.chip();
     let sets = set::list(&look.camera.card().backups());

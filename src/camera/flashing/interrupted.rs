@@ -6,19 +6,19 @@ use crate::card::Card;
 use crate::flash::Heals;
 use crate::flash::journal::{self, Found, JobSource};
 
-/// A flash that was interrupted, as it is told.
+/// A flash that was interrupted, as it is shown.
 #[derive(Clone, Debug, Serialize)]
 pub struct Interrupted {
     /// Its partitions.
     pub partitions: Vec<String>,
     /// Where its content comes from.
     pub source: String,
-    /// Whether that is still on the card. Where it is not, going on by hand puts back what was there
-    /// before.
+    /// Whether that is still on the card. Where it is not, going on by hand puts back what was
+    /// there before.
     pub source_is_here: bool,
     /// The backup of what was there before.
     pub before: String,
-    /// The backups that hold what lies behind its partitions.
+    /// The backups that contain what is behind its partitions.
     #[serde(skip)]
     pub neighbours: Vec<String>,
     /// What brings the camera back if it is cut again.
@@ -62,7 +62,7 @@ pub fn interrupted(card: &Card) -> Option<Interrupted> {
     }
 }
 
-/// What the owner must be told of an interrupted flash.
+/// What must be reported to the owner of an interrupted flash.
 pub fn words(interrupted: &Interrupted) -> String {
     match &interrupted.damage {
         Some(reason) => format!("a flash was interrupted, and its journal is damaged: {reason}"),

@@ -9,7 +9,7 @@ use crate::flash::rules::{self, Ground};
 use crate::identity::{self, Identity, Judgement};
 use crate::image::Finding;
 
-/// Identities looked at on a card.
+/// Identities checked on a card.
 const MOST_IDENTITIES: usize = 256;
 
 /// All that tells it.
@@ -21,7 +21,7 @@ pub fn own(camera: &Camera) -> OwnFacts {
     }
 }
 
-/// Whether this FACTORY may take the place of what the camera's holds now.
+/// Whether this FACTORY may take the place of what the camera's contains now.
 ///
 /// # Errors
 /// The blocker that says why not.

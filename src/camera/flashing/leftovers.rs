@@ -1,6 +1,6 @@
-//! What a power cut leaves on the card of a flash that had ended, or had not begun: the copy of its
-//! image, half an image under the boot loader's name, the job itself. Nothing of it does harm, but
-//! a copy takes up to 16 MiB, and carried settings are secrets. Taken away at a start.
+//! Leftovers on the card, if a power cut came when a flash had ended or had not begun: the copy of
+//! its image, half an image under the boot loader's name, the job itself. Nothing of it does harm,
+//! but a copy takes up to 16 MiB, and carried settings are secrets. They are removed at a start.
 
 use std::fs;
 use std::path::PathBuf;

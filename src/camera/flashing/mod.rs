@@ -1,5 +1,5 @@
 //! A flash of this camera, from what its owner brings to the proof that the
-//! chip holds it. The page and the command line call the same functions.
+//! chip contains it. The page and the command line call the same functions.
 //!
 //! | file | contents |
 //! | --- | --- |
@@ -9,7 +9,7 @@
 //! | `planned`, `planning` | the plan with what was read for it; making one |
 //! | `document` | the plan as page and `--json` show it |
 //! | `run` | doing it |
-//! | `behind` | what lies behind the partitions written: recorded, put back |
+//! | `behind` | what is behind the partitions written: recorded, put back |
 //! | `writing` | the part that a flash and its resumption share |
 //! | `rescue` | the image for the boot loader at the card's root |
 //! | `renamers` | the vendor's renamers, kept off that image |
@@ -115,8 +115,8 @@ impl Camera {
         run::flash(self, request, phrase, watch, progress)
     }
 
-    /// Restarts a camera whose own programs did not come back after a flash that was called off: its
-    /// WiFi may be away, and nobody could ask for it. Not where a flash is half done.
+    /// Restarts a camera whose own programs did not come back after a flash that was called off:
+    /// its WiFi may be away, and nobody could ask for it. Not where a flash is half done.
     pub fn restart_for_programs(&self) {
         if self.interrupted().is_some() {
             log::error!("a flash is half done: no automatic restart");

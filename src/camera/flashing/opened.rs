@@ -131,7 +131,7 @@ fn file(path: &Path) -> Result<SharedSource, FlashingError> {
     Ok(Arc::new(file))
 }
 
-/// What is copied of an image or of such a folder, for a flash that goes on
+/// What is copied of an image or of such a folder, for a flash that continues
 /// without it.
 ///
 /// # Errors

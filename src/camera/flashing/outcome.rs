@@ -1,4 +1,4 @@
-//! What came of a flash: three honest ends, and what is where.
+//! Outcome of a flash: one of three ends, and the content of each partition.
 
 use serde::Serialize;
 
@@ -13,19 +13,19 @@ use crate::machine::Prepared;
 pub enum WhatCame {
     /// The chip is as it was.
     Unchanged,
-    /// The chip holds what was chosen: read back, and proven.
+    /// The chip contains what was chosen: read back, and verified.
     Done,
     /// Some of it was written.
     Partly,
 }
 
-/// What one partition holds now.
+/// What one partition contains now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PartFate {
     /// Its name.
     pub name: String,
-    /// `as-before`, `new`, `put-back`, `partly`, or `lost`: it was not to be written, and holds no
-    /// longer what it held.
+    /// `as-before`, `new`, `put-back`, `partly`, or `lost`: it was not to be written, and contains
+    /// no longer what it held.
     pub holds: &'static str,
 }
 
@@ -57,7 +57,7 @@ pub struct Flashed {
     pub warnings: Vec<String>,
     /// Whether the image was gone, so that what was there before was put back.
     pub put_back: bool,
-    /// The backup that holds what was there before.
+    /// The backup that contains what was there before.
     pub before: Option<String>,
     /// Blocks written.
     pub blocks: u32,
@@ -121,7 +121,7 @@ impl Flashed {
                 // It did not: the watchdog has to, so it is neither fed nor disarmed.
                 std::mem::forget(ready);
             } else if self.outcome == WhatCame::Unchanged {
-                // The chip is as it was; the camera goes on as before.
+                // The chip is as it was; the camera continues as before.
                 return !ready.call_off();
             } else if lives_on {
                 // A restart by the watchdog would come unannounced.

@@ -33,23 +33,23 @@ pub(super) fn take_settings(
     now: Option<Vec<u8>>,
     progress: &dyn Progress,
 ) -> Result<(), FlashingError> {
-    let Some(now) = now.filter(|now| planned.carried.as_ref().is_some_and(|then| then != now))
+    let Some(now) = now.filter(|now| planned.plan.carried.as_ref().is_some_and(|then| then != now))
     else {
         return Ok(());
     };
-    let place = planned.parts.iter().position(|plan| plan.part.role == Role::Config);
-    let Some(place) = place.filter(|place| fits(&planned.parts[*place].part, &now)) else {
+    let place = planned.plan.parts.iter().position(|plan| plan.part.role == Role::Config);
+    let Some(place) = place.filter(|place| fits(&planned.plan.parts[*place].part, &now)) else {
         log::warn!(
             "the settings in DATA are not in the form that CONFIG needs: older ones are \
             deleted"
         );
         return Ok(());
     };
-    let part = planned.parts[place].part.clone();
+    let part = planned.plan.parts[place].part.clone();
     let content = Arc::new(Bytes(now.clone()));
     if let Some(plan) = compare_part(camera, &part, content, &planned.reading, progress)? {
-        planned.parts[place] = plan;
-        planned.carried = Some(now);
+        planned.plan.parts[place] = plan;
+        planned.plan.carried = Some(now);
     }
     Ok(())
 }

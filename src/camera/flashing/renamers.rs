@@ -17,7 +17,7 @@ use crate::error::Chain;
 
 /// The file that a renamer looks for, from the card's root and from the folder in memory.
 const MARK: &str = "manu_test/update.txt";
-/// What ours holds: the renamers look only whether it is there.
+/// What ours contains: the renamers look only whether it is there.
 const TEXT: &str = "mi360d keeps the rescue image from being renamed while a flash is open.\n\
                     It removes this file when the flash is over.\n";
 

@@ -1,6 +1,6 @@
 //! The vendor's image at the card's root, while all that the boot loader
 //! would write is being written: if the power fails, it writes that, and the
-//! flash goes on. Left behind it would be flashed at every power-up, so that
+//! flash continues. Left behind it would be flashed at every power-up, so that
 //! it is gone is verified. Who renames it meanwhile is in [`super::renamers`].
 
 use std::fs;
@@ -146,8 +146,8 @@ impl Rescue {
         rename(&fresh, &at)
     }
 
-    /// Puts it back where it is gone. Cheap where it is there: what it holds was verified when it
-    /// was put there.
+    /// Puts it back where it is gone. Cheap where it is there: what it contains was verified when
+    /// it was put there.
     pub fn look(&self) {
         if self.place().exists() {
             return;

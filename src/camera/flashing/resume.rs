@@ -164,7 +164,7 @@ fn check_job(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
 }
 
 /// Where an erase took FACTORY along, it does not tell any more whose the camera is: then the WiFi
-/// does, or FACTORY as the backup holds it, by its own laws.
+/// does, or FACTORY as the backup contains it, by its own laws.
 fn check_lost_identity(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
     let Some(note) = behind::lost_factory(camera, job) else { return Ok(()) };
     if job.wifi.is_some() && camera.machine().wifi_mac().is_some() {
@@ -224,7 +224,7 @@ fn find_source(
         Err(why) => why,
     };
     log::warn!("{why}");
-    // A set may hold the very same content.
+    // A set may contain the very same content.
     for set in set::list(&camera.card().backups()).iter().rev() {
         if let Ok(found) = from_set(camera, &set.path, job, true) {
             log::warn!("backup {} has the same content: continuing with it", set.name);
@@ -285,8 +285,8 @@ fn from_image(
     Ok(FoundSource { contents, is_image: true, is_before: false })
 }
 
-/// A partition in the copy of a folder, which is a whole chip by this camera's map, whatever else it
-/// looks like. Whether it is what was confirmed is checked by [`resume`].
+/// A partition in the copy of a folder, which is a whole chip by this camera's map, whatever else
+/// it looks like. Whether it is what was confirmed is checked by [`resume`].
 fn in_own_copy(
     camera: &Camera,
     job: &Job,

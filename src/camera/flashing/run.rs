@@ -47,7 +47,8 @@ pub fn flash(
     if request.sha256.is_some() && request.sha256 != planned.sha256 {
         return Err(FlashingError::OtherImage);
     }
-    let given = agreement(!planned.blockers.is_empty(), planned.confirm.as_deref(), phrase);
+    let given =
+        agreement(!planned.plan.blockers.is_empty(), planned.plan.confirm.as_deref(), phrase);
     match given {
         Agreement::Refused => Err(FlashingError::Blocked(Box::new(planned))),
         Agreement::NothingToDo => Ok(Flashed::unchanged()),
@@ -94,7 +95,7 @@ fn write_agreed(
             }
             Ok(done)
         }
-        // Called off: the camera goes on as before.
+        // Called off: the camera continues as before.
         Err(e) if ready.call_off() => Err(e),
         Err(e) => Err(FlashingError::AfterRelease(Box::new(e))),
     }
@@ -123,7 +124,8 @@ fn before_erase(
     let before = save(camera, planned, needs.data, progress)?;
     watch.step(Step::Preparing, None);
     ready.beat();
-    let chosen: Vec<PartPlan> = planned.parts.iter().filter(|p| p.changes()).cloned().collect();
+    let chosen: Vec<PartPlan> =
+        planned.plan.parts.iter().filter(|p| p.changes()).cloned().collect();
     let parts = heal::in_order(chosen);
     let lifted = {
         let written: Vec<_> = parts.iter().map(|plan| &plan.part).collect();
@@ -136,7 +138,7 @@ fn before_erase(
             Found::Open(job, _) => Some(job),
             _ => None,
         };
-        let decided: Vec<_> = planned.parts.iter().map(|plan| &plan.part).collect();
+        let decided: Vec<_> = planned.plan.parts.iter().map(|plan| &plan.part).collect();
         Behind::hold(camera, &written, &decided, older.as_deref(), &before)
     };
     let guards = Guards { lifted, behind };
@@ -156,8 +158,8 @@ fn left_open(camera: &Camera) -> Vec<Protected> {
     }
 }
 
-/// Saves what will be overwritten, unless a set holds it exactly; where DATA
-/// was live, it is compared anew.
+/// Saves what will be overwritten, unless a set contains it exactly; where DATA
+/// was live, it is compared again.
 fn save(
     camera: &Camera,
     planned: &mut Planned,
@@ -178,16 +180,16 @@ fn save(
         return Ok(proven.set().to_owned());
     }
     let changing: Vec<usize> =
-        (0..planned.parts.len()).filter(|i| planned.parts[*i].changes()).collect();
+        (0..planned.plan.parts.len()).filter(|i| planned.plan.parts[*i].changes()).collect();
     for i in changing {
-        let part = planned.parts[i].part.clone();
+        let part = planned.plan.parts[i].part.clone();
         let then = planned.reading.of(&part).map(|read| read.sha256);
         let now = outcome.reading.of(&part);
         if then != now.map(|read| read.sha256) {
-            let content = planned.parts[i].content.clone();
+            let content = planned.plan.parts[i].content.clone();
             let again = crate::flash::plan::compare(camera.chip(), &part, content, now, progress)?;
-            same_content(&again, &planned.parts[i].sha256)?;
-            planned.parts[i] = again;
+            same_content(&again, &planned.plan.parts[i].sha256)?;
+            planned.plan.parts[i] = again;
         }
     }
     planned.reading = outcome.reading.clone();
@@ -211,12 +213,12 @@ fn open(
         _ => None,
     };
     let left = older.as_ref().and_then(|job| job.rescue.clone());
-    let rescue = planned.rescue.map(str::to_owned).or(left.clone());
+    let rescue = planned.plan.rescue.map(str::to_owned).or(left.clone());
     if let Some(left) = left.filter(|left| rescue.as_ref() != Some(left)) {
         // Under another name, of a program that did not ask U-Boot for it.
         rescue::remove(card, &left)?;
     }
-    if let Some(carried) = &planned.carried {
+    if let Some(carried) = &planned.plan.carried {
         make_dir(&card.state_dir())?;
         write_proven(&journal::carried(card, &kept.id), carried)?;
     }
@@ -226,7 +228,7 @@ fn open(
         identity: planned.identity.fingerprint.clone(),
         source: kept.source,
         before,
-        heals: planned.heals,
+        heals: planned.plan.heals,
         owners_bak: match &older {
             Some(job) => job.owners_bak,
             None => rescue.as_ref().is_some_and(|name| rescue::has_bak(card, name)),
@@ -255,12 +257,12 @@ fn open(
             .collect(),
     };
     let journal = Journal::open(card, &job)?;
-    if let Some(rescue) = Rescue::of(card, &job).filter(|_| planned.rescue.is_some()) {
+    if let Some(rescue) = Rescue::of(card, &job).filter(|_| planned.plan.rescue.is_some()) {
         renamers::keep_off(camera, job.owners_mark);
         if let Err(e) = rescue.put(progress) {
             // Nothing was erased yet: the journal closes again, unless it is an older flash's too.
             if !journal.begun_before {
-                if let Some(name) = planned.rescue {
+                if let Some(name) = planned.plan.rescue {
                     let _ = rescue::remove(card, name);
                 }
                 journal.close(card)?;
@@ -279,7 +281,7 @@ struct Kept {
 }
 
 /// An image from elsewhere is copied to the card, so that a later start finds
-/// it; one that lies in `images/` stays where it is.
+/// it; one that is in `images/` stays where it is.
 fn keep_source(
     camera: &Camera,
     planned: &Planned,
@@ -287,7 +289,7 @@ fn keep_source(
     progress: &dyn Progress,
 ) -> Result<JobSource, FlashingError> {
     let card = camera.card();
-    // On a PC a set may lie elsewhere: then it is named by its whole path.
+    // On a PC a set may be elsewhere: then it is named by its whole path.
     let name = |path: &Path| {
         let whole = || path.to_string_lossy().into_owned();
         below_card(camera, path).unwrap_or_else(whole)
@@ -298,7 +300,7 @@ fn keep_source(
             let sha256 = planned.sha256.clone().unwrap_or_default();
             let images = card.home().join("images");
             let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
-            // A folder is copied as the one chip that its files make, wherever it lies.
+            // A folder is copied as the one chip that its files make, wherever it is.
             let stays = images.canonicalize().is_ok_and(|images| whole.starts_with(images));
             let place = if stays && !whole.is_dir() {
                 whole

@@ -1,4 +1,4 @@
-//! Whether a journal, a content and a path are those of this camera and its card.
+//! Check that a journal, a content and a path belong to this camera and its card.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ pub(super) fn same_content(plan: &PartPlan, wanted: &Digest) -> Result<(), Flash
     Err(FlashError::ContentChanged { partition: plan.part.name.clone(), offset: 0 })
 }
 
-/// A path below the card's root, where it lies on the card.
+/// A path below the card's root, where it is on the card.
 pub(super) fn below_card(camera: &Camera, path: &Path) -> Option<String> {
     let (path, root) = (path.canonicalize().ok()?, camera.card().root().canonicalize().ok()?);
     path.strip_prefix(root).ok()?.to_str().map(str::to_owned)

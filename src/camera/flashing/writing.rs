@@ -1,5 +1,5 @@
 //! The part that a flash and its resumption share: the partitions in their
-//! order, each written and proven, and what is where when that ends.
+//! order, each written and verified, and what is where when that ends.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -74,7 +74,7 @@ pub struct Guards {
     pub behind: Behind,
 }
 
-/// Writes a job's partitions, which stand in the order of writing, and closes
+/// Writes a job's partitions, which are in the order of writing, and closes
 /// its journal if it ends.
 pub fn write(
     camera: &Camera,
@@ -135,7 +135,7 @@ pub fn write(
     let mut warnings = Vec::new();
     if begun.is_some() && !is_power_cut(error.as_ref()) {
         if error.is_none() {
-            // A chip that erases more than it was told to ruins what was good when it was read.
+            // A chip that erases more than it should ruins what was good when it was read.
             error = writer::hold_all(chip, proven, &fed, &mut tally).err();
         }
         if !is_power_cut(error.as_ref()) {
@@ -194,7 +194,7 @@ fn is_power_cut(error: Option<&FlashError>) -> bool {
     matches!(error, Some(FlashError::Chip(ChipError::PowerCut)))
 }
 
-/// Looks at what lies behind the partitions written, and puts back what was lost; what is still
+/// Looks at what is behind the partitions written, and puts back what was lost; what is still
 /// lost then, and where the power failed.
 fn put_back(
     camera: &Camera,
