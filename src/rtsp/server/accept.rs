@@ -1,13 +1,12 @@
 //! New connections: viewers, and the daemon with its questions. When all places are taken, a
 //! connection without a viewer is dropped.
 
-use std::io;
 use std::time::Instant;
 
-use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::rtsp::server::conn::{Conn, is_later};
+use crate::base::{ACCEPTS, Accepted, accept};
+use crate::rtsp::server::conn::Conn;
 use crate::rtsp::server::local::Asker;
 use crate::rtsp::server::poll_loop::{PollLoop, REST};
 
@@ -15,23 +14,17 @@ use crate::rtsp::server::poll_loop::{PollLoop, REST};
 const MOST_CONNS: usize = 64;
 /// The daemon's questions at once.
 const MOST_ASKERS: usize = 8;
-/// Connections accepted in a row before the others have their turn.
-const ACCEPTS: usize = 16;
 /// Bytes the kernel keeps for a viewer that reads slowly; it takes twice that. A key frame.
 const KERNEL_BUFFER: usize = 128 * 1024;
 
 impl PollLoop {
     pub(super) fn accept(&mut self, now: Instant) {
         for _ in 0..ACCEPTS {
-            let (stream, address) = match self.listener.accept() {
-                Ok(pair) => pair,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if is_later(&error) => return,
-                Err(error) => {
-                    let number = error.raw_os_error().map(Errno::from_raw);
-                    if matches!(number, Some(Errno::ECONNABORTED | Errno::EPROTO)) {
-                        continue;
-                    }
+            let (stream, peer) = match accept(&self.listener) {
+                Accepted::New(stream, peer) => (stream, peer),
+                Accepted::Nobody => return,
+                Accepted::Lost => continue,
+                Accepted::Full(error) | Accepted::Failed(error) => {
                     log::warn!("accept: {error}");
                     self.drop_oldest();
                     self.rests_until = Some(now + REST);
@@ -44,7 +37,6 @@ impl PollLoop {
                 self.drop_oldest();
             }
             self.next_conn += 1;
-            let peer = address.ip().to_canonical();
             if stream.set_nonblocking(true).is_ok() {
                 self.conns.extend(Conn::new(self.next_conn, stream, peer, now));
             }

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use crate::base::is_later;
 use crate::rtsp::auth::LoginCheck;
 
 /// A connection without a viewer that says nothing for so long is closed.
@@ -53,10 +54,6 @@ pub(super) struct Conn {
     /// It ends when all is sent.
     pub(super) ending: bool,
     pub(super) closed: bool,
-}
-
-pub(super) fn is_later(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 impl Conn {
@@ -167,7 +164,7 @@ impl Conn {
         self.partial_since = if self.input.is_empty() { None } else { Some(now) };
     }
 
-    /// When it has to be looked at, and what is wrong then if nothing has happened. One that has a
+    /// When it has to be checked, and what is wrong then if nothing has happened. One that has a
     /// viewer is judged by that.
     pub(super) fn deadline(&self, has_viewer: bool) -> Option<Instant> {
         let partial = self.partial_since.filter(|_| self.waits.is_none()).map(|at| at + WHOLE);

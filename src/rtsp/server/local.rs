@@ -18,12 +18,12 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::base::is_later;
 use crate::formats::wav;
 use crate::rtsp::feed::Feed;
 use crate::rtsp::fmp4;
 use crate::rtsp::message::OFF;
 use crate::rtsp::ring::RingCursor;
-use crate::rtsp::server::conn::is_later;
 use crate::rtsp::server::live::{Ear, Head, Live, oldest};
 use crate::rtsp::snapshots::{SnapshotAnswer, Snapshots};
 use crate::rtsp::sound::Form;
@@ -31,17 +31,17 @@ use crate::rtsp::speaker::{self, Refusal, Speaker};
 use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::geteuid;
 
-/// What is said where the stream does not exist.
+/// The answer where the stream does not exist.
 pub const NO_STREAM: &str = "this stream does not exist";
 /// How a refusal begins where there is no JPEG to be had.
 pub const NO_JPEG: &str = "no JPEG: ";
-/// What is said where there is no sound.
+/// The answer where there is no sound.
 pub const NO_SOUND: &str = "there is no sound";
 /// How a refusal begins where the firmware's speaker cannot be had.
 pub const NO_SPEAKER: &str = "no speaker: ";
-/// What is said where another one speaks.
+/// The answer where another client speaks.
 pub const SPEAKER_BUSY: &str = "the speaker is in use";
-/// What is said where the motors run.
+/// The answer where the motors run.
 pub const MOTORS_RUN: &str = "the motors are running";
 /// What stands for a question whose bytes are all there: no line begins so.
 const WHOLE: &str = "\nwhole";

@@ -1,14 +1,15 @@
 //! A viewer's frames into its socket, as far as they go. Nothing is copied for TCP: the kernel
-//! takes headers and pieces of the shared frame from where they lie. Only sound, which is small, is
-//! copied behind the connection's own bytes, so that it goes out with the next picture.
+//! takes headers and pieces of the shared frame from where they are. Only sound, which is small, is
+//! copied behind the connection's own bytes, so that it is sent with the next picture.
 
 use std::io::{self, IoSlice, Write};
 use std::time::{Duration, Instant};
 
+use crate::base::is_later;
 use crate::rtsp::feed::Feed;
 use crate::rtsp::frame::Frame;
 use crate::rtsp::rtp::{self, HEADER};
-use crate::rtsp::server::conn::{Conn, is_later};
+use crate::rtsp::server::conn::Conn;
 use crate::rtsp::server::session::{Carrier, Sending, Track};
 use crate::sys;
 
@@ -24,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(4);
 /// Bytes of an interleaved frame's head (RFC 2326, 10.12).
 const FRAME_HEAD: usize = 4;
 
-/// What stands before a packet's piece, and how long that is.
+/// What is before a packet's piece, and how long that is.
 type Head = ([u8; FRAME_HEAD + HEADER + 3], usize);
 
 impl Track {
@@ -101,9 +102,9 @@ impl Track {
         self.advance(index + 1, 0);
     }
 
-    /// Moves whole frames to the connection's own bytes, which the next picture takes with it: sound
-    /// is small, and a system call of its own for each piece would cost more than the copy. Only
-    /// while no packet of another track is half out.
+    /// Moves whole frames to the connection's own bytes, which the next picture takes with it:
+    /// sound is small, and a system call of its own for each piece would cost more than the copy.
+    /// Only while no packet of another track is half out.
     pub(super) fn queue_tcp(&mut self, conn: &mut Conn, feed: &Feed) {
         let Carrier::Tcp { rtp: channel, .. } = self.carrier else { return };
         while conn.backlog() < QUEUED && self.fetch(feed) {

@@ -1,44 +1,28 @@
 //! New connections to the gate. When too many are unfinished, one of them is dropped.
 
-use std::io;
 use std::time::Instant;
 
-use nix::errno::Errno;
-
+use crate::base::{ACCEPTS, Accepted, accept};
 use crate::web::gate::conn::{Conn, Phase};
 use crate::web::gate::poll_loop::{PAUSE, PollLoop};
-use crate::web::gate::relay::is_later;
 use crate::web::gate::shared::count;
 use crate::web::gate::table;
-
-/// Connections accepted in a row before the others have their turn.
-const ACCEPTS: usize = 16;
 
 impl PollLoop {
     pub(super) fn accept(&mut self, now: Instant) {
         for _ in 0..ACCEPTS {
-            let (stream, address) = match self.listener.accept() {
-                Ok(pair) => pair,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if is_later(&error) => return,
-                Err(error) => {
-                    match error.raw_os_error().map(Errno::from_raw) {
-                        // That one connection is gone; the next may be fine.
-                        Some(Errno::ECONNABORTED | Errno::EPROTO) => continue,
-                        Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS)
-                            if self.drop_oldest_idle(now) =>
-                        {
-                            continue;
-                        }
-                        _ => {}
-                    }
+            let (stream, peer) = match accept(&self.listener) {
+                Accepted::New(stream, peer) => (stream, peer),
+                Accepted::Nobody => return,
+                Accepted::Lost => continue,
+                Accepted::Full(_) if self.drop_oldest_idle(now) => continue,
+                Accepted::Full(error) | Accepted::Failed(error) => {
                     log::warn!("accept: {error}; a pause of {} ms", PAUSE.as_millis());
                     self.rests_until = Some(now + PAUSE);
                     return;
                 }
             };
             count(&self.shared.accepted);
-            let peer = address.ip().to_canonical();
             if stream.set_nonblocking(true).is_err() {
                 count(&self.shared.dropped);
                 continue;

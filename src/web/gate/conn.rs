@@ -5,13 +5,14 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::time::Instant;
 
+use crate::base::is_later;
 use crate::web::clients::{Clients, Ticket};
 use crate::web::gate::answer::{self, Refusal};
 use crate::web::gate::forward::Added;
 use crate::web::gate::head::{self, Head, Header, Version};
 use crate::web::gate::head_buffer::HeadBuffer;
 use crate::web::gate::limits::Limits;
-use crate::web::gate::relay::{Relay, Step, is_later};
+use crate::web::gate::relay::{Relay, Step};
 use crate::web::gate::shared::{ForeignHost, Shared, count};
 use crate::web::gate::spool::Admission;
 use crate::web::gate::table::{Seat, Stage};

@@ -1,4 +1,4 @@
-//! Whether a Host is one of ours. Pure; no name is looked up.
+//! Check that a request's Host is one of ours. Pure; no name is looked up.
 //!
 //! Without this check a page anywhere could point a name of its own at the camera's address
 //! ("DNS rebinding"), and the owner's browser would take it for the camera's own page. A Host

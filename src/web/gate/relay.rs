@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use crate::base::is_later;
 use crate::web::clients::Ticket;
 use crate::web::gate::Limits;
 use crate::web::gate::answer::Refusal;
@@ -201,9 +202,4 @@ impl Relay {
 
 fn broke_off() -> Step {
     Step::Refuse(Refusal::BackendGone)
-}
-
-/// Not ready, or a signal came: to be tried again.
-pub(super) fn is_later(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -1,4 +1,4 @@
-//! What the gate's thread and its handle share.
+//! State that the gate's thread shares with its handle.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
