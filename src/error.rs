@@ -1,6 +1,5 @@
-//! What every error of the program has in addition to its text: a stable code,
-//! a hint for the owner, and the exit status. No error is defined here: each
-//! module has its own.
+//! Properties that every error of the program has in addition to its text: a stable code, a hint
+//! for the owner, and the exit status. No error is defined here: each module has its own.
 
 mod code;
 

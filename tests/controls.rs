@@ -7,9 +7,9 @@ mod rig;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mi360d::camera::job::Kind;
+use mi360d::camera::job::JobKind;
 use mi360d::camera::{motors, schedule};
-use mi360d::controls::motors::Place;
+use mi360d::controls::motors::Aim;
 use mi360d::controls::{Id, Value as Setting};
 use mi360d::settings::due::Watch;
 use mi360d::settings::schedule::Deed;
@@ -333,10 +333,10 @@ fn the_schedule_waits_for_a_flash_and_a_restart_for_any_job_and_neither_ends_a_p
     let act = |deed| schedule::act(&camera, (1, deed), &watch);
     let note = sim.home().join("state/schedule");
     for (kind, waits) in [
-        (Kind::Flash, [true, true, true]),
-        (Kind::Restore, [true, true, true]),
-        (Kind::Backup, [false, false, true]),
-        (Kind::Verify, [false, false, true]),
+        (JobKind::Flash, [true, true, true]),
+        (JobKind::Restore, [true, true, true]),
+        (JobKind::Backup, [false, false, true]),
+        (JobKind::Verify, [false, false, true]),
     ] {
         let job = camera.jobs().begin(kind).unwrap();
         for (deed, waits) in [led, Deed::Preset(1), Deed::Restart].into_iter().zip(waits) {
@@ -351,7 +351,7 @@ fn the_schedule_waits_for_a_flash_and_a_restart_for_any_job_and_neither_ends_a_p
     assert_eq!(controls.value(Id::of("led").unwrap()), Some(Setting::On(false)));
     // On patrol: a preset of the schedule that is refused leaves it, one that is taken ends it.
     for (name, pan) in [("Door", 20), ("Yard", 80)] {
-        controls.presets().keep(None, name, Place { pan, tilt: 50 }, false).unwrap();
+        controls.presets().keep(None, name, Aim { pan, tilt: 50 }, false).unwrap();
     }
     let patrol = || motors::document(&camera).patrol;
     // A push: no place is taken for five seconds, so the patrol waits for its first.

@@ -10,7 +10,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mi360d::vendor::frames::fault::FrameError;
+use mi360d::vendor::frames::error::FrameError;
 use mi360d::vendor::frames::payload::{jpeg_header, picture_header, sound_header};
 use mi360d::vendor::frames::wire::{self, PAGE};
 use mi360d::vendor::frames::{Broadcaster, Endpoint, EndpointKind, Event, Reader, State};

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 use std::time::{Duration, Instant};
 
 use mi360d::vendor::frames::payload::{jpeg_header, picture_header};
-use mi360d::vendor::frames::{Broadcaster, Endpoint, Event, Kind, Reader, State};
+use mi360d::vendor::frames::{Broadcaster, Endpoint, EndpointKind, Event, Reader, State};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -186,7 +186,7 @@ fn every_frame_of_the_vendor_s_library_arrives_whole() {
     let (_shared, folder) = (shared(), tempfile::tempdir().unwrap());
     let endpoint = folder.path().join("e");
     let vendor = Vendor::broadcaster(&endpoint, &["fps=80", "frames=440"]);
-    let ours = Ours::of(&endpoint, &[Kind::Picture]).until_live(400);
+    let ours = Ours::of(&endpoint, &[EndpointKind::Picture]).until_live(400);
     ours.assert_whole();
     assert!(ours.frames().iter().filter(|frame| frame.1 == 102_400).count() >= 19);
     assert_eq!(ours.seen[0].states, [State::Connected, State::Live]);
@@ -202,13 +202,13 @@ fn two_of_ours_and_the_vendor_s_own_reader_get_everything_while_a_third_is_close
     let endpoint = folder.path().join("e");
     let vendor = Vendor::broadcaster(&endpoint, &["fps=40"]);
     let other = Vendor::start("vrcv-pictures", &endpoint, &["frames=60"]);
-    let mut both = [(); 2].map(|()| Ours::of(&endpoint, &[Kind::Picture]));
+    let mut both = [(); 2].map(|()| Ours::of(&endpoint, &[EndpointKind::Picture]));
     let mut turn = |both: &mut [Ours; 2]| both.iter_mut().for_each(Ours::turn);
     until("three readers", || {
         turn(&mut both);
         vendor.count("peers=3") > 0
     });
-    let mut third = Ours::of(&endpoint, &[Kind::Picture]);
+    let mut third = Ours::of(&endpoint, &[EndpointKind::Picture]);
     until("the third", || {
         turn(&mut both);
         third.turn();
@@ -237,8 +237,8 @@ fn standing_still(keep: &str) -> Ours {
     let endpoint = folder.path().join("e");
     let words = ["fps=200", "min=3000", "max=3000", "gop=0", keep];
     let vendor = Vendor::broadcaster(&endpoint, &words);
-    let mut still = Ours::of(&endpoint, &[Kind::Picture]).until_live(1);
-    let mut other = Ours::of(&endpoint, &[Kind::Picture]);
+    let mut still = Ours::of(&endpoint, &[EndpointKind::Picture]).until_live(1);
+    let mut other = Ours::of(&endpoint, &[EndpointKind::Picture]);
     until("a full queue", || {
         other.turn();
         vendor.count("EV error") == 1
@@ -290,7 +290,7 @@ fn a_broadcaster_that_is_killed_and_started_again_is_found_again() {
     let (_shared, folder) = (shared(), tempfile::tempdir().unwrap());
     let endpoint = folder.path().join("e");
     let mut vendor = Vendor::broadcaster(&endpoint, &["fps=40"]);
-    let mut ours = Ours::of(&endpoint, &[Kind::Picture]).until_live(5);
+    let mut ours = Ours::of(&endpoint, &[EndpointKind::Picture]).until_live(5);
     vendor.kill();
     let mut turn_until = |what: &str, ours: &mut Ours, done: &dyn Fn(&Ours) -> bool| {
         until(what, || {
@@ -318,7 +318,7 @@ fn requests_reach_the_vendor_s_library_and_its_texts_reach_us() {
     let (_shared, folder) = (shared(), tempfile::tempdir().unwrap());
     let endpoint = folder.path().join("e");
     let vendor = Vendor::broadcaster(&endpoint, &["fps=20", "gop=0"]);
-    let kinds = [Kind::Picture, Kind::Messages, Kind::Speaker];
+    let kinds = [EndpointKind::Picture, EndpointKind::Messages, EndpointKind::Speaker];
     let mut ours = Ours::of(&endpoint, &kinds).until_live(5);
     let began = Instant::now();
     // One by itself when it connected; the next not before a second is over.
@@ -352,8 +352,8 @@ fn snapshots_of_any_size_arrive_at_the_one_who_asked() {
     let (_shared, folder) = (shared(), tempfile::tempdir().unwrap());
     let endpoint = folder.path().join("e");
     let vendor = Vendor::broadcaster(&endpoint, &["fps=0"]);
-    let mut ours = Ours::of(&endpoint, &[Kind::Jpeg]);
-    let mut other = Ours::of(&endpoint, &[Kind::Jpeg]);
+    let mut ours = Ours::of(&endpoint, &[EndpointKind::Jpeg]);
+    let mut other = Ours::of(&endpoint, &[EndpointKind::Jpeg]);
     for number in 1..=4 {
         until("a snapshot", || {
             other.turn();
@@ -377,7 +377,7 @@ fn without_a_free_descriptor_only_that_frame_is_lost() {
     let (_alone, folder) = (alone(), tempfile::tempdir().unwrap());
     let endpoint = folder.path().join("e");
     let vendor = Vendor::broadcaster(&endpoint, &["fps=40", "gop=0"]);
-    let mut ours = Ours::of(&endpoint, &[Kind::Picture]).until_live(3);
+    let mut ours = Ours::of(&endpoint, &[EndpointKind::Picture]).until_live(3);
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, 64, hard).unwrap();
     let mut held = Vec::new();
@@ -410,7 +410,7 @@ fn twenty_readers_at_a_busy_broadcaster_all_get_in_and_are_all_seen_to_leave() {
     let endpoint = folder.path().join("e");
     let vendor = Vendor::broadcaster(&endpoint, &["fps=20"]);
     vendor.signal(Signal::SIGSTOP);
-    let mut ours = Ours::of(&endpoint, &[Kind::Picture; 20]);
+    let mut ours = Ours::of(&endpoint, &[EndpointKind::Picture; 20]);
     for _ in 0..50 {
         ours.turn();
     }
@@ -433,7 +433,7 @@ fn a_reader_that_ends_before_it_was_accepted_is_still_seen_to_leave() {
     let endpoint = folder.path().join("e");
     let vendor = Vendor::broadcaster(&endpoint, &["fps=10"]);
     vendor.signal(Signal::SIGSTOP);
-    let mut ours = Ours::of(&endpoint, &[Kind::Picture]);
+    let mut ours = Ours::of(&endpoint, &[EndpointKind::Picture]);
     ours.turn();
     let ending = std::thread::spawn(move || ours.reader.end());
     std::thread::sleep(Duration::from_millis(500));

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_was_right_before_is_never_delayed_by_strangers() {
+    fn a_login_that_was_right_before_is_never_delayed_by_strangers() {
         let mut throttle = Throttle::new(CHOSEN);
         let now = Instant::now();
         throttle.right(at(1));

@@ -1,6 +1,6 @@
-//! What the card tells for `GET /api/v1/status`. Pages ask again and again, and a
-//! manifest is work for the camera's processor: all of them share one reading, for some seconds at
-//! most, and never across a change that this program made.
+//! Shared reading of the card for `GET /api/v1/status`. Pages ask again and again, and a manifest
+//! is work for the camera's processor: all of them share one reading, for some seconds at most, and
+//! never across a change that this program made.
 
 use super::memory::{CardView, Key, Reading};
 use crate::backup::SetName;
@@ -20,8 +20,8 @@ use crate::backup::set;
 /// How long a reading counts: what the owner does to a card in a PC takes longer.
 const LIFETIME: Duration = Duration::from_secs(5);
 
-/// To be called when this program has changed what is on the card: reads it anew. Who asks
-/// meanwhile does not wait for that, and is told what was there before.
+/// To be called when this program has changed what is on the card: reads it again. A page that asks
+/// meanwhile does not wait for that, and gets what was there before.
 pub fn renew(camera: &Camera) {
     let new = read(camera, key(camera));
     let mut last = camera.seen.last();
@@ -32,7 +32,7 @@ pub fn renew(camera: &Camera) {
 
 /// What the card tells now. Not to be called with the camera's state held.
 pub fn of(camera: &Camera) -> Arc<CardView> {
-    // Who comes while another reads waits for its reading.
+    // A request that comes during another's reading waits for that one.
     let mut last = camera.seen.last();
     let key = key(camera);
     if let Some(last) = &*last {

@@ -20,13 +20,13 @@ const AT: usize = 0x4318;
 const CODECS: [(&str, u8); 2] = [("h265", 1), ("h264", 2)];
 /// The library as it was found.
 const FIRMWARE: &str = "firmware";
-/// Versions that were looked at: SHA-256 of the file with that byte 0. None is public so far;
-/// an owner who has looked at his own adds it on the card.
+/// Versions that were checked: SHA-256 of the file with that byte 0. None is public so far;
+/// an owner that has checked another version adds it on the card.
 const KNOWN: &[&str] = &[];
 const KNOWN_ON_CARD: &str = "known-libboardav.txt";
 /// Bytes of a library at most, and of such a list.
 const LIMIT: u64 = 1 << 20;
-/// Room that JFFS2 must keep beside the new file: it needs some to collect garbage.
+/// Room that JFFS2 must keep in addition to the new file: it needs some to collect garbage.
 const SPARE: u64 = 256 << 10;
 
 /// A library that may be changed.

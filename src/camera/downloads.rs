@@ -1,5 +1,5 @@
-//! What leaves the camera: tickets for files of a set, each for one download within a minute, and
-//! the memory of whether the identity has ever been brought to safety.
+//! Downloads: tickets for files of a set, each for one download within a minute, and the memory of
+//! whether the identity was ever downloaded.
 
 pub use super::memory::{Wanted, ZIP};
 use crate::backup::downloaded;
@@ -19,7 +19,7 @@ use crate::image::redact::{RedactError, RedactedReader, Redaction};
 
 /// How long a ticket counts.
 const LIFETIME: Duration = Duration::from_secs(60);
-/// Tickets at once; the oldest goes.
+/// Tickets at once; the oldest is dropped.
 const MOST: usize = 16;
 
 /// The chip without identity and secrets; it alone needs no password.

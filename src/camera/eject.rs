@@ -6,7 +6,7 @@
 //! the key is watched, and within that time nothing of ours is open on the card: hacks end, a
 //! backup or a verification stops, the log closes. A flash is never stopped for it: the app's wish
 //! then fails, as it should. Where there is no mortoxd the mounts tell, once it is done.
-//! What is done about what was seen is decided in [`crate::card::eject`].
+//! The decisions are in [`crate::card::eject`].
 
 use std::fs::{self, File};
 use std::io::Read as _;

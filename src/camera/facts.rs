@@ -20,7 +20,7 @@ use crate::sys;
 pub const FILE: &str = "facts.txt";
 /// Where a PC's program finds the firmware's files, instead of at `/`.
 const FIRMWARE: &str = "MI360D_FIRMWARE";
-/// When the machine is looked at while it starts, in seconds.
+/// When the machine is read while it starts, in seconds.
 const MOMENTS: [u64; 3] = [0, 5, 30];
 /// How often it is looked whether the file is still on the card.
 const LOOK: Duration = Duration::from_secs(20);

@@ -1,5 +1,5 @@
-//! A flash that a start ended by itself after a power cut: nobody watched, so its end is kept on the
-//! card until the owner has read it.
+//! A flash that a start ended by itself after a power cut: nobody watched, so its end is kept on
+//! the card until the owner has read it.
 
 use serde::{Deserialize, Serialize};
 

@@ -44,7 +44,7 @@ pub struct PartView {
     pub erase_size: u32,
     /// Whether only this camera's own backup may be written here.
     pub protected: bool,
-    /// What it holds.
+    /// What it contains.
     pub content: String,
     /// `healthy`, `blank`, `damaged` or `unknown`.
     pub health: &'static str,

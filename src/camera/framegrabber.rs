@@ -19,7 +19,7 @@ use crate::formats::zip;
 use crate::services::framegrabber::{ID, absent, lacks, missing};
 use crate::services::{ServiceError, elf};
 
-/// The folder of the programs, wherever it lies in the zip.
+/// The folder of the programs, wherever it is in the zip.
 const PROGRAMS: &str = "hacks/framegrabber/bin/";
 /// Bytes of a program at most.
 const MOST: u32 = 4 << 20;

@@ -29,7 +29,7 @@ const USUAL_CHIP: u64 = 0x100_0000;
 const SPARE_ROOM: u64 = 0x10_0000;
 /// Images at once.
 const MOST: usize = 16;
-/// Longest note beside an image, in bytes.
+/// Longest note on an image, in bytes.
 const NOTE_LIMIT: u64 = 0x4_0000;
 /// The file that arrives.
 pub(super) const PART: &str = "upload.part";
@@ -265,7 +265,7 @@ pub fn list(camera: &Camera) -> Vec<ImageView> {
     ids(camera.card()).iter().filter_map(|id| view(camera.card(), id)).collect()
 }
 
-/// One image, and where it lies.
+/// One image, and where it is.
 ///
 /// # Errors
 /// [`ImageError::NoSuchImage`].

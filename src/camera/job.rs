@@ -33,7 +33,7 @@ pub enum JobState {
     Done,
     /// Ended, and not well.
     Failed,
-    /// Cut off; it can go on.
+    /// Cut off; it can continue.
     Interrupted,
 }
 
@@ -43,7 +43,7 @@ pub enum JobState {
 pub enum JobOutcome {
     /// The chip is as it was.
     Unchanged,
-    /// The chip holds what was wanted.
+    /// The chip contains what was wanted.
     Done,
     /// Some of it: `what_is_where` tells.
     Partly,
@@ -80,8 +80,8 @@ pub struct Job {
     pub outcome: Option<JobOutcome>,
     /// What is being done, in a few words.
     pub step: String,
-    /// The same as a stable name: [`Work::code`](crate::backup::Work::code), [`Step::code`](crate::flash::Step::code), or
-    /// `begins`.
+    /// The same as a stable name: [`Work::code`](crate::backup::Work::code),
+    /// [`Step::code`](crate::flash::Step::code), or `begins`.
     pub step_code: &'static str,
     /// The partition that the step is about, where it is about one.
     pub partition: Option<String>,
@@ -99,9 +99,9 @@ pub struct Job {
     /// Why it failed.
     pub error: Option<JobError>,
     /// One letter for each 64 KiB of the chip: `-` not part of it, `s` same, `w` waiting, `a`
-    /// being written, `d` proven, `x` failed. Empty where nothing is written.
+    /// being written, `d` verified, `x` failed. Empty where nothing is written.
     pub cells: String,
-    /// After a flash that ended halfway: what the chip holds now, partition by partition.
+    /// After a flash that ended halfway: what the chip contains now, partition by partition.
     pub what_is_where: Vec<String>,
     /// Whether the image was gone, so that what the chip contained before was put back.
     pub put_back: bool,
@@ -112,7 +112,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// Measures how fast the step goes on; `before` is the step that was, and its blocks.
+    /// Measures how fast the step continues; `before` is the step that was, and its blocks.
     pub(super) fn measure(&mut self, before: (&str, u64), now: Instant) {
         if before != (self.step_code, self.blocks) || self.pace.is_none() {
             self.pace = Some((now, self.block));

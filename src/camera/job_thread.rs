@@ -20,7 +20,7 @@ pub fn spawn(
 ) -> Result<Job, Busy> {
     let running = camera.jobs().begin(kind)?;
     let id = running.id().to_owned();
-    // The thread goes on with it.
+    // The thread continues with it.
     std::mem::forget(running);
     let job = camera.jobs().get(&id, None, Duration::ZERO);
     let mine = Arc::clone(camera);

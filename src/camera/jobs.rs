@@ -15,10 +15,10 @@ use crate::error::{Code, Exit, Explain};
 
 /// Ended jobs that are remembered.
 const REMEMBERED: usize = 16;
-/// Who waits for news at once; the next is answered with what is known. Each holds one of the
-/// server's 12 threads.
+/// Clients that wait for news at once; the next is answered with what is known. Each holds one of
+/// the server's 12 threads.
 const MOST_WAITERS: usize = 4;
-/// How often a wait is looked at: its client may have gone.
+/// How often a wait is checked: its client may have gone.
 const LOOK: Duration = Duration::from_secs(1);
 /// The longest wait for news.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);

@@ -1,4 +1,4 @@
-//! Where this camera has the programs and libraries of the framegrabber.
+//! Paths of the framegrabber's programs and libraries on this camera.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What a camera remembers while it runs: tickets, plans, the last reading of the card.
+//! Memory of a running camera: tickets, plans, the last reading of the card.
 
 use std::collections::VecDeque;
 use std::mem::Discriminant;
@@ -29,7 +29,7 @@ pub struct CardView {
     pub downloaded: bool,
 }
 
-/// What a reading depends on beside the card.
+/// What a reading depends on in addition to the card.
 pub(super) type Key = (Option<(String, JobState)>, Discriminant<BackupState>, usize);
 
 /// A reading, when it was begun and of what.

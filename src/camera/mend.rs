@@ -1,5 +1,5 @@
-//! What a power cut left hanging on the card is made harmless before anything new is written there:
-//! see [`crate::card::fat`].
+//! Repair of the card after a power cut, before anything new is written there: see
+//! [`crate::card::fat`].
 
 use crate::backup::unfinished::{Broken, is_ready, trim_in, unfinished_sets};
 
@@ -20,7 +20,7 @@ pub fn at_start(camera: &Camera) {
         return; // somebody else writes just now
     }
     let root = card.root();
-    // Hacks lie deep: `hacks/NAME/bin/...`.
+    // Hacks are nested deeply: `hacks/NAME/bin/...`.
     for (folder, depth) in [("", 0), ("mi360d", 2), ("manu_test", 0), ("hacks", 4)] {
         trim_in(&root.join(folder), depth, fate);
     }
@@ -29,7 +29,7 @@ pub fn at_start(camera: &Camera) {
 /// Which files may hang, by their names.
 fn fate(name: &str) -> Option<Broken> {
     match name.rsplit_once('.')?.1 {
-        // An old program that is wanted again was proven. Logs grow all the time.
+        // An old program that is wanted again was verified. Logs grow all the time.
         "new" | "old" | "log" => Some(Broken::Goes),
         _ if name == images::PART || name.starts_with("starts.") => Some(Broken::Goes),
         // An interrupted flash may need them.

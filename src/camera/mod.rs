@@ -5,9 +5,9 @@
 //! | --- | --- |
 //! | `startup` | the order of a start: identity, backup, proof |
 //! | `state` | what is known so far |
-//! | `notice` | what the owner must be told, from what is known |
+//! | `notice` | notices to the owner, from what is known |
 //! | `status`, `flash_view`, `set_view` | the documents of page, API and command line |
-//! | `status_txt` | `STATUS.txt`, for who cannot reach the page |
+//! | `status_txt` | `STATUS.txt`, for an owner that cannot reach the page |
 //! | `settings` | `config.toml`, changed from outside |
 //! | `job`, `jobs` | one job as it is shown; the running job, and news of it |
 //! | `images`, `downloads` | what comes to the card, and what leaves it |
@@ -210,7 +210,7 @@ impl Camera {
         &self.source
     }
 
-    /// Who may come in.
+    /// The login.
     pub fn login(&self) -> &login::Login {
         &self.login
     }

@@ -53,7 +53,7 @@ pub fn test(
     };
     let address = address.ok_or_else(|| wrong("expected a host name or an address".to_owned()))?.0;
     let is_set = before.as_ref() == Some(&address);
-    // What is set is for the broker that is set: no other is told it.
+    // A stored login belongs to the stored broker: no other gets it.
     let (set_user, set_password) =
         if is_set { (set.user, set.password.0) } else { (String::new(), String::new()) };
     let full = |text: String| Some(text).filter(|text| !text.is_empty());

@@ -21,8 +21,8 @@ use crate::network::mdns::{self, Ourselves};
 const STACK: usize = 192 << 10;
 /// How often the vendor's names are looked up again while they are blocked.
 const LOOK_UP_AGAIN: Duration = Duration::from_secs(600);
-/// A name that took this long and was not found: no name server answers. Each further name would take
-/// as long (musl waits 5 s), all of them minutes, in which the state would be an old one.
+/// A name that took this long and was not found: no name server answers. Each further name would
+/// take as long (musl waits 5 s), all of them minutes, in which the state would be an old one.
 const SILENCE: Duration = Duration::from_secs(4);
 /// Where the vendor's libraries are.
 const LIBRARIES: &str = "/mnt/data/lib";

@@ -1,5 +1,5 @@
-//! What the owner must be told, derived from what is known: one source for
-//! page, command line, `STATUS.txt` and log.
+//! Notices to the owner, derived from the state: one source for page, command line, `STATUS.txt`
+//! and log.
 
 use serde::Serialize;
 
@@ -52,8 +52,8 @@ pub(super) fn notice(severity: Severity, code: Code, message: String, hint: &str
     Notice { severity, code, message, hint: hint.to_owned() }
 }
 
-/// One notice for each code: what failed for a reason that is told already is
-/// told with it.
+/// One notice for each code: what failed for a reason that is reported already is
+/// reported with it.
 pub(super) fn one_each(notices: Vec<Notice>) -> Vec<Notice> {
     let mut kept: Vec<Notice> = Vec::new();
     for notice in notices {

@@ -43,7 +43,7 @@ pub struct Call<'a> {
     pub authorization: Option<&'a str>,
     /// The name or address by which we were asked.
     pub host: Option<&'a str>,
-    /// Who asks.
+    /// The client's address.
     pub peer: IpAddr,
 }
 
@@ -181,7 +181,7 @@ fn pull(
     Ok(events::answer(ask, &base, id, [host::utc(now), host::utc(now + left)], &messages))
 }
 
-/// Waits for motion, or for its end; the number of the last event that was looked at.
+/// Waits for motion, or for its end; the number of the last event that was checked.
 fn pulled(
     log: &Events,
     begun: events::Begun,

@@ -1,4 +1,4 @@
-//! The patrol at work: its presets, and its steps. The thread of [`super::schedule`] goes on with it,
+//! The patrol: its presets, and its steps. The thread of [`super::schedule`] continues it,
 //! and [`super::motors`] ends it when somebody else moves the camera.
 
 use std::time::{Duration, Instant};
@@ -34,8 +34,8 @@ pub(super) fn new(
     Ok(Patrol::new(presets, Duration::from_secs(pause.into()), Instant::now()))
 }
 
-/// The next step of a patrol, if it is due. What is too soon is due again, and while the camera is
-/// off it stands.
+/// The next step of a patrol, if it is due. A step that is too early is due again; while the camera
+/// is off the patrol pauses.
 ///
 /// # Errors
 /// [`MotorError`]; the patrol has ended then.

@@ -54,7 +54,7 @@ impl Explain for PowerError {
     }
 }
 
-/// Restarts the camera in a moment; a simulated one starts its program anew.
+/// Restarts the camera in a moment; a simulated one starts its program again.
 ///
 /// # Errors
 /// [`PowerError`].

@@ -1,5 +1,5 @@
-//! Privacy at the RTSP server: it is a process of its own, so it is told when the camera is switched
-//! off and on. While off it is told again and again, since it may have restarted.
+//! Privacy at the RTSP server: it is a process of its own, so it gets a message when the camera is
+//! switched off and on. While off, the message is repeated, since it may have restarted.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Camera, controls, video};
 use crate::rtsp::{RtspError, client};
 
-/// How often it is told while the camera is off, or where it did not answer.
+/// How often the message is repeated while the camera is off, or where it did not answer.
 const AGAIN: Duration = Duration::from_secs(2);
 /// The longest sleep otherwise.
 const LONG: Duration = Duration::from_secs(3600);

@@ -1,7 +1,7 @@
 //! The recordings of the camera's own firmware on the card. `miio_record` writes
-//! `MIJIA_RECORD_VIDEO/YYYYMMDDHH/MMmSSs_TIME.mp4` (`%Y%m%d%H/%MM%SS_%s` in its `librlf.so`), by the
-//! camera's own time, with a `.jpeg` of the same name. Nothing outside these folders is ever named
-//! here, and no link is followed.
+//! `MIJIA_RECORD_VIDEO/YYYYMMDDHH/MMmSSs_TIME.mp4` (`%Y%m%d%H/%MM%SS_%s` in its `librlf.so`), by
+//! the camera's own time, with a `.jpeg` of the same name. Nothing outside these folders is ever
+//! named here, and no link is followed.
 
 use std::fs::{self, FileType};
 use std::path::{Path, PathBuf};

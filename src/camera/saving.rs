@@ -15,7 +15,7 @@ impl Camera {
         self.state().vaulted = Some(vaulted);
     }
 
-    /// Makes a backup, unless a set holds the chip already. The identity must
+    /// Makes a backup, unless a set contains the chip already. The identity must
     /// have been secured before.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! The table of times at work: what is due is done, and tried again while something is in its way.
-//! Nothing by a clock that is not set, and no restart while something goes on that it would cut
+//! Nothing by a clock that is not set, and no restart while something continues that it would cut
 //! off. What is due is decided in [`crate::settings::due`].
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::job::Kind;
+use super::job::JobKind;
 use super::motors::Ask;
 use super::{Camera, Source, controls, motors, patrol, power};
 use crate::base::host;
@@ -56,7 +56,7 @@ pub fn list(camera: &Camera) -> Vec<Time> {
     config.times().into_iter().map(time).collect()
 }
 
-/// Looks after the table, a patrol, and the vendor's updater, for ever.
+/// Runs the table, a patrol, and the vendor's updater, forever.
 pub fn keep(camera: &Arc<Camera>) {
     let note = read_bounded(&camera.card().state_dir().join(NOTE), 256).unwrap_or_default();
     let mut watch = Watch::new(&String::from_utf8_lossy(&note));
@@ -116,7 +116,7 @@ fn keep_note(camera: &Camera, note: &str) -> Result<(), CardError> {
 /// What is in the way.
 pub fn act(camera: &Arc<Camera>, due: Due, watch: &Watch) -> Result<(), String> {
     let flash =
-        camera.jobs().running().filter(|job| matches!(job.kind, Kind::Flash | Kind::Restore));
+        camera.jobs().running().filter(|job| matches!(job.kind, JobKind::Flash | JobKind::Restore));
     if let Some(flash) = flash {
         return Err(flash.step);
     }

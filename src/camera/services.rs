@@ -39,7 +39,7 @@ pub struct Put {
 /// `GET /api/v1/ssh/keys`.
 #[derive(Clone, Debug, Serialize)]
 pub struct SshKeys {
-    /// Who may log in.
+    /// The keys that may log in.
     pub keys: Vec<keys::Key>,
     /// The same as a text, to be edited and sent back.
     pub authorized_keys: String,
@@ -192,7 +192,7 @@ pub fn put(camera: &Camera, id: &str, put: &Put) -> Result<ServiceView, ServiceE
     services.put(id, put.enabled, &put.settings)
 }
 
-/// Starts a hack anew.
+/// Starts a hack again.
 ///
 /// # Errors
 /// [`ServiceError`].
@@ -216,7 +216,7 @@ pub fn ptz(camera: &Camera, wish: Wish) -> Result<Moved, ServiceError> {
     running(camera)?.move_camera(wish)
 }
 
-/// Who may log in by SSH.
+/// The keys that may log in by SSH.
 pub fn ssh_keys(camera: &Camera) -> SshKeys {
     let card = camera.card().root();
     let text = keys::read(card).unwrap_or_default();
@@ -227,7 +227,8 @@ pub fn ssh_keys(camera: &Camera) -> SshKeys {
     }
 }
 
-/// Says who may log in by SSH from now on: one key a line; an empty text takes all of them away.
+/// Sets the keys that may log in by SSH from now on: one a line; an empty text takes all of them
+/// away.
 ///
 /// # Errors
 /// [`ServiceError::Key`] with the line that is wrong; nothing was changed then.

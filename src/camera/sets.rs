@@ -227,7 +227,7 @@ pub fn back_up(camera: &Camera, keep: Option<usize>, exact: bool, job: Running<'
         }
         Err(e) => {
             camera.state().backup = BackupState::failed(&e);
-            // The page still shows what the chip holds.
+            // The page still shows what the chip contains.
             if let Ok(reading) = camera.read(&Silent) {
                 camera.state().reading = Some(reading);
             }

@@ -1,5 +1,5 @@
-//! Sounds for the camera's speaker: those that its firmware has, and an owner's own. They are played
-//! by the RTSP server, which alone speaks to the firmware's speaker.
+//! Sounds for the camera's speaker: those that its firmware has, and an owner's own. They are
+//! played by the RTSP server, which alone speaks to the firmware's speaker.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The order of a start: the identity before anything else, then, beside the
+//! The order of a start: the identity before anything else, then, next to the
 //! page, the backup and the proof of what is on the card.
 
 use super::notices;
@@ -21,7 +21,7 @@ use crate::sys;
 pub fn before_serving(camera: &Camera, config_path: &std::path::Path) {
     mend::at_start(camera);
     camera.secure_identity();
-    // The vendor's start goes on beside this one.
+    // The vendor's start continues next to this one.
     camera.keep_renamers_off();
     let settings = config::load(config_path);
     let boots = Boots::count_start(camera.card());
@@ -33,7 +33,7 @@ pub fn before_serving(camera: &Camera, config_path: &std::path::Path) {
     state.safe_mode = boots.is_safe_mode();
 }
 
-/// What runs beside the page, on a thread of its own, below everything else.
+/// What runs next to the page, on a thread of its own, below everything else.
 pub fn beside_serving(camera: &Arc<Camera>) {
     status_txt::write(camera);
     // Before the priority is lowered: a half-written camera is in a hurry.
@@ -105,7 +105,7 @@ fn save_again(camera: &Arc<Camera>) {
     beside_serving(camera);
 }
 
-/// The work ended by a mistake of the program: that is said, and the page stays.
+/// The work ended by a mistake of the program: that is reported, and the page stays.
 pub fn work_panicked(camera: &Camera) {
     camera.state().backup = BackupState::Failed {
         code: Code::Internal,

@@ -1,4 +1,4 @@
-//! What a running daemon knows so far.
+//! State of a running daemon.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -61,7 +61,7 @@ pub enum BackupState {
         /// Bytes of the step in all.
         total: u64,
     },
-    /// A set holds the chip, and is proven.
+    /// A set contains the chip, and is verified.
     Done {
         /// The set.
         set: String,

@@ -54,7 +54,7 @@ pub struct Status {
     pub boot_count: u64,
     /// Whether this is the safe mode.
     pub safe_mode: bool,
-    /// What the owner must be told, the gravest first.
+    /// What must be reported to the owner, the gravest first.
     pub notices: Vec<Notice>,
 }
 
@@ -65,9 +65,9 @@ pub struct IdentityStatus {
     pub health: &'static str,
     /// The first 8 hex digits of FACTORY's SHA-256.
     pub fingerprint: Option<String>,
-    /// `card`, `memory` (until power goes), `nowhere`, or `none` where there is none.
+    /// `card`, `memory` (until the power is lost), `nowhere`, or `none` where there is none.
     pub saved: &'static str,
-    /// Whether a backup that holds it has ever been downloaded: until then, the only copy is on
+    /// Whether a backup that contains it has ever been downloaded: until then, the only copy is on
     /// this card.
     pub downloaded: bool,
     /// The fields, masked.
@@ -81,7 +81,8 @@ pub fn of(camera: &Camera) -> Status {
     let services = super::services::brief(camera);
     let card = camera.card().state();
     let simulated = matches!(camera.source(), super::Source::Simulated { .. });
-    // A driver that connects again may answer only after seconds: nobody waits for it with the lock.
+    // A driver that connects again may answer only after seconds: nobody waits for it with the
+    // lock.
     let wifi = if simulated { Some(wifi::simulated()) } else { wifi::now() };
     let addresses = host::addresses();
     let state = camera.state();

@@ -1,5 +1,5 @@
 //! `STATUS.txt` at the card's root: address, state and next step, for an
-//! owner who cannot reach the page. Written only when it would say something
+//! owner who cannot reach the page. Written only when it would state something
 //! new, so that a quiet camera does not wear its card.
 
 use std::fmt::Write as _;

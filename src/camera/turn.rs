@@ -1,5 +1,5 @@
-//! A single move of the camera, while nothing is played, and why there is none. What is asked for is
-//! in [`super::motors`].
+//! A single move of the camera, while nothing is played, and why there is none. What is asked for
+//! is in [`super::motors`].
 
 use std::time::Duration;
 

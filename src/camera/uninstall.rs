@@ -16,14 +16,14 @@ use crate::error::{Code, Exit, Explain, FailureKind, chain};
 
 /// What must be typed.
 pub const PHRASE: &str = "UNINSTALL";
-/// How much of a hook is looked at.
+/// How much of a hook is checked.
 const HOOK_LIMIT: u64 = 0x1_0000;
 
 /// What becomes of a thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fate {
-    /// It goes.
+    /// It is removed.
     Removed,
     /// It stays, because it is the owner's.
     Kept,
@@ -143,7 +143,7 @@ fn remove_state(folder: &Path, kept: &[PathBuf]) -> Result<(), CardError> {
     Ok(())
 }
 
-/// Removes what the list says goes; the next start is the stock firmware's own.
+/// Removes what the list names; the next start is the stock firmware's own.
 ///
 /// # Errors
 /// [`UninstallError`].

@@ -1,4 +1,4 @@
-//! A newer mi360d for this camera: looked at, agreed to, laid down, and after the next
+//! A newer mi360d for this camera: checked, agreed to, written, and after the next
 //! start confirmed or taken back. What a release is: [`crate::update`].
 
 use std::io::{Read as _, Write as _};
@@ -30,7 +30,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// The process is to end so that the hook starts the new program.
 static AGAIN: AtomicBool = AtomicBool::new(false);
 
-/// Whether the daemon ends for the hook to start it anew.
+/// Whether the daemon ends for the hook to start it again.
 pub fn starts_again() -> bool {
     AGAIN.load(Ordering::SeqCst)
 }
@@ -121,7 +121,7 @@ pub fn at_start(camera: &Camera) -> bool {
     }
 }
 
-/// What the owner must be told of an update.
+/// What must be reported to the owner of an update.
 pub(super) fn of_update(failure: Option<&String>) -> Option<notice::Notice> {
     failure.map(|reason| notice::Notice {
         severity: notice::Severity::Warning,

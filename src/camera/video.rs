@@ -63,7 +63,7 @@ pub(super) fn port(camera: &Camera) -> u16 {
     }
 }
 
-/// The streams, and who watches them.
+/// The streams and their viewers.
 pub fn document(camera: &Camera) -> VideoView {
     let port = port(camera);
     let (server, reason) = match client::stats(port) {

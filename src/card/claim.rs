@@ -1,5 +1,5 @@
-//! Whether the camera's own firmware wants the card for itself, to format or eject it. While it
-//! does, nothing of this process may hold a file of the card open: its umount would fail.
+//! Claim flag: the camera's own firmware wants the card for itself, to format or eject it. While it
+//! does, nothing of this process may keep a file of the card open: its umount would fail.
 //!
 //! One flag for the process: every long read or write of a file on the card checks it between
 //! two pieces, and ends with [`super::CardFault::Claimed`]. `camera::eject` sets it, only on a

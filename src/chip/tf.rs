@@ -1,4 +1,4 @@
-//! How a flash map splits a tf image into KERNEL, ROOTFS and DATA.
+//! Split of a tf image into KERNEL, ROOTFS and DATA by a flash map.
 //!
 //! Facts: docs/formats.md, tf image.
 

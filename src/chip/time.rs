@@ -1,5 +1,5 @@
-//! How long a chip takes: typical figures of a W25Q128 and its like, by which
-//! the simulated chip adds up its time and plans estimate theirs. Pure.
+//! Times of a chip: typical figures of a W25Q128 and similar chips. The simulated chip adds them
+//! up, and plans estimate with them. Pure.
 //!
 //! Facts: docs/formats.md, "Time a chip takes".
 

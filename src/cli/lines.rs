@@ -1,6 +1,6 @@
 //! Lines for the terminal, written by a thread of their own: a terminal that
 //! takes nothing (Ctrl-S, a dropped connection) must never delay a flash.
-//! What does not fit is dropped.
+//! Lines that do not fit are dropped.
 
 use std::io::{self, Write};
 use std::sync::OnceLock;

@@ -1,4 +1,5 @@
-//! What only a PC does, in a binary for a camera: `assemble`, `recover` and `programmer`.
+//! Answer of a camera's binary to the commands that only a PC has: `assemble`, `recover` and
+//! `programmer`.
 
 use super::failure::Result;
 use crate::error::{Code, Exit, Explain};

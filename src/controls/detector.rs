@@ -1,4 +1,5 @@
-//! What single messages, answers and looks make of events. Pure: the time comes in.
+//! Events made from single messages, answers and observations of the firmware. Pure: the time comes
+//! in.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Why a control was not changed.
+//! Errors of the controls: reasons why a control was not changed.
 
 use std::time::Duration;
 

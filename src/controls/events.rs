@@ -1,4 +1,4 @@
-//! What happened: motion begins and ends, day and night, the button, the firmware's services. The
+//! Events of the firmware: motion begins and ends, day and night, the button, its services. The
 //! last ones are kept in memory, and a client may wait for the next.
 
 use std::collections::VecDeque;

@@ -1,5 +1,5 @@
-//! Whether this camera's firmware acts on a key: the key's name is looked for, as a whole word, in
-//! the bytes of the program that acts on it. Reads only, in pieces.
+//! Evidence that this camera's firmware acts on a key: the key's name is searched, as a whole word,
+//! in the bytes of the program that acts on it. Reads only, in pieces.
 
 use std::collections::BTreeMap;
 use std::fs::File;

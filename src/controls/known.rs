@@ -1,5 +1,5 @@
-//! What is known of the controls: the last words of the bus, and the thread that asks what the bus
-//! does not tell.
+//! Known state of the controls: the last messages of the bus, and the thread that asks for what the
+//! bus does not report.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! What was set before our first change, for each key, kept on the card: "as it was" puts it back.
+//! Original values: each key as it was before our first change, kept on the card, so that it can be
+//! put back.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

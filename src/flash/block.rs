@@ -1,4 +1,4 @@
-//! One erase block: its new content lies verified in memory before anything
+//! One erase block: its new content is verified in memory before anything
 //! is erased, and only what reads back counts.
 
 use crate::error::Chain;
@@ -99,7 +99,7 @@ impl<'a> BlockWriter<'a> {
                         "{} at {offset:#x} reads back wrong, try {attempt} of {TRIES}",
                         self.part.name
                     );
-                    // What stands there now is in `back`; it may have had nothing done to it.
+                    // What is there now is in `back`; it may be unchanged.
                     if attempt == 1 && crc32::hash(&self.back) == plan.old_crc32 {
                         last = Some(FlashError::WriteProtected {
                             partition: self.part.name.clone(),
@@ -175,7 +175,7 @@ impl<'a> BlockWriter<'a> {
         Ok(alike(&self.back, &new.bytes))
     }
 
-    /// Programs the pages that are not all 0xFF, as many at once as lie together.
+    /// Programs the pages that are not all 0xFF, neighbouring pages at once.
     fn program(&self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
         let blank = |page: &[u8]| page.iter().all(|b| *b == 0xFF);
         let mut at = 0;

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use crate::card::CardError;
 use crate::card::file::open_past_cache;
 
-/// What a partition is to hold.
+/// What a partition is to contain.
 pub trait NewContent: Send + Sync {
     /// Fills `buf` from `offset` on, counted from the partition's start; what
-    /// lies beyond the content is 0xFF.
+    /// is beyond the content is 0xFF.
     ///
     /// # Errors
     /// [`CardError`] where it cannot be read.

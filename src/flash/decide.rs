@@ -28,7 +28,7 @@ pub use cut::may_be_rescue;
 pub use settings::{fits, needs_settings};
 
 /// The plan of a flash. It comes from [`decide`] only, and nothing corrects it later: only what the
-/// blocks of DATA and of the settings hold is compared again when nobody writes there any more.
+/// blocks of DATA and of the settings contain is compared again when nobody writes there any more.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The partitions, in the chip's order; those that would not change too.
@@ -133,7 +133,7 @@ pub fn agreement(is_refused: bool, confirm: Option<&str>, phrase: Option<&str>) 
 }
 
 /// How long WiFi is away in a flash of DATA whose chip takes this long: DATA is released, what is
-/// overwritten is saved, unless a set holds it already, and the camera starts again at the end.
+/// overwritten is saved, unless a set contains it already, and the camera starts again at the end.
 fn away(chip: Duration, is_held: bool) -> u64 {
     const RELEASE: u64 = 60;
     const SAVE: u64 = 90;

@@ -1,4 +1,4 @@
-//! What can go wrong with a flash, and what then is where.
+//! Errors of a flash, and the content of the chip after each of them.
 
 use thiserror::Error;
 
@@ -43,7 +43,7 @@ pub enum FlashError {
         /// The partition's name.
         partition: String,
     },
-    /// The chip erased more than it was told to, and it cannot be put back.
+    /// The chip erased more than it should, and it cannot be put back.
     #[error(
         "{partition} lost its first block although nothing was written there, and the block could \
          not be restored: {why}"
@@ -53,7 +53,7 @@ pub enum FlashError {
         partition: String,
         /// Why it could not be put back.
         why: String,
-        /// The backup that holds it.
+        /// The backup that contains it.
         set: String,
         /// The partitions that a restore has to name, with commas between them.
         only: String,
@@ -105,7 +105,7 @@ impl FlashError {
         }
     }
 
-    /// Whether it is the card's fault, and the same flash can go on with another try.
+    /// Whether it is the card's fault, and the same flash can continue with another try.
     pub fn is_of_card(&self) -> bool {
         matches!(
             self,

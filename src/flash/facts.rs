@@ -41,7 +41,7 @@ pub struct Facts {
 pub struct Compared {
     /// The source.
     pub source: SourceFacts,
-    /// Whose the camera is.
+    /// The camera itself.
     pub own: OwnFacts,
     /// The partitions that were chosen of it, in its order.
     pub chosen: Vec<Chosen>,
@@ -83,9 +83,9 @@ pub struct SourceFacts {
 /// What tells whose a camera is.
 #[derive(Clone, Debug)]
 pub struct OwnFacts {
-    /// What its FACTORY holds now.
+    /// What its FACTORY contains now.
     pub identity: Judgement,
-    /// The address of its own WiFi, where that can be told.
+    /// The address of its own WiFi, where that is known.
     pub wifi_mac: Option<String>,
     /// The only healthy identity ever saved on its card, if there is just one.
     pub only_saved: Option<Identity>,
@@ -112,13 +112,13 @@ pub struct Chosen {
     pub role: Role,
     /// Whether the card's config.toml unlocks it.
     pub is_unlocked: bool,
-    /// The identity in it, where it is a FACTORY that holds one.
+    /// The identity in it, where it is a FACTORY that contains one.
     pub identity: Option<Judgement>,
     /// The partition of that name on the chip; `None` where the camera has none.
     pub on_chip: Option<PartFacts>,
 }
 
-/// A partition on the chip, compared with what it would hold.
+/// A partition on the chip, compared with what it would contain.
 #[derive(Clone, Debug)]
 pub struct PartFacts {
     /// The partition.
@@ -158,7 +158,7 @@ impl fmt::Debug for Settings {
 pub struct CardFacts {
     /// What state it is in.
     pub state: CardState,
-    /// The set that holds what the chip holds now, exactly.
+    /// The set that contains what the chip contains now, exactly.
     pub held_by: Option<String>,
     /// Bytes of the chip, where the map tells.
     pub chip_size: Option<u32>,

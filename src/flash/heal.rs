@@ -1,5 +1,5 @@
-//! What a power cut in the middle would cost, said before anything begins,
-//! the phrase by which an owner agrees, and the order of writing. Pure.
+//! Cost of a power cut in the middle of a flash, reported before anything begins; the phrase by
+//! which an owner agrees; and the order of writing. Pure.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +10,9 @@ use crate::chip::Role;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Heals {
-    /// Linux still starts, and this program goes on.
+    /// Linux still starts, and this program continues.
     Itself,
-    /// The boot loader flashes the vendor's image that lies on the card.
+    /// The boot loader flashes the vendor's image that is on the card.
     BootLoader,
     /// Only a PC: U-Boot's console or a programmer.
     NeedsPc,
@@ -32,7 +32,7 @@ impl Heals {
     }
 
     /// Which case a flash of these partitions is; `rescue` where an image that
-    /// the boot loader takes lies on the card meanwhile, for all that it writes.
+    /// the boot loader takes is on the card meanwhile, for all that it writes.
     pub fn of(changed: &[Role], rescue: bool) -> Heals {
         let starts_without =
             |role: &Role| matches!(role, Role::Data | Role::Config | Role::Factory);
@@ -64,7 +64,7 @@ impl Heals {
     }
 }
 
-/// The phrase for these partitions, which stand in the chip's order; `None`
+/// The phrase for these partitions, which are in the chip's order; `None`
 /// where nothing would change.
 pub fn phrase(changed: &[&str], heals: Heals) -> Option<String> {
     if changed.is_empty() {

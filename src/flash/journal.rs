@@ -1,6 +1,6 @@
-//! What a later start must know of a flash that was cut short: which image,
-//! which partitions, and how far. How far each block is the chip itself tells,
-//! by comparison; so the journal is small, and cannot contradict the chip.
+//! Journal of a flash, for a later start if it is cut short: the image, the partitions, and the
+//! progress. The state of each block is found by comparison with the chip; so the journal is small,
+//! and cannot contradict the chip.
 //!
 //! Two files in `state/`. `flash.toml` says what is to be done; it is written
 //! whole before anything is erased. `flash.journal` has 16 slots of 512 bytes,
@@ -37,9 +37,9 @@ pub enum Stage {
     Opened,
     /// This partition, counted from 0 in the job's order, is being written.
     Writing(u8),
-    /// This one is proven.
+    /// This one is verified.
     Proven(u8),
-    /// A later start goes on with it, for this time since the first.
+    /// A later start continues with it, for this time since the first.
     Resumed(u8),
     /// It is over.
     Closed,
@@ -59,7 +59,7 @@ pub struct Journal {
     pub begun_before: bool,
 }
 
-/// What lies on the card.
+/// What is on the card.
 #[derive(Debug)]
 pub enum Found {
     /// No flash was interrupted.
@@ -80,7 +80,7 @@ fn paths(card: &Card) -> (PathBuf, PathBuf) {
     (card.state_dir().join(JOB), card.state_dir().join("flash.journal"))
 }
 
-/// Where a job's carried settings lie while it is open.
+/// Where a job's carried settings are while it is open.
 pub fn carried(card: &Card, id: &str) -> PathBuf {
     let plain: String = id.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
     card.state_dir().join(format!("carried-{plain}.bin"))
@@ -138,7 +138,7 @@ pub fn find(card: &Card) -> Found {
 
 impl Journal {
     /// Writes down what is to be done, and opens the journal: from here on a
-    /// later start goes on with it.
+    /// later start continues with it.
     ///
     /// # Errors
     /// [`CardError`]; then nothing was opened.
@@ -248,7 +248,7 @@ fn parse(slot: &[u8]) -> Option<(u64, u32, Stage)> {
         (5, _) => Stage::Closed,
         _ => return None,
     };
-    // One that was not counted up by us would win for ever.
+    // A number that we did not count up would win forever.
     (sequence < u64::MAX / 2).then_some((sequence, id, stage))
 }
 

@@ -6,17 +6,17 @@
 //! | `content` | new content: a part of a file, or bytes |
 //! | `request` | what an owner asks for |
 //! | `facts`, `decide` | what is known; from it the plan, what it costs, what is refused; pure |
-//! | `resumable` | whether an interrupted flash may go on; pure |
+//! | `resumable` | whether an interrupted flash may continue; pure |
 //! | `plan` | block by block: same, program, erase; pure but for reading |
 //! | `heal` | what a power cut costs, the phrase, the order of writing; pure |
 //! | `rules` | what may be written to BOOT, CONFIG and FACTORY; pure |
 //! | `protection` | the chip's own write protection, lifted and put back |
 //! | `block` | one block: erased, programmed, read back |
 //! | `proof` | a partition as the chip gives it back: its hash, and a sample of each block |
-//! | `neighbour` | blocks behind what is written: held, looked at again, put back |
+//! | `neighbour` | blocks behind what is written: held, checked again, put back |
 //! | `writer` | a partition: first block first and last, and its proof |
 //! | `journal` | what a later start must know, on the card |
-//! | `watch` | who is told, and who keeps the watchdog fed |
+//! | `watch` | observers, and what keeps the watchdog fed |
 
 pub mod block;
 pub mod content;

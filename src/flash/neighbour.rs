@@ -1,4 +1,4 @@
-//! The blocks behind each partition that is written: a chip that erases more than it was told to
+//! The blocks behind each partition that is written: a chip that erases more than it should
 //! takes them along, and they may be the identity's. They are held in memory from before the first
 //! erase, read again after the last one, and put back where they were lost.
 
@@ -31,7 +31,7 @@ struct Held {
 /// What the last look at them found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct PutBack {
-    /// Partitions that had lost something, and hold it again.
+    /// Partitions that had lost something, and contain it again.
     pub back: Vec<String>,
     /// Partitions that do not take back what they lost, or cannot be read any more.
     pub lost: Vec<String>,
@@ -47,7 +47,7 @@ impl NewContent for Held {
     }
 }
 
-/// The partitions that lie right behind these and are none of them. DATA that is mounted changes by
+/// The partitions that are right behind these and are none of them. DATA that is mounted changes by
 /// itself, so it is left out.
 pub fn behind<'a>(chip: &'a dyn Chip, written: &[&Partition]) -> Vec<&'a Partition> {
     let is_written = |part: &Partition| written.iter().any(|w| w.index == part.index);
@@ -87,7 +87,7 @@ impl Neighbours {
         self.0.push(Held { part: part.clone(), bytes });
     }
 
-    /// Looks whether the chip still holds all of it, and puts back what was lost.
+    /// Looks whether the chip still contains all of it, and puts back what was lost.
     ///
     /// # Errors
     /// [`FlashError::Chip`] where power is gone.
@@ -119,7 +119,7 @@ impl Neighbours {
 }
 
 impl Held {
-    /// Writes each block that differs from `now`; goes on behind one that does not take it.
+    /// Writes each block that differs from `now`; continues behind one that does not take it.
     fn write(&self, chip: &dyn Chip, now: &[u8]) -> Result<(), FlashError> {
         let size = self.part.erase_size as usize;
         let mut writer = BlockWriter::new(chip, &self.part);

@@ -1,5 +1,5 @@
-//! What has to change, block by block: the same pass that reads the new
-//! content compares it with the chip. Deciding is pure; reading is all it does.
+//! Plan of one partition, block by block: the same pass that reads the new content compares it with
+//! the chip. The decision is pure; the rest only reads.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ const READ_TRIES: u32 = 3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Nothing: it holds what it should.
+    /// Nothing: it contains what it should.
     Same,
     /// Bits have to be cleared only: no erase.
     Program,
@@ -59,7 +59,7 @@ impl Action {
 pub struct Counts {
     /// All blocks of the partition.
     pub total: u32,
-    /// Those that hold what they should.
+    /// Those that contain what they should.
     pub same: u32,
     /// Those that are programmed only.
     pub program: u32,
@@ -163,7 +163,7 @@ impl PartPlan {
 }
 
 /// Reads the new content once, and compares it with the chip: by the CRC32s of
-/// a reading where there is one (what differs is looked at byte by byte, and a
+/// a reading where there is one (what differs is checked byte by byte, and a
 /// whole partition is hashed after the write), by the bytes otherwise.
 ///
 /// # Errors

@@ -1,9 +1,9 @@
 //! The proof of a partition: all of it, as the chip gave it back, hashed in its
 //! order on a thread of its own, so that one reading both compares and hashes.
 //! The same thread reads the new content ahead: two threads keep two processors
-//! busy, where a third one would stand in the way of the one that writes.
-//! And a sample of every block, looked at again when all is written: a chip
-//! that erases more than it was told to ruins what was good when it was read.
+//! busy, where a third one would delay the one that writes.
+//! And a sample of every block, checked again when all is written: a chip
+//! that erases more than it should ruins what was good when it was read.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
@@ -22,7 +22,7 @@ const STACK: usize = 64 << 10;
 /// Blocks of new content that are in memory before they are written: one that is written, and the
 /// next.
 pub(super) const AHEAD: usize = 2;
-/// Bytes looked at again in each block: a page.
+/// Bytes checked again in each block: a page.
 const SAMPLE: usize = 256;
 
 /// One page of a block.
@@ -158,7 +158,7 @@ fn read(plan: &PartPlan, number: u32, buffer: Vec<u8>) -> Result<Verified, Flash
 }
 
 impl Proven {
-    /// Whether every block still holds what it gave back.
+    /// Whether every block still contains what it gave back.
     ///
     /// # Errors
     /// [`FlashError::Chip`].

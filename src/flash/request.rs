@@ -9,7 +9,7 @@ pub struct PlanRequest {
     pub source: PlanSource,
     /// The partitions, by name; `None` for all that the source usually brings.
     pub only: Option<Vec<String>>,
-    /// The did that the owner typed, where FACTORY holds no identity.
+    /// The did that the owner typed, where FACTORY contains no identity.
     pub did: Option<String>,
     /// The SHA-256 in hex of the image whose plan the owner read, where he read one: another image
     /// is not flashed.

@@ -9,7 +9,7 @@ use crate::chip::Role;
 use crate::identity::{Health, Judgement};
 use crate::image::uboot::RESCUE_NAMES;
 
-/// How often a start goes on by itself before it waits for the owner.
+/// How often a start continues by itself before it waits for the owner.
 const BY_ITSELF: u8 = 3;
 
 /// What is known of the camera.
@@ -47,7 +47,7 @@ pub fn check(job: &Job, known: &Known<'_>) -> Result<(), &'static str> {
     if !stays && known.is_device {
         return Err("its source is not on the card");
     }
-    // Nothing lies before BOOT.
+    // Nothing is before BOOT.
     for note in &job.neighbours {
         let role = Role::of_name(&note.name);
         if matches!(role, Role::Other | Role::Boot) || seen.contains(&role) {
@@ -84,7 +84,7 @@ pub fn is_own_factory(wanted: &Judgement, live: &Judgement, wifi_mac: Option<&st
     }
 }
 
-/// Whether a start that was `resumed` so often goes on by itself once more.
+/// Whether a start that was `resumed` so often continues by itself once more.
 pub fn goes_on_by_itself(resumed: u8) -> bool {
     resumed < BY_ITSELF
 }

@@ -1,5 +1,5 @@
-//! What may be written to BOOT, CONFIG and FACTORY, and whose identity a
-//! camera takes. Pure: the laws of docs/flashing.md, and nothing else.
+//! Rules for BOOT, CONFIG and FACTORY: their sources, and the identities that a camera accepts.
+//! Pure: the laws of docs/flashing.md, and nothing else.
 
 use crate::identity::{Health, Identity, Judgement};
 use crate::image::Finding;
@@ -7,9 +7,9 @@ use crate::image::Finding;
 /// What is known of the camera that would take an identity.
 #[derive(Clone, Debug)]
 pub struct Live<'a> {
-    /// What its FACTORY holds now.
+    /// What its FACTORY contains now.
     pub identity: &'a Judgement,
-    /// The address of its own WiFi, where that can be told.
+    /// The address of its own WiFi, where that is known.
     pub wifi_mac: Option<&'a str>,
     /// The only healthy identity ever saved on its card, if there is just one.
     pub only_saved: Option<&'a Identity>,
@@ -20,13 +20,13 @@ pub struct Live<'a> {
 /// Why an identity is this camera's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ground {
-    /// It is the one that FACTORY holds.
+    /// It is the one that FACTORY contains.
     Live,
-    /// FACTORY holds none, and its mac is the WiFi's own.
+    /// FACTORY contains none, and its mac is the WiFi's own.
     WifiMac,
-    /// FACTORY holds none, the WiFi does not tell, and no other was ever saved here.
+    /// FACTORY contains none, the WiFi does not tell, and no other was ever saved here.
     OnlySaved,
-    /// FACTORY holds none, and the owner typed its did.
+    /// FACTORY contains none, and the owner typed its did.
     TypedDid,
 }
 

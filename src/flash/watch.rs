@@ -1,5 +1,5 @@
-//! Who watches a flash: the page, the terminal; and what must be done at each
-//! block, so that the watchdog does not end it.
+//! Observers of a flash: the page, the terminal; and the work at each block that keeps the watchdog
+//! from ending it.
 
 use crate::chip::Partition;
 
@@ -60,7 +60,7 @@ impl Step {
 /// How far one block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockState {
-    /// It holds what it should already.
+    /// It contains what it should already.
     Same,
     /// It will change.
     Waiting,

@@ -57,8 +57,8 @@ pub fn write(
     Err(FlashError::NotProven { partition: plan.part.name.clone() })
 }
 
-/// Makes sure that partitions still hold what they were proven to hold, and mends those that do
-/// not: what is written later may take a part of them along.
+/// Makes sure that partitions still contain what they were verified to contain, and mends those
+/// that do not: what is written later may take a part of them along.
 ///
 /// # Errors
 /// As [`write`].
@@ -167,8 +167,8 @@ fn write_blocks(
 }
 
 /// Writes all blocks but the first that change, each read and checked while the one before is
-/// written; reads those that stay; and hashes what the chip gives back. The first block stands in
-/// that hash with what it is to hold: it is written last, and compared with exactly that.
+/// written; reads those that stay; and hashes what the chip gives back. The first block is in
+/// that hash with what it is to contain: it is written last, and compared with exactly that.
 fn write_rest(
     chip: &dyn Chip,
     plan: &PartPlan,

@@ -1,8 +1,6 @@
-//! What bytes mean: the formats of the camera's flash and of its firmware
-//! files. Pure functions over bytes: no I/O, no panics, and no memory asked
-//! for because a length in the input says so. Each format has its reader and
-//! its builder side by side. What a whole partition or file amounts to is
-//! judged in [`crate::image`].
+//! File formats: the camera's flash and its firmware files. Pure functions over bytes: no I/O, no
+//! panics, and no memory allocated only because a length in the input says so. Each format has its
+//! reader and its builder side by side. Whole partitions and files are judged in [`crate::image`].
 
 pub mod bytes;
 pub mod crc32;

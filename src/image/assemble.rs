@@ -145,7 +145,7 @@ pub enum Side {
 pub struct Taken {
     /// Which of the two it is from.
     pub from: Side,
-    /// Where it goes on the chip, in bytes.
+    /// Where it is written on the chip, in bytes.
     pub to: u32,
     /// What is taken.
     #[serde(flatten)]
@@ -200,7 +200,7 @@ impl Mixture {
             let told = slices.warnings_of(&chosen).filter(matters);
             warnings.extend(told.cloned().map(|f| told_of(from, f)));
         }
-        // The stock system does not check it: the owner is told, and decides.
+        // The stock system does not check it: it is reported, and the owner decides.
         let (told, others): (Vec<Finding>, _) =
             against.into_iter().partition(|f| Code::Finding(f.code) == "identity-crc");
         against = others;
@@ -225,7 +225,7 @@ impl Mixture {
         if against.is_empty() && covers(&parts) != map.chip_size.map(u64::from) {
             return Err(AssembleError::NoMap);
         }
-        // What is said of FACTORY in the donor concerns nothing that is taken.
+        // Findings about FACTORY in the donor concern nothing that is taken.
         warnings.retain(|f| !matches!(f.code, "foreign-identity" | "unproven-identity"));
         if against.is_empty() {
             Ok(Mixture { own, donor, parts, warnings })

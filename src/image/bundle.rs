@@ -11,7 +11,7 @@ use super::slices::SharedSource;
 use super::source::{OpenFile, Source};
 use crate::chip::FlashMap;
 
-/// The most files of a folder that are looked at.
+/// The most files of a folder that are read.
 const MOST: usize = 256;
 
 /// The chip that partition files make.

@@ -25,7 +25,7 @@ pub struct Finding {
     /// The partition that it is about, if it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition: Option<String>,
-    /// Where it is, in bytes from the start of what was looked at.
+    /// Where it is, in bytes from the start of what was read.
     pub at: Option<u64>,
     /// What was found, a whole sentence.
     pub reason: String,

@@ -1,6 +1,6 @@
-//! Whether a tf image is the vendor's own: by its hash, or by its signature
-//! against a key that this camera's own boot loader holds. Which bytes of the
-//! boot loader may be a key is in [`super::uboot_key`].
+//! Authenticity of a tf image: it is the vendor's own if its hash is known, or if its signature
+//! fits a key in this camera's own boot loader. Which bytes of the boot loader may be a key is in
+//! [`super::uboot_key`].
 //!
 //! The signature is Ed25519ph (RFC 8032, with an empty context), as libsodium's
 //! multi-part API makes it, over all but the 80-byte trailer. Facts:
@@ -22,7 +22,7 @@ use crate::chip::WINDOW;
 use crate::formats::tf;
 use crate::formats::version::{Scan, Version};
 
-/// A vendor's image that is told by its hash alone.
+/// A vendor's image that is known by its hash alone.
 #[derive(Clone, Debug)]
 pub struct KnownImage {
     sha256: [u8; 32],
@@ -130,12 +130,12 @@ impl From<NoUboot> for Why {
 }
 
 impl Genuineness {
-    /// Whether it is proven.
+    /// Whether it is verified.
     pub fn is_genuine(&self) -> bool {
         matches!(self, Genuineness::Genuine(_))
     }
 
-    /// What the owner is told.
+    /// What is reported to the owner.
     pub fn finding(&self) -> Finding {
         const NO_RESCUE: &str =
             "Do not rely on the boot loader's rescue from the card: have a flash programmer ready.";
@@ -235,7 +235,7 @@ fn body_hash(image: &dyn Source) -> io::Result<Sha512> {
     Ok(hash)
 }
 
-/// Where the key stands that the signature is by; and how many were tried.
+/// The offset of the key that made the signature; and how many were tried.
 fn matching(
     candidates: &Candidates,
     body: &Sha512,

@@ -1,4 +1,4 @@
-//! Marks by which a part of a camera is recognised, wherever it lies.
+//! Marks by which a part of a camera is recognised, wherever it is.
 
 use crate::chip::Role;
 use crate::formats::{flsh, uimage};

@@ -1,6 +1,5 @@
-//! What a file or a partition is, and what is wrong with it. The bytes'
-//! meaning is in [`crate::formats`]; nothing here reads or writes a card or a
-//! chip.
+//! Content of files and partitions, and everything that is wrong with it. The formats are in
+//! [`crate::formats`]; nothing here reads or writes a card or a chip.
 
 pub mod assemble;
 pub mod bundle;

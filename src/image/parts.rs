@@ -14,7 +14,7 @@ use crate::formats::{flsh, mxp};
 use crate::identity;
 use crate::image::marks::{CHIP, MODELS, begins_like, holds_identity};
 
-/// The most members of a tar that are looked at.
+/// The most members of a tar that are read.
 const MOST: usize = 256;
 /// Bytes of a record of a tar.
 const RECORD: u64 = 512;

@@ -1,4 +1,4 @@
-//! Where an inspection reads from: a file, a partition of the chip, or bytes in memory. It is read in
+//! Source of an inspection: a file, a partition of the chip, or bytes in memory. It is read in
 //! windows, never as a whole.
 
 use std::fs::{File, OpenOptions};
@@ -77,7 +77,7 @@ impl Source for OnChip<'_> {
     }
 }
 
-/// The largest file that is looked at, in bytes: no dump of a flash chip is larger.
+/// The largest file that is read, in bytes: no dump of a flash chip is larger.
 const LARGEST: u64 = 1 << 30;
 
 /// A file, as long as it was when it was opened: one that grows meanwhile ends there.

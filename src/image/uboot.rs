@@ -23,7 +23,7 @@ pub const RESCUE_NAMES: [&str; 2] = ["tf_recovery.img", "tf_update.img"];
 /// Why nothing can be found in a U-Boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoUboot {
-    /// BOOT holds none in the place where it belongs.
+    /// BOOT contains none in the place where it belongs.
     Missing,
     /// It is packed in a way that this program does not know, or damaged.
     Packed,
@@ -32,7 +32,7 @@ pub enum NoUboot {
 /// The U-Boot in a BOOT, unpacked.
 ///
 /// # Errors
-/// Where BOOT cannot be read; that it holds no U-Boot is no error.
+/// Where BOOT cannot be read; that it contains no U-Boot is no error.
 pub fn unpack(boot: &dyn Source) -> io::Result<Result<Vec<u8>, NoUboot>> {
     let head = peek(boot, UBOOT, uimage::HEADER)?;
     if uimage::parse(&head).is_err() {
@@ -137,7 +137,7 @@ pub(super) fn base(uboot: &[u8]) -> Option<u32> {
     (count >= 16).then_some(base)
 }
 
-/// Whether a text holds this file name, and not a longer one around it.
+/// Whether a text contains this file name, and not a longer one around it.
 fn names(uboot: &[u8], name: &[u8]) -> bool {
     let of_a_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
     uboot.windows(name.len()).enumerate().any(|(at, window)| {

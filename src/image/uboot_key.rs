@@ -1,5 +1,5 @@
 //! Which bytes of this camera's U-Boot may be the key that it checks images
-//! with. It holds one somewhere, 32 bytes that look like any others. Compiled
+//! with. It contains one somewhere, 32 bytes that look like any others. Compiled
 //! code names what it uses by its address, and keeps these addresses together:
 //! so those near the texts that the check prints come first, then all others.
 //!
@@ -77,7 +77,7 @@ fn places(uboot: &[u8]) -> Vec<usize> {
     places
 }
 
-/// Where the texts that hold this begin.
+/// Where the texts that contain this begin.
 fn texts_with(uboot: &[u8], part: &[u8]) -> Vec<usize> {
     let hits = uboot.windows(part.len()).enumerate().filter(|(_, w)| *w == part);
     hits.take(4)

@@ -1,5 +1,5 @@
-//! How often the program started on this card, and how many starts in a row
-//! did not last: two small files, written in turn, so that one is always whole.
+//! Start counter: how often the program started on this card, and how many starts in a row failed.
+//! Two small files are written in turn, so that one is always whole.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! What a broker keeps of our discovery documents, and what has to be published so that it keeps
-//! what is true: documents that are new or changed, and nothing for what is gone. Pure.
+//! Discovery documents that a broker retains: which of them are published again, because they are
+//! new or changed, and which are removed, because their entity no longer exists. Pure.
 //!
 //! An earlier start may have announced what no longer exists, perhaps under another prefix. The
 //! broker itself remembers that, so it is asked for all retained documents of this device; nothing

@@ -1,6 +1,5 @@
-//! What Home Assistant's MQTT discovery wants to hear
-//! (home-assistant.io/integrations/mqtt): one retained document for each entity,
-//! all of them of one device. Pure.
+//! Documents of Home Assistant's MQTT discovery (home-assistant.io/integrations/mqtt): one retained
+//! document for each entity, all of them of one device. Pure.
 
 use serde_json::{Value, json};
 

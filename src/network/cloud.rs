@@ -7,8 +7,7 @@
 //!   up before;
 //! - so are the addresses that are written into the vendor's P2P libraries ([`literals`]).
 //!
-//! What is not covered: an address that the vendor's servers gave out earlier and that a program
-//! has kept.
+//! Not covered is an address that the vendor's servers gave out earlier and that a program has kept.
 
 pub mod literals;
 pub mod names;

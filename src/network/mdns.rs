@@ -1,6 +1,6 @@
 //! `mi360-XXXX.local`: a responder for multicast DNS that knows one name, one
 //! web service, and nothing else; and a question for another machine's address.
-//! What comes in is bounded, what goes out too.
+//! Input and output are bounded.
 
 mod packet;
 mod query;

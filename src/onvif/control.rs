@@ -1,5 +1,5 @@
-//! What recorders control: the motors by places and presets, and what imaging has a word for. Pure:
-//! what is to be done comes back as a wish.
+//! Controls of recorders: the motors by places and presets, and those parts of imaging that ONVIF
+//! has a word for. Pure: an action comes back as a wish.
 
 use super::fault::Fault;
 use super::template::{Templates, Values};
@@ -7,7 +7,7 @@ use super::xml::{At, Tree};
 
 /// The one video source.
 const SOURCE: &str = "video";
-/// How long a continuous move goes on where the client names no time, in ms.
+/// How long a continuous move lasts where the client names no time, in ms.
 const USUAL_MS: u16 = 5000;
 /// The longest of one request.
 const LONGEST_MS: u16 = 10_000;

@@ -13,7 +13,7 @@ const LONGEST_ID: usize = 256;
 const ANONYMOUS: &str = "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous";
 const EVERYBODY: &str = "urn:schemas-xmlsoap-org:ws:2005:04:discovery";
 
-/// Who we are on the network.
+/// The camera as it appears on the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ourselves {
     /// Our name.
@@ -69,7 +69,7 @@ pub fn reply(us: &Ourselves, packet: &[u8], number: u64) -> Option<String> {
     Some(message(us, "ProbeMatches", "+probe-match", Some(id), number))
 }
 
-/// What is told to all when we appear.
+/// What is announced to all when we appear.
 pub fn hello(us: &Ourselves, number: u64) -> String {
     message(us, "Hello", "+hello", None, number)
 }

@@ -1,11 +1,11 @@
-//! What is remembered between the requests of recorders.
+//! Memory between the requests of recorders.
 
 use std::sync::{Mutex, OnceLock};
 
 use super::events::Points;
 use super::login::Memory;
 
-/// What is remembered of who came in.
+/// What is remembered of logins.
 #[derive(Default)]
 pub struct Door {
     /// Nonces and tries.

@@ -1,6 +1,6 @@
 //! Events for recorders: pull points, of which each is a place in the list of events that a client
-//! asks for again and again. One topic: motion, as the camera's own detector sees it. Pure: events and
-//! time come in. ONVIF Core Specification, 9.2 (real-time pull-point notification).
+//! asks for again and again. One topic: motion, as the camera's own detector sees it. Pure: events
+//! and time come in. ONVIF Core Specification, 9.2 (real-time pull-point notification).
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ const MOST_WAITING: usize = 3;
 /// The longest wait of one pull, and that of one for which there is no room to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 const SHORT_WAIT: Duration = Duration::from_secs(1);
-/// How long a pull point lasts: where nothing is said, at least, at most.
+/// How long a pull point lasts: where nothing is reported, at least, at most.
 const USUAL: u64 = 60;
 const LEAST: u64 = 10;
 const LONGEST: u64 = 3600;
@@ -132,7 +132,7 @@ struct Point {
     /// How long it lasts from its creation, its renewal or a pull on.
     lasts: Duration,
     pulled: Instant,
-    /// The state is told with the next pull.
+    /// The state is reported with the next pull.
     initial: bool,
     /// A pull is under way, and whether it may wait.
     pulling: Option<bool>,
@@ -150,7 +150,7 @@ pub struct Points {
 pub struct Begun {
     /// The last event that was handed out.
     pub seen: u64,
-    /// Whether the state is told, too.
+    /// Whether the state is reported, too.
     pub initial: bool,
     /// How long it may wait.
     pub wait: Duration,
@@ -230,7 +230,7 @@ impl Points {
         Ok(())
     }
 
-    /// The state is told with its next pull.
+    /// The state is reported with its next pull.
     ///
     /// # Errors
     /// [`Fault::NoPoint`].

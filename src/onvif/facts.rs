@@ -22,7 +22,7 @@ pub struct Stream {
     pub kbits: u64,
 }
 
-/// What is told of the camera.
+/// What is stated about the camera.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// `http://HOST:PORT`, as it was asked.
@@ -47,7 +47,7 @@ pub struct Facts {
     pub dns: Vec<String>,
     /// Its time servers.
     pub ntp: Vec<String>,
-    /// Whether it has motors that can be told.
+    /// Whether it has motors that can be moved.
     pub ptz: bool,
     /// Whether its encoder makes JPEG files.
     pub jpeg: bool,

@@ -1,4 +1,4 @@
-//! Why a request is not answered: the fault that ONVIF has for it, as a SOAP document. Pure.
+//! Faults: the reason why a request is not answered, as ONVIF names it, in a SOAP document. Pure.
 //! ONVIF Core Specification, 5.8.2 (faults); Media, 5.2; PTZ, 5.3 and 5.5.
 
 use super::template::Templates;
@@ -57,7 +57,7 @@ pub enum Fault {
     Firmware,
 }
 
-/// Whose fault it is, its code, the code below that, and what people read.
+/// Sender or receiver, the code, the code below that, and the text for people.
 type Words = (&'static str, &'static str, Option<&'static str>, &'static str);
 
 const SENDER: &str = "Sender";

@@ -49,14 +49,14 @@ impl Token {
         read().map(Some).ok_or(Fault::NotAuthorized)
     }
 
-    /// Whether it was made by one who knows the password.
+    /// Whether it was made by someone that knows the password.
     pub fn proves(&self, password: &str) -> bool {
         let mut hash = Sha1::new();
         hash.update(&self.nonce);
         hash.update(self.created.as_bytes());
         hash.update(password.as_bytes());
         let right = hash.finalize();
-        // Every byte is looked at, so that the time does not tell how many were right.
+        // Every byte is checked, so that the time does not tell how many were right.
         let differs = right.iter().zip(&self.digest).fold(0, |all, (a, b)| all | (a ^ b));
         self.user == USER && self.digest.len() == right.len() && differs == 0
     }
@@ -71,7 +71,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Whether a proven token is new, and of now if there is a clock; from now on it is not.
+    /// Whether a verified token is new, and of now if there is a clock; from now on it is not.
     pub fn take(&mut self, token: Token, now: Option<u64>) -> bool {
         let Some(at) = seconds(&token.created) else { return false };
         if let Some(now) = now.filter(|now| self.floor > now + WINDOW) {

@@ -1,4 +1,4 @@
-//! ONVIF, the part of profile S that recorders need: what they ask, who may, and what is answered.
+//! ONVIF, the part of profile S that recorders need: their requests, their login, and the answers.
 //! Pure: facts and time come in; [`crate::camera::onvif`] has them, and moves the motors.
 //!
 //! | file | contents |
@@ -9,7 +9,7 @@
 //! | `audio` | the microphone and the speaker, in the words of the media service |
 //! | `control` | motors by places and presets, imaging |
 //! | `events` | pull points, for motion |
-//! | `facts` | what is told of the camera, and what comes back of a request |
+//! | `facts` | what is stated about the camera, and what comes back of a request |
 //! | `answer`, `values` | from a request to its answer; what fills the templates of `answers.xml` |
 //! | `discovery` | WS-Discovery: "is there a camera?" |
 

@@ -5,7 +5,7 @@ use super::control::{self, Imaging};
 use super::facts::{Facts, Stream};
 use super::template::{Templates, Values};
 
-/// What is said of the camera, wherever it is needed.
+/// What is stated about the camera, wherever it is needed.
 pub fn all(templates: &Templates, facts: &Facts) -> Vec<(&'static str, String, bool)> {
     let full = &facts.streams[0];
     let number = |range: std::ops::Range<usize>| {
@@ -76,7 +76,7 @@ pub fn all(templates: &Templates, facts: &Facts) -> Vec<(&'static str, String, b
     values
 }
 
-/// What is said of the stream that is meant.
+/// What is stated about the stream that is meant.
 pub fn stream(
     templates: &Templates,
     facts: &Facts,

@@ -128,7 +128,7 @@ fn unescape(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// A text that can stand anywhere in an answer. What XML cannot hold is left out.
+/// A text that can be anywhere in an answer. What XML cannot contain is left out.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

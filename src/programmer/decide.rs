@@ -1,4 +1,5 @@
-//! What a write would change on the chip, and what forbids it. Pure: facts in, plan out.
+//! Plan of a write by programmer: its changes to the chip, and the reasons that forbid it. Pure:
+//! facts in, plan out.
 
 use serde::Serialize;
 

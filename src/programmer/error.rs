@@ -1,5 +1,4 @@
-//! What can go wrong between the PC, its programmer and the chip. Each error says in which state
-//! the chip is.
+//! Errors of the PC, its programmer and the chip. Each says in which state the chip is.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
-//! What was read from the chip, kept as a folder like a backup set, and the journal of a write
-//! in it.
+//! Readings of the chip, kept as a folder like a backup set, and the journal of a write in it.
 
 use std::fs::{self, File};
 use std::io;

@@ -1,4 +1,4 @@
-//! What flashrom prints, parsed. Pure. The words are those of flashrom 1.2 to 1.4; what is not
+//! Output of flashrom, parsed. Pure. The words are those of flashrom 1.2 to 1.4; output that is not
 //! understood becomes `None`, never a guess.
 
 use serde::{Deserialize, Serialize};

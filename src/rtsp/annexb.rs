@@ -3,7 +3,7 @@
 /// Where the next `00 00 01` begins, looking from `from` on.
 pub fn find_start_code(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
-    // The third byte decides how far to jump: most bytes are looked at once in three.
+    // The third byte decides how far to jump: most bytes are checked once in three.
     while let Some(&third) = bytes.get(at + 2) {
         if third > 1 {
             at += 3;
@@ -29,7 +29,7 @@ pub fn begins_with_start_code(bytes: &[u8]) -> Option<bool> {
     }
 }
 
-/// The end of a unit that lies before `end`, without the zero bytes behind it (B.1.1,
+/// The end of a unit that is before `end`, without the zero bytes behind it (B.1.1,
 /// `trailing_zero_8bits`, and the first zero of a start code of four bytes).
 pub fn unit_end(bytes: &[u8], start: usize, end: usize) -> usize {
     let unit = bytes.get(start..end).unwrap_or_default();

@@ -3,8 +3,8 @@
 //! the random secret come in.
 //!
 //! The order of the challenges is what real clients need (docs/rtsp.md, "Login"): ffmpeg and
-//! live555 take the last one and know only MD5, so MD5 stands last; clients that choose the best
-//! find SHA-256 before it. All carry one nonce, and which hash an answer uses is told by its
+//! live555 take the last one and know only MD5, so MD5 is last; clients that choose the best
+//! find SHA-256 before it. All carry one nonce, and which hash an answer uses is known by its
 //! length: a client that mixes the two up gets in all the same.
 
 use crate::base::{hex, same};
@@ -31,7 +31,7 @@ pub enum LoginCheck {
     Wrong,
 }
 
-/// Who may watch.
+/// The login that viewers need.
 #[derive(Clone)]
 pub struct Login {
     password: String,
@@ -184,7 +184,7 @@ impl Given {
     }
 }
 
-/// A value, quoted or not, and what stands behind it.
+/// A value, quoted or not, and what is behind it.
 fn value(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([',', ' ', '\t']).unwrap_or(text.len());

@@ -137,7 +137,7 @@ impl BitWriter {
         }
     }
 
-    /// The stop bit, zeros up to a whole byte, and emulation prevention put in: what stands behind
+    /// The stop bit, zeros up to a whole byte, and emulation prevention put in: what is behind
     /// a NAL unit's header.
     pub fn finish(mut self) -> Vec<u8> {
         self.bit(true);

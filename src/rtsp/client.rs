@@ -1,5 +1,5 @@
-//! How the daemon asks the RTSP server of this machine: what it is doing, its last key frame, and a
-//! live view.
+//! Client of this machine's RTSP server, for the daemon: its state, its last key frame, a live
+//! view.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::linux::net::SocketAddrExt;
@@ -100,8 +100,8 @@ pub fn stats(port: u16) -> Result<Value, RtspError> {
 /// The last key frame of a stream, or a JPEG file of the firmware's encoder.
 ///
 /// # Errors
-/// [`RtspError::Ask`] where no server runs, [`RtspError::NoStream`], [`RtspError::Refused`] where there
-/// is no picture yet, [`RtspError::NoJpeg`] where the firmware makes no snapshot.
+/// [`RtspError::Ask`] where no server runs, [`RtspError::NoStream`], [`RtspError::Refused`] where
+/// there is no picture yet, [`RtspError::NoJpeg`] where the firmware makes no snapshot.
 pub fn snapshot(port: u16, stream: &str, form: Form) -> Result<Media<Vec<u8>>, RtspError> {
     let form = match form {
         Form::Mp4 => "mp4",
@@ -114,9 +114,10 @@ pub fn snapshot(port: u16, stream: &str, form: Form) -> Result<Media<Vec<u8>>, R
     Ok(Media { media_type: head.media_type, size: head.size, body })
 }
 
-/// A live view of a stream, with the microphone's sound if that is wanted and there: its body is fragmented MP4 that ends when the stream changes (then ask
-/// again) or the server stops. A read that gets no picture within [`LOOK`] is a timeout, and may be
-/// tried again; dropping it ends the view.
+/// A live view of a stream, with the microphone's sound if that is wanted and there: its body is
+/// fragmented MP4 that ends when the stream changes (then ask again) or the server stops. A read
+/// that gets no picture within [`LOOK`] is a timeout, and may be tried again; dropping it ends the
+/// view.
 ///
 /// # Errors
 /// As [`snapshot`].
@@ -149,7 +150,7 @@ fn endless(port: u16, question: &str) -> Result<Media<BufReader<UnixStream>>, Rt
 ///
 /// # Errors
 /// [`RtspError::Ask`] where no server runs, [`RtspError::NoSpeaker`] where the firmware has none,
-/// [`RtspError::SpeakerBusy`] where another one speaks or the motors run.
+/// [`RtspError::SpeakerBusy`] where another client speaks or the motors run.
 pub fn speak(port: u16, sound: &[u8]) -> Result<(), RtspError> {
     begin(port, &format!("speak {}", sound.len()), sound).map(drop)
 }

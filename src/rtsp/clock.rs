@@ -1,12 +1,12 @@
-//! When pictures are shown, from when they came. Pictures come in bursts and late, for the pipe, the
-//! card and the scheduler have moods; a camera takes them evenly. So the time that is told follows
-//! the arrivals slowly. Pure.
+//! Clock of the pictures: even times from uneven arrivals. Pictures come in bursts and late,
+//! because of the pipe, the card and the scheduler; a camera takes them evenly. So the reported
+//! time follows the arrivals slowly. Pure.
 
 /// So late, and nothing is smoothed: there was a pause.
 const PAUSE: f64 = 1_000_000.0;
 /// So early, and the writer does not keep time at all.
 const FLOOD: f64 = -5_000_000.0;
-/// How much of an error goes into the next time, and how much of a step into the period.
+/// How much of an error counts in the next time, and how much of a step into the period.
 const FOLLOW: f64 = 0.06;
 const LEARN: f64 = 0.01;
 /// The most that a step differs from the period, as a part of it. Pictures that waited in the pipe

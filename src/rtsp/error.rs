@@ -1,4 +1,4 @@
-//! Why the RTSP server does not start, or cannot be asked.
+//! Errors of the RTSP server: reasons why it does not start, or cannot be asked.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use crate::error::{Code, Exit, Explain, FailureKind};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RtspError {
-    /// No stream, one twice, or a name that cannot stand in an address.
+    /// No stream, one twice, or a name that cannot be in an address.
     #[error("{0}")]
     Streams(String),
     /// The address cannot be had.

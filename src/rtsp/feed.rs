@@ -63,7 +63,7 @@ pub(super) struct State {
     pub(super) ring: Ring,
     /// The newest parameter sets.
     pub(super) params: Option<Arc<Params>>,
-    /// Grows when what viewers were told in the SDP no longer holds: another codec.
+    /// Grows when the SDP that viewers have is no longer true: another codec.
     pub(super) epoch: u64,
     writer: Writer,
     clock: Clock,
@@ -231,8 +231,8 @@ impl Feed {
         self.set_writer(writer);
     }
 
-    /// Whether the firmware's own frames are to be used. Where they are missing or not understood, or
-    /// have been away for long, another source may take over.
+    /// Whether the firmware's own frames are to be used. Where they are missing or not understood,
+    /// or have been away for long, another source may take over.
     pub(super) fn has_firmware(&self) -> bool {
         match &self.state().firmware {
             Some(Firmware {

@@ -1,6 +1,6 @@
 //! The one thread that reads the firmware's own frames, of all endpoints: whole pictures with the
-//! encoder's times go into the feeds, sound and snapshots to where they are asked for. The rules that
-//! protect the vendor's process are the reader's.
+//! encoder's times go into the feeds, sound and snapshots to where they are asked for. The rules
+//! that protect the vendor's process are the reader's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,6 +1,6 @@
 //! Fragmented MP4 (ISO/IEC 14496-12, -15): what a browser plays through Media Source Extensions,
-//! and a file of one key frame. Written by hand: a track of pictures, one of sound (FLAC) where it is
-//! wanted, one picture or piece of sound to a fragment. Pure.
+//! and a file of one key frame. Written by hand: a track of pictures, one of sound (FLAC) where it
+//! is wanted, one picture or piece of sound to a fragment. Pure.
 
 use super::flac;
 use super::frame::Frame;

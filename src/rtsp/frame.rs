@@ -1,4 +1,4 @@
-//! One picture as all viewers share it: its bytes once, and how they lie in RTP packets, worked out
+//! One picture as all viewers share it: its bytes once, and its cut into RTP packets, worked out
 //! once. Packets after RFC 6184 (H.264, packetization-mode 1) and RFC 7798 (H.265): single units,
 //! aggregation for the parameter sets before a key frame, fragmentation for what is larger than a
 //! packet. Pure.
@@ -30,7 +30,7 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// What stands before the piece.
+    /// What is before the piece.
     pub fn prefix(&self) -> &[u8] {
         self.prefix.get(..usize::from(self.prefix_length)).unwrap_or_default()
     }
@@ -178,7 +178,7 @@ fn aggregate(params: &Params) -> Vec<Vec<u8>> {
     vec![packet]
 }
 
-/// One unit, which lies at `start`, as packets.
+/// One unit, which is at `start`, as packets.
 fn split(codec: Codec, unit: &[u8], start: u32, packets: &mut Vec<Packet>) {
     let whole = Packet {
         prefix: [0; 3],

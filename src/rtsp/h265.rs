@@ -267,7 +267,7 @@ pub fn begins_picture(nal: &[u8]) -> Option<bool> {
 }
 
 /// The low bits of a picture's place in the order of showing; none for a key frame that starts
-/// the count anew.
+/// the count again.
 pub fn picture_order(nal: &[u8], sps: &Sps, pps: &Pps) -> Option<u32> {
     let (header, payload) = nal.split_at_checked(2)?;
     let kind = kind(header[0]);
@@ -301,7 +301,8 @@ const TRUSTED: u32 = 8;
 
 /// Tells from picture to picture whether one between them is missing. H.265 has no number that
 /// counts pictures, but a camera shows them in the order they come: their places grow by the same
-/// step. While they do, a larger step is a loss; where they do not (B pictures), nothing is said.
+/// step. While they do, a larger step is a loss; where they do not (B pictures), nothing is
+/// reported.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Continuity {
     last: Option<u32>,

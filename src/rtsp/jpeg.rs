@@ -39,8 +39,8 @@ impl Bits {
     }
 }
 
-/// The symbols of coefficients: end of block, then zeros before it (0 to 15) and bits (1 to 10), and
-/// sixteen zeros.
+/// The symbols of coefficients: end of block, then zeros before it (0 to 15) and bits (1 to 10),
+/// and sixteen zeros.
 fn ac_symbols() -> Vec<u8> {
     let sized = (0..16u8).flat_map(|run| (1..=10).map(move |size| run << 4 | size));
     std::iter::once(END_OF_BLOCK).chain(sized).chain([SIXTEEN_ZEROS]).collect()

@@ -10,7 +10,7 @@ pub const BODY: u64 = 4096;
 /// Lines of a head.
 const LINES: usize = 48;
 
-/// What lies at the front of the bytes that have come.
+/// What is at the front of the bytes that have come.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Item<'a> {
     /// Too little to tell.
@@ -58,9 +58,9 @@ impl RequestError {
 /// A request's head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request<'a> {
-    /// The method, as it stands.
+    /// The method, as it was sent.
     pub method: &'a str,
-    /// The address, as it stands.
+    /// The address, as it was sent.
     pub uri: &'a str,
     /// Bytes of its body.
     pub body: u64,
@@ -164,7 +164,7 @@ fn parse(head: &[u8]) -> Result<Request<'_>, RequestError> {
     }
     let mut lines = Vec::new();
     for row in rows.filter(|row| !row.is_empty()) {
-        // A line that goes on in the next one (RFC 2326, 15.1) is sent by nobody but smugglers.
+        // A line that continues in the next one (RFC 2326, 15.1) is sent by nobody but smugglers.
         let (name, value) = row.split_once(':').ok_or(RequestError::NotRtsp)?;
         if name.is_empty() || name.contains([' ', '\t']) {
             return Err(RequestError::NotRtsp);
@@ -186,7 +186,7 @@ fn parse(head: &[u8]) -> Result<Request<'_>, RequestError> {
     Ok(request)
 }
 
-/// What is said where the camera is switched off.
+/// The answer where the camera is switched off.
 pub const OFF: &str = "The camera is switched off";
 
 /// The statuses this server says.
@@ -267,7 +267,7 @@ impl RtspResponse {
         self.line("Content-Type", kind)
     }
 
-    /// As it goes out.
+    /// As it is sent.
     pub fn into_bytes(mut self) -> Vec<u8> {
         if !self.body.is_empty() {
             let _ = write!(self.head, "Content-Length: {}\r\n", self.body.len());

@@ -24,8 +24,8 @@
 //! | [`pretend`] | a made-up camera that serves it as the firmware does |
 //! | [`source`], `feed` | the reading thread, and what it shares with the server's |
 //! | `firmware` | the one thread that reads the firmware's own frames ([`crate::vendor::frames`]) |
-//! | `snapshots` | JPEG files from the firmware's encoder, shared by all who ask |
-//! | [`speaker`] | who speaks, and how fast and how long |
+//! | `snapshots` | JPEG files from the firmware's encoder, shared by all clients |
+//! | [`speaker`] | the speaker's one user, its pace and its time limit |
 //! | [`server`] | the one thread that speaks with the network |
 //! | [`stats`], [`client`] | the state as a document; how the daemon asks for it |
 //!

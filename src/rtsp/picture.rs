@@ -1,5 +1,5 @@
-//! What a parameter set says of the pictures: their size and how many come in a second, held to
-//! what a camera can mean. Pure.
+//! Size and rate of the pictures as a parameter set states them, limited to what a camera can mean.
+//! Pure.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
-//! A made-up camera: the scene, a sound, snapshots and a speaker, served by the firmware's own frame transport.
-//! So `demo` and a simulated camera go the same way through the server as a real one. What it
-//! pretends: picture, sound and times; the protocol is the vendor's ([`crate::vendor::frames`]).
+//! A made-up camera: the scene, a sound, snapshots and a speaker, served by the firmware's own
+//! frame transport. So `demo` and a simulated camera go the same way through the server as a real
+//! one. What it pretends: picture, sound and times; the protocol is the vendor's
+//! ([`crate::vendor::frames`]).
 
 use std::fs;
 use std::io;
@@ -81,7 +82,7 @@ impl Pretend {
         self.folder.join("jpeg_snap")
     }
 
-    /// The folder of the speaker. What is said there is heard by nobody.
+    /// The folder of the speaker. Nobody hears what is played there.
     pub fn speaker(&self) -> PathBuf {
         self.folder.join("audio_play")
     }
@@ -125,7 +126,7 @@ struct Stage {
     began: Instant,
     pictures: u32,
     pieces: u32,
-    /// Who asked for a snapshot, and when it is made.
+    /// The clients that wait for a snapshot, and when it is made.
     asked: Vec<(u64, Instant)>,
 }
 
@@ -216,7 +217,7 @@ impl Stage {
             .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
             .collect();
         let sleep = PollTimeout::try_from(sleep).unwrap_or(PollTimeout::MAX);
-        // Whatever it says, all are looked at.
+        // Whatever it says, all are checked.
         let _ = poll(&mut fds, sleep);
     }
 }

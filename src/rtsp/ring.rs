@@ -1,13 +1,13 @@
 //! The last frames of one stream, shared by all its viewers, and each viewer's place among them. A
-//! viewer that cannot keep up falls off the ring's end and goes on at a key frame: it loses whole
-//! groups of pictures, never parts, and holds nobody up. Pure.
+//! viewer that cannot keep up falls off the ring's end and continues at a key frame: it loses whole
+//! groups of pictures, never parts, and delays nobody. Pure.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::frame::Frame;
 
-/// What the ring holds at most.
+/// What the ring contains at most.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
     /// Bytes of frames; the newest one stays whatever it takes.
@@ -106,8 +106,8 @@ impl Ring {
         RingCursor::at(self.newest(fresh).unwrap_or_else(|| self.end()))
     }
 
-    /// A viewer that comes now: at the first frame that is shown at `time` or later, in microseconds
-    /// of the stream's clock; else it waits for the next one.
+    /// A viewer that comes now: at the first frame that is shown at `time` or later, in
+    /// microseconds of the stream's clock; else it waits for the next one.
     pub fn at_time(&self, time: u64) -> RingCursor {
         let index = self.frames.partition_point(|frame| frame.time < time);
         RingCursor::at(self.first + index as u64)

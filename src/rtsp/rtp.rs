@@ -44,7 +44,7 @@ pub struct Report {
     pub octets: u32,
 }
 
-/// A sender report, with the description that RFC 3550 wants beside it.
+/// A sender report, with the description that RFC 3550 also wants.
 pub fn sender_report(report: &Report) -> Vec<u8> {
     let mut out = Vec::with_capacity(48);
     let seconds = report.wall_micros / 1_000_000 + NTP_1970;

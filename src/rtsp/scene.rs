@@ -1,4 +1,4 @@
-//! A made-up scene as a real H.264 stream, for `demo` and for who has no camera at hand: a sky, a
+//! A made-up scene as a real H.264 stream, for `demo` and wherever there is no camera: a sky, a
 //! sun that crosses it, and a clock. Nothing is compressed: macroblocks that changed are sent as
 //! they are (I_PCM), the others are skipped. ITU-T H.264, sections 7.3.2.1, 7.3.2.2, 7.3.3, 7.3.5;
 //! Constrained Baseline. Pure.
@@ -218,7 +218,7 @@ fn draw(number: u32) -> Vec<Block> {
     blocks
 }
 
-/// Y, Cb, Cr of one dot; never 0, which I_PCM cannot hold.
+/// Y, Cb, Cr of one dot; never 0, which I_PCM cannot contain.
 fn colour(x: usize, y: usize, sun_x: usize, time: &[usize]) -> [u8; 3] {
     let (digit_x, digit_y) = ((x / DOT).wrapping_sub(17), (y / DOT).wrapping_sub(24));
     if let (Some(digit), 0..5, 0..3) = (time.get(digit_x / 4), digit_y, digit_x % 4) {

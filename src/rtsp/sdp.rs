@@ -17,7 +17,8 @@ pub const SOUND_TRACK: &str = "trackID=1";
 
 /// See [`TRACK`]: what a client says.
 pub const SPEECH_TRACK: &str = "trackID=2";
-/// The feature that a client requires to be offered that track (ONVIF Streaming Specification, 5.3).
+/// The feature that a client requires to be offered that track (ONVIF Streaming Specification,
+/// 5.3).
 pub const BACKCHANNEL: &str = "www.onvif.org/ver20/backchannel";
 
 /// The description of the stream `name` for a client that reached us at `local`; with sound in this

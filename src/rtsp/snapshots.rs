@@ -1,5 +1,6 @@
 //! Snapshots from the firmware's own encoder: one request at a time, spaced, and one picture shared
-//! by all who ask within a second. Between the thread that reads the frames and the server's.
+//! by all clients that ask within a second. Between the thread that reads the frames and the
+//! server's.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::feed::{Wake, firmware_words};
 use crate::vendor::frames::State;
 
-/// How old a picture may be for one who asks now.
+/// How old a picture may be for a client that asks now.
 const FRESH: Duration = Duration::from_secs(1);
 /// How long a snapshot is waited for. The firmware takes 0.8 s at best.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,7 +25,7 @@ struct Inner {
     failed: Option<Instant>,
 }
 
-/// What one who asks gets.
+/// The answer to a client.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum SnapshotAnswer {
     /// The JPEG file.
@@ -58,7 +59,7 @@ impl Snapshots {
         firmware_words(&self.inner().state)
     }
 
-    /// For one who has been asking since then.
+    /// For a client that has been asking since then.
     pub(super) fn ask(&self, since: Instant, now: Instant) -> SnapshotAnswer {
         let mut inner = self.inner();
         if let Some((at, picture)) = &inner.last
@@ -159,7 +160,7 @@ mod tests {
         shots.requested();
         assert_eq!(shots.ask(start, start), SnapshotAnswer::Later);
         assert!(!shots.is_wanted(), "one request for all");
-        // It does not come: those who asked are told, the next one causes a new request.
+        // It does not come: the clients get an error, the next one causes a new request.
         let later = start + PATIENCE + FRESH;
         assert!(matches!(shots.ask(start, later), SnapshotAnswer::None(_)));
         assert_eq!(shots.ask(later, later), SnapshotAnswer::Later);

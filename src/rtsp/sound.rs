@@ -1,19 +1,19 @@
-//! The microphone's sound, from what the firmware sends to what clients play: A-law at 16 kHz becomes
-//! G.711 at 8 kHz, which every client knows, or linear samples at 16 kHz. G.711 by ITU-T G.711
-//! (A-law); RTP by RFC 3551, sections 4.5.11 and 4.5.14. Pure.
+//! The microphone's sound, from what the firmware sends to what clients play: A-law at 16 kHz
+//! becomes G.711 at 8 kHz, which every client knows, or linear samples at 16 kHz. G.711 by ITU-T
+//! G.711 (A-law); RTP by RFC 3551, sections 4.5.11 and 4.5.14. Pure.
 
 use serde::Serialize;
 
 /// Samples of the filter's memory: its length and one, so that pairs of samples fit.
 const TAPS: usize = 59;
-/// The half-band low-pass, one side of its odd coefficients, in 1/32768; the middle one is a half and
-/// the even ones are 0. A Kaiser window (beta 6.5): flat within 0.01 dB up to 3.4 kHz, 67 dB down
-/// from 4.6 kHz on, at 16 kHz.
+/// The half-band low-pass, one side of its odd coefficients, in 1/32768; the middle one is a half
+/// and the even ones are 0. A Kaiser window (beta 6.5): flat within 0.01 dB up to 3.4 kHz, 67 dB
+/// down from 4.6 kHz on, at 16 kHz.
 const HALF: [i32; 15] =
     [10395, -3367, 1908, -1249, 863, -608, 427, -296, 200, -130, 80, -47, 24, -11, 3];
 /// Samples in a second, of the firmware's sound on an ipc019.
 const RATE: u32 = 16_000;
-/// Bytes from which the form of the sound is told: one second.
+/// Bytes from which the form of the sound is recognized: one second.
 const JUDGED: usize = 16_000;
 /// Bytes of one piece at most: half a second.
 const LARGEST: usize = 8_192;
@@ -201,9 +201,9 @@ impl Transcoder {
         }
     }
 
-    /// Takes one piece and gives it as the payload of one RTP packet; none while it is not known how
-    /// the bytes are coded. A-law of 16 kHz and PCM of 8 kHz have equally many bytes in a second, so
-    /// the first second decides: in PCM every second byte is near 0.
+    /// Takes one piece and gives it as the payload of one RTP packet; none while it is not known
+    /// how the bytes are coded. A-law of 16 kHz and PCM of 8 kHz have equally many bytes in a
+    /// second, so the first second decides: in PCM every second byte is near 0.
     pub fn piece(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
         let bytes = bytes.get(..bytes.len().min(LARGEST)).unwrap_or_default();
         if self.coding.is_none() {
@@ -250,8 +250,8 @@ impl Transcoder {
     }
 }
 
-/// Times of the sound: as many samples as there were, one piece exactly behind the other, and in step
-/// with the pictures. All in microseconds of the server's clock.
+/// Times of the sound: as many samples as there were, one piece exactly behind the other, and in
+/// step with the pictures. All in microseconds of the server's clock.
 #[derive(Clone, Debug, Default)]
 pub struct Pace {
     next: Option<u64>,

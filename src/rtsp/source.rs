@@ -1,6 +1,6 @@
-//! Where a stream comes from, and the thread that reads it: always, and as fast as it comes. A FIFO
-//! is made as large as it goes, and looked at before each read, so that a writer that had to give
-//! up in the middle of a picture is noticed.
+//! Source of a stream, and the thread that reads it: always, and as fast as it comes. A FIFO is
+//! made as large as possible, and checked before each read, so that a writer that had to give up in
+//! the middle of a picture is noticed.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek};
@@ -18,7 +18,7 @@ use super::feed::Feed;
 use super::stats::Writer;
 use crate::sys;
 
-/// Bytes a FIFO is asked to hold: several key frames. Linux allows anybody 1 MiB.
+/// Bytes a FIFO is asked to contain: several key frames. Linux allows anybody 1 MiB.
 const PIPE: usize = 1024 * 1024;
 /// Bytes of one read.
 const CHUNK: usize = 64 * 1024;
@@ -118,7 +118,7 @@ fn stdin(feed: &Feed) -> io::Result<()> {
 /// A pipe between a writer and us.
 struct Pipe {
     file: File,
-    /// What it holds at most; 0 where it is no pipe.
+    /// What it contains at most; 0 where it is no pipe.
     capacity: usize,
     /// Bytes read so far, and where on that scale it had been full.
     read: u64,

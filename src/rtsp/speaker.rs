@@ -1,6 +1,6 @@
-//! The camera's speaker, between those who speak (the server's thread) and the thread that writes to
-//! the firmware. One speaks at a time. What is sent is bounded in rate and length: 640 bytes, which
-//! are 40 ms, and never more than three of them ahead of what is heard.
+//! The camera's speaker, between the clients that speak (on the server's thread) and the thread
+//! that writes to the firmware. One speaks at a time. What is sent is bounded in rate and length:
+//! 640 bytes, which are 40 ms, and never more than three of them ahead of what is heard.
 //!
 //! While the motors run nothing is played: the firmware mutes itself then, and for moves that the
 //! firmware does not know of, the daemon says so.
@@ -47,7 +47,7 @@ pub(super) enum Refusal {
     Motors,
 }
 
-/// Who has the speaker.
+/// The client that uses the speaker.
 #[derive(Debug)]
 enum Holder {
     /// A viewer, and what it has said so far.
@@ -187,7 +187,8 @@ impl Speaker {
         }
     }
 
-    /// Takes an RTP packet of a viewer. Packets of one who has not claimed the speaker are dropped.
+    /// Takes an RTP packet of a viewer. Packets of a viewer that has not claimed the speaker are
+    /// dropped.
     pub(super) fn hear(&self, viewer: &str, packet: &[u8], now: Instant) {
         let mut inner = self.inner();
         let silent = !inner.is_there() || inner.motors_run(now);
@@ -322,7 +323,7 @@ mod tests {
         speaker.hear("a", &packet(300, 160), later);
         assert!(speaker.next(later).is_none());
         assert_eq!(speaker.next(later + FILL).map(|piece| piece.len()), Some(PIECE));
-        // Who says nothing for long makes room, and so does who is gone.
+        // A client that says nothing for long, or is gone, makes room.
         assert_eq!(speaker.claim("b", later + IDLE / 2), Err(Refusal::Busy));
         speaker.claim("b", later + 2 * IDLE).unwrap();
         speaker.release(|id| id != "b");

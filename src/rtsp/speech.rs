@@ -1,5 +1,6 @@
-//! What a client says by RTP (ONVIF's audio backchannel): G.711 at 8 kHz, A-law or mu-law, becomes the
-//! A-law at 16 kHz that the firmware's speaker plays. G.711 by ITU-T G.711; RTP by RFC 3550, 5.1. Pure.
+//! Speech of a client by RTP (ONVIF's audio backchannel): G.711 at 8 kHz, A-law or mu-law, becomes
+//! the A-law at 16 kHz that the firmware's speaker plays. G.711 by ITU-T G.711; RTP by RFC 3550,
+//! 5.1. Pure.
 
 use super::sound::{self, Doubler};
 

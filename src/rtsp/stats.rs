@@ -55,13 +55,13 @@ pub struct StreamStats {
     pub group: u64,
     /// Losses at the FIFO.
     pub lost: Lost,
-    /// Bytes that the FIFO holds at most; none where the stream is no FIFO.
+    /// Bytes that the FIFO contains at most; none where the stream is no FIFO.
     pub pipe: Option<usize>,
     /// How far it is with the firmware's own frames; none where the stream is not of them.
     pub firmware: Option<String>,
     /// Bytes of frames held for the viewers.
     pub held: usize,
-    /// Who watches, the page's live view included.
+    /// The viewers, the page's live view included.
     pub viewers: usize,
     /// How often the codec or the picture's size changed.
     pub changes: u64,

@@ -21,7 +21,7 @@ pub enum UnitKind {
         /// A viewer can begin here.
         key: bool,
     },
-    /// Another slice, or something that no sound stream holds.
+    /// Another slice, or something that no sound stream contains.
     OtherSlice,
 }
 
@@ -82,7 +82,7 @@ fn foreign(nal: &[u8], memory: &Memory) -> UnitKind {
     if other { UnitKind::Set } else { UnitKind::Drop }
 }
 
-/// What is read of a first slice's header, and the parameter set that it goes by.
+/// What is read of a first slice's header, and the parameter set that it refers to.
 pub enum Header<'m> {
     /// Of H.264.
     H264(h264::Slice, &'m h264::Sps),
@@ -101,7 +101,7 @@ pub fn header_of<'m>(nal: &[u8], memory: &'m Memory) -> Option<Header<'m>> {
 
 /// The same for H.264, of any slice.
 pub fn slice264<'m>(nal: &[u8], memory: &'m Memory) -> Option<(h264::Slice, &'m h264::Sps)> {
-    // The number of the parameter set stands before anything that depends on it.
+    // The number of the parameter set is before anything that depends on it.
     let pps = h264::slice_pps(nal)?;
     let sps = memory.sps264(pps)?;
     Some((h264::Slice::parse(nal, sps)?, sps))

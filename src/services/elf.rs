@@ -1,5 +1,5 @@
-//! Whether a file is a program that this machine can run, checked before it is
-//! started: the kernel's own answer is a number that helps nobody.
+//! Check that a file is a program which this machine can run, before it is started: the kernel's
+//! own answer is a number that helps nobody.
 
 use std::fs::{self, File};
 use std::io::Read;

@@ -1,4 +1,4 @@
-//! What is started for a hack and its values: argument vector, environment,
+//! Start parameters of a hack, made from its manifest and its values: argument vector, environment,
 //! folder, FIFOs, files with secrets. No shell anywhere.
 
 use super::private::write_private;

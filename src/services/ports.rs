@@ -1,5 +1,5 @@
-//! Whether a program listens on a port, from the kernel's own table: a
-//! connection would disturb the listener, and be in its log.
+//! Listening ports of a program, read from the kernel's own table: a test connection would disturb
+//! the listener and appear in its log.
 
 use std::fs;
 

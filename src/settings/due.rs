@@ -1,4 +1,4 @@
-//! What of the table of times is due. Pure: the time comes in.
+//! Entries of the table of times that are due. Pure: the time comes in.
 //!
 //! States (camera on, night vision, status light) hold: what was due last counts, also after a
 //! start or a leap of the clock. A preset and a restart happen only as the clock is seen to pass

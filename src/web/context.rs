@@ -1,4 +1,4 @@
-//! What every request can use: the camera, the log, the gate's names.
+//! Context of every request: the camera, the log, the gate's names.
 
 use std::sync::{Arc, OnceLock};
 

@@ -108,7 +108,7 @@ fn ten_thousand_random_requests_get_nothing_but_clean_refusals() {
 }
 
 #[test]
-fn json_that_is_deep_huge_or_strange_is_refused_whoever_sends_it() {
+fn json_that_is_deep_huge_or_strange_is_refused_from_every_caller() {
     let sim = Sim::small();
     let daemon = Daemon::start(&sim);
     daemon.backup();

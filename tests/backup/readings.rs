@@ -6,7 +6,7 @@ use mi360d::backup::set::{SetFolder, SetState};
 use mi360d::backup::verify::verify;
 use mi360d::backup::{BackupError, Silent};
 
-use crate::damage::{flip, sha256};
+use crate::damage::sha256;
 use crate::making::make;
 use crate::rig::{SMALL, Sim};
 

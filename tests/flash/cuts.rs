@@ -140,7 +140,7 @@ fn power_cut_at_any_operation_of_six_blocks_ends_in_the_image_after_resume() {
     let path = bench.upload("six.img", &tf);
     let wanted = flashed(&bench.bytes(), &tf);
     let counts = plan(&bench.camera(""), &image(&path));
-    for part in &counts.parts {
+    for part in &counts.plan.parts {
         let counts = part.counts();
         assert_eq!(counts.erase + counts.program, 2, "{part:?}");
     }

@@ -20,7 +20,7 @@ const SERVES: &str = "MI360D_TEST_SERVES";
 const GROWTH_KIB: u64 = 4 * 1024;
 
 /// Serves until its standard input ends, then stops gate and server, and all threads and descriptors
-/// must have been given back. In a process of its own; whoever does not start it so looks at one.
+/// must have been given back. [`Served`] starts it in a process of its own.
 #[test]
 fn what_serves_gives_all_back_at_its_end() {
     if std::env::var_os(SERVES).is_none() {

@@ -1,5 +1,5 @@
 """Answers without an end, asked for by HTTP/1.0, by clients that close their half, and by crowds that
-go at any moment: nothing is collected in memory, and whoever is gone is noticed."""
+go at any moment: nothing is collected in memory, and a client that is gone is noticed."""
 
 import json
 import os
@@ -82,7 +82,7 @@ class Endless(Demo):
         one.close()
         self.nobody_watches(10)
 
-    def test_whoever_is_gone_is_noticed_also_while_no_picture_comes(self):
+    def test_a_client_that_is_gone_is_noticed_also_while_no_picture_comes(self):
         wait_for(lambda: json.loads(self.ask("GET", "/status")[2])["backup"]["state"] == "done",
                  "the backup", 120)
         time.sleep(1)

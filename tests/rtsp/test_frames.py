@@ -268,7 +268,7 @@ class Frames(Case):
                 talker.end()
                 other.set_up()
                 other.end()
-        self.assertEqual(camera.speaker.accepted, 1, "one connection, whoever speaks")
+        self.assertEqual(camera.speaker.accepted, 1, "one connection for all speakers")
 
     def test_a_sound_is_played_as_it_is_and_never_while_the_motors_run(self):
         camera, server = self.from_frames({"mainstream": "sub.hevc"}, speaker=True)

@@ -151,7 +151,7 @@ class Together:
         self.assertTrue(self.proxy.places(begin))
         for told in self.proxy.places(begin):
             self.assertFalse([push for push in pushes if told - SETTLE + LATE < push < told], "a place too soon")
-        # A calibration has the motors to itself, and the next one has to wait, whoever asks.
+        # A calibration has the motors to itself, and the next one has to wait, for every caller.
         wait_for(lambda: self.ask("POST", "/ptz", {"calibrate": True})[0] == 200, "the calibration", 60)
         since = time.monotonic()
         for ask in ({"calibrate": True}, {"move": {"pan": 1, "ms": 300}}, {"goto": place}):

@@ -243,7 +243,7 @@ class Viewer(threading.Thread):
             except Refused as error:
                 if not (self.again and error.status == 503):
                     self.error = error
-            except Exception as error:  # noqa: BLE001: told to whoever looks
+            except Exception as error:  # noqa: BLE001: shown by the caller
                 self.error = error
             if self.stopping.is_set() or self.error or not self.again:
                 return

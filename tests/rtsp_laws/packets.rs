@@ -8,7 +8,7 @@ use mi360d::rtsp::params::Codec;
 use mi360d::rtsp::ring::{Ring, Room};
 use mi360d::rtsp::{Form, fmp4, sdp};
 
-use crate::streams::{assemble, frames, picture264, pps264, sps264, units264};
+use crate::streams::{frames, picture264, pps264, sps264, units264};
 
 #[test]
 fn packets_give_the_picture_back() {
@@ -121,7 +121,7 @@ fn a_viewer_begins_at_the_last_key_frame_only_while_that_is_fresh() {
 }
 
 #[test]
-fn who_falls_behind_goes_on_at_a_key_frame_and_knows_what_it_lost() {
+fn a_viewer_that_falls_behind_continues_at_a_key_frame_and_knows_what_it_lost() {
     let numbers: Vec<(u32, usize)> = (0..40).map(|at| (at % 10, 3000)).collect();
     let all = frames(&numbers);
     let room = Room { bytes: 15 * all[1].held() + all[1].held() / 2, time: u64::MAX };

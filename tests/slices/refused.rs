@@ -5,12 +5,12 @@ use std::sync::Arc;
 use mi360d::chip::{FlashMap, Role};
 use mi360d::formats::uimage::Family;
 use mi360d::formats::version::Version;
-use mi360d::formats::{jffs2, tf, uimage};
+use mi360d::formats::{tf, uimage};
 use mi360d::image::inspect::FileKind;
 use mi360d::image::{Slices, Source};
 use proptest::prelude::*;
 
-use crate::own::{Own, assert_refused, blockers, names, read, take, warnings};
+use crate::own::{Own, assert_refused, blockers, names, take, warnings};
 use crate::samples;
 use crate::synthetic::{I6, chip, noise, tf_image};
 

@@ -1,4 +1,4 @@
-//! Whether a binary can run on the camera, told by the ELF file itself.
+//! Check that a binary can run on the camera, by its ELF header.
 
 /// The most that the camera's binary may weigh, in bytes. The copy that runs
 /// lies in the camera's memory, of which 37 MiB are free before the stock

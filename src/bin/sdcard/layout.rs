@@ -1,4 +1,4 @@
-//! What lies where on the card, as a folder and as a zip.
+//! Layout of the card, as a folder and as a zip.
 //!
 //! The files come from `rootfs-overlay/mnt/sdcard`, which is the card as the
 //! camera sees it; the binary and the licence are added.

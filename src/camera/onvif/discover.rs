@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Answers in one second.
 const EACH_SECOND: u32 = 20;
 
-/// Answers WS-Discovery for ever, while ONVIF is on and the page can be reached from outside.
+/// Answers WS-Discovery forever, while ONVIF is on and the page can be reached from outside.
 pub fn answer(camera: &Arc<Camera>) {
     loop {
         if let Some(us) = ourselves(camera)

@@ -21,7 +21,7 @@ pub fn now() -> Option<u64> {
     Some(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 
-/// What is told of it; `asked` is the name or address by which it was asked.
+/// What is stated about it; `asked` is the name or address by which it was asked.
 pub fn facts(camera: &Camera, asked: Option<&str>) -> Facts {
     let video = video::document(camera);
     let jpeg = video.has_jpeg();
@@ -55,7 +55,7 @@ pub fn facts(camera: &Camera, asked: Option<&str>) -> Facts {
         }
     };
     let host = asked.unwrap_or_default();
-    // Without the page's port; an IPv6 address stands in brackets.
+    // Without the page's port; an IPv6 address is in brackets.
     let bare =
         host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(host, |(h, _)| h);
     let judgement = camera.state().vaulted.as_ref().map(|v| v.judgement.clone());
@@ -94,7 +94,7 @@ fn name_servers() -> Vec<String> {
     servers.take(3).map(|address| address.to_string()).collect()
 }
 
-/// Whether it has motors that can be told.
+/// Whether it has motors that can be moved.
 pub fn has_motors(camera: &Camera) -> bool {
     motors::available(camera)
 }

@@ -9,8 +9,8 @@ use crate::flash::request::PlanRequest;
 use crate::formats::flsh;
 use crate::image::Finding;
 
-/// Whether the WiFi settings in DATA matter: DATA changes and is not this camera's own, and no CONFIG
-/// was chosen.
+/// Whether the WiFi settings in DATA matter: DATA changes and is not this camera's own, and no
+/// CONFIG was chosen.
 pub fn needs_settings(compared: &Compared, request: &PlanRequest) -> bool {
     compared.changes_data()
         && compared.plan(Role::Config).is_none()

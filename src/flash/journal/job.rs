@@ -16,11 +16,11 @@ pub struct Job {
     pub id: String,
     /// The fingerprint of the camera that it is for.
     pub identity: String,
-    /// The backup that holds what was there before.
+    /// The backup that contains what was there before.
     pub before: String,
     /// What a power cut needs.
     pub heals: Heals,
-    /// The name under which a rescue image lies at the card's root.
+    /// The name under which a rescue image is at the card's root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rescue: Option<String>,
     /// Whether a `.bak` of that name was on the card before: the owner's, which stays.
@@ -29,7 +29,7 @@ pub struct Job {
     /// Whether `manu_test/update.txt` was on the card before: the owner's, which stays.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub owners_mark: bool,
-    /// SHA-256 of the WiFi's address, where that could be told: which camera it is for.
+    /// SHA-256 of the WiFi's address, where that is known: which camera it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wifi: Option<String>,
     /// Where the new content comes from.
@@ -53,7 +53,7 @@ pub struct JobNeighbour {
     pub name: String,
     /// SHA-256 of its first bytes, as many as `neighbour::span` says, in hex.
     pub sha256: String,
-    /// The backup that holds it.
+    /// The backup that contains it.
     pub set: String,
 }
 
@@ -94,7 +94,7 @@ pub struct JobPart {
     /// SHA-256 of the whole content that it is to have, in hex.
     pub sha256: String,
     /// Whether its content is not from the source but was carried over:
-    /// then it lies in `state/carried.bin`.
+    /// then it is in `state/carried.bin`.
     #[serde(default)]
     pub carried: bool,
 }

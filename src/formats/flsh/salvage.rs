@@ -1,6 +1,5 @@
-//! What can still be read of a damaged FLSH: a header recognized by what follows its
-//! magic, and values found as plain text. What they are worth is for the
-//! caller to judge.
+//! Salvage of a damaged FLSH: a header recognized by the bytes after its magic, and values found as
+//! plain text. The caller judges how far they can be trusted.
 
 use super::{Flsh, HEADER, MAGIC, build, read_at};
 

@@ -1,4 +1,4 @@
-//! What the blocks of a squashfs amount to.
+//! Result of checking the blocks of a squashfs.
 
 /// How many damaged blocks are named; more are counted.
 pub const NAMED: usize = 8;

@@ -1,4 +1,4 @@
-//! What is known of a partition's content: its state and the facts that only some roles have.
+//! Facts of a partition's content: its state, and the facts that only some roles have.
 
 use serde::Serialize;
 
@@ -34,7 +34,7 @@ impl Health {
     }
 }
 
-/// What a partition holds.
+/// What a partition contains.
 #[derive(Clone, Debug, Serialize)]
 pub struct Content {
     /// What it is, in a few words.
@@ -100,14 +100,14 @@ pub struct SquashfsFacts {
     pub mkfs_time: u32,
     /// The name of its compression: `xz`.
     pub compression: &'static str,
-    /// Blocks whose checksum was found right; `None` where they were not looked at.
+    /// Blocks whose checksum was found right; `None` where they were not checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocks_verified: Option<u32>,
     /// Bytes in blocks that have no checksum, because they are stored as they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_without_checksum: Option<u64>,
     /// Whether `/linuxrc` is in it, which the kernel starts; `None` where that
-    /// was not looked at or cannot be read.
+    /// was not checked or cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub linuxrc: Option<bool>,
 }
@@ -120,7 +120,7 @@ fn as_text<S: serde::Serializer>(version: &Option<Version>, to: S) -> Result<S::
     }
 }
 
-/// How far a check goes.
+/// The depth of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
     /// What takes long is left out: the blocks of ROOTFS are not unpacked, so

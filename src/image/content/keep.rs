@@ -6,7 +6,7 @@ pub(super) fn head(kept: &mut Vec<u8>, bytes: &[u8], most: usize) {
     kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
 }
 
-/// The part of `bytes`, which stand at `at` in the stream, that lies in `range`.
+/// The part of `bytes`, which are at `at` in the stream, that is in `range`.
 pub(super) fn overlap(at: u64, bytes: &[u8], range: std::ops::Range<u64>) -> &[u8] {
     let end = at + bytes.len() as u64;
     let (from, to) = (range.start.clamp(at, end), range.end.clamp(at, end));

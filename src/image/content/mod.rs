@@ -1,6 +1,6 @@
-//! What a partition holds, judged in the same pass that hashes it: window by
-//! window, in little memory, whatever its size. One file per role; which
-//! bytes are whose partition is for the caller to know.
+//! Content of a partition, judged in the same pass that hashes it: window by window, in little
+//! memory, whatever its size. One file per role; the caller knows which bytes belong to which
+//! partition.
 
 mod boot;
 mod facts;

@@ -7,7 +7,7 @@ use crate::formats::squashfs::{self, Blocks, SUPERBLOCK, Superblock};
 use crate::image::finding::Finding;
 
 /// The least part of a last window in which a hole is believed, in bytes: a
-/// few equal bytes may stand at an end by chance.
+/// few equal bytes may be at an end by chance.
 const LEAST: u64 = 4096;
 /// How many holes are named; more are counted.
 const NAMED: usize = 8;
@@ -30,7 +30,7 @@ pub(super) struct Rootfs {
 #[derive(Clone, Debug, Default)]
 struct Window {
     start: u64,
-    /// Bytes of it that lie inside the file system and have come.
+    /// Bytes of it that are inside the file system and have come.
     seen: u64,
     /// The one value that they all have, as far as they have one.
     value: Option<u8>,
@@ -70,7 +70,7 @@ impl Rootfs {
         while !bytes.is_empty() {
             let left = u64::from(WINDOW) - (at - self.window.start);
             let (now, later) = bytes.split_at(bytes.len().min(left as usize));
-            // Before the superblock is known no end is: a window that holds its
+            // Before the superblock is known no end is: a window that contains its
             // first bytes is mixed anyway.
             let end = match &self.superblock {
                 Some(Ok(superblock)) => superblock.bytes_used,

@@ -1,4 +1,4 @@
-//! From what the pass found to what the owner is told: the answer about the
+//! From the findings of the pass to the report for the owner: the answer about the
 //! identity, the model, what contradicts itself, what is alive and gone. What
 //! to do next is in [`super::next`].
 
@@ -60,7 +60,7 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
     let expected = is_dump(kind)
         || factory_at.is_some()
         || (size == CHIP && matches!(kind, FileKind::Erased | FileKind::Unknown));
-    // FACTORY's own is not elsewhere, wherever in FACTORY it stands.
+    // FACTORY's own is not elsewhere, wherever in FACTORY it is.
     let elsewhere: Vec<Elsewhere> = passed
         .identities
         .kept
@@ -176,7 +176,7 @@ fn identity_report(
     }
 }
 
-/// Why a file of this kind holds no identity.
+/// Why a file of this kind contains no identity.
 fn no_identity(kind: FileKind) -> &'static str {
     match kind {
         FileKind::TfImage | FileKind::TruncatedTfImage | FileKind::OversizedTfImage => {

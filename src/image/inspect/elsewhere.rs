@@ -1,5 +1,5 @@
-//! The identities in a file, wherever they stand: a brick's dump may be
-//! shifted or cut. Each header is looked at as it streams by, so that no
+//! The identities in a file, wherever they are: a brick's dump may be
+//! shifted or cut. Each header is checked as it streams by, so that no
 //! number of false ones hides a true one.
 
 use std::io;
@@ -10,7 +10,7 @@ use crate::formats::flsh;
 use crate::identity::{self, Identity};
 use crate::image::source::peek;
 
-/// Bytes behind a header in which an identity's texts stand: real ones take
+/// Bytes behind a header in which an identity's texts are: real ones take
 /// fewer than 400.
 const TEXT: usize = 0x400;
 /// The most identities that are judged, which takes a hash of 64 KiB each.
@@ -29,7 +29,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Looks at what stands at `offset`, where a header is.
+    /// Looks at what is at `offset`, where a header is.
     pub(super) fn look(&mut self, source: &dyn Source, offset: u64) -> io::Result<()> {
         if !promises(&peek(source, offset, TEXT)?) {
             return Ok(());
@@ -69,7 +69,7 @@ impl Found {
     }
 }
 
-/// Whether an identity's texts stand behind this header, before the next one.
+/// Whether an identity's texts are behind this header, before the next one.
 fn promises(bytes: &[u8]) -> bool {
     let Some(text) = bytes.get(flsh::HEADER..) else { return false };
     let next = text.windows(flsh::HEADER).position(flsh::is_header);

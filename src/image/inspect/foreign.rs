@@ -1,4 +1,4 @@
-//! Files that are not from a flash chip, told by how they begin: what owners
+//! Files that are not from a flash chip, recognized by how they begin: what owners
 //! hand in by mistake, and what to do instead.
 
 /// A text that is nothing else.

@@ -1,6 +1,6 @@
 //! The report about a file whose bytes were mangled on their way, or that is
-//! several files in one: what the bytes were before is inspected, and here it
-//! is said what became of them.
+//! several files in one: the bytes as they were before are inspected, and the
+//! report states what happened to them.
 
 use std::io;
 
@@ -41,7 +41,7 @@ pub(super) fn report(inner: Report, transform: &Transform, size: u64, sha256: St
     report
 }
 
-/// What is told of a text that this machine cannot read through.
+/// The report on a text that this machine cannot read through.
 pub(super) fn too_long(sniffed: Sniffed, transform: &Transform) -> Sniffed {
     let note = transform.note();
     let finding = Finding::blocker(note.code, format!("The file is {}.", note.words))

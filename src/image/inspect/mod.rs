@@ -1,9 +1,8 @@
-//! What a file is, what is in it, and all that is wrong with it. This file
-//! holds the way to the report: `sniff` says what the file is and
-//! where its partitions lie (`moved` where they are not in place, `other` knows other systems, `foreign` what is
-//! no firmware), `pass` reads it once, `elsewhere` finds identities in it,
-//! `conclude` draws the conclusions, `mangled` those about a file whose bytes
-//! were mangled. How a report looks on a terminal is in the text module.
+//! Inspection of a file: its kind, its parts, and all that is wrong with it. This file leads to the
+//! report: `sniff` finds the kind and the offsets of the partitions (`moved` if they are not in
+//! place, `other` knows other systems, `foreign` files that are no firmware), `pass` reads it once,
+//! `elsewhere` finds identities in it, `conclude` draws the conclusions, and `mangled` those about
+//! a file whose bytes were mangled. The text module prints a report on a terminal.
 
 mod conclude;
 mod elsewhere;

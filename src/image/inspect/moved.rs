@@ -72,7 +72,7 @@ pub(super) fn jumbled(source: &dyn Source, len: u64) -> io::Result<Option<Sniffe
     ))
 }
 
-/// A dump whose map lies elsewhere than it should.
+/// A dump whose map is elsewhere than it should.
 pub(super) fn shifted(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
     const KEEP: usize = mxp::TABLE_SIZE;
     const TABLE: u32 = mxp::TABLE_OFFSET as u32;

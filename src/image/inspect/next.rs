@@ -1,5 +1,5 @@
-//! What the owner should do next, in order and in words. A command that is
-//! named must take the very file: a test runs each one on it.
+//! Next steps for the owner, in order and in words. A command that is named must accept this very
+//! file: a test runs each one on it.
 
 use super::report::is_dump;
 use super::{FileKind, Report};

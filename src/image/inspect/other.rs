@@ -1,4 +1,4 @@
-//! Chips and images of other cameras and other systems, told by their flash
+//! Chips and images of other cameras and other systems, recognized by their flash
 //! maps and by the names that are in clear in them.
 
 use std::io;
@@ -118,7 +118,7 @@ pub(super) fn other_chip(source: &dyn Source, len: u64) -> io::Result<Option<Sni
 fn with_table(mut sniffed: Sniffed, map: Option<&FlashMap>) -> Sniffed {
     let Some(map) = map else { return sniffed };
     sniffed.map_source = Some("its own MXP table".to_owned());
-    // Where all of this camera's names are there, what they hold can be judged.
+    // Where all of this camera's names are there, what they contain can be judged.
     let is_like_ours = Role::ALL.into_iter().all(|role| map.by_role(role).is_some());
     sniffed.pieces = map
         .covering()

@@ -20,7 +20,7 @@ pub(super) struct Passed {
     pub(super) zeros: bool,
     /// One content and, where all of it is there, one hash for each piece.
     pub(super) contents: Vec<(Content, Option<String>)>,
-    /// The identities in it, wherever they stand.
+    /// The identities in it, wherever they are.
     pub(super) identities: Found,
     pub(super) version: Option<version::Version>,
 }

@@ -1,4 +1,4 @@
-//! What an inspection reports: what a file is, its partitions, its identity, its findings.
+//! Report of an inspection: the file's kind, its partitions, its identity, its findings.
 
 use std::io;
 
@@ -27,7 +27,7 @@ pub enum FileKind {
     TruncatedDump,
     /// A chip, and something behind it.
     OversizedDump,
-    /// A chip whose parts do not lie where they belong.
+    /// A chip whose parts are not where they belong.
     ShiftedDump,
     /// The parts of a chip, one after the other, in another order than on the chip.
     JumbledDump,
@@ -64,7 +64,7 @@ pub struct Model {
     pub id: String,
     /// Whether an identity in the file says so, or its hash; otherwise it is a guess.
     pub certain: bool,
-    /// How it was told, in words.
+    /// How it was recognized, in words.
     pub how: String,
 }
 
@@ -80,7 +80,7 @@ pub struct PartitionReport {
     pub offset: i64,
     /// Its size in bytes, which may reach beyond the file's end.
     pub size: u32,
-    /// What it holds, in a few words.
+    /// What it contains, in a few words.
     pub kind: String,
     /// How that is.
     pub health: Health,
@@ -91,10 +91,10 @@ pub struct PartitionReport {
     pub sha256: Option<String>,
 }
 
-/// An identity that lies where it does not belong.
+/// An identity that is where it does not belong.
 #[derive(Clone, Debug, Serialize)]
 pub struct Elsewhere {
-    /// Where it lies in the file, in bytes.
+    /// Where it is in the file, in bytes.
     pub offset: u64,
     /// How it is.
     pub health: identity::Health,
@@ -112,7 +112,7 @@ pub struct Elsewhere {
 pub struct IdentityReport {
     /// The answer, a whole sentence.
     pub answer: String,
-    /// Whether a file of this kind should hold one.
+    /// Whether a file of this kind should contain one.
     pub expected: bool,
     /// How FACTORY's is; missing where the file has no FACTORY.
     pub health: identity::Health,
@@ -122,7 +122,7 @@ pub struct IdentityReport {
     pub fingerprint: Option<String>,
     /// What may be shown of it.
     pub masked: Vec<Masked>,
-    /// Those that lie elsewhere in the file.
+    /// Those that are elsewhere in the file.
     pub elsewhere: Vec<Elsewhere>,
     /// FACTORY's, for comparing.
     #[serde(skip)]
@@ -146,11 +146,11 @@ pub struct Report {
     pub size: u64,
     /// Its SHA-256 in hex.
     pub sha256: String,
-    /// Which camera it is from or for, as far as can be told.
+    /// Which camera it is from or for, as far as is known.
     pub model: Option<Model>,
     /// How its map was got, in words; `None` where it has none.
     pub map_source: Option<String>,
-    /// The firmware's version, where one stands in clear.
+    /// The firmware's version, where one is in clear.
     pub firmware: Option<String>,
     /// Its partitions, in their order.
     pub partitions: Vec<PartitionReport>,

@@ -1,5 +1,5 @@
-//! What a file is, told by its size and by a few bytes at the places where a
-//! camera's parts begin. The parts themselves are judged in the pass.
+//! First look at a file: its kind, found by its size and by a few bytes where a camera's parts
+//! begin. The parts themselves are judged in the pass.
 
 use super::sniffed::{BOOT, DATA, FACTORY, Piece, Sniffed, dump_of};
 use std::io;
@@ -231,7 +231,7 @@ fn dump(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
     Ok(Some(sniffed.doubtful()))
 }
 
-/// One part of a chip, told by how it begins.
+/// One part of a chip, recognized by how it begins.
 fn part(source: &dyn Source, len: u64, head: &[u8]) -> io::Result<Option<Sniffed>> {
     let Some(role) = [Role::Boot, Role::Kernel, Role::Rootfs, Role::Data, Role::Factory]
         .into_iter()
@@ -280,7 +280,7 @@ fn part(source: &dyn Source, len: u64, head: &[u8]) -> io::Result<Option<Sniffed
     })
 }
 
-/// FACTORY or CONFIG, told by the keys in it.
+/// FACTORY or CONFIG, recognized by the keys in it.
 fn flsh_part(bytes: &[u8], len: u64) -> Sniffed {
     let is_factory = flsh::parse(bytes)
         .is_ok_and(|f| ["did", "key", "mac", "model"].iter().any(|key| f.get(key).is_some()))

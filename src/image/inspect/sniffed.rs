@@ -1,4 +1,4 @@
-//! What the first look at a file finds: its kind, and where its parts are.
+//! Result of the first look at a file: its kind, and the offsets of its parts.
 
 use super::report::FileKind;
 use crate::chip::{FlashMap, Role};

@@ -1,4 +1,4 @@
-//! Why no image can be made.
+//! Errors of `recover`: reasons why no image can be made.
 
 use crate::error::{Code, Exit, Explain};
 

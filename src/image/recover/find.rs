@@ -30,7 +30,7 @@ pub struct Found {
     pub input: usize,
     /// Where in it.
     pub range: Range<usize>,
-    /// What it holds.
+    /// What it contains.
     pub content: Content,
 }
 

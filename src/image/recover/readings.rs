@@ -95,7 +95,7 @@ fn identity_of(bytes: &[u8]) -> Option<Identity> {
     judged.identity.filter(|_| is_healthy)
 }
 
-/// Whether two readings may be of one chip: most pages that hold something are equal.
+/// Whether two readings may be of one chip: most pages that contain something are equal.
 fn alike(one: &[u8], other: &[u8]) -> bool {
     let (mut equal, mut all) = (0, 0);
     for (a, b) in one.chunks(256).zip(other.chunks(256)) {

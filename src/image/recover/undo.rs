@@ -1,5 +1,5 @@
-//! What happened to the files that were brought is undone: mangled bytes, tars, a chip that came in
-//! several pieces.
+//! Repair of the files that were given: mangled bytes are restored, tars unpacked, pieces of a chip
+//! joined.
 
 use crate::image::inspect::FileKind;
 use crate::image::inspect::sniff::sniff;

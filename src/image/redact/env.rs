@@ -19,7 +19,7 @@ pub struct EnvNote {
 
 /// Redacts an environment of [`uboot_env::SIZE`] bytes, or any other size, in
 /// place. Its CRC is renewed only if it was right: with a wrong one U-Boot
-/// takes the environment that is built into it, and must go on doing so.
+/// takes the environment that is built into it, and must continue doing so.
 pub fn redact(region: &mut [u8], secrets: &Secrets) -> EnvNote {
     let Some(crc_ok) = uboot_env::parse(region).map(|env| env.crc_ok()) else {
         return EnvNote::default();
@@ -61,7 +61,7 @@ fn entries(text: &mut [u8], secrets: &Secrets, replaced: &mut Vec<String>) -> us
                 let (name, value) = entry.split_at_mut(split);
                 (&*name, &mut value[1..])
             }
-            // No name: all of it is looked at.
+            // No name: all of it is checked.
             None => (&[][..], entry),
         };
         let hide = split.is_some() && is_secret_key(name);

@@ -1,4 +1,4 @@
-//! Why there is no copy that is safe to post.
+//! Errors of a redaction: reasons why there is no copy that is safe to post.
 
 use std::io;
 

@@ -100,7 +100,7 @@ impl Redaction {
         Ok(summary)
     }
 
-    /// The copy as something to be read, for who sends it on.
+    /// The copy as a source to read from, for an upload.
     pub fn into_reader(self, dump: SharedSource) -> RedactedReader {
         RedactedReader { redaction: self, dump, at: 0, window: Vec::new(), taken: 0 }
     }
@@ -114,7 +114,7 @@ impl Redaction {
         while at < copy.len() {
             let bytes = peek(copy, at, WINDOW as usize + REACH)?;
             let found = self.secrets.found_in(&bytes);
-            // Values that are masked by now stand behind telling names, too.
+            // Values that are masked by now are behind telling names, too.
             let leak = found.iter().find(|r| !is_masked(&bytes[(*r).clone()]));
             if let Some(leak) = leak {
                 return Err(RedactError::Leak(self.name_at(at + leak.start as u64)));

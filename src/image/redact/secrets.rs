@@ -1,5 +1,5 @@
-//! The secrets of one dump, and where they stand: read from what FACTORY,
-//! CONFIG and DATA hold, and looked for, as text and as bytes, in all else.
+//! The secrets of one dump, and where they are: read from what FACTORY,
+//! CONFIG and DATA contain, and looked for, as text and as bytes, in all else.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -36,9 +36,9 @@ const SECRET_WHOLE: [&str; 16] = [
     "rootpath",
     "domain",
 ];
-/// Names that hold such a part and are none.
+/// Names that contain such a part and are none.
 const NOT_SECRET: [&str; 2] = ["bootdelaykey", "bootstopkey"];
-/// The fewest bytes that are looked for in anything: fewer stand in compressed
+/// The fewest bytes that are looked for in anything: fewer are in compressed
 /// data by chance.
 const LEAST: usize = 5;
 /// The fewest bytes that are looked for in texts.
@@ -49,7 +49,7 @@ const MOST: usize = 128;
 const MOST_VALUES: usize = 512;
 /// The most FLSHs that are read in one part: each takes 64 KiB to read.
 const MOST_PLACES: usize = 256;
-/// Texts of the stock settings, wherever they stand: what follows is secret.
+/// Texts of the stock settings, wherever they are: what follows is secret.
 const TELLING: [&[u8]; 4] = [b"miio_ssid=", b"miio_passwd=", b"miio_token=", b"miio_key="];
 
 /// Whether the value behind this key is one owner's.
@@ -74,7 +74,7 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Takes what stands in the bytes of a FACTORY or CONFIG, damaged or not.
+    /// Takes what is in the bytes of a FACTORY or CONFIG, damaged or not.
     pub fn read_flsh(&mut self, bytes: &[u8]) {
         let flsh = flsh::parse(bytes).ok().or_else(|| flsh::parse_by_header(bytes));
         for (key, value) in flsh.iter().flat_map(flsh::Flsh::entries) {
@@ -96,15 +96,15 @@ impl Secrets {
         }
     }
 
-    /// Takes what stands behind the names of the stock settings.
+    /// Takes what is behind the names of the stock settings.
     pub fn read_text(&mut self, bytes: &[u8]) {
         for range in told(bytes) {
             self.add(&bytes[range]);
         }
     }
 
-    /// Takes all FLSHs of a part of a source, wherever they stand, and all
-    /// that [`Secrets::read_text`] takes. Says where those FLSHs stand.
+    /// Takes all FLSHs of a part of a source, wherever they are, and all
+    /// that [`Secrets::read_text`] takes. Says where those FLSHs are.
     ///
     /// # Errors
     /// Where the source cannot be read.
@@ -158,7 +158,7 @@ impl Secrets {
         if !(LEAST_IN_TEXT..=MOST).contains(&value.len()) || self.forms.len() >= MOST_VALUES {
             return;
         }
-        // Nothing but one character says nothing, and stands everywhere.
+        // Nothing but one character says nothing, and is everywhere.
         if value.iter().all(|b| *b == value[0]) {
             return;
         }
@@ -186,14 +186,14 @@ impl Secrets {
         self.forms.extend(forms);
     }
 
-    /// Where secrets stand in bytes that may be anything.
+    /// Where secrets are in bytes that may be anything.
     pub fn found_in(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let mut found = self.search(bytes, LEAST);
         found.extend(told(bytes));
         found
     }
 
-    /// Blanks what stands in a text; whether something did.
+    /// Blanks what is in a text; whether something did.
     pub fn blank(&self, text: &mut [u8]) -> bool {
         let found = self.search(text, LEAST_IN_TEXT);
         for range in &found {

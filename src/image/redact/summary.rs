@@ -1,4 +1,4 @@
-//! What was done to make a copy safe.
+//! Summary of a redaction: the changes that made the copy safe.
 
 use serde::Serialize;
 
@@ -32,7 +32,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// What the owner is told.
+    /// What is reported to the owner.
     pub fn findings(&self) -> Vec<Finding> {
         let slack = self.slack.iter().map(|b| {
             Finding::note(

@@ -52,7 +52,7 @@ fn identity(out: &Slices) -> Option<Identity> {
 fn family(slice: &Slice, target: &Target<'_>) -> Option<Finding> {
     let uimage = slice.content.facts.uimage.as_ref()?;
     if uimage.family == Family::Other {
-        return None; // told with the content
+        return None; // reported with the content
     }
     let Some(own) = target.family.filter(|f| *f != Family::Other) else {
         return Some(

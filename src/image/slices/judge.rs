@@ -85,7 +85,7 @@ pub(super) fn set(files: Vec<SetFile>, target: &Target<'_>) -> Result<Slices, In
     }
     for f in files {
         if f.role == Role::Other {
-            continue; // beside the six there is nothing that is ever written
+            continue; // nothing outside the six is ever written
         }
         let length = f.source.len().min(f.size.into());
         let place = PlacedPartition { name: f.name, role: f.role, size: f.size, offset: 0, length };

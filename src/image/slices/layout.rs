@@ -1,5 +1,5 @@
-//! Where the partitions of one camera's map lie in a file. Only what the file
-//! is, and its size, are looked at here; what lies there is judged elsewhere.
+//! Layout of a file by one camera's map: the offset of each partition. Only the kind of the file
+//! and its size count here; the content is judged elsewhere.
 
 use std::io;
 
@@ -26,7 +26,7 @@ pub(super) struct PlacedPartition {
     pub(super) length: u64,
 }
 
-/// What a file is, and where the partitions lie in it.
+/// What a file is, and where the partitions are in it.
 pub(super) struct Layout {
     pub(super) kind: FileKind,
     pub(super) what: String,

@@ -1,10 +1,8 @@
-//! A file, or a backup set, as one camera could write it: which partitions of
-//! *its* map are in it, which bytes of which file each takes, and all that
-//! speaks against it. `layout` says where the partitions lie, `pass` reads
-//! everything once, `judge` says what is wrong with a part in itself, `against`
-//! how it goes with the camera; `choice` picks some of them.
-//! What is then done with the chip is no matter of this module; which set
-//! holds is for [`crate::backup`] to know.
+//! A file, or a backup set, as one camera could write it: which partitions of *its* map are in it,
+//! which bytes of which file each takes, and everything against it. `layout` finds the offsets of
+//! the partitions, `pass` reads everything once, `judge` finds what is wrong with a part itself,
+//! `against` whether it fits the camera, and `choice` picks some of them. Nothing here writes to
+//! the chip, and [`crate::backup`] checks the sets.
 
 mod against;
 mod choice;
@@ -29,7 +27,7 @@ impl Slices {
     ///
     /// # Errors
     /// [`InspectError`] where it cannot be read; what is wrong with what is
-    /// read stands in the findings.
+    /// read is in the findings.
     pub fn of_file(file: SharedSource, target: &Target<'_>) -> Result<Slices, InspectError> {
         let unread = |source| InspectError::Read { offset: 0, source };
         let layout = layout::of_file(file.as_ref(), target.map).map_err(unread)?;

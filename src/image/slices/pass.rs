@@ -1,4 +1,4 @@
-//! The one pass over a file: each partition hashed as it would stand on the
+//! The one pass over a file: each partition hashed as it would are on the
 //! chip, judged and searched for versions as the windows stream by.
 
 use crate::formats::sha256::Sha256;
@@ -19,7 +19,7 @@ pub(super) struct Seen {
     /// Of the bytes that are there.
     pub(super) file_sha256: [u8; 32],
     pub(super) version: Option<version::Version>,
-    /// Whether something other than padding stands behind a squashfs, and where.
+    /// Whether something other than padding is behind a squashfs, and where.
     pub(super) behind: Option<u64>,
 }
 
@@ -126,7 +126,7 @@ fn pads(role: Role) -> bool {
     matches!(role, Role::Config | Role::Factory)
 }
 
-/// What stands behind a squashfs: padding, or something.
+/// What is behind a squashfs: padding, or something.
 #[derive(Default)]
 struct Tail {
     head: Vec<u8>,

@@ -1,4 +1,4 @@
-//! A file or a set taken apart for one camera: its slices, and what is said about them.
+//! A file or a set taken apart for one camera: its slices, and the findings about them.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::image::genuine::{self, Genuineness, KnownImage};
 use crate::image::inspect::{FileKind, Model};
 use crate::image::source::Source;
 
-/// Bytes to read from, shared by all who need them.
+/// Bytes to read from, shared by everything that needs them.
 pub type SharedSource = Arc<dyn Source + Send + Sync>;
 
 /// The camera that is to be written.
@@ -39,7 +39,7 @@ pub struct Target<'a> {
     pub known: &'a [KnownImage],
 }
 
-/// What one partition would hold: `length` bytes of a file, then 0xFF.
+/// What one partition would contain: `length` bytes of a file, then 0xFF.
 #[derive(Clone, Debug, Serialize)]
 pub struct Slice {
     /// The partition's name.
@@ -58,17 +58,17 @@ pub struct Slice {
     /// SHA-256 of the whole partition as it would be, padding included.
     #[serde(serialize_with = "as_hex")]
     pub sha256: [u8; 32],
-    /// What it holds.
+    /// What it contains.
     pub content: Content,
-    /// The highest firmware version that stands in clear in it.
+    /// The highest firmware version that is in clear in it.
     #[serde(serialize_with = "as_text")]
     pub version: Option<Version>,
 }
 
-/// What stands behind the partitions of a tf image.
+/// What is behind the partitions of a tf image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrailerNote {
-    /// It, as it stands in the file.
+    /// It, as it is in the file.
     pub trailer: tf::Trailer,
     /// Whether it can be a signature at all.
     pub is_signed: bool,
@@ -122,7 +122,7 @@ impl Slices {
         }
     }
 
-    /// Fills `buf` with what stands in a partition from window `index` on
+    /// Fills `buf` with what is in a partition from window `index` on
     /// (windows have [`WINDOW`] bytes), 0xFF where the file has nothing. A
     /// short `buf` reads the window's beginning.
     ///
@@ -195,7 +195,7 @@ impl Slices {
     }
 
     pub(super) fn set_genuine(&mut self, genuine: Genuineness) {
-        // That there is no signature is said already, and better.
+        // A missing signature is reported already, and better.
         if genuine.is_genuine() || self.trailer.is_some_and(|t| t.is_signed) {
             self.warnings.retain(|f| f.code != UNCHECKED && f.code != UNSIGNED);
             self.add(genuine.finding());
@@ -207,7 +207,7 @@ impl Slices {
         self.genuine = Some(genuine);
     }
 
-    /// What is said of a partition that cannot even be taken from the file
+    /// The findings about a partition that cannot even be taken from the file
     /// concerns all of it.
     pub(super) fn concerns(&self, finding: &Finding, chosen: &[&Slice]) -> bool {
         let Some(name) = &finding.partition else { return true };

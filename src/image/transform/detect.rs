@@ -1,5 +1,5 @@
 //! Which of the things that happen to files happened to this one. What a
-//! guess gives is looked at before it is believed: a flash map must be where
+//! guess gives is checked before it is trusted: a flash map must be where
 //! it belongs, or a part of a camera must begin the file.
 
 use std::io;
@@ -14,7 +14,7 @@ use crate::formats::{jffs2, mxp};
 use crate::image::marks::{CHIP, begins_like};
 use crate::image::source::{Source, peek};
 
-/// Bytes at the beginning that texts are told by.
+/// Bytes at the beginning by which texts are recognized.
 const HEAD: usize = 0x4000;
 /// Where the flash map belongs.
 const TABLE: u64 = mxp::TABLE_OFFSET as u64;

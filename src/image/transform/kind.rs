@@ -1,4 +1,4 @@
-//! What can have happened to the bytes of a file.
+//! Transforms: the changes that the bytes of a file can have suffered on their way.
 
 use serde::Serialize;
 

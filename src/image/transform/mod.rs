@@ -1,8 +1,8 @@
 //! Files whose bytes were mangled on their way: swapped, turned, doubled,
-//! logged as text, sent as text. Here is what can have happened, how it is
-//! told, and how it is undone: as a [`Source`] that reads what was there
-//! before. `detect` tells, `view` undoes by calculation, `log` reads texts of
-//! numbers with addresses, `plain` those without, `lines` undoes line ends.
+//! logged as text, sent as text. Each change is recognized and undone: a
+//! [`Source`] reads the bytes as they were before. `detect` recognizes, `view`
+//! undoes by calculation, `log` reads texts of numbers with addresses, `plain`
+//! those without, `lines` undoes line ends.
 
 mod detect;
 mod kind;

@@ -135,7 +135,8 @@ struct Decoder {
     /// The number or character that is being read, and how much of it.
     held: u32,
     count: u32,
-    /// A number behind 0x: where its bytes begin in `out`; one behind a minus; the quote of a string.
+    /// A number behind 0x: where its bytes begin in `out`; one behind a minus; the quote of a
+    /// string.
     prefixed: Option<usize>,
     before: u8,
     /// What ends a comment that is being skipped.

@@ -17,14 +17,14 @@ const MOST_UNITS: usize = 512;
 #[derive(Debug)]
 pub struct Assembler {
     pub(super) buffer: Vec<u8>,
-    /// The search for start codes goes on here.
+    /// The search for start codes continues here.
     scanned: usize,
     pub(super) open: Option<Open>,
     pub(super) building: Building,
     pub(super) memory: Memory,
     /// Where in `buffer` the pipe was full.
     cut_at: Option<usize>,
-    /// Something is missing: nothing goes out before the next key frame.
+    /// Something is missing: nothing is sent before the next key frame.
     pub(super) waits_for_key: bool,
     /// A break has been counted and nothing has gone out since.
     in_break: bool,
@@ -125,7 +125,7 @@ impl Assembler {
     }
 
     /// The writer is gone: what is not whole never will be. That its last picture is whole cannot
-    /// be known, so it goes with it, and is no loss of the pipe's.
+    /// be known, so it is dropped as well, and is no loss of the pipe's.
     pub fn writer_gone(&mut self) {
         self.forget_input();
     }
@@ -199,7 +199,7 @@ impl Assembler {
         }
     }
 
-    /// The picture is whole: it goes out, or is dropped. What belongs to the next one stays.
+    /// The picture is whole: it is sent, or is dropped. What belongs to the next one stays.
     pub(super) fn release(&mut self, sink: &mut dyn FnMut(&Picture<'_>)) {
         let from = self.building.next_from.unwrap_or(self.building.units.len());
         let rest = self.building.units.split_off(from.min(self.building.units.len()));
@@ -253,7 +253,7 @@ impl Assembler {
         }
         self.scanned = self.scanned.saturating_sub(keep);
         self.cut_at = self.cut_at.map(|at| at - keep);
-        // One large picture must not keep its room for ever.
+        // One large picture must not keep its room forever.
         if self.buffer.capacity() > 2 * ROOM && self.buffer.len() < ROOM {
             self.buffer.shrink_to(ROOM);
         }

@@ -1,4 +1,4 @@
-//! What each unit of the stream is, decided as soon as enough of it is there: a parameter set, a
+//! Classification of each unit of the stream, as soon as enough of it is there: a parameter set, a
 //! slice of this picture or of the next one, or nothing. Pure.
 
 use std::ops::Range;
@@ -10,8 +10,8 @@ use crate::rtsp::h265;
 use crate::rtsp::params::Codec;
 use crate::rtsp::unit::{Header, UnitKind, classify, header_of, slice264};
 
-/// Bytes of a slice that surely contain what is read of its header. A slice may be shorter: one that
-/// skips the whole picture has some ten bytes.
+/// Bytes of a slice that surely contain what is read of its header. A slice may be shorter: one
+/// that skips the whole picture has some ten bytes.
 const SLICE_HEAD: usize = 48;
 
 impl Assembler {
@@ -76,7 +76,7 @@ impl Assembler {
         let nal = self.buffer.get(range).unwrap_or_default().to_vec();
         // A set is kept apart and repeated from there.
         self.building.units.pop();
-        // The picture before it still goes by the old sets, and out before they change.
+        // The picture before it still uses the old sets, and is sent before they change.
         if self.building.next_from.is_some() {
             self.release(sink);
         }
@@ -117,7 +117,7 @@ impl Assembler {
         };
         if self.building.has_slice {
             self.building.next_from.get_or_insert(unit_index);
-            // What stands before a gap may have been cut itself.
+            // What is before a gap may have been cut itself.
             self.building.broken |= missing == Some(true);
             self.release(sink);
         }

@@ -2,9 +2,9 @@
 //! or that follows a lost one is dropped, and all behind it up to the next key frame. Pure: bytes
 //! and instants come in, pictures go out.
 //!
-//! How loss shows, since a cut picture looks like any other (docs/rtsp.md, "What was lost"):
+//! Signs of a loss, since a cut picture looks like any other (docs/rtsp.md, "What was lost"):
 //!
-//! 1. The reader says where the pipe had been full ([`Assembler::cut`]): if a start code stands
+//! 1. The reader says where the pipe had been full ([`Assembler::cut`]): if a start code is
 //!    right there, the writer gave up in the middle of what it was writing.
 //! 2. The numbers of pictures have a gap. Then the picture before the gap is not trusted either.
 //! 3. A slice that begins nothing, of another picture than the one before it, or of parameter sets

@@ -1,5 +1,5 @@
-//! What the server's thread sleeps for: every descriptor in its `poll(2)`, and what is done when
-//! one is ready.
+//! Events of the server's thread: every descriptor in its `poll(2)`, and the response when one is
+//! ready.
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};

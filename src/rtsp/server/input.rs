@@ -12,7 +12,7 @@ use crate::rtsp::server::session::Session;
 const LONGEST_SPEECH: usize = 2048;
 
 impl PollLoop {
-    /// Does all that lies whole in a connection's input.
+    /// Does all that is complete in a connection's input.
     pub(super) fn serve(&mut self, conn: &mut Conn, now: Instant) {
         while conn.wants_input() && !conn.input.is_empty() {
             let input = std::mem::take(&mut conn.input);

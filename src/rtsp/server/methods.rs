@@ -1,4 +1,4 @@
-//! What each request does (RFC 2326, section 10). Answers are made here; bytes move elsewhere.
+//! Methods of RTSP (RFC 2326, section 10): the answer to each request. Bytes are moved elsewhere.
 
 use std::time::{Duration, Instant};
 
@@ -22,9 +22,9 @@ const PENALTY: Duration = Duration::from_secs(60);
 const METHODS: &str =
     "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN";
 
-/// Microseconds for which a viewer that comes may still begin at the last key frame: who has to
-/// connect anew because the codec changed has its picture at once. Older pictures would only keep
-/// it behind for as long as it watches.
+/// Microseconds for which a viewer that comes may still begin at the last key frame: one that has
+/// to connect again because the codec changed gets its picture at once. Older pictures would only
+/// keep it behind for as long as it watches.
 const FRESH: u64 = 500_000;
 
 fn answer(request: &Request<'_>, status: Status) -> RtspResponse {
@@ -78,7 +78,7 @@ impl PollLoop {
         option.trim().eq_ignore_ascii_case(sdp::BACKCHANNEL) && speaker
     }
 
-    /// None where the request may go on.
+    /// None where the request may continue.
     fn login(
         &mut self,
         conn: &mut Conn,
@@ -104,7 +104,7 @@ impl PollLoop {
                 return Some(if patient {
                     Outcome::Wait(Wait::Penalty, now + turn)
                 } else {
-                    // It waited its minute, and others were before it: not even looked at.
+                    // It waited its minute, and others were before it: not even checked.
                     Outcome::Answer(answer(request, Status::Unauthorized))
                 });
             }
@@ -174,7 +174,7 @@ impl PollLoop {
         let version = state.epoch + 1;
         drop(state);
         let sound = self.sound.as_ref().filter(|(feed, _)| feed.has_sound()).map(|(_, form)| *form);
-        // Offered only to those who require it: others would take it for a second sound.
+        // Offered only to clients that require it: others would take it for a second sound.
         let speech = request.header("Require").is_some();
         let text = sdp::describe(&feed.name, conn.local, version, &params, sound, speech);
         let base = format!("{}/", plain(request.uri));
@@ -187,8 +187,8 @@ impl PollLoop {
             return done(request, Status::NotFound);
         };
         let offers = request.header("Transport").unwrap_or("");
-        // One viewer for each connection, with a track of each kind: who sets one up again means it
-        // instead.
+        // One viewer for each connection, with a track of each kind: a client that sets one up
+        // again means it instead.
         let old = self.session_of(conn, request);
         let old = old.map(|old| (old.id.clone(), old.is_playing(), old.stream, old.tracks.len()));
         let free = old.as_ref().map_or(0, |(.., tracks)| 2 * *tracks as u8);
@@ -276,7 +276,7 @@ impl PollLoop {
             (place, state.ring.time_of(&place))
         };
         // One instant for all tracks: until the first sender reports a client keeps them in step by
-        // it, and then by the reports. Where the two differ, time goes back.
+        // it, and then by the reports. Where the two differ, time runs backwards.
         let instant = begins.unwrap_or(clock);
         let mut infos = Vec::new();
         for track in session.tracks.iter_mut().filter(|track| !track.is_speech()) {
@@ -303,7 +303,7 @@ impl PollLoop {
         let Some(session) = self.session_of(conn, request) else {
             return done(request, Status::NoSession);
         };
-        // A frame that is half out goes on to its end.
+        // A frame that is half out continues to its end.
         for track in &mut session.tracks {
             track.place = None;
         }
@@ -359,7 +359,7 @@ fn carry(conn: &Conn, transport: Transport) -> std::io::Result<(Carrier, String)
     }
 }
 
-/// The address without its query and the blank at its end: what others may be told of it.
+/// The address without its query and the blank at its end: the part that others may see.
 fn plain(uri: &str) -> &str {
     uri.split(['?', '#']).next().unwrap_or(uri).trim_end_matches('/')
 }

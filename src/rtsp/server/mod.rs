@@ -5,8 +5,8 @@
 //! | --- | --- |
 //! | `poll_loop` | the thread: one `poll` over all sockets, and what is due when |
 //! | `events` | the sockets in that `poll`, and what is done when one is ready |
-//! | `accept` | who connects, and who makes room |
-//! | `input` | what lies whole in a connection's input |
+//! | `accept` | new connections, and which one makes room |
+//! | `input` | what is complete in a connection's input |
 //! | `count` | viewers and streams, for the page |
 //! | `conn` | one RTSP connection: bytes in, bytes out |
 //! | `methods` | what each request does |
@@ -14,7 +14,7 @@
 //! | `send` | a viewer's frames into its socket, as far as they go |
 //! | `local` | the daemon's questions, on an abstract Unix socket |
 //! | `live` | the live view as MP4, with its sound |
-//! | `password` | the streams' password in its file, looked at again and again |
+//! | `password` | the streams' password in its file, checked again and again |
 
 mod accept;
 mod conn;
@@ -75,7 +75,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The file with the streams' password. Without one only loopback is listened on.
     pub password_file: Option<PathBuf>,
-    /// Offer Basic logins too: they show the password to everybody who listens in.
+    /// Offer Basic logins too: they show the password to everybody that listens in.
     pub basic: bool,
     /// Viewers at once.
     pub viewers: usize,

@@ -1,4 +1,4 @@
-//! What a request leads to.
+//! Outcome of a request: an answer, or a wait.
 
 use std::time::Instant;
 
@@ -10,6 +10,6 @@ use crate::rtsp::server::conn::Wait;
 pub(super) enum Outcome {
     /// It is answered.
     Answer(RtspResponse),
-    /// It is looked at again when this is over.
+    /// It is checked again when this is over.
     Wait(Wait, Instant),
 }

@@ -150,8 +150,8 @@ impl Track {
     }
 
     /// Takes in what came at a datagram socket: it is from the client's address, for the socket is
-    /// connected to it. True if anything did. Speech goes to `sink`; of all else only that it came is
-    /// of interest.
+    /// connected to it. True if anything did. Speech goes to `sink`; of all else only that it came
+    /// is of interest.
     pub(super) fn hear(&mut self, rtcp_socket: bool, sink: &mut dyn FnMut(&[u8])) -> bool {
         let speech = self.is_speech() && !rtcp_socket;
         let Carrier::Udp { rtp, rtcp } = &self.carrier else { return false };
@@ -175,7 +175,8 @@ impl Track {
         heard
     }
 
-    /// Whether the frame that is next has waited long enough for a picture. `clock` is the server's.
+    /// Whether the frame that is next has waited long enough for a picture. `clock` is the
+    /// server's.
     fn is_late(&self, clock: u64) -> bool {
         let arrived = self.sending.as_ref().map(|sending| sending.frame.arrived);
         let waited = arrived.map(|at| Duration::from_micros(clock.saturating_sub(at)));
@@ -210,7 +211,7 @@ impl Track {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) id: String,
-    /// Which stream, and which of its codecs was told.
+    /// Which stream, and which of its codecs was announced.
     pub(super) stream: usize,
     pub(super) epoch: u64,
     /// Pictures, sound, or both.
@@ -264,7 +265,7 @@ impl Session {
         self.tracks.iter().any(|track| track.place.is_some())
     }
 
-    /// When it has to be looked at again, whatever its sockets say.
+    /// When it has to be checked again, whatever its sockets say.
     pub(super) fn deadline(&self) -> Instant {
         let patience = if self.conn.is_some() { TIMEOUT } else { ORPHAN };
         let mut until = self.seen + patience;
@@ -322,8 +323,8 @@ impl Session {
         }
     }
 
-    /// Sends frames of all tracks into the RTSP connection, as far as they go: sound first, with the
-    /// pictures behind it in the same system call. Sound waits a moment for a picture.
+    /// Sends frames of all tracks into the RTSP connection, as far as they go: sound first, with
+    /// the pictures behind it in the same system call. Sound waits a moment for a picture.
     pub(super) fn pump_tcp(
         &mut self,
         conn: &mut Conn,

@@ -1,11 +1,11 @@
-//! A frame out of its file: the descriptor that came with a datagram is checked, its content copied,
-//! and it is closed at once.
+//! A frame out of its file: the descriptor that came with a datagram is checked, its content
+//! copied, and it is closed at once.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::fault::FrameError;
+use super::error::FrameError;
 use super::payload::{self, HEADER};
 use super::wire::{self, PAGE_HEADER};
 use crate::sys::received::Received;

@@ -1,9 +1,9 @@
-//! What a datagram of an endpoint means: its descriptor, a message, or a frame, which is copied out
-//! of its file, checked, and handed on. Frames that cannot be used end the connection.
+//! Datagrams of an endpoint: its descriptor, a message, or a frame, which is copied out of its
+//! file, checked, and handed on. Frames that cannot be used end the connection.
 
 use super::copied::whole;
 use super::endpoint::{EndpointKind, Event, Sink, State};
-use super::fault::FrameError;
+use super::error::FrameError;
 use super::payload;
 use super::reader::Reader;
 use super::slot::Phase;

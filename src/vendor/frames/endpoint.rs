@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::fault::FrameError;
+use super::error::FrameError;
 use super::payload::Payload;
 
 /// What an endpoint sends.

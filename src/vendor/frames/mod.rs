@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | [`wire`] | datagrams and the frame file's page header; pure |
 //! | [`payload`] | what the frame file contains: the headers of pictures, sound, JPEG; pure |
-//! | [`fault`] | why something was not understood, in words |
+//! | [`error`] | why something was not understood, in words |
 //! | [`link`] | one connection: datagrams in, texts out, a polite end |
 //! | [`endpoint`], `slot` | an endpoint and what is reported of it; its connection and what is due |
 //! | `copied` | a frame, copied out of its file |
@@ -26,7 +26,7 @@ pub mod broadcaster;
 mod copied;
 mod datagrams;
 pub mod endpoint;
-pub mod fault;
+pub mod error;
 pub mod link;
 pub mod payload;
 pub mod reader;
@@ -35,5 +35,5 @@ pub mod wire;
 
 pub use broadcaster::Broadcaster;
 pub use endpoint::{Endpoint, EndpointKind, Event, State};
-pub use fault::FrameError;
+pub use error::FrameError;
 pub use reader::Reader;

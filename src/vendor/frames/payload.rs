@@ -1,10 +1,10 @@
-//! What a frame's file contains: a header of 32 bytes, then a picture, sound or a JPEG file. Written
+//! Content of a frame's file: a header of 32 bytes, then a picture, sound or a JPEG file. Written
 //! by the vendor's fetch_av (ipc019, firmware 3.5.1_0052). Pure.
 //!
 //! The header's codec and key flag are not read: on a camera whose encoder was switched to H.264
 //! they keep their H.265 values. Both are in the NAL units.
 
-use super::fault::FrameError;
+use super::error::FrameError;
 use super::wire::word;
 
 /// Bytes of each of the headers.

@@ -17,7 +17,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::endpoint::{Endpoint, EndpointKind, Event, Sink, State};
-use super::fault::FrameError;
+use super::error::FrameError;
 use super::link::Link;
 use super::slot::{LATER, Phase, RETRY, Slot};
 use super::wire::LONGEST;
@@ -75,8 +75,8 @@ impl Reader {
         self.slots.len() - 1
     }
 
-    /// Waits for frames, at most half a second or until `wake` is readable, and does what is due. True
-    /// where `wake` is readable.
+    /// Waits for frames, at most half a second or until `wake` is readable, and does what is due.
+    /// True where `wake` is readable.
     pub fn turn(&mut self, wake: Option<BorrowedFd<'_>>, sink: Sink<'_>) -> bool {
         let now = Instant::now();
         for index in 0..self.slots.len() {
@@ -257,14 +257,14 @@ impl Reader {
         let is_ready = |fd: &PollFd<'_>| fd.any() != Some(false);
         let woken = wake.is_some() && fds.first().is_some_and(is_ready);
         let ready = fds.iter().zip(&owners).filter(|(fd, _)| is_ready(fd));
-        // Sound first: it goes out with the picture that is read now.
+        // Sound first: it is sent with the picture that is read now.
         (unasked.into_iter().chain(ready.filter_map(|(_, owner)| *owner)).collect(), woken)
     }
 
     /// Takes in what an endpoint has sent.
     fn receive(&mut self, index: usize, now: Instant, sink: Sink<'_>) {
-        // Of what was waited for there is one datagram: the wait tells sooner of the next one than a
-        // call that finds nothing. Of sound that was not waited for there may be some.
+        // Of what was waited for there is one datagram: the wait tells sooner of the next one than
+        // a call that finds nothing. Of sound that was not waited for there may be some.
         let sound =
             self.slots.get(index).is_some_and(|slot| slot.endpoint.kind == EndpointKind::Sound);
         for _ in 0..if sound { TURN } else { 1 } {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::endpoint::{Endpoint, State};
-use super::fault::FrameError;
+use super::error::FrameError;
 use super::link::Link;
 
 /// From a failed connection to the next try; the vendor's own receivers wait as long.

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::fault::FrameError;
+use super::error::FrameError;
 
 /// Bytes of a memory page: frame files are whole pages long.
 pub const PAGE: u32 = 4096;
@@ -115,8 +115,8 @@ pub fn map_length(size: u32) -> Option<u32> {
     (whole <= LARGEST_MAP).then_some(whole)
 }
 
-/// Bytes of the payload, from the frame file's header. `file` is the file's length, `announced` that
-/// of the datagram.
+/// Bytes of the payload, from the frame file's header. `file` is the file's length, `announced`
+/// that of the datagram.
 ///
 /// # Errors
 /// [`FrameError`], where the three contradict each other.

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limits_are_kept_whoever_asks() {
+    fn the_limits_are_kept_for_every_caller() {
         let firmware = Pretend::start().unwrap();
         let bus = started(firmware.root().join("tmp/mortox.socket"));
         assert_eq!(bus.set(Change::NightMode(Night::Night)), Ok(Done::Changed));

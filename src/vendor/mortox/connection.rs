@@ -58,7 +58,7 @@ impl Mortox {
                 return Ok(Some(said));
             }
             let left = until.saturating_duration_since(Instant::now());
-            // A timeout of zero would mean to wait for ever.
+            // A timeout of zero would mean to wait forever.
             self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
             let mut piece = [0; 1024];
             match self.stream.read(&mut piece) {

@@ -10,7 +10,7 @@
 //! | `connection` | one connection |
 //! | `sync` | the one command that writes the settings to DATA now |
 //! | `pace` | how often a change may be sent; pure |
-//! | `bus`, `shared` | the daemon's connection for all who ask; what is known by it |
+//! | `bus`, `shared` | the daemon's connection for all callers; what is known by it |
 //! | `worker` | its thread: kept connected, one change after the other |
 //!
 //! The bus also carries the owner's secrets (WiFi password, tokens, the identity of FACTORY). So

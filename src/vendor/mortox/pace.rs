@@ -1,5 +1,5 @@
-//! How often a change may be sent, for every caller: the page, MQTT, a recorder or a schedule.
-//! Pure. The times are those that the hardware and the vendor's programs stand (docs/controls.md,
+//! Rate limit of changes, for every caller: the page, MQTT, a recorder or a schedule. Pure. The
+//! times are those that the hardware and the vendor's programs tolerate (docs/controls.md,
 //! "Limits").
 
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ pub struct Pace {
     calibrated: Option<Instant>,
     travels: Option<Instant>,
     target: Option<Position>,
-    /// Where the camera stands: the last report since the last command that moves it.
+    /// Where the camera is: the last report since the last command that moves it.
     stands: Option<Position>,
     sound: Option<Instant>,
 }

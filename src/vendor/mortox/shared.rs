@@ -67,7 +67,7 @@ pub(super) struct Inner {
     pub(super) connected: bool,
     /// The answer to the registration for a key came in this connection.
     pub(super) values: BTreeMap<Key, Held>,
-    /// Grows with each news, and each time the connection comes or goes.
+    /// Grows with each news, and each time the connection comes or ends.
     pub(super) seq: u64,
     pub(super) number: u64,
     pub(super) requests: VecDeque<(u64, Request)>,
@@ -76,7 +76,7 @@ pub(super) struct Inner {
     pub(super) sets: u64,
 }
 
-/// What a listener is told.
+/// What a listener gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News<'a> {
     /// A key has another value than it was known to have.
@@ -85,7 +85,7 @@ pub enum News<'a> {
     Connected(bool),
 }
 
-/// A function that is told the news.
+/// A function that gets the news.
 pub(super) struct Listener(pub(super) Box<dyn Fn(News<'_>) + Send + Sync>);
 
 impl std::fmt::Debug for Listener {
@@ -100,8 +100,8 @@ pub(super) struct Shared {
     inner: Mutex<Inner>,
     /// Something in it is new.
     pub(super) changed: Condvar,
-    /// Ends the thread's sleep. As long as the thread runs it stays open: a closed one would wake it
-    /// again and again.
+    /// Ends the thread's sleep. As long as the thread runs it stays open: a closed one would wake
+    /// it again and again.
     pub(super) wake: UnixStream,
     /// Told on the bus's thread: must be quick.
     pub(super) listener: Listener,

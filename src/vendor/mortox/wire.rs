@@ -1,7 +1,7 @@
 //! The bus on the wire: packets for one key, and what comes back. Pure.
 //!
-//! All integers are big-endian. A packet for a known key is far smaller than the 1024 bytes that the
-//! daemon's frames are made for, so there is always one chunk. Facts: docs/controls.md, "Wire".
+//! All integers are big-endian. A packet for a known key is far smaller than the 1024 bytes that
+//! the daemon's frames are made for, so there is always one chunk. Facts: docs/controls.md, "Wire".
 
 use super::change::Change;
 use super::key::Key;

@@ -1,4 +1,5 @@
-//! What the fake's keys contain, and what the programs that act on them do. Pure: time comes in.
+//! Keys of the simulated firmware, and the behaviour of the programs that act on them. Pure: time
+//! comes in.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -74,7 +75,7 @@ impl Keys {
         self.values.get(name)
     }
 
-    /// Sets a key; what is pushed to those who watch, which is nothing where the value was there.
+    /// Sets a key; what is pushed to the watchers, which is nothing where the value was there.
     pub fn set(&mut self, name: Name, value: String, now: Instant) -> Vec<News> {
         if self.values.get(&name) == Some(&value) {
             return Vec::new();

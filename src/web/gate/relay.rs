@@ -1,7 +1,7 @@
 //! One request with tiny_http: its bytes on their way in, the answer's on their way back. Nothing
 //! here blocks; the poll loop says what is ready.
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! Why something of the frame transport was not understood. The words go to the log, to `facts` and
-//! to the page: then pictures come by the FIFO as before.
+//! Errors of the frame transport: reasons why something was not understood. They appear in the log,
+//! in `facts` and on the page; pictures then come from the FIFO as before.
 
 use thiserror::Error;
 
@@ -80,7 +80,7 @@ pub enum FrameError {
         /// Bytes of the file.
         map: u32,
     },
-    /// As before, but the payload's own header lies elsewhere: a newer page header.
+    /// As before, but the payload's own header is elsewhere: a newer page header.
     #[error("a frame's payload begins at {0}, not at 64")]
     Elsewhere(usize),
     /// The payload ends before its header does.
