@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{Camera, controls, video};
-use crate::controls::events::Kind;
+use crate::controls::events::EventKind;
 use crate::error::Chain;
 use crate::rtsp::client::Form;
 
@@ -22,7 +22,7 @@ pub fn keep(camera: &Camera) {
     while !events.is_stopped() {
         let news = events.awaited(seen, LOOK, &|| !events.is_stopped());
         seen = news.seq;
-        let shown = |kind| matches!(kind, Kind::MotionBegin | Kind::Button);
+        let shown = |kind| matches!(kind, EventKind::MotionBegin | EventKind::Button);
         let Some(event) = news.events.iter().rfind(|event| shown(event.kind)) else { continue };
         // A flash has the memory for itself.
         if controls.is_off() || camera.jobs.running().is_some() {
