@@ -127,8 +127,8 @@ struct Seen {
 }
 
 impl Ours {
-    fn of(endpoint: &Path, kinds: &[Kind]) -> Ours {
-        let one = |kind: &Kind| Endpoint { folder: endpoint.to_owned(), kind: *kind };
+    fn of(endpoint: &Path, kinds: &[EndpointKind]) -> Ours {
+        let one = |kind: &EndpointKind| Endpoint { folder: endpoint.to_owned(), kind: *kind };
         Ours {
             reader: Reader::new(kinds.iter().map(one).collect()),
             wake: File::open("/dev/zero").unwrap(),

@@ -10,7 +10,7 @@ use super::settings::{MASK, SettingsError};
 use super::{Camera, controls, host_name};
 use crate::base::host;
 use crate::network::web_hook::{Outcome, post};
-use crate::settings::config::WebHook;
+use crate::settings::values::WebHook;
 
 /// How often it is looked whether an address is set, and the longest wait for an event.
 const LOOK: Duration = Duration::from_secs(10);
