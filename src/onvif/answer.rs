@@ -188,7 +188,7 @@ pub(super) mod tests {
             ntp: vec!["0.pool.ntp.org".into()],
             ptz,
             jpeg: true,
-            sound: audio::Sound::default(),
+            sound: crate::onvif::facts::Sound::default(),
             events: true,
             motors: None,
             imaging: Imaging::default(),

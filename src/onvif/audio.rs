@@ -1,19 +1,10 @@
 //! Sound, as the old media service describes it: the microphone with its encoder, and the speaker with
 //! its decoder, which are the ends of a backchannel. One of each; none can be changed. Pure.
 
-use super::facts::Facts;
+use super::facts::{Facts, Sound};
 use super::fault::Fault;
 use super::template::Templates;
 use super::xml::{At, Tree};
-
-/// What there is of sound.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sound {
-    /// The streams have sound, in a form that ONVIF has a word for.
-    pub microphone: bool,
-    /// The speaker can be spoken to.
-    pub speaker: bool,
-}
 
 /// Kinds of configurations, and their tokens.
 const KINDS: [(&str, &str); 4] = [

@@ -1,6 +1,5 @@
 //! The facts for answers, and the result of a request: an answer and a wish.
 
-use super::audio::Sound;
 use super::control::{Deed, Imaging, Motors};
 
 /// One of the camera's streams.
@@ -81,4 +80,13 @@ pub struct Outcome {
     pub moved: Option<Moved>,
     /// What else is to be done before.
     pub deed: Option<Deed>,
+}
+
+/// What there is of sound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sound {
+    /// The streams have sound, in a form that ONVIF has a word for.
+    pub microphone: bool,
+    /// The speaker can be spoken to.
+    pub speaker: bool,
 }
