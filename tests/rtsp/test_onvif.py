@@ -190,7 +190,7 @@ class Onvif(Soap):
                 "speaker": [["speaker", "speaker"]], "one_output": 100, "levels": ["speaker"], "speech": ["speech"],
                 "one_decoder": "speech", "decodes": [64],
                 "compatible_sound": ["microphone", "g711", "speaker", "speech"],
-                "with_sound": [["microphone", "G711", "speaker", "speech"]] * 2}.items():
+                "with_sound": [["microphone", "G711", True, True]] * 2}.items():
             self.assertEqual(told[name], wanted, name)
         self.assertIn("does not exist", told["no_such"])
         self.assertEqual(told["protocols"], [["HTTP", True, [self.port]],
