@@ -66,13 +66,16 @@ fn wanted(before: &[u8], tf: &[u8], names: &[&str]) -> Vec<u8> {
 #[test]
 fn a_flash_from_a_folder_or_a_tar_goes_on_without_them() {
     let tf = everything();
-    for (names, is_tar) in
-        [(&["KERNEL"][..], false), (&["ROOTFS"], false), (&["KERNEL", "ROOTFS", "DATA"], true)]
-    {
+    for (names, is_tar, place) in [
+        (&["KERNEL"][..], false, "parts"),
+        // Where images are kept a folder is copied, too.
+        (&["ROOTFS"], false, "sdcard/mi360d/images/parts"),
+        (&["KERNEL", "ROOTFS", "DATA"], true, "parts"),
+    ] {
         let bench = Bench::new();
         let before = bench.bytes();
         let files = files(&tf, names);
-        let elsewhere = bench.path().join("parts");
+        let elsewhere = bench.path().join(place);
         let path = if is_tar { tar(&elsewhere, &files) } else { folder(&elsewhere, &files) };
         let cut = flash(&bench.camera("cut@300"), &request(&path)).unwrap();
         assert!(cut.error.is_some(), "{names:?}: the power was cut");

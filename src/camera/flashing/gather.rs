@@ -183,7 +183,9 @@ fn source(
     let live = camera.chip().map().by_role(Role::Boot).and_then(|part| look.reading.of(part));
     let boots = live.zip(slices.by_role(Role::Boot));
     let path = request.source.path();
-    let is_kept = path.starts_with(camera.card().home().join("images"));
+    let images = camera.card().home().join("images").canonicalize();
+    let whole = path.canonicalize();
+    let is_kept = whole.is_ok_and(|path| images.is_ok_and(|images| path.starts_with(images)));
     let to_copy = match request.source {
         // It is copied as the one chip that its files make.
         PlanSource::Image(_) if path.is_dir() => slices.bytes,
