@@ -46,6 +46,10 @@ fn read(path: &Path) -> Result<String, RtspError> {
     if first.is_empty() {
         return Err(RtspError::EmptyPassword(path.to_owned()));
     }
+    // What is longer would be cut, and a sparse file is full of zeros.
+    if text.len() as u64 == LARGEST || first.contains(char::is_control) {
+        return Err(failed(std::io::Error::other("its first line is no password")));
+    }
     Ok(first.to_owned())
 }
 
@@ -74,5 +78,29 @@ impl Password {
         }
         self.login = Login::new(password, self.secret, self.basic);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_line_of_text_is_a_password() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("password");
+        std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        assert!(matches!(read(&path), Err(RtspError::Password { .. })));
+        for (text, good) in [
+            (&b"word\n"[..], true),
+            (b"w\xC3\xB6rd", true),
+            (b"wo\0rd\n", false),
+            (b"\x1B[0mword\n", false),
+            (&[b'a'; 1023], true),
+            (&[b'a'; 1024], false),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(read(&path).is_ok(), good, "{text:?}");
+        }
     }
 }
