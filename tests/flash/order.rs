@@ -9,8 +9,8 @@ use mi360d::error::{Exit, Explain};
 use mi360d::flash::{PlanRequest, Unwatched};
 
 use crate::rig::{
-    BLOCK, Bench, CONFIG, DATA, FACTORY, KERNEL, Noting, Op, ROOTFS, everything, flash, flashed,
-    image, only, resume, set, six_blocks,
+    BLOCK, Bench, CONFIG, DATA, FACTORY, KERNEL, Noting, Op, ROOTFS, data_block, everything, flash,
+    flashed, image, only, resume, set, six_blocks,
 };
 
 /// All that a flash does to the chip.
@@ -210,6 +210,24 @@ fn law_what_another_hand_wrote_since_the_cut_is_never_overwritten_from_memory() 
         assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
         assert!(bench.bytes()[ROOTFS..] == chip[ROOTFS..], "anew: {flashes_anew}");
     }
+}
+
+#[test]
+fn law_what_the_firmware_wrote_into_the_first_block_since_the_cut_stays() {
+    let bench = Bench::new();
+    let path = bench.upload("image.img", &everything());
+    let mut before = bench.bytes();
+    before[DATA - BLOCK + 0x100..DATA - BLOCK + 0x200].fill(0x42);
+    bench.set(&before);
+    let request = only(image(&path), &["ROOTFS"]);
+    assert!(flash(&bench.camera("cut@3"), &request).unwrap().error.is_some());
+    // The first block alone has other nodes now, and all of them are whole.
+    let mut chip = bench.bytes();
+    data_block(&mut chip[DATA..DATA + BLOCK], 77);
+    bench.set(&chip);
+    let done = resume(&bench.camera("")).unwrap().unwrap();
+    assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
+    assert!(bench.bytes()[DATA..] == chip[DATA..]);
 }
 
 #[test]

@@ -221,7 +221,7 @@ pub fn tf_of(chip: &[u8]) -> Vec<u8> {
 }
 
 /// Fills a block with JFFS2 nodes.
-fn data_block(block: &mut [u8], version: u32) {
+pub fn data_block(block: &mut [u8], version: u32) {
     block.fill(0xFF);
     block[..12].copy_from_slice(&jffs2::CLEANMARKER);
     let mut at = 12;
