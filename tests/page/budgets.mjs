@@ -54,7 +54,8 @@ export const budgets = {
       const { headers, body } = await raw(demo.url + path, {});
       const policy = headers["content-security-policy"];
       assert.ok(policy.includes("default-src 'none'") && !policy.includes("unsafe-"), policy);
-      assert.ok(!/https?:\/\/(?!www\.w3\.org\/2000\/svg)/.test(String(body)), `${path} names another host`);
+      // A HOST in capitals stands for the owner's own in an explanation.
+      assert.ok(!/https?:\/\/(?!www\.w3\.org\/2000\/svg|[A-Z]+[:/])/.test(String(body)), `${path} names another host`);
     }
     await demo.stop();
   },
