@@ -203,7 +203,7 @@ fn two_of_ours_and_the_vendor_s_own_reader_get_everything_while_a_third_is_close
     let vendor = Vendor::broadcaster(&endpoint, &["fps=40"]);
     let other = Vendor::start("vrcv-pictures", &endpoint, &["frames=60"]);
     let mut both = [(); 2].map(|()| Ours::of(&endpoint, &[EndpointKind::Picture]));
-    let mut turn = |both: &mut [Ours; 2]| both.iter_mut().for_each(Ours::turn);
+    let turn = |both: &mut [Ours; 2]| both.iter_mut().for_each(Ours::turn);
     until("three readers", || {
         turn(&mut both);
         vendor.count("peers=3") > 0
@@ -292,7 +292,7 @@ fn a_broadcaster_that_is_killed_and_started_again_is_found_again() {
     let mut vendor = Vendor::broadcaster(&endpoint, &["fps=40"]);
     let mut ours = Ours::of(&endpoint, &[EndpointKind::Picture]).until_live(5);
     vendor.kill();
-    let mut turn_until = |what: &str, ours: &mut Ours, done: &dyn Fn(&Ours) -> bool| {
+    let turn_until = |what: &str, ours: &mut Ours, done: &dyn Fn(&Ours) -> bool| {
         until(what, || {
             ours.turn();
             done(ours)

@@ -65,7 +65,7 @@ impl Assembler {
             }
             UnitKind::After => {}
             UnitKind::FirstSlice { key } => {
-                self.first_slice(open.start..end, unit_index, key, sink)
+                self.first_slice(open.start..end, unit_index, key, sink);
             }
             UnitKind::OtherSlice => self.other_slice(open.start..end),
         }
