@@ -1,7 +1,7 @@
 // Runs the page's tests, all or those whose names hold a word; at the end N passed, N failed.
 // Lighthouse runs by its name only: its figures want a machine that does nothing else.
 // Without a name, what measures comes first and has the machine to itself. Of the rest, which mostly
-// waits, every second test runs in a process of its own (`--other`), and so does schemathesis.
+// waits, two thirds run in two processes of their own (`--row N`), and so does schemathesis.
 
 import { spawn } from "node:child_process";
 import { budgets } from "./budgets.mjs";
@@ -21,26 +21,27 @@ import { words } from "./words.mjs";
 /** Longer than any of them takes, on any machine. */
 const LIMIT = 600_000;
 
-const OTHER = "--other";
-const isOther = process.argv[2] === OTHER;
-const word = isOther ? "" : (process.argv[2] ?? "").toLowerCase();
-const isWhole = !word && !isOther;
+const ROWS = 3;
+const ROW = "--row";
+const row = process.argv[2] === ROW ? Number(process.argv[3]) : 0;
+const word = row ? "" : (process.argv[2] ?? "").toLowerCase();
+const isWhole = !word && !row;
 const measured = { ...budgets, ...load };
 const all = {
   ...measured, ...card, ...frames, ...journeys, ...live, ...truth, ...views, ...ways, ...words, ...(word ? schema : {}),
 };
 const tests = Object.entries(word.startsWith("lighthouse") ? lighthouse : all)
   .filter(([name]) => name.toLowerCase().includes(word))
-  .filter(([name], at) => word || (at % 2 === 1 && !(name in measured)) === isOther);
+  .filter(([name], at) => word || (name in measured ? 0 : at % ROWS) === row);
 
-/** A file of tests in a process of its own: how many passed and failed. */
-function apart(name) {
-  const child = spawn(process.execPath, [process.argv[1], name], { stdio: ["ignore", "pipe", "pipe"] });
+/** Tests in a process of its own: how many passed and failed. */
+function apart(...names) {
+  const child = spawn(process.execPath, [process.argv[1], ...names], { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => { said += data; });
   return new Promise((done) => child.once("close", () => {
     const counts = said.trimEnd().match(/(?:^|\n)(\d+) passed, (\d+) failed$/);
-    console.log(counts ? said.slice(0, said.trimEnd().lastIndexOf(counts[0])) : `--- ${name}\n${said}`);
+    console.log(counts ? said.slice(0, said.trimEnd().lastIndexOf(counts[0])) : `--- ${names.join(" ")}\n${said}`);
     done(counts ? [Number(counts[1]), Number(counts[2])] : [0, 1]);
   }));
 }
@@ -49,7 +50,10 @@ let passed = 0;
 let failed = 0;
 let beside = [];
 for (const [name, test] of tests) {
-  if (isWhole && !beside.length && !(name in measured)) beside = [apart(OTHER), apart("schemathesis")];
+  if (isWhole && !beside.length && !(name in measured)) {
+    beside = [apart("schemathesis")];
+    for (let other = 1; other < ROWS; other += 1) beside.push(apart(ROW, String(other)));
+  }
   const began = Date.now();
   let verdict = "ok";
   if (!chrome.isConnected()) chrome = await browser();
