@@ -158,7 +158,10 @@ fn each_loss_in_boot_is_named() {
     }
     let mut bytes = boot();
     bytes[0x2_0000] ^= 1;
-    assert_eq!(codes(&check(Role::Boot, &bytes)), ["no-map"]);
+    let content = check(Role::Boot, &bytes);
+    assert_eq!((content.health, codes(&content)), (Health::Damaged, vec!["map-damaged"]));
+    bytes[0x2_0000..0x2_1000].fill(0xFF);
+    assert_eq!(check(Role::Boot, &bytes).health, Health::Healthy);
 }
 
 #[test]

@@ -168,6 +168,9 @@ fn a_rotated_and_a_swapped_dump_are_turned_back() {
         (halves, "swapped-groups"),
         (both, "swapped-pairs"),
         (early, "bits-moved"),
+        (whole.iter().map(|b| b.rotate_left(4)).collect(), "swapped-nibbles"),
+        (whole.iter().rev().copied().collect(), "backwards"),
+        (whole.iter().flat_map(|b| [*b, *b]).collect(), "stretched"),
     ] {
         let report = look(&bytes);
         assert_eq!((report.kind, report.mangled[0].code), (FileKind::Mangled, code));
@@ -235,6 +238,8 @@ fn bytes_as_text_are_read_through() {
         (all(&|b| char::from(b).to_string()), "UTF-8"),
         (srec, "SREC"),
         (od, "od"),
+        (format!("\x1b[0m{}", console(&part, "")), "md.b"),
+        (console(&part, &kernels_lines()), "md.b"),
     ] {
         let report = look(text.as_bytes());
         assert_eq!(
@@ -250,6 +255,21 @@ fn bytes_as_text_are_read_through() {
         desk.put("d.txt", text.as_bytes());
         assert!(desk.recover(&["d.txt"]).1[FACTORY..] == part[..], "{name}");
     }
+}
+
+/// What `md.b` prints, behind other lines.
+fn console(part: &[u8], before: &str) -> String {
+    let mut text = before.to_owned();
+    for (i, line) in part.chunks(16).enumerate() {
+        let hex: Vec<String> = line.iter().map(|b| format!("{b:02x}")).collect();
+        text += &format!("{:08x}: {}    ....\r\n", 0x2100_0000 + i * 16, hex.join(" "));
+    }
+    text
+}
+
+/// A boot's own words, longer than what a file is first told by.
+fn kernels_lines() -> String {
+    (0..600).map(|i| format!("[    {i}.000000] a driver says what it found\r\n")).collect()
 }
 
 #[test]

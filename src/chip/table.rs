@@ -1,7 +1,8 @@
 //! The flash map in an MXP table.
 
 use super::map::{FlashMap, RawPartition, is_chip_size};
-use crate::formats::mxp::{RecordKind, TABLE_OFFSET, parse};
+use crate::formats::is_filled;
+use crate::formats::mxp::{self, RecordKind, TABLE_OFFSET, parse};
 
 /// The map that a table names: partitions and FACTORY, numbered in their
 /// order. `None` where it names none, or one that lies beyond 4 GiB.
@@ -32,7 +33,12 @@ pub fn flash_map(boot: &[u8]) -> Option<Vec<RawPartition>> {
 /// is good for taking a dump apart where its partitions lie apart, and end with
 /// a chip. Nothing is ever written to a camera by a map that is not known.
 pub fn as_it_says(boot: &[u8]) -> Option<FlashMap> {
-    let raw = flash_map(boot)?;
+    says(boot.get(TABLE_OFFSET..)?)
+}
+
+/// The same of the table alone.
+pub fn says(table: &[u8]) -> Option<FlashMap> {
+    let raw = map_of(table)?;
     let mut map = FlashMap::conclude(&raw);
     if map.chip_size.is_some() {
         return Some(map);
@@ -53,6 +59,28 @@ pub fn as_it_says(boot: &[u8]) -> Option<FlashMap> {
         part.offset = raw.offset;
     }
     Some(map)
+}
+
+/// Whether a table that names no known map is a known one in which bytes are wrong, and not another
+/// camera's: all but one of its partitions are those of a stock map; or half of them, where they
+/// overlap or end with no chip; or it is neither a table nor erased.
+pub fn is_damaged(table: &[u8]) -> bool {
+    let Some(raw) = map_of(table) else {
+        return !is_filled(table, 0xFF) && !mxp::is_whole(table);
+    };
+    let is_possible = says(table).is_some();
+    if !is_possible && !mxp::is_whole(table) {
+        return true;
+    }
+    ["ipc009", "ipc019"].into_iter().filter_map(FlashMap::stock).any(|stock| {
+        let all = stock.covering();
+        let is_there = |name: &str, offset, size| {
+            raw.iter().any(|r| r.name == name && r.offset == offset && r.size == size)
+        };
+        let there = all.iter().filter(|p| is_there(&p.name, p.offset, p.size)).count();
+        let least = if is_possible { all.len().saturating_sub(1) } else { all.len() / 2 };
+        raw.len() <= all.len() && there >= least
+    })
 }
 
 /// The erase block of every chip seen in these cameras, in bytes.

@@ -4,7 +4,7 @@
 //!
 //! Facts: docs/formats.md, MXP.
 
-use super::{array, le64, printable};
+use super::{array, is_filled, le64, printable};
 
 /// Where the table begins in BOOT, and so in a dump of the whole chip, in bytes.
 pub const TABLE_OFFSET: usize = 0x2_0000;
@@ -76,6 +76,13 @@ pub fn parse(table: &[u8]) -> Vec<Record> {
         .map_while(record)
         .filter(|record| record.kind != RecordKind::Empty)
         .collect()
+}
+
+/// Whether there is a table, and each place in it has a record or is erased.
+pub fn is_whole(table: &[u8]) -> bool {
+    let table = &table[..table.len().min(TABLE_SIZE)];
+    let mut records = table.chunks_exact(RECORD).filter(|bytes| !is_filled(bytes, 0xFF));
+    table.starts_with(MAGIC) && records.all(|bytes| record(bytes).is_some())
 }
 
 fn record(bytes: &[u8]) -> Option<Record> {

@@ -7,6 +7,9 @@ use crate::identity;
 /// The size of every chip seen in these cameras, in bytes.
 pub(super) const CHIP: u64 = 0x100_0000;
 
+/// Where the kernels of both known models are loaded to (docs/formats.md, uImage).
+pub(super) const KERNEL_LOAD: u32 = 0x2000_8000;
+
 /// One model of each known map; the first is the likelier.
 pub(super) const MODELS: [&str; 2] = ["ipc009", "ipc019"];
 

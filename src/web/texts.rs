@@ -39,7 +39,8 @@ const ELSEWHERE: [&str; 11] = [
 ];
 
 /// Codes of findings that a variable holds where the finding is made.
-const BY_VARIABLE: [&str; 25] = [
+const BY_VARIABLE: [&str; 28] = [
+    "backwards",
     "bits-moved",
     "doubled",
     "foreign-identity",
@@ -57,7 +58,9 @@ const BY_VARIABLE: [&str; 25] = [
     "replaced-bytes",
     "rotated",
     "seven-bits",
+    "stretched",
     "swapped-groups",
+    "swapped-nibbles",
     "swapped-pairs",
     "swapped-words",
     "text-mode",

@@ -2,7 +2,7 @@
 //! (docs/formats.md, BOOT).
 
 use super::{Facts, Judged, UimageFacts, keep, uimage};
-use crate::chip::FlashMap;
+use crate::chip::table;
 use crate::formats::uimage::{Check, Data};
 use crate::formats::{ipl, mxp, uboot_env};
 use crate::image::finding::Finding;
@@ -45,14 +45,7 @@ impl Boot {
             let verdict = check.finish(magic, (place.end - place.start) as u32);
             findings.extend(loader(verdict, name, place.start));
         }
-        let map = crate::chip::table::map_of(&self.table).map(|raw| FlashMap::conclude(&raw));
-        if !map.is_some_and(|map| map.is_known()) {
-            findings.push(
-                Finding::warning("no-map", "It contains no flash map that this program knows.")
-                    .at(TABLE)
-                    .hint("The map is then guessed from the places of the parts."),
-            );
-        }
+        findings.extend(map(&self.table));
         let uboot = self.uboot.finish();
         let facts = uboot.as_ref().ok().map(|v| UimageFacts::of(&v.header));
         match uboot {
@@ -96,6 +89,25 @@ impl Boot {
             ..Judged::default()
         }
     }
+}
+
+/// What is wrong with the flash map.
+fn map(bytes: &[u8]) -> Option<Finding> {
+    if table::says(bytes).is_some_and(|map| map.is_known()) {
+        return None;
+    }
+    Some(if table::is_damaged(bytes) {
+        Finding::blocker(
+            "map-damaged",
+            "Its flash map is damaged: Linux may not find its partitions.",
+        )
+        .at(TABLE)
+        .hint(NEVER)
+    } else {
+        Finding::warning("no-map", "It contains no flash map that this program knows.")
+            .at(TABLE)
+            .hint("The map is then guessed from the places of the parts.")
+    })
 }
 
 /// What is wrong with a first loader.

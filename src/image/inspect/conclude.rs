@@ -13,7 +13,7 @@ use crate::identity::{self, Judgement};
 use crate::image::content::Health;
 use crate::image::finding::Finding;
 use crate::image::genuine;
-use crate::image::marks::CHIP;
+use crate::image::marks::{CHIP, KERNEL_LOAD};
 
 /// Draws the conclusions.
 pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
@@ -61,6 +61,7 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
         || factory_at.is_some()
         || (size == CHIP && matches!(kind, FileKind::Erased | FileKind::Unknown));
     // FACTORY's own is not elsewhere, wherever in FACTORY it is.
+    let is_whole = judgement.as_ref().is_some_and(|j| j.health.is_healthy());
     let elsewhere: Vec<Elsewhere> = passed
         .identities
         .kept
@@ -69,7 +70,8 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
             let own = factory_at
                 .zip(judgement.as_ref().and_then(|j| j.at))
                 .map(|(start, at)| start.saturating_add_unsigned(at as u64));
-            own != i64::try_from(e.offset).ok()
+            // Where only its end moved out of FACTORY, it is whole.
+            own != i64::try_from(e.offset).ok() || (!is_whole && e.health.is_healthy())
         })
         .collect();
     if passed.identities.more {
@@ -81,7 +83,13 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
             .hint("Find out where this file comes from: a camera has one identity."),
         );
     }
-    let identity = identity_report(kind, expected, judgement, elsewhere);
+    let mut identity = identity_report(kind, expected, judgement, elsewhere);
+    // More than the part that begins it may be in such a file.
+    let is_more = kind == FileKind::Partition
+        && partitions.iter().map(|p| u64::from(p.size)).sum::<u64>() < size;
+    if is_more && identity.answer.starts_with("No.") {
+        UNKNOWN.clone_into(&mut identity.answer);
+    }
     let known = genuine::known(&passed.digest);
     let in_data = partitions.iter().filter_map(|p| p.facts.version).max();
     let firmware = known.map(|k| k.version).or(passed.version.max(in_data));
@@ -119,7 +127,7 @@ fn identity_report(
     judgement: Option<Judgement>,
     elsewhere: Vec<Elsewhere>,
 ) -> IdentityReport {
-    let erased = kind == FileKind::Erased && expected;
+    let erased = kind == FileKind::Erased;
     let health = match &judgement {
         Some(judgement) => judgement.health.clone(),
         None if erased => identity::Health::Blank,
@@ -158,6 +166,11 @@ fn identity_report(
         (identity::Health::Damaged { .. }, _) => {
             "No. Nothing of it can be read in FACTORY. Keep this file anyway.".to_owned()
         }
+        (identity::Health::Missing, _)
+            if matches!(kind, FileKind::Unknown | FileKind::JumbledDump) =>
+        {
+            UNKNOWN.to_owned()
+        }
         (identity::Health::Missing, _) if expected => {
             "No. The part of the chip that contains it is not in this file.".to_owned()
         }
@@ -176,6 +189,9 @@ fn identity_report(
     }
 }
 
+const UNKNOWN: &str = "Unknown. No identity was found, but this program does not know all that is \
+     in this file.";
+
 /// Why a file of this kind contains no identity.
 fn no_identity(kind: FileKind) -> &'static str {
     match kind {
@@ -183,7 +199,6 @@ fn no_identity(kind: FileKind) -> &'static str {
             "No, and it never was: an image for the card contains none."
         }
         FileKind::Foreign => "Unknown. This is not firmware in this form.",
-        FileKind::Unknown | FileKind::Erased => "No. There is no identity anywhere in this file.",
         _ => "No. It is only a part of the chip, and not the part that contains it.",
     }
 }
@@ -246,6 +261,22 @@ fn contradictions(report: &Report) -> Vec<Finding> {
             )
             .of("KERNEL")
             .hint("Use KERNEL, ROOTFS and DATA from a camera of the same model."),
+        );
+    }
+    let kernels = report.by_role(Role::Kernel).filter(|p| p.health == Health::Healthy);
+    if let Some(load) = kernels.and_then(|p| p.facts.uimage.as_ref()).map(|u| u.load)
+        && load != KERNEL_LOAD
+    {
+        out.push(
+            Finding::warning(
+                "wrong-load-address",
+                format!(
+                    "The kernel is loaded to {load:#x}, and this camera's kernels to \
+                     {KERNEL_LOAD:#x}: it is for another camera."
+                ),
+            )
+            .of("KERNEL")
+            .hint("Do not flash it."),
         );
     }
     let own = report.model.as_ref().filter(|m| m.certain && report.identity.identity.is_some());

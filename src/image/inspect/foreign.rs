@@ -66,11 +66,18 @@ pub(super) fn foreign(head: &[u8]) -> Option<Foreign> {
         Foreign { what: "a pointer to a file in Git LFS", hint: RAW }
     } else if starts(&[b"<?xml", b"<error", b"<!doctype"]) {
         Foreign { what: "an XML text, as servers send it for an error", hint: RAW }
-    } else if starts(&[b"{", b"["]) {
+    } else if starts(&[b"{"]) || is_array(&start) {
         Foreign { what: JSON, hint: RAW }
     } else {
         Foreign { what: TEXT, hint: LOOK }
     })
+}
+
+/// `[` is also what the lines of a kernel's log begin with.
+fn is_array(text: &[u8]) -> bool {
+    let Some(rest) = text.strip_prefix(b"[") else { return false };
+    matches!(rest.trim_ascii_start().first(), Some(b'{' | b'[' | b'"'))
+        || rest.iter().find(|b| !b.is_ascii_digit() && **b != b' ') == Some(&b',')
 }
 
 /// Without a last character that the end of `head` may have cut.

@@ -69,6 +69,23 @@ pub(super) fn parts<S>(inner: Report, chip: Composite<S>, size: u64, sha256: Str
         .filter(|role| !placed.iter().any(|p| p.role == *role))
         .map(Role::name)
         .collect();
+    // What no file has is not known, and is not erased on the chip.
+    report.findings.retain(|f| f.partition.as_ref().is_none_or(|p| !missing.contains(&&**p)));
+    for part in report.partitions.iter_mut().filter(|p| missing.contains(&&*p.name)) {
+        "not among these files".clone_into(&mut part.kind);
+    }
+    for line in &mut report.gone {
+        if let Some(name) = missing.iter().find(|name| line.starts_with(*name)) {
+            *line = format!("{name}: not among these files.");
+        }
+    }
+    if missing.contains(&Role::Factory.name()) && report.identity.elsewhere.is_empty() {
+        report.identity.health = crate::identity::Health::Missing;
+        report.identity.fingerprint = None;
+        report.identity.reasons = Vec::new();
+        "Unknown. FACTORY, which contains it, is not among these files."
+            .clone_into(&mut report.identity.answer);
+    }
     if !missing.is_empty() {
         report.findings.insert(
             0,
@@ -83,13 +100,13 @@ pub(super) fn parts<S>(inner: Report, chip: Composite<S>, size: u64, sha256: Str
 
 /// What happened to a file and cannot be undone.
 pub(super) fn beyond_repair(source: &dyn Source, is_text: bool) -> io::Result<Option<Finding>> {
-    if let Some(every) = transform::lost_bytes(source)? {
+    if let Some((every, count)) = transform::lost_bytes(source)? {
         return Ok(Some(
             Finding::blocker(
                 "lost-bytes",
                 format!(
-                    "One byte of each {every} is missing: the reader stopped before the end of \
-                     each page."
+                    "Bytes are missing at regular places, about {count} of each {every} bytes: the \
+                     reader left them out."
                 ),
             )
             .hint("They cannot be restored. Read the chip again with another program."),
@@ -98,6 +115,8 @@ pub(super) fn beyond_repair(source: &dyn Source, is_text: bool) -> io::Result<Op
     let ends = transform::count(source)?;
     // By chance one in 256 bytes is a zero, and one in 256 LF has a CR before it.
     let is_long = source.len() >= LONG && !is_text;
+    // Where most of it is erased, what is not there may be chance.
+    let low = source.len().saturating_sub(ends.high + ends.zeros);
     let (code, reason) = if !is_text && ends.replaced >= 16 && ends.replaced * 4 > ends.high {
         ("replaced-bytes", "A program took it for a text: EF BF BD is where other bytes were.")
     } else if !is_text && ends.feeds >= 20 * 256 && ends.pairs == 0 {
@@ -106,9 +125,11 @@ pub(super) fn beyond_repair(source: &dyn Source, is_text: bool) -> io::Result<Op
             "It contains no CR before an LF: it was sent in text mode, as FTP does, and bytes were \
              lost.",
         )
+    } else if !is_text && ends.feeds == 0 && low >= LONG / 2 && source.len() >= 16 * LONG {
+        ("text-mode", "It contains no LF: it was sent in text mode, and they became other bytes.")
     } else if is_long && ends.high == 0 && ends.zeros < source.len() {
         ("seven-bits", "No byte has its highest bit: it went over a line of 7 bits.")
-    } else if is_long && ends.zeros == 0 {
+    } else if is_long && ends.zeros == 0 && low >= 20 * 256 {
         ("no-zeros", "It contains no zero: they were left out on its way.")
     } else {
         return Ok(None);

@@ -20,6 +20,7 @@ pub use report::{
     Elsewhere, FileKind, IdentityReport, InspectError, Model, PartitionReport, Report,
 };
 
+use super::content::Health;
 use super::finding::Finding;
 use super::parts::{self, Member};
 use super::source::{Source, peek};
@@ -48,9 +49,13 @@ fn inspect_within(source: &dyn Source, depth: usize) -> Result<Report, InspectEr
     }
     let is_dump = sniffed.kind == FileKind::FullDump;
     if depth < DEPTH && (sniffed.may_be_mangled || is_dump) {
-        let found = if is_dump { transform::wrapped(source) } else { transform::detect(source) };
+        let mut found = if is_dump { transform::wrapped(source).map_err(unread)? } else { None };
+        // Where the map is a guess, a part may be in place by chance.
+        if found.is_none() && sniffed.may_be_mangled {
+            found = transform::detect(source).map_err(unread)?;
+        }
         let is_foreign = sniffed.kind == FileKind::Foreign;
-        if let Some(transform) = found.map_err(unread)? {
+        if let Some(transform) = found {
             let undone = transform::read_in_memory(source, &transform).map_err(unread)?;
             let inner = undone.map(|undone| inspect_within(undone.as_ref(), depth + 1));
             match inner.transpose()? {
@@ -62,13 +67,19 @@ fn inspect_within(source: &dyn Source, depth: usize) -> Result<Report, InspectEr
                     return Ok(mangled::report(inner, &transform, source.len(), outer.sha256));
                 }
             }
-        } else if !is_dump && depth == 0 {
+        } else if sniffed.may_be_mangled && depth == 0 {
             let is_text = is_foreign;
             sniffed.findings.extend(mangled::beyond_repair(source, is_text).map_err(unread)?);
         }
     }
     let passed = pass::pass(source, &sniffed.pieces)?;
+    let asked = sniffed.may_be_mangled || depth > 0;
     let mut report = conclude::conclude(source.len(), sniffed, passed);
+    let is_damaged = |p: &&PartitionReport| p.health == Health::Damaged;
+    if !asked && report.partitions.iter().filter(is_damaged).count() >= 3 {
+        report.findings.extend(mangled::beyond_repair(source, false).map_err(unread)?);
+        report.next = next::next(&report);
+    }
     environment(source, &mut report).map_err(unread)?;
     Ok(report)
 }
@@ -93,7 +104,9 @@ fn environment(source: &dyn Source, report: &mut Report) -> std::io::Result<()> 
     .of("BOOT")
     .at(uboot_env::OFFSET as u64)
     .hint("Use the last 4 KiB of BOOT from an older dump of this camera.");
-    report.next.insert(0, finding.hint.clone());
+    let hint = finding.hint.clone();
+    report.next = next::next(report);
+    report.next.insert(0, hint);
     Ok(())
 }
 

@@ -1,12 +1,12 @@
-//! Dumps whose parts are not where they belong: shifted as a whole, or in
-//! another order.
+//! Dumps whose parts are not where they belong: shifted as a whole, from some
+//! place on, or in another order.
 
 use std::io;
 
 use super::sniffed::{BOOT, DATA, FACTORY, Piece, Sniffed, dump_of};
 use super::{FileKind, Source};
 use crate::chip::{FlashMap, Role, WINDOW};
-use crate::formats::{mxp, uimage};
+use crate::formats::{mxp, squashfs, uimage};
 use crate::image::finding::Finding;
 use crate::image::marks::{CHIP, begins_like, holds_identity};
 use crate::image::source::peek;
@@ -100,4 +100,99 @@ pub(super) fn shifted(source: &dyn Source, len: u64) -> io::Result<Option<Sniffe
         at += u64::from(WINDOW);
     }
     Ok(None)
+}
+
+/// How many parts of a dump begin where they should.
+pub(super) fn in_place(source: &dyn Source, dump: &Sniffed) -> io::Result<u32> {
+    let mut hits = 0;
+    for piece in &dump.pieces {
+        let Ok(start) = u64::try_from(piece.start) else { continue };
+        hits += u32::from(begins_like(piece.role, &peek(source, start, 32)?));
+    }
+    Ok(hits)
+}
+
+/// How far from its place a part is looked for, in bytes.
+const REACH: u64 = 0x1_1000;
+
+/// Parts of a dump that begin earlier or later than they should, because bytes were lost or added
+/// before them: each gets the place where it is.
+pub(super) fn slipped(source: &dyn Source, dump: &mut Sniffed) -> io::Result<()> {
+    let mut by = Vec::new();
+    for piece in &dump.pieces {
+        by.push(slip(source, piece)?);
+    }
+    let of = |role| dump.pieces.iter().position(|p| p.role == role).and_then(|i| by[i]);
+    let (before, behind) = (of(Role::Rootfs), of(Role::Factory));
+    // An identity that was written into CONFIG, and firmware of a model with another map.
+    let (before, behind) = (
+        before.filter(|by| by.abs() != 0x1_0000 || behind == Some(*by)),
+        behind.filter(|by| by.abs() != 0x1_0000 || before == Some(*by)),
+    );
+    let mut moved = Vec::new();
+    for (piece, own) in dump.pieces.iter_mut().zip(&by) {
+        let is_there = |by: i64| {
+            let Ok(start) = u64::try_from(piece.start + by) else { return Ok(false) };
+            Ok::<_, io::Error>(begins_like(piece.role, &peek(source, start, 32)?))
+        };
+        // A JFFS2 may begin anywhere in itself, and a CONFIG looks like a FACTORY.
+        let by = match piece.role {
+            Role::Data if before == behind => before,
+            Role::Data if is_there(0)? => None,
+            Role::Data | Role::Config => {
+                let mut found = None;
+                for by in [before, behind].into_iter().flatten() {
+                    if found.is_none() && is_there(by)? {
+                        found = Some(by);
+                    }
+                }
+                found
+            }
+            Role::Rootfs => before,
+            Role::Factory => behind,
+            // What begins one block later alone is another maker's.
+            _ => own.filter(|by| by.abs() != 0x1_0000 || [before, behind].contains(&Some(*by))),
+        };
+        if let Some(by) = by.filter(|by| *by != 0 && is_there(*by).unwrap_or(false)) {
+            piece.start += by;
+            let when = if by > 0 { "later" } else { "earlier" };
+            moved.push(format!("{} begins {} bytes {when}", piece.name, by.unsigned_abs()));
+        }
+    }
+    if moved.is_empty() {
+        return Ok(());
+    }
+    dump.kind = FileKind::ShiftedDump;
+    "A dump of the chip in which bytes were lost or added".clone_into(&mut dump.what);
+    dump.may_be_mangled = true;
+    let reason = format!("Bytes were lost or added on the way: {}.", moved.join(", "));
+    dump.findings
+        .push(Finding::blocker("slipped", reason).hint("Read the chip again, twice, and compare."));
+    Ok(())
+}
+
+/// How far a part is from its place; `None` where it is neither there nor near.
+fn slip(source: &dyn Source, piece: &Piece) -> io::Result<Option<i64>> {
+    let is = |bytes: &[u8]| match piece.role {
+        Role::Kernel => uimage::parse(bytes).is_ok_and(|h| h.is_arm_linux()),
+        Role::Rootfs => bytes.starts_with(b"hsqs") && squashfs::parse(bytes).is_ok(),
+        Role::Factory => begins_like(Role::Factory, bytes) && holds_identity(bytes),
+        _ => false,
+    };
+    let Ok(start) = u64::try_from(piece.start) else { return Ok(None) };
+    if !matches!(piece.role, Role::Kernel | Role::Rootfs | Role::Factory) {
+        return Ok(None);
+    }
+    if begins_like(piece.role, &peek(source, start, 32)?) {
+        return Ok(Some(0));
+    }
+    let from = start.saturating_sub(REACH);
+    let bytes = peek(source, from, (start - from + REACH) as usize + 0x400)?;
+    let found = bytes
+        .windows(0x400)
+        .enumerate()
+        .filter(|(_, window)| matches!(window[0], 0x27 | b'h' | b'F') && is(window))
+        .map(|(i, _)| (from + i as u64).cast_signed() - start.cast_signed())
+        .min_by_key(|by| by.unsigned_abs());
+    Ok(found)
 }

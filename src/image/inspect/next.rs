@@ -15,6 +15,10 @@ pub(super) fn next(report: &Report) -> Vec<String> {
         FileKind::Parts => together(report),
         FileKind::Mangled => mangled(report),
         FileKind::TfImage => image(report, "tf image"),
+        // Then it is no download.
+        FileKind::TruncatedTfImage | FileKind::OversizedTfImage if holds_identity(report) => {
+            Vec::new()
+        }
         FileKind::TruncatedTfImage | FileKind::OversizedTfImage => {
             vec!["Copy or download the image again, then inspect it again.".to_owned()]
         }
@@ -31,6 +35,7 @@ pub(super) fn next(report: &Report) -> Vec<String> {
     let is_single = matches!(
         report.kind,
         FileKind::Partition
+            | FileKind::Flsh
             | FileKind::Unknown
             | FileKind::TruncatedTfImage
             | FileKind::OversizedTfImage
@@ -69,6 +74,8 @@ fn never_post(report: &Report) -> Option<String> {
         "it contains the cloud key and may contain your WiFi password"
     } else if (settings || config) && !is_vendors {
         "it may contain your WiFi password and the camera's token"
+    } else if report.is_lost() || report.kind == FileKind::Mangled {
+        "it may contain the cloud key in a form that was not recognized"
     } else {
         return None;
     };
@@ -100,6 +107,11 @@ fn mangled(report: &Report) -> Vec<String> {
 }
 
 fn together(report: &Report) -> Vec<String> {
+    let two = report.findings.iter().filter(|f| matches!(f.code, "two-files" | "too-long"));
+    let two: Vec<String> = two.map(|f| format!("{} {}", f.reason, f.hint)).collect();
+    if !two.is_empty() {
+        return two;
+    }
     let mut steps = vec![format!(
         "{RECOVER} makes one image of the chip out of these files, and says what is missing."
     )];
@@ -139,6 +151,14 @@ fn dump(report: &Report) -> Vec<String> {
         }
         steps.push(LOOK.to_owned());
     }
+    let is_damaged = |p: &super::PartitionReport| p.health == Health::Damaged;
+    if report.kind == FileKind::FullDump && report.partitions.iter().any(is_damaged) {
+        steps.push(
+            "It may be only a reading error: read the chip again, twice, and compare. Several \
+             readings can be merged with recover."
+                .to_owned(),
+        );
+    }
     // A guess is no ground for a donor.
     let certain = report.model.as_ref().filter(|m| m.certain).map(|m| m.id.as_str());
     let model = certain.unwrap_or("the model printed on the camera");
@@ -173,11 +193,19 @@ fn dump(report: &Report) -> Vec<String> {
                 .to_owned(),
         );
     } else if !report.has_damage() {
-        steps.push(
-            "All parts are whole, as far as checksums show. Read the chip twice and compare: if \
-             both are equal, it can be written back to this camera as it is."
-                .into(),
-        );
+        let whole = "All parts are whole, as far as checksums show.";
+        let first = ["no-map", "environment-lost", "wrong-load-address"];
+        let first = report.findings.iter().find(|f| first.contains(&f.code));
+        steps.push(if let Some(finding) = first {
+            format!("{whole} But do not write it to a chip as it is: {}", finding.reason)
+        } else if report.kind == FileKind::FullDump {
+            format!(
+                "{whole} Read the chip twice and compare: if both are equal, it can be written \
+                 back to this camera as it is."
+            )
+        } else {
+            whole.to_owned()
+        });
     }
     steps
 }
@@ -223,7 +251,8 @@ fn factory(report: &Report) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if report.identity.identity.is_some() {
+    // One that begins too late is no file for --factory: recover cuts it out.
+    if report.identity.identity.is_some() && report.identity.elsewhere.is_empty() {
         steps.push(
             "`mi360d recover DUMP --factory FILE --out chip.bin` puts it into an image of this \
              camera's chip; `mi360d assemble --own DUMP --donor DONOR --factory FILE --out \

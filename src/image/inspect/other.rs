@@ -80,7 +80,11 @@ pub(super) fn other_chip(source: &dyn Source, len: u64) -> io::Result<Option<Sni
                 .with(Finding::blocker("other-system", reason).hint(NOT_OURS)),
         ));
     }
-    if let Some(map) = own.filter(|map| map.chip_size.map(u64::from) == Some(len)) {
+    let is_other = |map: &FlashMap| {
+        map.chip_size.map(u64::from) == Some(len)
+            && !boot.get(mxp::TABLE_OFFSET..).is_some_and(crate::chip::table::is_damaged)
+    };
+    if let Some(map) = own.filter(is_other) {
         let names: Vec<&str> = map.partitions.iter().map(|p| p.name.as_str()).collect();
         let reason = format!("Its own table lists other partitions: {}.", names.join(", "));
         let sniffed = Sniffed::new(FileKind::OtherDump, "A dump of a chip with another flash map");

@@ -180,10 +180,14 @@ impl Report {
             FileKind::Unknown => self.findings.iter().any(|f| f.code == "nothing-alive"),
             _ => false,
         };
-        let lost =
-            ["two-maps", "lost-bytes", "replaced-bytes", "text-mode", "seven-bits", "no-zeros"];
-        let is_lost = self.findings.iter().any(|f| lost.contains(&f.code));
-        by_kind || is_lost || self.partitions.iter().any(PartitionReport::is_lost)
+        let two = self.findings.iter().any(|f| f.code == "two-maps");
+        by_kind || two || self.is_lost() || self.partitions.iter().any(PartitionReport::is_lost)
+    }
+
+    /// Whether bytes were lost on the way that nothing brings back.
+    pub(super) fn is_lost(&self) -> bool {
+        let lost = ["lost-bytes", "replaced-bytes", "text-mode", "seven-bits", "no-zeros"];
+        self.findings.iter().any(|f| lost.contains(&f.code))
     }
 
     /// The partition of this role, if the file has it.

@@ -140,7 +140,17 @@ fn tf_image(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
     if fit.hits < enough || (len != tf::SIZE && !starts) {
         return Ok(None);
     }
-    let is_padded = len == CHIP && is_padding(source, tf::SIZE)?;
+    // What follows in a dump that only lacks BOOT.
+    let has_flsh = |at| Ok::<_, io::Error>(begins_like(Role::Factory, &peek(source, at, 32)?));
+    if len > tf::SIZE && (has_flsh(tf::BODY)? || has_flsh(tf::BODY + FACTORY)?) {
+        let how = fit.source("a guess: its parts lie where they do on");
+        let shift = -i64::from(tf::FLASH_START);
+        let mut sniffed = dump_of(&fit.map, how, len, CHIP, shift);
+        sniffed.pieces.retain(|piece| fit.knows(piece.role));
+        sniffed.findings.extend(fit.finding());
+        return Ok(Some(sniffed));
+    }
+    let is_padded = len >= CHIP && len.is_power_of_two() && is_padding(source, tf::SIZE)?;
     let (kind, what) = match len {
         tf::BODY => (FileKind::TfImage, "A tf image without its signature"),
         _ if is_padded => (FileKind::TfImage, "A tf image with padding behind it"),
@@ -212,12 +222,20 @@ fn dump(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
         .filter(FlashMap::is_known);
     if let Some(map) = own {
         let chip = u64::from(map.chip_size.unwrap_or(CHIP as u32));
-        return Ok(Some(dump_of(&map, "its own MXP table".to_owned(), len, chip, 0)));
+        let mut sniffed = dump_of(&map, "its own MXP table".to_owned(), len, chip, 0);
+        moved::slipped(source, &mut sniffed)?;
+        return Ok(Some(sniffed));
     }
     if let Some(sniffed) = other::other_chip(source, len)? {
         return Ok(Some(sniffed));
     }
     let Some(fit) = best_map(source, 0)? else { return Ok(None) };
+    // A dump that is some blocks too early or too late has a part in place by chance.
+    if let Some(shifted) = moved::shifted(source, len)?
+        && moved::in_place(source, &shifted)? > fit.hits.max(2)
+    {
+        return Ok(Some(shifted));
+    }
     // One part in place may be chance, unless the size fits as well.
     let enough = if len == CHIP { 1 } else { 2 };
     if fit.hits < enough {
@@ -264,14 +282,18 @@ fn part(source: &dyn Source, len: u64, head: &[u8]) -> io::Result<Option<Sniffed
             Some(if len == BOOT {
                 piece
             } else {
-                piece
+                let reason = format!("BOOT has {BOOT} bytes, and this file has {len}.");
+                let (what, code) = if len < BOOT {
+                    (piece.what, "truncated")
+                } else {
+                    let what = "A dump whose parts behind BOOT are not where they belong";
+                    (what.to_owned(), "shifted")
+                };
+                Sniffed { what, ..piece }
                     .with(
-                        Finding::blocker(
-                            "truncated",
-                            format!("BOOT has {BOOT} bytes, and this file has {len}."),
-                        )
-                        .at(len.min(BOOT))
-                        .hint("Read the chip again, all of it."),
+                        Finding::blocker(code, reason)
+                            .at(len.min(BOOT))
+                            .hint("Read the chip again, all of it."),
                     )
                     .doubtful()
             })

@@ -94,10 +94,15 @@ pub fn find(input: usize, bytes: &[u8], name: Option<Role>) -> Vec<Found> {
     }
     if let Some(role) = name.filter(|_| sniffed.pieces.is_empty() && bytes.len() <= DATA + BOOT) {
         take(role, 0..bytes.len(), bytes.len() as u32);
-    } else if !single {
+    } else if !single || found.iter().any(is_late) {
         anchors(input, bytes, &mut found);
     }
     found
+}
+
+/// Whether it may be a FACTORY that begins later in its file.
+fn is_late(found: &Found) -> bool {
+    found.role == Role::Factory && found.content.health == Health::Damaged
 }
 
 /// Parts by how they begin, wherever that is.
@@ -145,7 +150,7 @@ fn anchors(input: usize, bytes: &[u8], found: &mut Vec<Found>) {
                     data = Some(at);
                 }
             }
-            b'F' if flsh::is_header(rest) && flsh_seen < MOST => {
+            _ if flsh_seen < MOST && flsh::is_header(rest) => {
                 flsh_seen += 1;
                 let end = (at + FLSH).min(bytes.len());
                 let mut whole = bytes[at..end].to_vec();

@@ -33,7 +33,12 @@ pub(super) fn undone(mut input: Input, did: &mut Vec<String>) -> Vec<Input> {
             return inputs.into_iter().flat_map(|member| undone(member, did)).collect();
         }
         let found = match sniff(&input.bytes) {
-            Ok(sniffed) if sniffed.kind == FileKind::FullDump => transform::wrapped(&input.bytes),
+            Ok(sniffed) if sniffed.kind == FileKind::FullDump => {
+                match transform::wrapped(&input.bytes) {
+                    Ok(None) if sniffed.may_be_mangled => transform::detect(&input.bytes),
+                    found => found,
+                }
+            }
             Ok(sniffed) if !sniffed.may_be_mangled => break,
             _ => transform::detect(&input.bytes),
         };

@@ -18,6 +18,7 @@ use super::inspect::FileKind;
 use super::inspect::sniff::sniff;
 use super::slices::SharedSource;
 use super::source::{Source, peek};
+use super::transform;
 use crate::chip::{FlashMap, Role, WINDOW};
 use crate::formats::{mxp, squashfs, uboot_env, uimage};
 use env::EnvNote;
@@ -47,6 +48,15 @@ impl Redaction {
     /// [`RedactError::NotADump`], or where it cannot be read.
     pub fn prepare(dump: &dyn Source) -> Result<Redaction, RedactError> {
         let sniffed = sniff(dump)?;
+        // Where bytes were lost or added on the way, secrets are elsewhere than the map says.
+        if sniffed.may_be_mangled {
+            if let Some(transform) = transform::detect(dump)? {
+                return Err(RedactError::NotADump(format!("it is {}", transform.note().words)));
+            }
+            if transform::lost_bytes(dump)?.is_some() {
+                return Err(RedactError::NotADump("bytes are missing in it".to_owned()));
+            }
+        }
         let map = map_of(dump)?.or_else(|| {
             // BOOT is gone: the stock maps differ only between KERNEL and ROOTFS.
             (sniffed.kind == FileKind::FullDump).then(|| FlashMap::stock("ipc009")).flatten()

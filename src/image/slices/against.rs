@@ -9,6 +9,7 @@ use crate::formats::version::Version;
 use crate::identity::{Identity, Judgement};
 use crate::image::finding::Finding;
 use crate::image::inspect::{FileKind, Model};
+use crate::image::marks::KERNEL_LOAD;
 
 /// Draws the conclusions.
 pub(super) fn conclude(out: &mut Slices, target: &Target<'_>) {
@@ -78,9 +79,6 @@ fn family(slice: &Slice, target: &Target<'_>) -> Option<Finding> {
         .hint("It is for another model and would not start here. Find the image for your model.")
     })
 }
-
-/// Where the kernels of both known models are loaded to (docs/formats.md, uImage).
-const KERNEL_LOAD: u32 = 0x2000_8000;
 
 /// A kernel that is loaded to another address is for another processor,
 /// whatever its name says.

@@ -10,14 +10,20 @@ use super::plain::Plain;
 use super::utf16::{Page, Utf16};
 use super::{Transform, undo};
 use crate::chip::{FlashMap, Role, WINDOW};
-use crate::formats::{jffs2, mxp};
+use crate::formats::{jffs2, mxp, squashfs};
 use crate::image::marks::{CHIP, begins_like};
 use crate::image::source::{Source, peek};
 
+/// What is rare is looked for only on a PC, where `recover` is: a camera has little room.
+const ON_PC: bool = cfg!(feature = "pc");
 /// Bytes at the beginning by which texts are recognized.
 const HEAD: usize = 0x4000;
+/// How far numbers are looked for behind other lines, in bytes.
+const LATEST: u64 = 0x10_0000;
 /// Where the flash map belongs.
 const TABLE: u64 = mxp::TABLE_OFFSET as u64;
+/// Where U-Boot belongs.
+const UBOOT: u64 = 0x3_0000;
 /// The distances at which readers were seen to insert bytes.
 const EVERY: [u64; 10] = [256, 512, 1024, 2048, 4096, 0x2000, 0x4000, 0x8000, 0x1_0000, 0x2_0000];
 /// The most bytes that are inserted at one place.
@@ -41,6 +47,13 @@ pub fn detect(source: &dyn Source) -> io::Result<Option<Transform>> {
     if let Some(form) = Plain::of(&head) {
         return Ok(Some(Transform::Plain(form)));
     }
+    let is_text = !head.iter().any(|b| matches!(b, 0 | 0xFF));
+    if ON_PC
+        && is_text
+        && let Some(form) = later_log(source)?
+    {
+        return Ok(Some(Transform::Log(form)));
+    }
     let len = source.len();
     for copies in 2..=8 {
         if len == copies * CHIP && has_map(source, 0)? && has_map(source, len - CHIP)? {
@@ -53,9 +66,11 @@ pub fn detect(source: &dyn Source) -> io::Result<Option<Transform>> {
     }
     let swapped = [(1, 2), (1, 4), (2, 4), (1, 8), (4, 8)]
         .map(|(unit, group)| Transform::Swapped { unit, group });
+    let rare = [Transform::Nibbles, Transform::Backwards, Transform::Stretched];
     let guesses = swapped
         .into_iter()
         .chain([Transform::Inverted, Transform::Mirrored])
+        .chain(rare.into_iter().filter(|_| ON_PC))
         .chain((2..16).map(|i| Transform::BitsMoved { by: i / 2, early: i % 2 == 0 }));
     for guess in guesses {
         let seen = undo(source, &guess)?;
@@ -64,7 +79,6 @@ pub fn detect(source: &dyn Source) -> io::Result<Option<Transform>> {
         }
     }
     // A text of several lines was not sent as one by mistake.
-    let is_text = !head.iter().any(|b| matches!(b, 0 | 0xFF));
     let ends = lines::count(source)?;
     if !is_text && ends.feeds >= ENOUGH && ends.feeds == ends.pairs {
         return Ok(Some(Transform::LineEnds));
@@ -94,21 +108,41 @@ pub fn wrapped(source: &dyn Source) -> io::Result<Option<Transform>> {
     Ok(None)
 }
 
-/// How many bytes there were for each one that is missing: the map and U-Boot are that much nearer.
+/// Of how many bytes how many are missing: the map and U-Boot are that much nearer.
 ///
 /// # Errors
 /// Where it cannot be read.
-pub fn lost_bytes(source: &dyn Source) -> io::Result<Option<u64>> {
-    for every in [128, 256, 512, 1024, 2048, 4096] {
-        let near = |at: u64, what: &[u8]| -> io::Result<bool> {
-            // Not so far that it is also found where no byte is missing.
-            let bytes = peek(source, (at - at / every).saturating_sub(8), 24)?;
-            Ok(bytes.windows(what.len()).any(|w| w == what))
-        };
-        let uboot = [near(0x3_0000, b"\x27\x05\x19")?, near(0x3_0000, b"\x05\x19\x56")?];
-        if near(TABLE, b"MXP")? && uboot.contains(&true) {
-            return Ok(Some(every));
+pub fn lost_bytes(source: &dyn Source) -> io::Result<Option<(u64, u64)>> {
+    // Their first bytes may be among those that are missing, but then of both: what is equally too
+    // early in both places lacks only the chip's beginning.
+    const LEFT: [&[usize]; 5] = [&[0, 1, 2, 3], &[1, 2, 3], &[2, 3], &[0, 2], &[1, 3]];
+    for every in (1..17).map(|i| 1 << i) {
+        for count in (1..=8).filter(|count| count * 2 <= every) {
+            let there = |at: u64| peek(source, at - at / every * count, 4);
+            let (table, uboot) = (there(TABLE)?, there(UBOOT)?);
+            let begins = |bytes: &[u8], magic: [u8; 4], left: &[usize]| {
+                bytes.len() == 4 && left.iter().zip(bytes).all(|(i, byte)| magic[*i] == *byte)
+            };
+            let kinds = if every == 2 { LEFT.len() } else { 3 };
+            if LEFT[..kinds].iter().any(|left| {
+                begins(&table, *b"MXPT", left) && begins(&uboot, *b"\x27\x05\x19\x56", left)
+            }) {
+                return Ok(Some((every, count)));
+            }
         }
+    }
+    Ok(None)
+}
+
+/// The numbers behind the words of a long console log.
+fn later_log(source: &dyn Source) -> io::Result<Option<log::Log>> {
+    let mut at = HEAD as u64;
+    while at < source.len().min(LATEST) {
+        let piece = peek(source, at, HEAD)?;
+        if let Some(form) = log::form(&piece) {
+            return Ok(Some(form));
+        }
+        at += HEAD as u64;
     }
     Ok(None)
 }
@@ -183,9 +217,19 @@ fn is_known(source: &dyn Source) -> io::Result<bool> {
     // A chip may be rotated, too.
     for at in [0, 0x5_0000, 0xFF_0000, CHIP / 4, CHIP / 2, CHIP / 4 * 3] {
         let head = peek(source, at, WINDOW as usize)?;
-        let mut roles = [Role::Boot, Role::Kernel, Role::Rootfs, Role::Factory].into_iter();
-        if roles.any(|role| begins_like(role, &head)) {
+        // Another maker's squashfs may begin like one of this camera that was swapped.
+        if [Role::Kernel, Role::Factory].into_iter().any(|role| begins_like(role, &head))
+            || squashfs::parse(&head).is_ok()
+        {
             return Ok(true);
+        }
+        // In a chip that lacks its first four bytes, some groups swapped look like its loaders.
+        if begins_like(Role::Boot, &head) {
+            let uboot = peek(source, at + UBOOT, 4)?;
+            let is_there = begins_like(Role::Kernel, &uboot) || uboot.len() < 4;
+            if is_there || is_map(&peek(source, at + TABLE, mxp::TABLE_SIZE)?) {
+                return Ok(true);
+            }
         }
         // Two bytes may be chance.
         if begins_like(Role::Data, &head) && jffs2::walk(&head).nodes() > 0 {
@@ -238,8 +282,11 @@ fn moved(source: &dyn Source, at: u64) -> io::Result<Option<Transform>> {
             }
         }
     }
-    let by = (at + len - TABLE) % len.max(1);
-    if len == CHIP && by >= 0x1_0000 {
+    if len != CHIP {
+        return Ok(None);
+    }
+    let by = (at + len - TABLE) % len;
+    if by >= 0x1_0000 {
         // Where the chip's first bytes are missing, what is at the end is no beginning.
         let end = peek(source, by, (len - by).min(WINDOW.into()) as usize)?;
         let is_lost = end.iter().all(|b| *b == end[0]);

@@ -52,6 +52,12 @@ pub enum Transform {
     Inverted,
     /// The bits of each byte are in the other order.
     Mirrored,
+    /// The two halves of each byte are swapped.
+    Nibbles,
+    /// The last byte is first.
+    Backwards,
+    /// Each byte is there twice.
+    Stretched,
     /// The chip's beginning several times, and nothing of its rest.
     Wrapped {
         /// How often.
@@ -113,6 +119,11 @@ impl Transform {
             Transform::Mirrored => {
                 ("mirrored", "with the bits of each byte in the other order".to_owned())
             }
+            Transform::Nibbles => {
+                ("swapped-nibbles", "with the halves of each byte swapped".to_owned())
+            }
+            Transform::Backwards => ("backwards", "backwards: its last byte is first".to_owned()),
+            Transform::Stretched => ("stretched", "with each byte twice".to_owned()),
             Transform::Wrapped { copies } => (
                 "wrapped",
                 format!(

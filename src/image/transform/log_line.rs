@@ -42,7 +42,12 @@ pub(super) enum Line<'a> {
 
 /// Reads one line; none if it has no numbers.
 pub(super) fn parse(line: &[u8]) -> Option<Line<'_>> {
-    let line = line.trim_ascii();
+    let mut line = line.trim_ascii();
+    // Colours, as terminals take them.
+    while let Some(rest) = line.strip_prefix(b"\x1B[") {
+        let end = rest.iter().position(u8::is_ascii_alphabetic)?;
+        line = rest[end + 1..].trim_ascii_start();
+    }
     if line == b"*" {
         return Some(Line::Repeat);
     }

@@ -299,13 +299,14 @@ impl Decoder {
     fn utf8(&mut self, byte: u8, page: Page) {
         match byte {
             0xC0..=0xDF => (self.held, self.count) = (u32::from(byte & 0x1F), 1),
-            0xE0.. => (self.held, self.count) = (u32::from(byte & 0x0F), 2),
+            0xE0..=0xEF => (self.held, self.count) = (u32::from(byte & 0x0F), 2),
+            0xF0.. => (self.held, self.count) = (u32::from(byte & 0x07), 3),
             0x80..=0xBF => {
                 self.held = self.held << 6 | u32::from(byte & 0x3F);
                 self.count = self.count.saturating_sub(1);
                 // A mark of the order of bytes is none of them.
                 if self.count == 0 && self.held != 0xFEFF {
-                    self.out.push(page.byte(self.held as u16));
+                    self.out.push(page.byte(u16::try_from(self.held).unwrap_or(0xFFFD)));
                 }
             }
             _ => self.out.push(byte),

@@ -43,6 +43,7 @@ impl Source for View<'_> {
             }
             Transform::Repeated { copies, .. } | Transform::Wrapped { copies } => len / copies,
             Transform::Utf16(form) => len.saturating_sub(form.mark) / 2,
+            Transform::Stretched => len / 2,
             _ => len,
         }
     }
@@ -64,11 +65,28 @@ impl Source for View<'_> {
                 }
                 Ok(())
             }
-            Transform::Inverted | Transform::Mirrored => {
+            Transform::Inverted | Transform::Mirrored | Transform::Nibbles => {
                 self.source.read_at(offset, buf)?;
-                let mirrored = self.transform == Transform::Mirrored;
                 for byte in buf {
-                    *byte = if mirrored { byte.reverse_bits() } else { !*byte };
+                    *byte = match self.transform {
+                        Transform::Mirrored => byte.reverse_bits(),
+                        Transform::Nibbles => byte.rotate_left(4),
+                        _ => !*byte,
+                    };
+                }
+                Ok(())
+            }
+            Transform::Backwards => {
+                let end = offset + buf.len() as u64;
+                self.source.read_at(self.source.len() - end, buf)?;
+                buf.reverse();
+                Ok(())
+            }
+            Transform::Stretched => {
+                let mut bytes = vec![0; buf.len() * 2];
+                self.source.read_at(offset * 2, &mut bytes)?;
+                for (byte, pair) in buf.iter_mut().zip(bytes.chunks_exact(2)) {
+                    *byte = pair[0];
                 }
                 Ok(())
             }
@@ -125,6 +143,9 @@ mod tests {
             Transform::BitsMoved { by: 1, early: true },
             Transform::Inverted,
             Transform::Mirrored,
+            Transform::Nibbles,
+            Transform::Backwards,
+            Transform::Stretched,
             Transform::Wrapped { copies: 2 },
             Transform::Rotated { by: 100 },
             Transform::Inserted { every: 16, count: 3 },
