@@ -114,6 +114,9 @@ fn bytes_lost_or_added_on_the_way_leave_the_parts_behind_them_whole() {
     // Between the parts nothing is lost at all.
     let between = full([&chip[..ROOTFS - 0x8000], b"\xFF", &chip[ROOTFS - 0x8000..]].concat());
     assert!(recovers(&between, 0) == chip);
+    // As much as a block, where nothing but padding was: all of DATA is still there.
+    let block = full([&chip[..DATA - 0x2_0000], &chip[DATA - 0x1_0000..]].concat());
+    assert!(recovers(&block, 0)[DATA..CONFIG] == chip[DATA..CONFIG]);
     advice_is_taken(&added);
 }
 

@@ -163,7 +163,9 @@ fn anchors(input: usize, bytes: &[u8], found: &mut Vec<Found>) {
         at += 1;
     }
     if let Some(start) = data {
-        let next = found.iter().map(|f| f.range.start).filter(|s| *s > start).min();
+        // A map's place for DATA, where it is not, ends nothing.
+        let others = found.iter().filter(|f| f.role != Role::Data);
+        let next = others.map(|f| f.range.start).filter(|s| *s > start).min();
         let end = next.unwrap_or(bytes.len()).min(start + DATA);
         let content = judge(Role::Data, &bytes[start..end], (end - start) as u32);
         let is_known = found.iter().any(|f| f.role == Role::Data && f.range.start == start);
