@@ -44,7 +44,7 @@ fn recovers(bytes: &[u8], status: i32) -> Vec<u8> {
 #[test]
 fn a_dump_moved_by_whole_blocks_is_no_dump_in_its_place() {
     let chip = camera();
-    let late = [&[0xFF; 0x1_0000][..], &chip].concat();
+    let late = [vec![0xFF; 0x1_0000], chip.clone()].concat();
     assert_eq!(look(&late).kind, FileKind::ShiftedDump);
     assert!(recovers(&late, 0) == chip);
     let early = &chip[0x1_0000..];
