@@ -76,7 +76,7 @@ impl Worker {
             }
             self.away();
             self.sleep(None, pause);
-            // Whoever waits ends the pause (`Bus::reach`), but not before a second is over.
+            // A client that waits ends the pause (`Bus::reach`), but not before a second is over.
             let left = RETRY.min(pause).saturating_sub(tried.elapsed());
             if !self.shared.inner().stopped {
                 std::thread::sleep(left);
