@@ -47,7 +47,6 @@ class Motors(Together, Soap, Bench):
         self.assertLessEqual(max(abs(at[axis] - place[axis]) for axis in place), 2, at)
         kept = self.mortoxc("get", "nvram", "default", "motor")
         self.assertIn(f"[{101 - at['pan']},{at['tilt'] + 1}]", kept)
-        self.assert_no_secret()
 
 
 class Still(Firmware):

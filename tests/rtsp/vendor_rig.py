@@ -71,12 +71,22 @@ class Camera:
         self.log = open(self.root / "run" / "log", "w")
         self.mortoxd = self._start("mortoxd")
         wait_for(lambda: (self.root / "tmp/mortox.socket").exists(), "mortoxd", 60)
+        # As a camera in use: its small raw picture is the one that miio_algo has room for. Without it
+        # miio_algo writes past its queue and dies.
+        self.mortoxc("set", "nvram", "default", "bind_status", "ok")
+        self.mortoxc("sync", "nvram")
         self.fetch_av, self.hung = None, 0
         self.start()
 
     def _start(self, name):
         return subprocess.Popen(line(self.root, name), stdout=self.log, stderr=self.log,
                                 stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def mortoxc(self, *words):
+        """The vendor's own client; what it prints."""
+        done = subprocess.run(line(self.root, "mortoxc", *words), timeout=60, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        return done.stdout.decode(errors="replace")
 
     def start_more(self, name):
         """Another of its programs, ended with the others."""

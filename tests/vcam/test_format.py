@@ -85,6 +85,8 @@ class FormatTest(DaemonTest):
                         camera.run("cat /mnt/sdcard/mi360d/logs/mi360d.log", check=False).text,
                         30, "the log on the new card", every=1)
         wait_idle(camera)
+        asked = camera.run("cat /tmp/mortox.wrong", check=False)
+        self.assertNotEqual(asked.status, 0, f"mortoxd was asked for what is not ours: {asked.text}")
         camera.kill()
         camera.card.partitioned_again()
         card = self.extracted(camera, "formatted")
