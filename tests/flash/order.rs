@@ -221,7 +221,7 @@ fn law_what_the_firmware_wrote_into_the_first_block_since_the_cut_stays() {
     bench.set(&before);
     let request = only(image(&path), &["ROOTFS"]);
     assert!(flash(&bench.camera("cut@3"), &request).unwrap().error.is_some());
-    // The first block alone has other nodes now, and all of them are whole.
+    // DATA is not recorded at all, since the firmware writes there whenever it runs.
     let mut chip = bench.bytes();
     data_block(&mut chip[DATA..DATA + BLOCK], 77);
     bench.set(&chip);

@@ -21,7 +21,6 @@ use crate::formats::flsh;
 use crate::formats::sha256::Sha256;
 use crate::formats::uimage;
 use crate::identity;
-use crate::image::content::{ContentCheck, Health};
 
 /// What is behind the partitions of a flash.
 #[derive(Debug, Default)]
@@ -149,10 +148,9 @@ pub fn recall(
         match from_set(&set, part, note) {
             Ok(Some((bytes, path))) => {
                 let is_rest = has_same_rest(camera, part, &path).map_err(|e| chain(&e))?;
-                // Another KERNEL differs in more than the blocks that one erase may ruin, or is
-                // whole; and so is a DATA in which the firmware has written.
-                let is_other = || !is_rest || part.size == span(part) || is_whole(camera, part);
-                if !looks_erased(part, &now, &bytes) && is_credible(part, &now) && is_other() {
+                // Another KERNEL differs in more than the blocks that one erase may ruin.
+                let is_other = !is_rest || part.size == span(part);
+                if is_other && !looks_erased(part, &now, &bytes) && is_credible(part, &now) {
                     return Ok(None);
                 }
                 if !is_rest {
@@ -220,22 +218,6 @@ fn is_credible(part: &Partition, now: &[u8]) -> bool {
         Role::Data => now.starts_with(&[0x85, 0x19]),
         Role::Boot | Role::Other => true,
     }
-}
-
-/// Whether all that the chip holds of it is whole, as far as checksums show.
-fn is_whole(camera: &Camera, part: &Partition) -> bool {
-    let mut check = ContentCheck::new(part.role, part.size);
-    let mut window = vec![0; WINDOW as usize];
-    let mut at = 0;
-    while at < part.size {
-        let length = (part.size - at).min(WINDOW) as usize;
-        if camera.chip().read(part, at, &mut window[..length]).is_err() {
-            return false;
-        }
-        check.feed(&window[..length]);
-        at += length as u32;
-    }
-    check.finish().health == Health::Healthy
 }
 
 /// Whether the chip contains the rest of a partition as a set's file does.
