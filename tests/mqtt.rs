@@ -25,11 +25,20 @@ impl Drop for Ends {
 }
 
 /// Where Debian puts it; not everybody's PATH has it.
-fn mosquitto() -> Option<&'static str> {
+fn mosquitto() -> &'static str {
     ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"]
         .into_iter()
         .find(|path| Path::new(path).exists())
         .filter(|_| Path::new("/usr/bin/mosquitto_sub").exists())
+        .expect("mosquitto and its clients: tests/run installs them")
+}
+
+/// A folder, a port, and a broker there.
+fn new_broker() -> (tempfile::TempDir, u16, Ends) {
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let broker = broker(dir.path(), port);
+    (dir, port, broker)
 }
 
 /// A broker that lets in only who knows the password.
@@ -58,7 +67,7 @@ fn broker_at(dir: &Path, address: &str, port: u16) -> Ends {
         ),
     )
     .unwrap();
-    let child = Command::new(mosquitto().unwrap())
+    let child = Command::new(mosquitto())
         .arg("-c")
         .arg(&config)
         .stdout(Stdio::null())
@@ -123,12 +132,6 @@ fn daemon_with(sim: &Sim, broker: &str, more: &str) -> Ends {
 
 #[test]
 fn a_camera_is_a_device_that_is_discovered_dies_with_a_will_and_comes_back_by_itself() {
-    if mosquitto().is_none() {
-        println!(
-            "NOT RUN: mosquitto is not installed (apt-get install mosquitto mosquitto-clients)"
-        );
-        return;
-    }
     let dir = tempfile::tempdir().unwrap();
     let port = free_port();
     let sim = Sim::small();
@@ -209,15 +212,7 @@ fn a_camera_is_a_device_that_is_discovered_dies_with_a_will_and_comes_back_by_it
 
 #[test]
 fn a_wrong_password_is_said_in_words_and_nothing_else_suffers() {
-    if mosquitto().is_none() {
-        println!(
-            "NOT RUN: mosquitto is not installed (apt-get install mosquitto mosquitto-clients)"
-        );
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let _broker = broker(dir.path(), port);
+    let (_dir, port, _broker) = new_broker();
     let sim = Sim::small();
     fs::create_dir_all(sim.home()).unwrap();
     let config =
@@ -247,15 +242,7 @@ fn hack(sim: &Sim, id: &str) {
 
 #[test]
 fn what_is_gone_is_taken_back_while_it_runs_after_a_restart_and_under_an_old_prefix() {
-    if mosquitto().is_none() {
-        println!(
-            "NOT RUN: mosquitto is not installed (apt-get install mosquitto mosquitto-clients)"
-        );
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let _broker = broker(dir.path(), port);
+    let (_dir, port, _broker) = new_broker();
     // Another device's documents are not ours to remove, even under a like topic.
     for (topic, payload) in [
         ("homeassistant/sensor/lamp/state/config", r#"{"origin": {"name": "mi360d"}}"#),
@@ -296,15 +283,7 @@ fn what_is_gone_is_taken_back_while_it_runs_after_a_restart_and_under_an_old_pre
 
 #[test]
 fn controls_are_entities_that_show_what_is_and_set_what_is_sent() {
-    if mosquitto().is_none() {
-        println!(
-            "NOT RUN: mosquitto is not installed (apt-get install mosquitto mosquitto-clients)"
-        );
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let _broker = broker(dir.path(), port);
+    let (_dir, port, _broker) = new_broker();
     let sim = Sim::small();
     let _camera = daemon_with(&sim, &format!("127.0.0.1:{port}"), "# controls\n");
     let topic = wait("the switch", || {
@@ -340,12 +319,6 @@ fn controls_are_entities_that_show_what_is_and_set_what_is_sent() {
 
 #[test]
 fn a_broker_is_found_by_its_local_name_at_any_of_its_addresses_and_by_ipv6() {
-    if mosquitto().is_none() {
-        println!(
-            "NOT RUN: mosquitto is not installed (apt-get install mosquitto mosquitto-clients)"
-        );
-        return;
-    }
     let dir = tempfile::tempdir().unwrap();
     let host = format!("mi360d-test-{}", std::process::id());
     let known = mi360d::network::mdns::Ourselves {
