@@ -20,9 +20,8 @@ use std::time::{Duration, Instant};
 use mi360d::backup::Silent;
 use mi360d::backup::set::{self, SetState};
 use mi360d::backup::verify::verify;
-use mi360d::camera::{Camera, Source, startup};
+use mi360d::camera::startup;
 use mi360d::card::Card;
-use mi360d::chip::{Chip, ChipError, EraseBlock, FlashMap, Partition, SimChip};
 use rig::{Sim, factory, names};
 use sha2::Digest as _;
 
@@ -150,44 +149,17 @@ fn every_partition_of_an_unknown_map_is_saved_also_one_that_is_half_the_chip() {
     assert!(!make(&sim, 5).1);
 }
 
-/// A chip with one byte that is never the same twice.
-struct Restless {
-    chip: SimChip,
-    at: u32,
-    count: AtomicU8,
-}
-
-impl Chip for Restless {
-    fn map(&self) -> &FlashMap {
-        self.chip.map()
-    }
-    fn read(&self, part: &Partition, offset: u32, buf: &mut [u8]) -> Result<(), ChipError> {
-        self.chip.read(part, offset, buf)?;
-        let start = part.offset.unwrap() + offset;
-        if (start..start + buf.len() as u32).contains(&self.at) {
-            buf[(self.at - start) as usize] = self.count.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-    fn erase(&self, block: &EraseBlock<'_>) -> Result<(), ChipError> {
-        self.chip.erase(block)
-    }
-    fn program(&self, part: &Partition, offset: u32, data: &[u8]) -> Result<(), ChipError> {
-        self.chip.program(part, offset, data)
-    }
-    fn is_writable(&self, part: &Partition) -> bool {
-        self.chip.is_writable(part)
-    }
-}
-
 #[test]
 fn a_byte_that_never_reads_the_same_costs_its_block_and_nothing_else() {
     for (name, at) in [("KERNEL", 0x4_1234u32), ("DATA", 0xB_0000)] {
         let sim = Sim::small();
-        let chip = Restless { chip: sim.chip(""), at, count: AtomicU8::new(0) };
-        let source = Source::Simulated { dir: sim.path().into(), model: "ipc009".into() };
-        let card = Card::folder(&sim.path().join("sdcard"));
-        let camera = Camera::new(Box::new(chip), card, source);
+        // One byte that is never the same twice.
+        let count = AtomicU8::new(0);
+        let camera = sim.misread("", move |part, offset, buf| {
+            if let Some(place) = rig::place(at, part, offset, buf.len()) {
+                buf[place] = count.fetch_add(1, Ordering::Relaxed);
+            }
+        });
         camera.secure_identity();
         let outcome = camera.backup(Some(5), &Silent).unwrap();
         let SetState::Incomplete { manifest } = &outcome.set.state else {

@@ -1,6 +1,8 @@
 //! The identity in a backup: it is saved first, and a damaged or blank one is reported.
 
 use std::fs;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 
 use mi360d::backup::{Silent, set};
 use mi360d::camera::{notice, notices};
@@ -90,53 +92,17 @@ fn a_factory_with_a_wrong_crc_is_a_warning_and_is_backed_up() {
     assert!(fs::read(outcome.set.path.join("FACTORY.bin")).unwrap() == bad);
 }
 
-/// A chip whose FACTORY is another identity's after it was read some times.
-struct Exchanged {
-    chip: mi360d::chip::SimChip,
-    reads: std::sync::atomic::AtomicU32,
-}
-
-impl mi360d::chip::Chip for Exchanged {
-    fn map(&self) -> &mi360d::chip::FlashMap {
-        self.chip.map()
-    }
-    fn read(
-        &self,
-        part: &mi360d::chip::Partition,
-        offset: u32,
-        buf: &mut [u8],
-    ) -> Result<(), mi360d::chip::ChipError> {
-        self.chip.read(part, offset, buf)?;
-        let seen = || self.reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if part.name == "FACTORY" && buf.len() == 0x1_0000 && seen() >= 2 {
-            buf.copy_from_slice(&factory(2));
-        }
-        Ok(())
-    }
-    fn erase(&self, block: &mi360d::chip::EraseBlock<'_>) -> Result<(), mi360d::chip::ChipError> {
-        self.chip.erase(block)
-    }
-    fn program(
-        &self,
-        part: &mi360d::chip::Partition,
-        offset: u32,
-        data: &[u8],
-    ) -> Result<(), mi360d::chip::ChipError> {
-        self.chip.program(part, offset, data)
-    }
-    fn is_writable(&self, part: &mi360d::chip::Partition) -> bool {
-        self.chip.is_writable(part)
-    }
-}
-
 #[test]
 fn no_set_says_another_identity_than_the_one_in_it() {
     let sim = Sim::small();
-    let chip = Exchanged { chip: sim.chip(""), reads: 0.into() };
-    let source =
-        mi360d::camera::Source::Simulated { dir: sim.path().into(), model: "ipc009".into() };
-    let card = mi360d::card::Card::folder(&sim.path().join("sdcard"));
-    let camera = mi360d::camera::Camera::new(Box::new(chip), card, source);
+    // Another FACTORY from its third reading on.
+    let reads = AtomicU32::new(0);
+    let camera = sim.misread("", move |part, _, buf| {
+        let seen = || reads.fetch_add(1, Relaxed);
+        if part.name == "FACTORY" && buf.len() == 0x1_0000 && seen() >= 2 {
+            buf.copy_from_slice(&factory(2));
+        }
+    });
     camera.secure_identity();
     let _ = camera.backup(Some(5), &Silent);
     for set in set::list(&sim.backups()) {

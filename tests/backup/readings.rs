@@ -1,14 +1,17 @@
 //! Chips that cannot be read, or read differently each time.
 
 use std::fs;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 
 use mi360d::backup::set::{SetFolder, SetState};
 use mi360d::backup::verify::verify;
 use mi360d::backup::{BackupError, Silent};
+use mi360d::chip::Chip as _;
 
 use crate::damage::sha256;
 use crate::making::make;
-use crate::rig::{SMALL, Sim};
+use crate::rig::{SMALL, Sim, place};
 
 #[test]
 fn a_flip_in_any_partition_is_caught_and_healed_in_either_reading() {
@@ -20,18 +23,14 @@ fn a_flip_in_any_partition_is_caught_and_healed_in_either_reading() {
             let faults: String = format!("flip@{at}:3");
             let camera = sim.camera("");
             camera.secure_identity();
-            let chip = Delayed {
-                chip: sim.chip(&faults),
-                clean: sim.chip(""),
-                at,
-                left: (reading - 1).into(),
-            };
-            let source = mi360d::camera::Source::Simulated {
-                dir: sim.path().into(),
-                model: "ipc009".into(),
-            };
-            let card = mi360d::card::Card::folder(&sim.path().join("sdcard"));
-            let camera = mi360d::camera::Camera::new(Box::new(chip), card, source);
+            let clean = sim.chip("");
+            let left = AtomicU32::new(reading - 1);
+            let camera = sim.misread(&faults, move |part, offset, buf| {
+                if place(at, part, offset, buf.len()).is_some() && left.load(Relaxed) > 0 {
+                    left.fetch_sub(1, Relaxed);
+                    clean.read(part, offset, buf).unwrap();
+                }
+            });
             let outcome = camera.backup(Some(5), &Silent).unwrap();
             let id = outcome.set.name.to_string();
             let folder = sim.backups().join(&id);
@@ -47,107 +46,25 @@ fn a_flip_in_any_partition_is_caught_and_healed_in_either_reading() {
     }
 }
 
-/// A chip whose faults begin only after a byte has been read some times.
-struct Delayed {
-    chip: mi360d::chip::SimChip,
-    clean: mi360d::chip::SimChip,
-    at: u32,
-    left: std::sync::atomic::AtomicU32,
-}
-
-impl mi360d::chip::Chip for Delayed {
-    fn map(&self) -> &mi360d::chip::FlashMap {
-        self.chip.map()
-    }
-    fn read(
-        &self,
-        part: &mi360d::chip::Partition,
-        offset: u32,
-        buf: &mut [u8],
-    ) -> Result<(), mi360d::chip::ChipError> {
-        use std::sync::atomic::Ordering::Relaxed;
-        let start = part.offset.unwrap() + offset;
-        let hit = (start..start + buf.len() as u32).contains(&self.at);
-        if hit && self.left.load(Relaxed) > 0 {
-            self.left.fetch_sub(1, Relaxed);
-            return self.clean.read(part, offset, buf);
-        }
-        self.chip.read(part, offset, buf)
-    }
-    fn erase(&self, block: &mi360d::chip::EraseBlock<'_>) -> Result<(), mi360d::chip::ChipError> {
-        self.chip.erase(block)
-    }
-    fn program(
-        &self,
-        part: &mi360d::chip::Partition,
-        offset: u32,
-        data: &[u8],
-    ) -> Result<(), mi360d::chip::ChipError> {
-        self.chip.program(part, offset, data)
-    }
-    fn is_writable(&self, part: &mi360d::chip::Partition) -> bool {
-        self.chip.is_writable(part)
-    }
-}
-
-/// A chip that gives another content from its second reading on, whose CRC32 is that of the first.
-struct Colliding {
-    chip: mi360d::chip::SimChip,
-    at: u32,
-    reads: std::sync::atomic::AtomicU32,
-}
-
-impl mi360d::chip::Chip for Colliding {
-    fn map(&self) -> &mi360d::chip::FlashMap {
-        self.chip.map()
-    }
-    fn read(
-        &self,
-        part: &mi360d::chip::Partition,
-        offset: u32,
-        buf: &mut [u8],
-    ) -> Result<(), mi360d::chip::ChipError> {
-        self.chip.read(part, offset, buf)?;
-        let start = part.offset.unwrap() + offset;
-        let hit = (start..start + buf.len() as u32).contains(&self.at);
-        if hit && self.reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0 {
+#[test]
+fn two_readings_that_differ_and_have_one_crc32_close_no_set() {
+    let sim = Sim::small();
+    sim.camera("").secure_identity();
+    // Another content from the second reading on, whose CRC32 is that of the first.
+    let reads = AtomicU32::new(0);
+    let camera = sim.misread("", move |part, offset, buf| {
+        let Some(at) = place(0x7_1234, part, offset, buf.len()) else { return };
+        if reads.fetch_add(1, Relaxed) > 0 {
             // CRC32's own polynomial, from its highest power on, the lowest bit of a byte first:
             // what is changed by a multiple of it keeps its CRC32.
             let polynomial: u64 = 0x1_04C1_1DB7;
-            let at = (self.at - start) as usize;
             for bit in 0..33 {
                 if polynomial >> (32 - bit) & 1 == 1 {
                     buf[at + bit / 8] ^= 1 << (bit % 8);
                 }
             }
         }
-        Ok(())
-    }
-    fn erase(&self, block: &mi360d::chip::EraseBlock<'_>) -> Result<(), mi360d::chip::ChipError> {
-        self.chip.erase(block)
-    }
-    fn program(
-        &self,
-        part: &mi360d::chip::Partition,
-        offset: u32,
-        data: &[u8],
-    ) -> Result<(), mi360d::chip::ChipError> {
-        self.chip.program(part, offset, data)
-    }
-    fn is_writable(&self, part: &mi360d::chip::Partition) -> bool {
-        self.chip.is_writable(part)
-    }
-}
-
-#[test]
-fn two_readings_that_differ_and_have_one_crc32_close_no_set() {
-    let sim = Sim::small();
-    sim.camera("").secure_identity();
-    let chip = Colliding { chip: sim.chip(""), at: 0x7_1234, reads: 0.into() };
-    let source =
-        mi360d::camera::Source::Simulated { dir: sim.path().into(), model: "ipc009".into() };
-    let card = mi360d::card::Card::folder(&sim.path().join("sdcard"));
-    let camera = mi360d::camera::Camera::new(Box::new(chip), card, source);
+    });
     let refused = camera.backup(Some(5), &Silent).expect_err("it is noticed");
     assert!(matches!(refused, BackupError::NotProven { .. }), "{refused}");
     assert_eq!(sim.sets(), Vec::<String>::new(), "and nothing is left that counts");

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use mi360d::camera::{Camera, Source};
 use mi360d::card::Card;
 use mi360d::chip::sim::{OnCut, SimCamera, SimPartition};
-use mi360d::chip::{Faults, SimChip};
+use mi360d::chip::{Chip, ChipError, EraseBlock, Faults, FlashMap, Partition, SimChip};
 use mi360d::formats::flsh;
 
 /// Partitions of a chip of 1 MiB.
@@ -29,6 +29,42 @@ pub const SMALL_SIZE: usize = 0x10_0000;
 /// A folder with a simulated camera, gone with the value.
 pub struct Sim {
     pub dir: tempfile::TempDir,
+}
+
+/// A chip of which each reading is changed.
+struct Misread<F> {
+    chip: SimChip,
+    change: F,
+}
+
+impl<F: Fn(&Partition, u32, &mut [u8]) + Send + Sync> Chip for Misread<F> {
+    fn map(&self) -> &FlashMap {
+        self.chip.map()
+    }
+
+    fn read(&self, part: &Partition, offset: u32, buf: &mut [u8]) -> Result<(), ChipError> {
+        self.chip.read(part, offset, buf)?;
+        (self.change)(part, offset, buf);
+        Ok(())
+    }
+
+    fn erase(&self, block: &EraseBlock<'_>) -> Result<(), ChipError> {
+        self.chip.erase(block)
+    }
+
+    fn program(&self, part: &Partition, offset: u32, data: &[u8]) -> Result<(), ChipError> {
+        self.chip.program(part, offset, data)
+    }
+
+    fn is_writable(&self, part: &Partition) -> bool {
+        self.chip.is_writable(part)
+    }
+}
+
+/// Where a byte of the chip is in a reading, if it is in it.
+pub fn place(at: u32, part: &Partition, offset: u32, length: usize) -> Option<usize> {
+    let place = at.checked_sub(part.offset? + offset)? as usize;
+    (place < length).then_some(place)
 }
 
 impl Sim {
@@ -105,9 +141,23 @@ impl Sim {
 
     /// The camera within this process.
     pub fn camera(&self, faults: &str) -> Camera {
+        self.camera_on(Box::new(self.chip(faults)))
+    }
+
+    /// The camera within this process, on another chip.
+    pub fn camera_on(&self, chip: Box<dyn Chip>) -> Camera {
         let source = Source::Simulated { dir: self.path().to_owned(), model: "ipc009".into() };
-        let card = Card::folder(&self.path().join("sdcard"));
-        Camera::new(Box::new(self.chip(faults)), card, source)
+        Camera::new(chip, Card::folder(&self.path().join("sdcard")), source)
+    }
+
+    /// The camera within this process; `change` gets the partition, the offset and the bytes of
+    /// each reading, and may change the bytes.
+    pub fn misread(
+        &self,
+        faults: &str,
+        change: impl Fn(&Partition, u32, &mut [u8]) + Send + Sync + 'static,
+    ) -> Camera {
+        self.camera_on(Box::new(Misread { chip: self.chip(faults), change }))
     }
 
     /// Changes bytes of the chip from outside.
