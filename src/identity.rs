@@ -97,7 +97,7 @@ pub struct Judgement {
     pub health: Health,
     /// The first 8 hex digits of the SHA-256 of the whole partition.
     pub fingerprint: String,
-    /// Where in the bytes the FLSH stands, in bytes, its magic whole or not;
+    /// The offset of the FLSH in the bytes, its magic whole or not;
     /// anything but 0 is unusual.
     pub at: Option<usize>,
     /// Whether the CRC is right; `None` where there is no FLSH.

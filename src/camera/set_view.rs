@@ -20,7 +20,7 @@ pub struct SetView {
     pub protected: bool,
     /// Whether it is the first of a healthy identity.
     pub pristine: bool,
-    /// `proven` (verified) at this start, `damaged`, or `unchecked`.
+    /// `proven`: verified at this start, `damaged`, or `unchecked`.
     pub proof: &'static str,
     /// What is wrong with it.
     pub damage: Vec<Damage>,

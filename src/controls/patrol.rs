@@ -18,7 +18,7 @@ impl Patrol {
         Patrol { presets, pause, at: 0, due: now }
     }
 
-    /// The preset to turn to now. The pause begins when the camera stands.
+    /// The preset to turn to now. The pause begins when the camera has stopped.
     pub fn due(&mut self, moving: bool, now: Instant) -> Option<u32> {
         if moving {
             self.due = now + self.pause;

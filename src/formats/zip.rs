@@ -60,7 +60,7 @@ pub enum ZipError {
 /// One file of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its name, as it stands.
+    /// Its name, unchanged.
     pub name: String,
     /// Bytes, unpacked.
     pub size: u32,

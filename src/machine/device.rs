@@ -30,7 +30,7 @@ const MEMORY_KIB: u64 = 4096;
 /// Bytes of files that are held in memory for the first program: init and its C library.
 const PINNED: u64 = 3 << 20;
 
-/// How often the watchdog is fed beside what each block feeds it.
+/// How often the watchdog is fed, besides once for each block.
 const FEED: Duration = Duration::from_secs(10);
 /// How often it is said that this program stays for the watchdog's sake.
 const STAY: Duration = Duration::from_secs(60);

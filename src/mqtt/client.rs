@@ -57,7 +57,7 @@ pub trait Home {
     fn press(&self, key: &str);
     /// A value is to be set.
     fn set(&self, key: &str, value: &str);
-    /// How it stands with the broker, in words; `None`: connected.
+    /// Why it is not connected to the broker, in words; `None`: it is connected.
     fn says(&self, trouble: Option<String>);
 }
 

@@ -159,45 +159,11 @@ fn moved(tree: &Tree<'_>, at: At, name: &str, whole: f32) -> Result<Moved, Fault
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use crate::onvif::control::Motors;
+    use crate::onvif::facts::tests::facts;
     use crate::onvif::xml::parse;
-
-    pub fn facts(ptz: bool) -> Facts {
-        let stream = |token, path, width, height| Stream {
-            token,
-            path,
-            codec: "H264",
-            width,
-            height,
-            fps: 20,
-            kbits: 2000,
-        };
-        Facts {
-            base: "http://192.168.1.7:80".into(),
-            rtsp: "rtsp://192.168.1.7:8554".into(),
-            name: "a<b>&\"'".into(),
-            model: "ipc009".into(),
-            mac: "aa:bb:cc:dd:ee:ff".into(),
-            address: "192.168.1.7".into(),
-            utc: "2026-01-02T03:04:00Z".into(),
-            ports: [80, 8554],
-            user: "admin".into(),
-            dns: vec!["192.168.1.1".into(), "9.9.9.9".into()],
-            ntp: vec!["0.pool.ntp.org".into()],
-            ptz,
-            jpeg: true,
-            sound: crate::onvif::facts::Sound::default(),
-            events: true,
-            motors: None,
-            imaging: Imaging::default(),
-            streams: [
-                stream("main", "mainstream", 1920, 1080),
-                stream("sub", "substream", 640, 360),
-            ],
-        }
-    }
 
     fn ask(service: &str, inside: &str, ptz: bool) -> Result<Outcome, Fault> {
         ask_of(&facts(ptz), service, inside)

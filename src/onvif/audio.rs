@@ -89,7 +89,7 @@ pub(super) fn in_profile(templates: &Templates, sound: Sound) -> [(&'static str,
 #[cfg(test)]
 mod tests {
     use super::super::answer::answer;
-    use super::super::answer::tests::facts;
+    use super::super::facts::tests::facts;
     use super::*;
     use crate::onvif::xml::parse;
 

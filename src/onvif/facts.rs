@@ -90,3 +90,44 @@ pub struct Sound {
     /// The speaker can be spoken to.
     pub speaker: bool,
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A camera without motors of the firmware's.
+    pub fn facts(ptz: bool) -> Facts {
+        let stream = |token, path, width, height| Stream {
+            token,
+            path,
+            codec: "H264",
+            width,
+            height,
+            fps: 20,
+            kbits: 2000,
+        };
+        Facts {
+            base: "http://192.168.1.7:80".into(),
+            rtsp: "rtsp://192.168.1.7:8554".into(),
+            name: "a<b>&\"'".into(),
+            model: "ipc009".into(),
+            mac: "aa:bb:cc:dd:ee:ff".into(),
+            address: "192.168.1.7".into(),
+            utc: "2026-01-02T03:04:00Z".into(),
+            ports: [80, 8554],
+            user: "admin".into(),
+            dns: vec!["192.168.1.1".into(), "9.9.9.9".into()],
+            ntp: vec!["0.pool.ntp.org".into()],
+            ptz,
+            jpeg: true,
+            sound: Sound::default(),
+            events: true,
+            motors: None,
+            imaging: Imaging::default(),
+            streams: [
+                stream("main", "mainstream", 1920, 1080),
+                stream("sub", "substream", 640, 360),
+            ],
+        }
+    }
+}

@@ -328,7 +328,7 @@ fn open_file(path: &Path) -> Result<OpenFile, BrickError> {
     OpenFile::open(path).map_err(|source| BrickError::File { path: path.to_owned(), source })
 }
 
-/// A new file under a name beside its own, gone unless it is kept.
+/// A new file under a temporary name next to its own, removed unless it is kept.
 pub(super) struct Fresh {
     path: PathBuf,
     beside: PathBuf,

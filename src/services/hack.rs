@@ -75,7 +75,7 @@ pub struct Program {
     pub exec: Vec<Template>,
     /// Arguments that are behind the others while a setting is given.
     pub optional: Vec<Optional>,
-    /// Its environment, beside PATH and HOME.
+    /// Its environment, besides PATH and HOME.
     pub env: BTreeMap<String, Template>,
     /// Settings that are written into files of its run folder: (setting, file).
     pub files: Vec<(String, String)>,

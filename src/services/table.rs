@@ -46,7 +46,7 @@ impl Entry {
         fault.or_else(|| self.values.as_ref().err().cloned())
     }
 
-    /// Where it stands as a whole.
+    /// Its state as a whole.
     pub fn state(&self) -> State {
         if self.broken().is_some() {
             return State::Broken;

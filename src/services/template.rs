@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::setting::Values;
 
-/// What can be filled in beside settings, and what it means.
+/// What can be filled in besides settings, and what it means.
 pub const PLACES: [(&str, &str); 6] = [
     ("hack.dir", "the hack's folder on the card"),
     ("run.dir", "the hack's own folder in memory, lost at power-off"),

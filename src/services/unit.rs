@@ -14,7 +14,7 @@ use super::process::{self, Running};
 use super::setting::{Value, Values};
 use super::{Pace, World, ports};
 
-/// Where a program, or a whole hack, stands.
+/// The state of a program, or of a whole hack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
@@ -113,7 +113,7 @@ impl Unit {
         }
     }
 
-    /// Where it stands.
+    /// Its state.
     pub fn state(&self) -> State {
         match self.phase {
             Phase::Idle if self.leftover.is_some() => State::Stopping,

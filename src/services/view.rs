@@ -25,7 +25,7 @@ pub struct ServiceView {
     pub available: bool,
     /// Whether it is to run.
     pub enabled: bool,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
     /// Why, in words; empty where there is nothing to say.
     pub reason: String,
@@ -46,7 +46,7 @@ pub struct ServiceView {
 pub struct ProgramView {
     /// Its name.
     pub name: String,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
     /// Why.
     pub reason: String,
@@ -67,7 +67,7 @@ pub struct ServiceBrief {
     pub name: String,
     /// Whether it is to run.
     pub enabled: bool,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
     /// Why.
     pub reason: String,

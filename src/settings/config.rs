@@ -141,7 +141,7 @@ pub struct Web {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(deserialize_with = "address")]
     pub listen: Option<std::net::SocketAddr>,
-    /// Names under which the page may be asked for, beside addresses and `*.local`.
+    /// Names under which the page may be asked for, besides addresses and `*.local`.
     pub host_names: Vec<HostName>,
     /// The page's language.
     pub language: Language,

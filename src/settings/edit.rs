@@ -25,7 +25,7 @@ pub fn lookup<'v>(document: &'v Value, name: &str) -> Option<&'v Value> {
     name.split('.').try_fold(document, |at, key| at.get(key))
 }
 
-/// Sets one value and keeps what stands around it. `null`, and an empty text where that means
+/// Sets one value and keeps what is around it. `null`, and an empty text where that means
 /// nothing, takes the line away.
 ///
 /// # Errors

@@ -28,9 +28,9 @@ pub struct Package {
     entries: Vec<Entry>,
     /// What it says it is.
     pub release: Release,
-    /// Its list, as it stands.
+    /// Its list, unchanged.
     pub listing: Vec<u8>,
-    /// Its signature, as it stands.
+    /// Its signature, unchanged.
     pub minisig: Option<Vec<u8>>,
     /// The comment that was signed with it; `None` where nobody signed it.
     pub signed: Option<String>,

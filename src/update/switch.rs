@@ -163,7 +163,7 @@ pub fn lay_down(card: &Card, package: &Package, from: &str) -> Result<(), Update
     Ok(())
 }
 
-/// Takes away what was laid beside, and nothing else; the note first, so that no start acts on it.
+/// Removes the files of the new release, and nothing else; the note first, so that no start acts on it.
 fn clear(card: &Card, note: &Note) -> Result<(), CardError> {
     fat::remove_if_there(&note_path(card))?;
     fat::remove_if_there(&card.root().join(TRIAL))?;

@@ -51,7 +51,7 @@ fn asset(kind: &str, asset: Asset, asked: &Asked<'_>) -> reply::Reply {
     reply::asset(kind, asset, asked.encoding, asked.etag)
 }
 
-/// The shell with the door in it, or the wait for the house: on a slow network there is something
+/// The shell with the login form in it, or the wait for the page: on a slow network there is something
 /// to read and to type before the script has come.
 pub(super) fn page(asked: &Asked<'_>) -> Answer {
     let camera = &asked.context.camera;

@@ -1,5 +1,5 @@
 """The proofs of the vendor's rig (../shared/vendor/rig: prove.py, real.py) with our reader and our
-broadcaster in place of its Python ones: tests/frames_vendor.rs, against the vendor's own library and
+broadcaster in place of its Python ones: tests/frames_vendor, against the vendor's own library and
 programs under qemu-arm. This builds the rig and runs them; what fetchav.py proves is in test_vendor."""
 
 import os

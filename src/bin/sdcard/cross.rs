@@ -142,7 +142,7 @@ fn folding() -> Result<Vec<String>> {
     if !lld.join("ld.lld").exists() {
         return Ok(Vec::new());
     }
-    // lld looks for libgcc_eh only where it is told to.
+    // lld looks for libgcc_eh only in the folders it is given.
     let mut gcc = Command::new("arm-linux-gnueabihf-gcc");
     let unwinder = output(gcc.arg("-print-file-name=libgcc_eh.a"))?;
     let Some(place) = Path::new(unwinder.trim()).parent() else { return Ok(Vec::new()) };
@@ -155,7 +155,7 @@ fn folding() -> Result<Vec<String>> {
 }
 
 /// Runs cargo in a target directory of its own, so that builds for the PC stay
-/// as they are. What the caller set for his own builds is left out.
+/// as they are. What the caller set for other builds is left out.
 fn cargo(repo: &Path, way: Way, tools: &Tools) -> Result<PathBuf> {
     let place = repo.join("target/cross").join(way.name());
     // Thumb-2 takes a quarter less room than ARM code, and the Cortex-A7 runs it as fast.

@@ -181,7 +181,7 @@ fn sftp_server(place: &Path, out: &Path) -> Result<()> {
     copy(&tree.join("LICENCE"), &out.join("LICENSE.openssh"))
 }
 
-/// What every `configure` is told; what the caller set for his own builds is left out.
+/// The environment of every `configure`; what the caller set for other builds is left out.
 fn toolchain(configure: &mut Command) -> &mut Command {
     for name in ["CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "LIBS"] {
         configure.env_remove(name);

@@ -102,7 +102,7 @@ impl std::fmt::Debug for Flsh<'_> {
 
 /// Reads the FLSH of a partition. `partition` is the whole of it: the CRC of
 /// the modern variant goes to its end. Like the stock reader, it takes the
-/// first magic wherever it stands, and a wrong CRC is no error: see
+/// first magic, at any offset, and a wrong CRC is no error: see
 /// [`Flsh::crc_ok`].
 pub fn parse(partition: &[u8]) -> Result<Flsh<'_>, FlshError> {
     let Some(at) = partition.windows(MAGIC.len()).position(|w| w == MAGIC) else {

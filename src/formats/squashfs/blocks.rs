@@ -17,7 +17,7 @@ const MOST_BLOCKS: usize = 1 << 16;
 #[derive(Clone, Debug)]
 pub struct Blocks {
     superblock: Superblock,
-    /// Where the next byte stands.
+    /// The place of the next byte.
     at: u64,
     /// Bytes that wait for the end of a block, and end at `at`.
     pending: Vec<u8>,

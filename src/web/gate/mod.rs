@@ -108,7 +108,7 @@ impl Explain for GateError {
     }
 }
 
-/// What has happened since the start, and how it stands now.
+/// What has happened since the start, and the state now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Connections accepted.
