@@ -214,8 +214,7 @@ pub fn take(
         let table = camera.known_images();
         let digest = unhex(&sha256).unwrap_or_default();
         if let Some(known) = KnownImage::find(&digest, &table) {
-            report.model = Some(known.model());
-            report.firmware = Some(known.version.to_string());
+            known.add_to(&mut report);
         }
         let report = serde_json::json!(report);
         let id = sha256.get(..16).unwrap_or_default().to_owned();

@@ -13,7 +13,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest as _, Sha512};
 
 use super::finding::Finding;
-use super::inspect::Model;
+use super::inspect::{Model, Report};
 use super::source::{Source, peek};
 use super::uboot::NoUboot;
 use super::uboot_key::{self, Candidates};
@@ -70,6 +70,31 @@ impl KnownImage {
     pub fn model(&self) -> Model {
         let how = "it is in a table of known images".to_owned();
         Model { id: self.model.clone().into_owned(), certain: true, how }
+    }
+
+    /// Adds what an owner's table says to a report: what the image says itself counts more.
+    pub fn add_to(&self, report: &mut Report) {
+        let version = self.version.to_string();
+        let own = report.model.as_ref().filter(|model| model.certain);
+        let differs = report.firmware.as_ref().is_some_and(|own| *own != version)
+            || own.is_some_and(|own| own.id != *self.model);
+        if differs {
+            report.findings.push(self.differs());
+        }
+        if own.is_none() {
+            report.model = Some(self.model());
+        }
+        report.firmware.get_or_insert(version);
+    }
+
+    /// That the table and the image say different things.
+    pub fn differs(&self) -> Finding {
+        let reason = format!(
+            "known-images.txt says {} {} about it, and the image itself says something else.",
+            self.model, self.version
+        );
+        Finding::warning("table-differs", reason)
+            .hint("The image's own words are used. Correct that line of known-images.txt.")
     }
 
     /// The one of this SHA-256 among those that are known, and `others`.
@@ -288,5 +313,20 @@ mod tests {
         let found = KnownImage::find(&[0xAB; 32], &table).unwrap();
         assert_eq!((found.model().id.as_str(), found.version.is_one_way()), ("ipc019", true));
         assert!(known(&[0xAB; 32]).is_none());
+    }
+
+    #[test]
+    fn what_the_image_says_itself_counts_more_than_the_table() {
+        let known = &table(&format!("{}  ipc019  3.5.1_0052\n", "ab".repeat(32)))[0];
+        let mut report = crate::image::inspect(&b"an image".to_vec()).unwrap();
+        known.add_to(&mut report);
+        assert_eq!(report.firmware.as_deref(), Some("3.5.1_0052"));
+        assert_eq!(report.model.as_ref().map(|m| m.id.as_str()), Some("ipc019"));
+        assert!(!report.findings.iter().any(|f| f.code == "table-differs"));
+        // A 4.0.9 stays one, whatever its line in the table says.
+        report.firmware = Some("4.0.9_0426".to_owned());
+        known.add_to(&mut report);
+        assert_eq!(report.firmware.as_deref(), Some("4.0.9_0426"));
+        assert!(report.findings.iter().any(|f| f.code == "table-differs"));
     }
 }

@@ -6,8 +6,9 @@ use mi360d::chip::{FlashMap, Role};
 use mi360d::formats::uimage::Family;
 use mi360d::formats::version::Version;
 use mi360d::formats::{tf, uimage};
+use mi360d::image::genuine;
 use mi360d::image::inspect::FileKind;
-use mi360d::image::{Slices, Source};
+use mi360d::image::{Slices, Source, Target};
 use proptest::prelude::*;
 
 use crate::own::{Own, assert_refused, blockers, names, take, warnings};
@@ -84,6 +85,25 @@ fn versions_from_4_0_9_on_are_refused_on_an_older_camera() {
         }
     }
     assert!(warnings(&take(tf_image("ipc009"))).contains(&"version-unknown"));
+    // The owner's table does not make an older one of it.
+    let mut bytes = tf_image("ipc009");
+    bytes[0x2A_0000..0x2A_000C].copy_from_slice(b" 4.0.9_0409 ");
+    let line = |bytes: &[u8], version| {
+        let hash = mi360d::formats::sha256::Sha256::digest(bytes);
+        genuine::table(&format!("{} ipc009 {version}", mi360d::base::hex(&hash)))
+    };
+    let known = line(&bytes, "3.4.2_0062");
+    let target = Target { known: &known, ..own.target() };
+    let slices = Slices::of_file(Arc::new(bytes), &target).unwrap();
+    assert_eq!(blockers(&slices), ["one-way"]);
+    assert!(warnings(&slices).contains(&"table-differs"), "{slices:?}");
+    assert_eq!(slices.version.unwrap().to_string(), "4.0.9_0409");
+    // An image that does not say its version is what the table says.
+    let known = line(&tf_image("ipc009"), "4.0.9_0409");
+    let target = Target { known: &known, ..own.target() };
+    let slices = Slices::of_file(Arc::new(tf_image("ipc009")), &target).unwrap();
+    assert_eq!(slices.version.unwrap().to_string(), "4.0.9_0409");
+    assert!(blockers(&slices).contains(&"one-way"));
     // The door is closed already.
     own.firmware = Some(Version { release: [4, 0, 9], build: 409 });
     let mut bytes = tf_image("ipc009");

@@ -8,6 +8,7 @@ use crate::formats::uimage::Family;
 use crate::formats::version::Version;
 use crate::identity::{Identity, Judgement};
 use crate::image::finding::Finding;
+use crate::image::genuine;
 use crate::image::inspect::{FileKind, Model};
 use crate::image::marks::KERNEL_LOAD;
 
@@ -31,7 +32,10 @@ pub(super) fn conclude(out: &mut Slices, target: &Target<'_>) {
     found.extend(model(out, target));
     found.extend(foreign(out, identity.as_ref(), target));
     found.extend(signature(out));
-    out.version = out.version.max(out.slices.iter().filter_map(|s| s.version).max());
+    // What the image says itself counts more than its owner's table.
+    let own = out.slices.iter().filter_map(|s| s.version).max();
+    let is_published = out.sha256.is_some_and(|sha256| genuine::known(&sha256).is_some());
+    out.version = own.filter(|_| !is_published).or(out.version);
     if out.version.is_none() && out.slices.iter().any(|s| !s.role.is_protected()) {
         found.push(
             Finding::warning("version-unknown", "The file does not say its firmware version.")

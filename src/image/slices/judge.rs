@@ -59,14 +59,19 @@ pub(super) fn file(
         out.trailer = tf::Trailer::parse(&bytes)
             .map(|trailer| TrailerNote { trailer, is_signed: trailer.is_plausible() });
     }
+    let published = genuine::known(&passed.sha256);
     if let Some(known) = KnownImage::find(&passed.sha256, target.known) {
+        let own = out.slices.iter().filter_map(|s| s.version).max();
+        if published.is_none() && own.is_some_and(|own| own != known.version) {
+            out.add(known.differs());
+        }
         out.version = Some(known.version);
         out.model = Some(known.model());
     }
     out.sources.push(source);
     contents(&mut out);
     against::conclude(&mut out, target);
-    if genuine::known(&passed.sha256).is_some() {
+    if published.is_some() {
         out.set_genuine(Genuineness::Genuine(How::Hash));
     }
     Ok(out)
