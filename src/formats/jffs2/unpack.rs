@@ -16,15 +16,16 @@ const RUBINMIPS: u8 = 5;
 const ZLIB: u8 = 6;
 const LZO: u8 = 7;
 
-/// The data of a good inode node, at most `most` bytes; `None` where it has
-/// more, or is packed in another way.
-pub fn unpack(inode: &[u8], most: usize) -> Option<Vec<u8>> {
+/// The data of a good inode node; `None` where it has more than `left` bytes, or cannot be
+/// unpacked. What is tried is taken off `left`, also where it fails: that takes as long.
+pub fn unpack(inode: &[u8], left: &mut usize) -> Option<Vec<u8>> {
     let size = le32(inode, 52)? as usize; // dsize
     let [compressor] = array(inode, 56)?;
     let packed = inode.get(node::INODE_HEADER..)?;
-    if size > most.min(MOST) || packed.len() > most {
+    if size > MOST {
         return None;
     }
+    *left = left.checked_sub(size.max(packed.len()))?;
     match compressor {
         NONE | COPY => Some(packed.to_vec()),
         ZERO => Some(vec![0; size]),
@@ -85,7 +86,7 @@ mod tests {
 
     #[test]
     fn every_compressor_gives_its_bytes_and_no_more_than_a_page() {
-        let unpack = |node: &[u8]| super::unpack(node, MOST);
+        let unpack = |node: &[u8]| super::unpack(node, &mut MOST.clone());
         let text = b"VERSION=3.5.1_0052\n".repeat(20);
         let zlib = miniz_oxide::deflate::compress_to_vec_zlib(&text, 6);
         assert_eq!(unpack(&node(ZLIB, text.len() as u32, &zlib)), Some(text.clone()));
@@ -93,7 +94,7 @@ mod tests {
         assert_eq!(unpack(&node(NONE, 3, b"abc")), Some(b"abc".to_vec()));
         assert_eq!(unpack(&node(ZERO, 4, b"")), Some(vec![0; 4]));
         assert_eq!(unpack(&node(ZERO, u32::MAX, b"")), None);
-        assert_eq!(super::unpack(&node(ZERO, 4, b""), 3), None);
+        assert_eq!(super::unpack(&node(ZERO, 4, b""), &mut 3), None);
         // a, then b, then a again with what followed it.
         assert_eq!(unpack(&node(RTIME, 6, b"a\0b\0a\x03")), Some(b"ababab".to_vec()));
         assert_eq!(unpack(&node(RTIME, 9, b"a\0")), None);
@@ -115,6 +116,21 @@ mod tests {
     }
 
     #[test]
+    fn what_fails_counts_as_what_was_unpacked() {
+        let broken = &miniz_oxide::deflate::compress_to_vec_zlib(&[7; 9000], 6)[..20];
+        let mut left = 25_000;
+        let mut tried = 0;
+        while left >= 9001 {
+            assert_eq!(unpack(&node(ZLIB, 9001, broken), &mut left), None);
+            tried += 1;
+        }
+        assert_eq!((tried, left), (2, 25_000 - 2 * 9001));
+        // What is too large for the rest is not tried, and costs nothing.
+        assert_eq!(unpack(&node(ZLIB, 9001, broken), &mut left), None);
+        assert_eq!(left, 25_000 - 2 * 9001);
+    }
+
+    #[test]
     fn no_damage_makes_a_node_larger_than_it_says() {
         let mut state = 1u32;
         let mut random = || {
@@ -131,7 +147,7 @@ mod tests {
             bytes.truncate(random() % (bytes.len() + 1));
             let size = random() % 2048;
             for compressor in 0..8 {
-                let unpacked = unpack(&node(compressor, size as u32, &bytes), 1024);
+                let unpacked = unpack(&node(compressor, size as u32, &bytes), &mut 1024);
                 assert!(unpacked.is_none_or(|u| u.len() <= 1024));
             }
         }

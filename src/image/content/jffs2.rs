@@ -31,8 +31,7 @@ impl Data {
             Some(versions) => {
                 let mut left = window.len() * MOST_UNPACKED;
                 walk_with(window, &mut |inode| {
-                    if let Some(bytes) = unpack(inode, left) {
-                        left -= bytes.len();
+                    if let Some(bytes) = unpack(inode, &mut left) {
                         versions.feed(&bytes);
                         versions.feed(b"\n"); // the next node is another text
                     }
