@@ -1,9 +1,14 @@
-//! CRC32 as zip, xz, JFFS2, uImage and U-Boot's environment have it (ISO-HDLC), by a table of
-//! 1 KiB: the faster ones take 16 KiB of the camera's memory.
+//! CRC32 as zip, xz, JFFS2, uImage and U-Boot's environment have it (ISO-HDLC). On the camera by a
+//! table of 1 KiB; the faster one of a PC takes 16 KiB of memory.
 
 use crc::{CRC_32_ISO_HDLC, Crc, Digest, Table};
 
-static CRC32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
+#[cfg(target_arch = "arm")]
+type Tables = Table<1>;
+#[cfg(not(target_arch = "arm"))]
+type Tables = Table<16>;
+
+static CRC32: Crc<u32, Tables> = Crc::<u32, Tables>::new(&CRC_32_ISO_HDLC);
 
 /// Of all these bytes.
 pub fn hash(bytes: &[u8]) -> u32 {
@@ -12,7 +17,7 @@ pub fn hash(bytes: &[u8]) -> u32 {
 
 /// Of bytes that come in pieces.
 #[derive(Clone)]
-pub struct Hasher(Digest<'static, u32, Table<1>>);
+pub struct Hasher(Digest<'static, u32, Tables>);
 
 impl Hasher {
     /// Before the first byte.

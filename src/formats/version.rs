@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::is_filled;
+
 /// A firmware version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
@@ -71,6 +73,9 @@ impl Scan {
     }
 
     fn look(&mut self, bytes: &[u8], from: usize) {
+        if is_filled(bytes, 0xFF) {
+            return;
+        }
         for (i, _) in bytes.iter().enumerate().skip(from).filter(|&(_, &b)| b == b'_') {
             // What follows must be seen, or more digits may come.
             if let Some(version) = around(bytes, i).filter(|_| i + 5 < bytes.len()) {

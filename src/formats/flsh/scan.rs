@@ -3,6 +3,7 @@
 //! here; what is there is for the caller to read again and judge.
 
 use super::{HEADER, is_header};
+use crate::formats::is_filled;
 
 /// A search through a stream, fed piece by piece in order.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +35,9 @@ impl Scan {
 
     /// Remembers headers that begin in the first `starts` of `bytes`.
     fn look(&mut self, from: u64, bytes: &[u8], starts: usize) {
+        if is_filled(bytes, 0xFF) {
+            return;
+        }
         let headers = bytes.windows(HEADER).take(starts).enumerate().filter(|(_, w)| is_header(w));
         self.found.extend(headers.map(|(i, _)| from + i as u64));
     }
