@@ -1,7 +1,8 @@
 //! The command line's arguments, parsed. `help` explains them.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
@@ -132,11 +133,13 @@ impl Words {
                 Long("programmer") => self.programmer = Some(parser.value()?.string()?),
                 Long("chip") => self.chip = Some(parser.value()?.string()?),
                 Long("stream") => {
-                    let word = parser.value()?.string()?;
-                    let (name, path) = word
-                        .split_once('=')
-                        .ok_or_else(|| format!("--stream '{word}' is not NAME=PATH"))?;
-                    self.rtsp.streams.push((name.to_owned(), path.to_owned()));
+                    let word = parser.value()?;
+                    let is_pair = |at: &usize| *at + 1 < word.len();
+                    let at = word.as_bytes().iter().position(|b| *b == b'=').filter(is_pair);
+                    let at = at.ok_or_else(|| format!("--stream {word:?} is not NAME=PATH"))?;
+                    let (name, path) = word.as_bytes().split_at(at);
+                    let name = String::from_utf8_lossy(name).into_owned();
+                    self.rtsp.streams.push((name, OsStr::from_bytes(&path[1..]).to_owned()));
                 }
                 Long("password-file") => self.rtsp.password_file = Some(parser.value()?.into()),
                 Long("basic") => self.rtsp.basic = true,

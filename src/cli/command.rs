@@ -99,7 +99,7 @@ pub struct Choice {
 #[derive(Debug, Default)]
 pub struct RtspArgs {
     /// `--stream NAME=PATH`, in order.
-    pub streams: Vec<(String, String)>,
+    pub streams: Vec<(String, OsString)>,
     /// `--listen ADDRESS:PORT`.
     pub listen: Option<SocketAddr>,
     /// `--password-file FILE`.

@@ -2,9 +2,11 @@
 //! made as large as possible, and checked before each read, so that a writer that had to give up in
 //! the middle of a picture is noticed.
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek};
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,6 +26,8 @@ const PIPE: usize = 1024 * 1024;
 const CHUNK: usize = 64 * 1024;
 /// How often a missing file is looked for, and a stopped server noticed.
 const LOOK: Duration = Duration::from_millis(500);
+/// Bytes without a picture after which something is no video: key frames are smaller by far.
+const MOST_WITHOUT: usize = 8 << 20;
 /// Pictures in a second where a file does not tell.
 const USUAL_RATE: f64 = 20.0;
 
@@ -45,13 +49,13 @@ pub enum Source {
 
 impl Source {
     /// From the command line: `-` is standard input, a folder the firmware's frames.
-    pub fn from_word(word: &str) -> Source {
-        match word {
-            "-" => Source::Stdin,
-            path if path.ends_with('/') || Path::new(path).is_dir() => {
-                Source::Frames { folder: path.into(), fallback: None }
-            }
-            path => Source::Path(path.into()),
+    pub fn from_word(word: &OsStr) -> Source {
+        if word == "-" {
+            Source::Stdin
+        } else if word.as_bytes().ends_with(b"/") || Path::new(word).is_dir() {
+            Source::Frames { folder: word.into(), fallback: None }
+        } else {
+            Source::Path(word.into())
         }
     }
 }
@@ -73,6 +77,7 @@ pub(super) fn run(source: &Source, feed: &Feed) {
 /// A path that may not be there yet, and may come back as something else.
 fn follow(path: &Path, feed: &Feed) -> io::Result<()> {
     let mut assembler = Assembler::new();
+    let mut told = false;
     while !feed.stopped() {
         if feed.has_firmware() {
             std::thread::sleep(LOOK);
@@ -82,7 +87,7 @@ fn follow(path: &Path, feed: &Feed) -> io::Result<()> {
             Ok(file) => file,
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {
-                    log::debug!("stream {}: {}: {error}", feed.name, path.display());
+                    log::debug!("stream {}: {path:?}: {error}", feed.name);
                 }
                 feed.set_writer(Writer::Missing);
                 std::thread::sleep(LOOK);
@@ -95,7 +100,9 @@ fn follow(path: &Path, feed: &Feed) -> io::Result<()> {
         } else if kind.is_dir() {
             return Err(io::Error::from_raw_os_error(libc::EISDIR));
         } else if let Err(error) = drain(file, Some(path), feed, &mut assembler) {
-            log::warn!("stream {}: {}: {error}", feed.name, path.display());
+            if !std::mem::replace(&mut told, true) {
+                log::warn!("stream {}: {path:?}: {error}", feed.name);
+            }
             std::thread::sleep(LOOK);
         }
     }
@@ -189,6 +196,7 @@ fn drain(
 ) -> io::Result<()> {
     let mut pipe = Pipe::new(file, feed);
     let mut chunk = vec![0; CHUNK];
+    let mut without = 0;
     feed.set_writer(Writer::Waiting);
     while !feed.stopped() && !feed.has_firmware() {
         let mut fds = [PollFd::new(pipe.file.as_fd(), PollFlags::POLLIN)];
@@ -224,12 +232,22 @@ fn drain(
                     return Ok(());
                 }
                 pipe = Pipe::new(again, feed);
+                if pipe.capacity == 0 {
+                    std::thread::sleep(LOOK); // a device that has ended has no writer to wait for
+                }
             }
             Ok(count) => {
                 pipe.read += count as u64;
                 let now = feed.now();
                 let bytes = chunk.get(..count).unwrap_or_default();
-                assembler.feed(bytes, now, &mut |picture| feed.push(picture, picture.arrived));
+                without += count;
+                assembler.feed(bytes, now, &mut |picture| {
+                    without = 0;
+                    feed.push(picture, picture.arrived);
+                });
+                if without > MOST_WITHOUT {
+                    return Err(io::Error::other("no picture is in what comes from it"));
+                }
                 if pipe.full_at.first() == Some(&pipe.read) {
                     pipe.full_at.remove(0);
                     assembler.cut();
@@ -257,14 +275,15 @@ fn is_another(path: &Path, file: &File) -> bool {
 fn play(mut file: File, feed: &Feed, assembler: &mut Assembler) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];
     let mut pace = Pace { due: feed.now() };
+    let mut told = false;
     while !feed.stopped() {
         let before = feed.state().params.clone();
-        let mut shown = 0u64;
+        let (mut shown, mut without) = (0u64, 0);
         loop {
             let count = file.read(&mut chunk)?;
             let bytes = chunk.get(..count).unwrap_or_default();
             let mut sink = |picture: &super::assemble::Picture<'_>| {
-                shown += 1;
+                (shown, without) = (shown + 1, 0);
                 let rate = picture.params.rate.map_or(USUAL_RATE, super::picture::Rate::per_second);
                 let due = pace.wait(rate, feed);
                 if !feed.stopped() {
@@ -276,13 +295,17 @@ fn play(mut file: File, feed: &Feed, assembler: &mut Assembler) -> io::Result<()
                 break;
             }
             assembler.feed(bytes, 0, &mut sink);
+            without += count;
+            if without > MOST_WITHOUT {
+                break;
+            }
             if feed.stopped() {
                 return Ok(());
             }
         }
         feed.set_losses(assembler.losses());
         if shown == 0 {
-            if before.is_none() {
+            if before.is_none() && !std::mem::replace(&mut told, true) {
                 log::warn!("stream {}: the file contains no complete picture", feed.name);
             }
             std::thread::sleep(LOOK);
