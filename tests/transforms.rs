@@ -140,11 +140,19 @@ fn files_that_are_something_else_are_named() {
         (b"\x5D\x00\x00\x80\x00\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", "lzma"),
         (b"\x04\x22\x4D\x18\x64\x40\xA7", "lz4"),
         (b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "empty zip"),
+        (b"\x31\x18\x10\x06\xEB\x5D\x2C\x41", "UBIFS"),
     ] {
         let report = look(bytes);
         assert_eq!((report.kind, report.has_damage()), (FileKind::Foreign, false), "{what}");
         assert!(report.what.contains(what), "{}", report.what);
     }
+    // What ubinize makes, with an identity in a volume.
+    let mut ubi = [b"UBI#\x01\0\0\0", &[0; 120][..]].concat();
+    ubi.extend(factory("123456789"));
+    let report = look(&ubi);
+    assert!(report.what.contains("UBI") && report.identity.answer.starts_with("Yes"));
+    assert!(never_posts(&report));
+    advice_is_taken(&ubi);
 }
 
 #[test]

@@ -17,7 +17,11 @@ const UNPACK: &str = "Unpack it first, then inspect what it contains.";
 const LOOK: &str = "It is not firmware: look for the image itself.";
 const RAW: &str = "The download went wrong: on GitHub, choose \"Download raw file\".";
 
-const MAGICS: [(&[u8], &str, &str); 18] = [
+const UBI: &str = "These cameras' flash has no UBI: it is for another camera. Do not flash it.";
+
+const MAGICS: [(&[u8], &str, &str); 20] = [
+    (b"UBI#", "a UBI image", UBI),
+    (b"\x31\x18\x10\x06", "a UBIFS", UBI),
     (b"begin 6", "a uuencoded file", "`uudecode` makes the file of it: inspect that."),
     (b"PK\x03\x04", "a zip archive", UNPACK),
     (b"PK\x05\x06", "an empty zip archive", "It contains nothing: make or download it again."),
@@ -104,6 +108,8 @@ mod tests {
         assert!(what(b"{\"message\": \"Not Found\"}").is_some_and(|w| w.contains("JSON")));
         assert_eq!(what(b"\xFF\xD8\xFF\xE0\0\x10JFIF\0"), Some("a picture"));
         assert_eq!(what(b"\x89PNG\r\n\x1A\n\0\0"), Some("a picture"));
+        assert_eq!(what(b"UBI#\x01\0\0\0"), Some("a UBI image"));
+        assert_eq!(what(b"\x31\x18\x10\x06"), Some("a UBIFS"));
         assert_eq!(what(b"\xFF\xD8"), None);
         assert_eq!(what(b"\x5D\0\0\x80\0\xFF"), Some("an lzma archive"));
         assert_eq!(what(b"\x04\x22\x4D\x18\x60"), Some("an lz4 archive"));

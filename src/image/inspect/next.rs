@@ -37,6 +37,7 @@ pub(super) fn next(report: &Report) -> Vec<String> {
         FileKind::Partition
             | FileKind::Flsh
             | FileKind::Unknown
+            | FileKind::Foreign
             | FileKind::TruncatedTfImage
             | FileKind::OversizedTfImage
     );

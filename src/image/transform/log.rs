@@ -19,6 +19,11 @@ pub struct Log {
 }
 
 impl Log {
+    /// Whether its lines are records with places of their own, and no pieces of a memory.
+    fn is_records(self) -> bool {
+        matches!(self.form, Form::IntelHex | Form::Srec)
+    }
+
     /// Its name for people.
     pub fn name(self) -> &'static str {
         match self.form {
@@ -65,8 +70,26 @@ pub(super) fn form(head: &[u8]) -> Option<Log> {
 
 /// Reads all of a file: bytes that no line has are 0xFF.
 pub(super) fn read(source: &dyn Source, log: Log, most: usize) -> io::Result<Vec<u8>> {
-    let mut out =
-        Out { bytes: Vec::new(), most, start: None, base: 0, last: (0, 0), repeat: false };
+    let out = read_from(source, log, most, None)?;
+    // Records may come in any order: where a later one belongs before the first, all are read again.
+    match out.lowest {
+        Some((first, lowest))
+            if log.is_records() && lowest < first && first - lowest < most as u64 =>
+        {
+            Ok(read_from(source, log, most, Some((lowest, 0)))?.bytes)
+        }
+        _ => Ok(out.bytes),
+    }
+}
+
+fn read_from(
+    source: &dyn Source,
+    log: Log,
+    most: usize,
+    start: Option<(u64, usize)>,
+) -> io::Result<Out> {
+    let (bytes, lowest) = (Vec::new(), None);
+    let mut out = Out { bytes, most, start, lowest, base: 0, last: (0, 0), repeat: false };
     let mut rest: Vec<u8> = Vec::new();
     let mut at = 0;
     while at < source.len() {
@@ -81,7 +104,7 @@ pub(super) fn read(source: &dyn Source, log: Log, most: usize) -> io::Result<Vec
         }
     }
     out.take(&rest, log);
-    Ok(out.bytes)
+    Ok(out)
 }
 
 struct Out {
@@ -89,6 +112,8 @@ struct Out {
     most: usize,
     /// The address of the first byte, and where in `bytes` that is.
     start: Option<(u64, usize)>,
+    /// The address of the first line, and the lowest one.
+    lowest: Option<(u64, u64)>,
     base: u64,
     /// The address of the line before, and where its bytes begin.
     last: (u64, usize),
@@ -101,7 +126,11 @@ impl Out {
             Some(Line::Data { form, at, in_octal, bytes }) if form == wanted.form => {
                 let at = if wanted.octal { in_octal } else { Some(at) };
                 if let Some(at) = at.and_then(|at| self.base.checked_add(at)) {
-                    self.put(at, &bytes);
+                    let lowest = &mut self.lowest.get_or_insert((at, at)).1;
+                    *lowest = at.min(*lowest);
+                    if !(wanted.is_records() && self.put_back(at, &bytes)) {
+                        self.put(at, &bytes);
+                    }
                 }
             }
             Some(Line::Base(base)) if wanted.form == Form::IntelHex => self.base = base,
@@ -114,6 +143,18 @@ impl Out {
             }
             _ => {}
         }
+    }
+
+    /// Puts a record that comes late into the place that was left for it.
+    fn put_back(&mut self, address: u64, bytes: &[u8]) -> bool {
+        let first = self.start.map_or(address, |(first, _)| first);
+        let place = address.checked_sub(first).and_then(|at| usize::try_from(at).ok());
+        let end = place.and_then(|at| at.checked_add(bytes.len()));
+        let Some(there) = place.zip(end).and_then(|(at, end)| self.bytes.get_mut(at..end)) else {
+            return false;
+        };
+        there.copy_from_slice(bytes);
+        true
     }
 
     fn put(&mut self, address: u64, bytes: &[u8]) {
@@ -228,6 +269,16 @@ mod tests {
         let (_, bytes) =
             back("21000000: 01 02\n21000002: 03 04\n21000000: 05 06\n21000002: 07 08\n");
         assert_eq!(bytes, [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn records_in_any_order_keep_their_places() {
+        let records = [":020000000102FB", ":020004000506EF", ":020008000708E7"];
+        let wanted = [1, 2, 255, 255, 5, 6, 255, 255, 7, 8];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]] {
+            let text: String = order.iter().map(|i| format!("{}\n", records[*i])).collect();
+            assert_eq!(back(&text).1, wanted, "{text}");
+        }
     }
 
     #[test]
