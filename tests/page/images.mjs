@@ -17,6 +17,21 @@ export function tfImage(program) {
   return Buffer.concat([chip.subarray(...BODY), Buffer.alloc(80)]);
 }
 
+/** A tar of these files. */
+export function tar(files) {
+  const parts = [];
+  for (const [name, bytes] of Object.entries(files)) {
+    const head = Buffer.alloc(512);
+    head.write(name, 0);
+    head.write("0000644\0" + "0000000\0".repeat(2), 100);
+    head.write(bytes.length.toString(8).padStart(11, "0") + "\0" + "0".repeat(11) + "\0" + " ".repeat(8) + "0", 124);
+    head.write("ustar\0" + "00", 257);
+    head.write(head.reduce((sum, byte) => sum + byte).toString(8).padStart(6, "0") + "\0 ", 148);
+    parts.push(head, bytes, Buffer.alloc(-bytes.length & 511));
+  }
+  return Buffer.concat([...parts, Buffer.alloc(1024)]);
+}
+
 function crc(bytes) {
   let sum = ~0;
   for (const byte of bytes) {

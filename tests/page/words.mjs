@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { tfImage } from "./images.mjs";
+import { tar, tfImage } from "./images.mjs";
 import { PROGRAM, REPO, enter, open } from "./rig.mjs";
 import { withStreams } from "./live.mjs";
 import { NAMES, show } from "./views.mjs";
@@ -70,6 +70,16 @@ export const words = {
     const image = tfImage(PROGRAM);
     await send("half.img", image.subarray(0, 9_000_000));
     await send("dump.bin", demo.flash.fill(0x55, 0x60000, 0x61000));
+    await send("parts.tar", tar({ mtdblock1: image.subarray(0, 0x210000), mtdblock2: image.subarray(0x210000, 0x960000) }));
+    await page.getByText("Ficheiros de partições de uma câmara: KERNEL, ROOTFS").first().waitFor();
+    // Several files, or a folder, are not taken for the first of them.
+    const files = await page.evaluateHandle(() => {
+      const both = new DataTransfer();
+      for (const name of ["mtdblock1", "mtdblock2"]) both.items.add(new File(["x"], name));
+      return both;
+    });
+    await page.locator(".drop").dispatchEvent("drop", { dataTransfer: files });
+    await page.locator(".drop").getByText("Largue um ficheiro de cada vez").waitFor();
     await send("tf_recovery.img", image);
     await page.getByRole("button", { name: "Ver alterações" }).click();
     await page.locator(".plan .phrase").waitFor();

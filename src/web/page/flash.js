@@ -39,7 +39,10 @@ async function chooseStep(steps, signal) {
     ondrop: (event) => {
       event.preventDefault();
       drop.classList.remove("over");
-      if (event.dataTransfer.files[0]) send(event.dataTransfer.files[0]);
+      const { files, items } = event.dataTransfer;
+      const one = files.length === 1 && !items[0].webkitGetAsEntry?.()?.isDirectory;
+      if (one) send(files[0]);
+      else if (files.length) fill(place, noteOf({ message: t("flash.one") }));
     },
   },
   h("h2", null, t("flash.drop")), h("p.soft", null, t("flash.kinds")),
