@@ -121,6 +121,45 @@ fn bytes_lost_or_added_on_the_way_leave_the_parts_behind_them_whole() {
 }
 
 #[test]
+fn a_block_lost_before_config_never_puts_the_identity_into_config() {
+    let chip = camera();
+    for (from, to) in [(CONFIG - 0x1_0000, CONFIG), (DATA, DATA + 0x1_0000)] {
+        let short = [&chip[..from], &chip[to..]].concat();
+        for size in [chip.len(), short.len()] {
+            let mut lost = short.clone();
+            lost.resize(size, 0xFF);
+            let report = look(&lost);
+            assert_eq!(report.kind, FileKind::ShiftedDump, "{}", report.to_text());
+            assert!(codes(&report).contains(&"slipped"), "{}", report.to_text());
+            assert_eq!(health(&report, Role::Data), Health::Damaged, "{}", report.to_text());
+            let made = recovers(&lost, 4);
+            assert!(made[..DATA] == chip[..DATA] && made[CONFIG..] == chip[CONFIG..]);
+            advice_is_taken(&lost);
+        }
+        // One block more in DATA.
+        let more = [&chip[..to], &vec![0xFF; 0x1_0000], &chip[to..]].concat();
+        let report = look(&more);
+        assert!(codes(&report).contains(&"slipped"), "{}", report.to_text());
+        let made = recovers(&more, 4);
+        assert!(made[..DATA] == chip[..DATA] && made[CONFIG..] == chip[CONFIG..]);
+    }
+    // An erased CONFIG does not show whether a block is lost, or whether somebody wrote FACTORY there.
+    let mut lost = chip.clone();
+    lost[CONFIG..FACTORY].copy_from_slice(&chip[FACTORY..]);
+    lost[FACTORY..].fill(0xFF);
+    let made = recovers(&lost, 4);
+    assert!(made[FACTORY..] == chip[FACTORY..]);
+    assert!(made[CONFIG..FACTORY].iter().all(|byte| *byte == 0xFF));
+    // Where FACTORY is whole, CONFIG is left as it was, and reported.
+    lost[FACTORY..].copy_from_slice(&chip[FACTORY..]);
+    assert!(codes(&look(&lost)).contains(&"identity-in-config"));
+    let desk = Desk::new();
+    desk.put("d.bin", &lost);
+    let (ran, made) = desk.recover(&["d.bin"]);
+    assert!(ran.status == Some(0) && made == lost, "{ran:?}");
+}
+
+#[test]
 fn what_was_cut_to_a_chip_s_size_is_still_mangled() {
     let mut bytes: Vec<u8> =
         camera().chunks(512).flat_map(|piece| [piece, &[0][..]].concat()).collect();
@@ -149,6 +188,8 @@ fn a_reader_that_left_bytes_out_is_named() {
         let report = look(&bytes);
         let finding = report.findings.iter().find(|f| f.code == "lost-bytes");
         assert!(finding.is_some_and(|f| f.reason.contains(what)), "{what}: {}", report.to_text());
+        assert_eq!(report.kind, FileKind::Mangled, "{what}: {}", report.to_text());
+        assert!(!report.identity.answer.starts_with("No"), "{what}: {}", report.to_text());
         assert!(report.has_damage() && never_posts(&report), "{what}: {}", report.to_text());
         if what.ends_with('4') {
             advice_is_taken(&bytes);

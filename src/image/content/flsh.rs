@@ -1,6 +1,6 @@
 //! FACTORY and CONFIG: FLSH (docs/formats.md, FLSH and FACTORY).
 
-use super::{Facts, Judged, keep};
+use super::{Facts, IDENTITY_IN_CONFIG, Judged, keep};
 use crate::chip::WINDOW;
 use crate::formats::flsh::{self, FlshError};
 use crate::identity::{self, Health};
@@ -105,6 +105,16 @@ fn config(bytes: &[u8]) -> Judged {
                     Finding::warning("config-crc", "CONFIG's checksum is wrong.")
                         .at(flsh.at as u64 + 8)
                         .hint("The stock system does not check it."),
+                );
+            }
+            if flsh.get("did").is_some() && flsh.get("key").is_some() {
+                findings.push(
+                    Finding::warning(
+                        IDENTITY_IN_CONFIG,
+                        "CONFIG contains an identity, which belongs in FACTORY.",
+                    )
+                    .at(flsh.at as u64)
+                    .hint("Keep this file. A chip needs its identity in FACTORY."),
                 );
             }
             match flsh.entries().count() {

@@ -4,7 +4,7 @@
 
 use super::pass::Passed;
 use super::report::is_dump;
-use super::sniffed::Sniffed;
+use super::sniffed::{DATA_LENGTH, Sniffed};
 use super::{Elsewhere, FileKind, IdentityReport, Model, PartitionReport, Report, next};
 use crate::chip::Role;
 use crate::formats::uimage::Family;
@@ -43,6 +43,9 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
         if piece.role == Role::Factory {
             judgement = content.facts.identity.take();
             factory_at = Some(piece.start);
+        }
+        if piece.role == Role::Data && findings.iter().any(|f| f.code == DATA_LENGTH) {
+            content.health = Health::Damaged;
         }
         let start = u64::try_from(piece.start).unwrap_or(0);
         findings.extend(content.findings.into_iter().map(|f| f.moved(start).of(&piece.name)));
@@ -85,7 +88,7 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
     }
     let mut identity = identity_report(kind, expected, judgement, elsewhere);
     // More than the part that begins it may be in such a file.
-    let is_more = kind == FileKind::Partition
+    let is_more = matches!(kind, FileKind::Partition | FileKind::ShiftedDump | FileKind::Mangled)
         && partitions.iter().map(|p| u64::from(p.size)).sum::<u64>() < size;
     if is_more && identity.answer.starts_with("No.") {
         UNKNOWN.clone_into(&mut identity.answer);

@@ -98,12 +98,15 @@ pub(super) fn parts<S>(inner: Report, chip: Composite<S>, size: u64, sha256: Str
     report
 }
 
+/// The code of the finding that a reader left bytes out.
+pub(super) const LOST_BYTES: &str = "lost-bytes";
+
 /// What happened to a file and cannot be undone.
 pub(super) fn beyond_repair(source: &dyn Source, is_text: bool) -> io::Result<Option<Finding>> {
     if let Some((every, count)) = transform::lost_bytes(source)? {
         return Ok(Some(
             Finding::blocker(
-                "lost-bytes",
+                LOST_BYTES,
                 format!(
                     "Bytes are missing at regular places, about {count} of each {every} bytes: the \
                      reader left them out."

@@ -69,7 +69,12 @@ fn inspect_within(source: &dyn Source, depth: usize) -> Result<Report, InspectEr
             }
         } else if sniffed.may_be_mangled && depth == 0 {
             let is_text = is_foreign;
-            sniffed.findings.extend(mangled::beyond_repair(source, is_text).map_err(unread)?);
+            let lost = mangled::beyond_repair(source, is_text).map_err(unread)?;
+            if lost.as_ref().is_some_and(|f| f.code == mangled::LOST_BYTES) {
+                sniffed.kind = FileKind::Mangled;
+                "A dump in which bytes were left out".clone_into(&mut sniffed.what);
+            }
+            sniffed.findings.extend(lost);
         }
     }
     let passed = pass::pass(source, &sniffed.pieces)?;

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::sniffed::{BOOT, DATA, FACTORY, Piece, Sniffed, dump_of};
+use super::sniffed::{BOOT, DATA, DATA_LENGTH, FACTORY, Piece, Sniffed, dump_of};
 use super::{FileKind, Source};
 use crate::chip::{FlashMap, Role, WINDOW};
 use crate::formats::{mxp, squashfs, uimage};
@@ -122,26 +122,32 @@ pub(super) fn slipped(source: &dyn Source, dump: &mut Sniffed) -> io::Result<()>
     for piece in &dump.pieces {
         by.push(slip(source, piece)?);
     }
-    let of = |role| dump.pieces.iter().position(|p| p.role == role).and_then(|i| by[i]);
+    let place = |role| dump.pieces.iter().position(|p| p.role == role);
+    let of = |role| place(role).and_then(|i| by[i]);
     let (before, behind) = (of(Role::Rootfs), of(Role::Factory));
     // An identity that was written into CONFIG, and firmware of a model with another map.
-    let (before, behind) = (
-        before.filter(|by| by.abs() != 0x1_0000 || behind == Some(*by)),
-        behind.filter(|by| by.abs() != 0x1_0000 || before == Some(*by)),
-    );
+    let before = before.filter(|by| by.abs() != 0x1_0000 || behind == Some(*by));
+    let behind = match (behind, place(Role::Config)) {
+        (Some(by), Some(config)) if by.abs() == 0x1_0000 && before != behind => {
+            is_there(source, &dump.pieces[config], by)?.then_some(by)
+        }
+        (by, _) => by,
+    };
     let mut moved = Vec::new();
     for (piece, own) in dump.pieces.iter_mut().zip(&by) {
-        let is_there = |by: i64| {
-            let Ok(start) = u64::try_from(piece.start + by) else { return Ok(false) };
-            Ok::<_, io::Error>(begins_like(piece.role, &peek(source, start, 32)?))
-        };
-        // A JFFS2 may begin anywhere in itself, and a CONFIG looks like a FACTORY.
+        let is_there = |by: i64| is_there(source, piece, by);
+        // A JFFS2 may begin anywhere in itself: earlier than it should only where it really does.
+        let early = behind.filter(|by| *by < 0);
         let by = match piece.role {
             Role::Data if before == behind => before,
-            Role::Data if is_there(0)? => None,
+            Role::Data
+                if is_there(0)? && !early.is_some_and(|by| is_there(by).unwrap_or(false)) =>
+            {
+                None
+            }
             Role::Data | Role::Config => {
                 let mut found = None;
-                for by in [before, behind].into_iter().flatten() {
+                for by in [behind, before].into_iter().flatten() {
                     if found.is_none() && is_there(by)? {
                         found = Some(by);
                     }
@@ -168,7 +174,31 @@ pub(super) fn slipped(source: &dyn Source, dump: &mut Sniffed) -> io::Result<()>
     let reason = format!("Bytes were lost or added on the way: {}.", moved.join(", "));
     dump.findings
         .push(Finding::blocker("slipped", reason).hint("Read the chip again, twice, and compare."));
+    dump.findings.extend(data_length(&mut dump.pieces));
     Ok(())
+}
+
+/// DATA ends where CONFIG begins: where that is not its size, bytes of it were lost or added, which
+/// its checksums do not show where they were whole blocks.
+fn data_length(pieces: &mut [Piece]) -> Option<Finding> {
+    let start = |role| pieces.iter().find(|p| p.role == role).map(|p| p.start);
+    let (data, config) = (start(Role::Data)?, start(Role::Config)?);
+    let data = pieces.iter_mut().find(|p| p.role == Role::Data && p.start == data)?;
+    let length = u32::try_from(config - data.start).ok().filter(|has| *has != data.size)?;
+    let reason = format!("DATA has {length} bytes instead of {}: nothing shows where.", data.size);
+    data.size = data.size.min(length);
+    Some(
+        Finding::blocker(DATA_LENGTH, reason)
+            .of(&data.name)
+            .hint("Files may be missing or old. Read the chip again, twice, and compare."),
+    )
+}
+
+/// Whether a part begins `by` bytes from its place. A CONFIG looks like a FACTORY.
+fn is_there(source: &dyn Source, piece: &Piece, by: i64) -> io::Result<bool> {
+    let Ok(start) = u64::try_from(piece.start + by) else { return Ok(false) };
+    Ok(begins_like(piece.role, &peek(source, start, 32)?)
+        && !(piece.role == Role::Config && holds_identity(&peek(source, start, WINDOW as usize)?)))
 }
 
 /// How far a part is from its place; `None` where it is neither there nor near.
@@ -183,7 +213,9 @@ fn slip(source: &dyn Source, piece: &Piece) -> io::Result<Option<i64>> {
     if !matches!(piece.role, Role::Kernel | Role::Rootfs | Role::Factory) {
         return Ok(None);
     }
-    if begins_like(piece.role, &peek(source, start, 32)?) {
+    let is_here = begins_like(piece.role, &peek(source, start, 32)?);
+    // A CONFIG may be in FACTORY's place.
+    if is_here && (piece.role != Role::Factory || is(&peek(source, start, 0x400)?)) {
         return Ok(Some(0));
     }
     let from = start.saturating_sub(REACH);
@@ -194,5 +226,5 @@ fn slip(source: &dyn Source, piece: &Piece) -> io::Result<Option<i64>> {
         .filter(|(_, window)| matches!(window[0], 0x27 | b'h' | b'F') && is(window))
         .map(|(i, _)| (from + i as u64).cast_signed() - start.cast_signed())
         .min_by_key(|by| by.unsigned_abs());
-    Ok(found)
+    Ok(found.or(is_here.then_some(0)))
 }

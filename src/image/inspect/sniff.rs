@@ -283,13 +283,13 @@ fn part(source: &dyn Source, len: u64, head: &[u8]) -> io::Result<Option<Sniffed
                 piece
             } else {
                 let reason = format!("BOOT has {BOOT} bytes, and this file has {len}.");
-                let (what, code) = if len < BOOT {
-                    (piece.what, "truncated")
+                let (kind, what, code) = if len < BOOT {
+                    (piece.kind, piece.what, "truncated")
                 } else {
                     let what = "A dump whose parts behind BOOT are not where they belong";
-                    (what.to_owned(), "shifted")
+                    (FileKind::ShiftedDump, what.to_owned(), "shifted")
                 };
-                Sniffed { what, ..piece }
+                Sniffed { kind, what, ..piece }
                     .with(
                         Finding::blocker(code, reason)
                             .at(len.min(BOOT))

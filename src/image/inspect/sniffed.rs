@@ -11,6 +11,9 @@ pub(super) const DATA: u64 = 0x63_0000;
 
 pub(super) const FACTORY: u64 = 0x1_0000;
 
+/// The code of the finding that DATA is longer or shorter than its place.
+pub(in crate::image) const DATA_LENGTH: &str = "data-length";
+
 /// A partition's place in the file.
 #[derive(Clone, Debug)]
 pub(in crate::image) struct Piece {

@@ -6,9 +6,10 @@ use std::ops::Range;
 use crate::chip::{Role, WINDOW};
 use crate::formats::{flsh, jffs2, mxp, squashfs, uimage};
 use crate::identity;
-use crate::image::content::{Content, Health};
+use crate::image::content::{Content, Health, IDENTITY_IN_CONFIG};
 use crate::image::inspect::FileKind;
 use crate::image::inspect::sniff::sniff;
+use crate::image::inspect::sniffed::DATA_LENGTH;
 use crate::image::parts::judge;
 
 /// Bytes of BOOT, of CONFIG and FACTORY, and the most of DATA, in every known map.
@@ -32,6 +33,8 @@ pub struct Found {
     pub range: Range<usize>,
     /// What it contains.
     pub content: Content,
+    /// What is wrong with its place, a sentence; empty where nothing is.
+    pub doubt: String,
 }
 
 impl Found {
@@ -60,7 +63,9 @@ pub fn find(input: usize, bytes: &[u8], name: Option<Role>) -> Vec<Found> {
         let size = if is_flsh { size.max(FLSH as u32) } else { size };
         if range.start < range.end && range.end <= bytes.len() {
             let content = judge(role, &bytes[range.clone()], size);
-            found.push(Found { role, input, range, content });
+            let doubt = sniffed.findings.iter().find(|f| f.code == DATA_LENGTH);
+            let doubt = doubt.filter(|_| role == Role::Data).map(|f| f.reason.clone());
+            found.push(Found { role, input, range, content, doubt: doubt.unwrap_or_default() });
         }
     };
     let is_part = matches!(
@@ -94,10 +99,28 @@ pub fn find(input: usize, bytes: &[u8], name: Option<Role>) -> Vec<Found> {
     }
     if let Some(role) = name.filter(|_| sniffed.pieces.is_empty() && bytes.len() <= DATA + BOOT) {
         take(role, 0..bytes.len(), bytes.len() as u32);
-    } else if !single || found.iter().any(is_late) {
+        return found;
+    }
+    config_or_factory(bytes, &mut found);
+    if !single || found.iter().any(is_late) {
         anchors(input, bytes, &mut found);
     }
     found
+}
+
+/// An identity in CONFIG's place is not CONFIG where FACTORY has none: a block was lost before it,
+/// or it was written there.
+fn config_or_factory(bytes: &[u8], found: &mut [Found]) {
+    let has_own = found.iter().any(|f| f.role == Role::Factory && f.rank() == 4);
+    for f in found.iter_mut().filter(|f| f.role == Role::Config) {
+        let is_identity = f.content.findings.iter().any(|f| f.code == IDENTITY_IN_CONFIG);
+        if is_identity && !has_own {
+            f.role = Role::Factory;
+            f.content = judge(f.role, &bytes[f.range.clone()], FLSH as u32);
+            "The identity is in CONFIG's place: a block before it may be lost."
+                .clone_into(&mut f.doubt);
+        }
+    }
 }
 
 /// Whether it may be a FACTORY that begins later in its file.
@@ -111,7 +134,7 @@ fn anchors(input: usize, bytes: &[u8], found: &mut Vec<Found>) {
         let is_known = found.iter().any(|f| f.role == role && f.range.start == range.start);
         if range.start < range.end && range.end <= bytes.len() && !is_known {
             let content = judge(role, &bytes[range.clone()], size as u32);
-            found.push(Found { role, input, range, content });
+            found.push(Found { role, input, range, content, doubt: String::new() });
         }
     };
     let mut flsh_seen = 0;
@@ -170,7 +193,8 @@ fn anchors(input: usize, bytes: &[u8], found: &mut Vec<Found>) {
         let content = judge(Role::Data, &bytes[start..end], (end - start) as u32);
         let is_known = found.iter().any(|f| f.role == Role::Data && f.range.start == start);
         if !is_known {
-            found.push(Found { role: Role::Data, input, range: start..end, content });
+            let (role, range, doubt) = (Role::Data, start..end, String::new());
+            found.push(Found { role, input, range, content, doubt });
         }
     }
 }

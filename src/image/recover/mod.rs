@@ -112,11 +112,13 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
     for part in map.covering() {
         let start = part.offset.unwrap_or(0) as usize;
         let place = start..start + part.size as usize;
+        let chosen = found.iter().find(|f| f.role == part.role && f.rank() > 0);
+        missing.extend(chosen.filter(|f| !f.doubt.is_empty()).map(|f| f.doubt.clone()));
         let (bytes, from, offset) = match &given {
             Some((bytes, name)) if part.role == Role::Factory => {
                 (fit(bytes.clone(), part)?, Some(name.clone()), 0)
             }
-            _ => match found.iter().find(|f| f.role == part.role && f.rank() > 0) {
+            _ => match chosen {
                 Some(f) => (
                     fit(inputs[f.input].bytes[f.range.clone()].to_vec(), part)?,
                     Some(inputs[f.input].name.clone()),
