@@ -107,20 +107,21 @@ fn odd_paths_of_streams_leave_the_server_answering_and_idle() {
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     let address =
         line.trim().strip_prefix("rtsp://").unwrap().split('/').next().unwrap().to_owned();
-    // All sources were looked at by now.
-    std::thread::sleep(Duration::from_secs(2));
     let (began, before) = (Instant::now(), used(child.id()));
-    for name in ["a", "b", "c", "d", "e", "f", "g"] {
+    // Each waits some seconds for a picture: all are asked at once.
+    let asked = ["a", "b", "c", "d", "e", "f", "g"].map(|name| {
         let mut conn = TcpStream::connect(&address).unwrap();
-        conn.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        conn.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let ask = format!("DESCRIBE rtsp://{address}/{name} RTSP/1.0\r\nCSeq: 1\r\n\r\n");
         conn.write_all(ask.as_bytes()).unwrap();
+        (name, conn)
+    });
+    for (name, mut conn) in asked {
         let mut answer = [0; 12];
         conn.read_exact(&mut answer).unwrap();
         assert!(answer.starts_with(b"RTSP/1.0 "), "{name}");
         assert!(!answer.ends_with(b"200"), "{name} has no picture");
     }
-    std::thread::sleep(Duration::from_secs(1));
     let share = (used(child.id()) - before).as_secs_f64() / began.elapsed().as_secs_f64();
     nix::sys::signal::kill(
         nix::unistd::Pid::from_raw(child.id().try_into().unwrap()),
