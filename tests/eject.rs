@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use mi360d::camera::{Camera, Source, eject, services, startup};
 use mi360d::card::Card;
 use mi360d::card::log::{LogFile, Recent};
+use mi360d::card::pieces::Pieces;
 use mi360d::chip::sim::OnCut;
 use mi360d::chip::{Faults, SimChip};
 use nix::mount::{MsFlags, mount, umount};
@@ -206,11 +207,17 @@ fn inside(dir: &Path) {
     wait("the log", || text().is_ok_and(|text| text.contains("there is a card again")));
     wait("the end of what is done", || camera.jobs().running().is_none());
 
-    // The app's "eject card": at the first try, since nothing is under way.
+    // The app's "eject card": at the first try, since nothing is under way. A client pauses in the
+    // middle of a recording: the file is not open.
+    let recording = Path::new(CARD).join("recording.mp4");
+    fs::write(&recording, vec![7; 1 << 20]).unwrap();
+    let mut paused = Pieces::new(recording, 0, 1 << 20);
+    paused.read_exact(&mut [0; 100]).unwrap();
     mortoxd.push(7);
     let tries = vendor_umount().expect("umount fails ten times: the app's eject would fail");
     mortoxd.push(5);
     println!("[eject] eject: umount took {tries}");
+    assert!(paused.read_to_end(&mut Vec::new()).is_err(), "it breaks off");
     tmpfs(CARD);
     mortoxd.push(0);
     wait("a closed set on the third card", closed);

@@ -3,6 +3,8 @@
 
 pub use super::memory::{Wanted, ZIP};
 use crate::backup::downloaded;
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +16,9 @@ use crate::backup::set::{self, CHIP};
 use crate::backup::sums::is_plain_name;
 use crate::base::{hex, random};
 use crate::card::file::open_past_cache;
+use crate::card::pieces;
 use crate::error::{Chain, Code, Exit, Explain, FailureKind};
+use crate::image::Source;
 use crate::image::redact::{RedactError, RedactedReader, Redaction};
 
 /// How long a ticket counts.
@@ -129,10 +133,24 @@ pub fn redeem(camera: &Camera, ticket: &str) -> Result<Wanted, DownloadError> {
 /// # Errors
 /// [`DownloadError`] where the set's chip cannot be read, or is no whole chip.
 pub fn redacted(wanted: &Wanted) -> Result<(RedactedReader, u64), DownloadError> {
-    let file = open_past_cache(&wanted.set.path.join(CHIP)).map_err(BackupError::from)?;
+    let path = wanted.set.path.join(CHIP);
+    let file = open_past_cache(&path).map_err(BackupError::from)?;
     let redaction = Redaction::prepare(&file)?;
     let length = redaction.len();
-    Ok((redaction.into_reader(Arc::new(file)), length))
+    Ok((redaction.into_reader(Arc::new(Closed(path, length))), length))
+}
+
+/// A dump that is open only while it is read: a client that pauses does not keep the card busy.
+struct Closed(PathBuf, u64);
+
+impl Source for Closed {
+    fn len(&self) -> u64 {
+        self.1
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        pieces::read_at(&self.0, offset, buf)
+    }
 }
 
 /// A download has gone out whole: an identity in it is no longer on the card alone.

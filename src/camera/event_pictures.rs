@@ -20,7 +20,7 @@ pub fn keep(camera: &Camera) {
     let events = controls.events();
     let mut seen = events.seq();
     while !events.is_stopped() {
-        let news = events.awaited(seen, LOOK, &|| !events.is_stopped());
+        let news = events.after(seen, LOOK, &|| !events.is_stopped());
         seen = news.seq;
         let shown = |kind| matches!(kind, EventKind::MotionBegin | EventKind::Button);
         let Some(event) = news.events.iter().rfind(|event| shown(event.kind)) else { continue };

@@ -279,6 +279,8 @@ pub fn find(camera: &Camera, id: &str) -> Result<(ImageView, PathBuf), ImageErro
 /// [`ImageError`].
 pub fn remove(camera: &Camera, id: &str) -> Result<(), ImageError> {
     let (_, place) = find(camera, id)?;
+    // No flash begins meanwhile. A backup may run: then none can begin either.
+    let _alone = camera.writer_lock();
     let flashing = |one: job::Job| matches!(one.kind, job::JobKind::Flash | job::JobKind::Restore);
     if camera.jobs().running().is_some_and(flashing)
         || camera.needs_for_resume(&format!("{id}.img"))

@@ -200,7 +200,7 @@ fn pulled(
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let wait = if messages.is_empty() { left } else { Duration::ZERO };
-        for event in log.awaited(seen, wait, here).events {
+        for event in log.after(seen, wait, here).events {
             if messages.len() >= most {
                 break;
             }

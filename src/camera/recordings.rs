@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::Camera;
-use super::job::JobKind;
-use super::jobs::Busy;
 use crate::backup::sums::is_plain_name;
 use crate::card::{CardError, claim, fat};
 
@@ -73,21 +71,9 @@ pub fn find(camera: &Camera, hour: &str, name: &str) -> Option<PathBuf> {
     fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file()).then_some(path)
 }
 
-/// Whether something may be deleted now.
-///
-/// # Errors
-/// [`Busy`] while the chip is written: nothing else happens to the card then.
-pub fn may_delete(camera: &Camera) -> Result<(), Busy> {
-    match camera.jobs().running() {
-        Some(job) if matches!(job.kind, JobKind::Flash | JobKind::Restore) => {
-            Err(Busy { step: job.step })
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Deletes a recording with its picture, or all of an hour; `false` where there is none. What else
-/// is in the folder stays.
+/// is in the folder stays. The caller holds [`Camera::alone`]: nothing else happens to the card while
+/// the chip is written.
 ///
 /// # Errors
 /// [`CardError`], naming what could not be deleted.

@@ -73,17 +73,26 @@ impl Camera {
         })
     }
 
+    /// Makes sure that no job runs, here or in another process; none begins as long as the value is
+    /// held.
+    ///
+    /// # Errors
+    /// [`jobs::Busy`], saying what is under way.
+    pub fn alone(&self) -> Result<Option<Lock>, jobs::Busy> {
+        if let Some(job) = self.jobs().running() {
+            return Err(jobs::Busy { step: job.step });
+        }
+        let other = |_| jobs::Busy { step: "another program backs up or flashes".to_owned() };
+        self.writer_lock().map_err(other)
+    }
+
     /// Makes sure that nothing would be cut off by a restart, or lose what it
     /// needs; held as long as the value.
     ///
     /// # Errors
     /// [`jobs::Busy`], saying what is under way.
     pub fn quiet(&self) -> Result<Option<Lock>, jobs::Busy> {
-        if let Some(job) = self.jobs().running() {
-            return Err(jobs::Busy { step: job.step });
-        }
-        let other = |_| jobs::Busy { step: "another program backs up or flashes".to_owned() };
-        let lock = self.writer_lock().map_err(other)?;
+        let lock = self.alone()?;
         match self.interrupted() {
             Some(cut) if cut.heals == Some(crate::flash::Heals::NeedsPc) => Err(jobs::Busy {
                 step: format!(

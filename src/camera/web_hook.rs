@@ -32,7 +32,7 @@ pub fn keep(camera: &Camera) {
             seen = events.seq();
             continue;
         }
-        for event in events.awaited(seen, LOOK, &|| !events.is_stopped()).events {
+        for event in events.after(seen, LOOK, &|| !events.is_stopped()).events {
             seen = event.seq;
             let document = document(camera, &json!(event));
             let mut pause = PAUSE;

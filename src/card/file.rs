@@ -201,6 +201,16 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), CardError> {
 /// # Errors
 /// [`CardError`], naming the file.
 pub fn open_past_cache(path: &Path) -> Result<File, CardError> {
+    let file = open_file(path)?;
+    drop_cache(&file);
+    Ok(file)
+}
+
+/// Opens a file to read it; nothing but a file is opened.
+///
+/// # Errors
+/// As [`open_past_cache`].
+pub fn open_file(path: &Path) -> Result<File, CardError> {
     claim::check(path)?;
     // Without the flag a FIFO would be waited for until somebody writes into it.
     let file = OpenOptions::new()
@@ -212,7 +222,6 @@ pub fn open_past_cache(path: &Path) -> Result<File, CardError> {
     if !is_file {
         return Err(CardError::new("cannot read", path, io::Error::other("it is not a file")));
     }
-    drop_cache(&file);
     Ok(file)
 }
 

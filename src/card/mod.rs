@@ -8,6 +8,7 @@ pub mod fat;
 pub mod file;
 pub mod log;
 pub mod logger;
+pub mod pieces;
 pub mod sync;
 
 pub use sync::MOUNT_POINT;

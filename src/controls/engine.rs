@@ -26,9 +26,8 @@ use crate::vendor::mortox::shared::{BusError, News};
 
 /// How often a waiting client is looked at.
 const WANTED: Duration = Duration::from_secs(1);
-/// The longest wait for news, and how many wait at once: each holds one of the page's handlers.
+/// The longest wait for news.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
-const MOST_WAITERS: usize = 2;
 /// A camera whose services were not seen for so long has none.
 pub(crate) const NEVER: Duration = Duration::from_secs(60);
 /// Stack of the thread.
@@ -214,7 +213,7 @@ impl Controls {
     }
 
     /// The same, once there is other news than those of `since`. Waits no longer than `wait`, and only
-    /// as long as `wanted`.
+    /// as long as `wanted`. The caller bounds how many wait.
     pub fn list_after(
         &self,
         since: u64,
@@ -224,14 +223,10 @@ impl Controls {
         let until = Instant::now() + wait.min(LONGEST_WAIT);
         self.bus.hurry();
         let mut state = self.known.state();
-        if state.waiters < MOST_WAITERS {
-            state.waiters += 1;
-            while state.seq == since && !state.stopped && Instant::now() < until && wanted() {
-                let left = until.saturating_duration_since(Instant::now()).min(WANTED);
-                let waited = self.known.changed.wait_timeout(state, left);
-                state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            }
-            state.waiters -= 1;
+        while state.seq == since && !state.stopped && Instant::now() < until && wanted() {
+            let left = until.saturating_duration_since(Instant::now()).min(WANTED);
+            let waited = self.known.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         drop(state);
         self.list()

@@ -24,9 +24,8 @@ const PICTURES: usize = 8;
 const PICTURE_BYTES: usize = 768 << 10;
 /// Motion has ended after so many seconds without a message, where no other number is set.
 const SILENCE: u32 = 10;
-/// The longest wait for news, how many wait at once, and how often a wait is looked at.
+/// The longest wait for news, and how often a wait is checked.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
-const MOST_WAITERS: usize = 2;
 const WANTED: Duration = Duration::from_secs(1);
 /// How often the button is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -65,7 +64,6 @@ struct Inner {
     events: VecDeque<Event>,
     /// JPEG files with the numbers of their events, the oldest first.
     pictures: VecDeque<(u64, Arc<[u8]>)>,
-    waiters: usize,
     motion: Option<bool>,
 }
 
@@ -148,20 +146,9 @@ impl Events {
         self.inner().seq
     }
 
-    /// Events after `since`; waits for one, no longer than `wait`, and only as long as `wanted`. Few
-    /// wait at once, for each holds one of the page's handlers: the others are answered at once.
+    /// Events after `since`; waits for one, no longer than `wait`, and only as long as `wanted`. The
+    /// caller bounds how many wait: each holds one of the page's handlers.
     pub fn after(&self, since: u64, wait: Duration, wanted: &dyn Fn() -> bool) -> EventsView {
-        let mut inner = self.inner();
-        let may = inner.waiters < MOST_WAITERS;
-        inner.waiters += usize::from(may);
-        drop(inner);
-        let found = self.awaited(since, if may { wait } else { Duration::ZERO }, wanted);
-        self.inner().waiters -= usize::from(may);
-        found
-    }
-
-    /// The same, where the caller bounds how many wait.
-    pub fn awaited(&self, since: u64, wait: Duration, wanted: &dyn Fn() -> bool) -> EventsView {
         let until = Instant::now() + wait.min(LONGEST_WAIT);
         let mut inner = self.inner();
         while inner.seq == since && Instant::now() < until && wanted() {
@@ -285,9 +272,6 @@ mod tests {
             let events = Arc::clone(&events);
             move || events.after(all.seq, LONGEST_WAIT, &|| true)
         });
-        while events.inner().waiters == 0 {
-            std::thread::yield_now();
-        }
         events.note(EventKind::Night);
         let news = waiting.join().unwrap();
         assert_eq!(news.events.iter().map(|e| e.kind).collect::<Vec<_>>(), [EventKind::Night]);

@@ -31,7 +31,6 @@ pub(super) struct Known {
 pub(super) struct State {
     pub(super) stopped: bool,
     pub(super) seq: u64,
-    pub(super) waiters: usize,
     pub(super) evidence: Option<Evidence>,
     pub(super) originals: Originals,
     /// Whether it is night, as fetch_av said last.

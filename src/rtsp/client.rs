@@ -11,7 +11,9 @@ use serde_json::Value;
 use super::error::RtspError;
 use super::picture::Size;
 use super::server::local_name;
-pub use super::server::{Head, MOTORS_RUN, NO_JPEG, NO_SOUND, NO_SPEAKER, NO_STREAM, SPEAKER_BUSY};
+pub use super::server::{
+    Head, MOTORS_RUN, NO_JPEG, NO_SOUND, NO_SPEAKER, NO_STREAM, SPEAKER_BUSY, TOO_MANY,
+};
 use crate::formats::document;
 
 /// The port that is asked where nothing else was set.

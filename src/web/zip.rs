@@ -1,9 +1,11 @@
 //! A folder's files as one zip, stored and not packed, made while it is sent: nothing is held but
 //! a window. Format: APPNOTE.TXT 4.3, without its 64-bit parts, which no set needs.
 
+use crate::card::file::open_file;
+use crate::card::pieces::Pieces;
 use crate::formats::crc32;
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +21,7 @@ pub(super) struct Zip {
     entries: Vec<Entry>,
     waiting: VecDeque<usize>,
     head: Cursor<Vec<u8>>,
-    file: Option<io::Take<File>>,
+    file: Option<Pieces>,
     at: u64,
     ended: bool,
     length: u64,
@@ -87,7 +89,7 @@ impl Zip {
         let mut head = b"PK\x03\x04".to_vec();
         entry.common(&mut head);
         head.extend_from_slice(entry.name.as_bytes());
-        self.file = Some(File::open(&entry.path)?.take(u64::from(entry.size)));
+        self.file = Some(Pieces::new(entry.path.clone(), 0, u64::from(entry.size)));
         self.head = Cursor::new(head);
         Ok(true)
     }
@@ -127,7 +129,7 @@ impl Entry {
 }
 
 fn crc(path: &Path) -> io::Result<u32> {
-    let mut file = File::open(path)?;
+    let mut file = open_file(path).map_err(io::Error::other)?;
     let mut hasher = crc32::Hasher::new();
     let mut buffer = vec![0; 0x1_0000];
     loop {
@@ -146,9 +148,6 @@ impl Read for Zip {
                 && let Some(file) = &mut self.file
             {
                 count = file.read(buf)?;
-                if count == 0 && file.limit() > 0 {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
             }
             if count > 0 || buf.is_empty() {
                 self.at += count as u64;

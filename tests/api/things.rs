@@ -1,6 +1,8 @@
 //! Uploads, downloads, backups and jobs by the API, and the way back to stock.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -26,6 +28,42 @@ fn ended(daemon: &Daemon, job: &Answer) -> Value {
         let job = daemon.json(&format!("/api/v1/jobs/{id}?wait=5"));
         (job["state"] != "running").then_some(job)
     })
+}
+
+/// Twenty clients wait for news at once: four may, the others are answered, and ordinary requests find
+/// a free handler.
+#[test]
+fn those_that_wait_for_news_leave_handlers_for_others() {
+    let sim = Sim::small();
+    let daemon = Daemon::start(&sim);
+    daemon.backup();
+    let since = daemon.json("/api/v1/events")["seq"].as_u64().unwrap();
+    let path = format!("/api/v1/events?wait=25&since={since}");
+    let waiting = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let begun = Instant::now();
+        for _ in 0..20 {
+            waiting.fetch_add(1, Ordering::Relaxed);
+            scope.spawn(|| {
+                daemon.json(&path);
+                waiting.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+        wait(|| (waiting.load(Ordering::Relaxed) <= 4).then_some(()));
+        // On a loaded machine one of them may take longer.
+        let quickest = (0..5).map(|_| {
+            let asked = Instant::now();
+            daemon.json("/api/v1/jobs");
+            asked.elapsed()
+        });
+        let quickest = quickest.min().unwrap();
+        assert!(quickest < Duration::from_secs(1), "{quickest:?}");
+        // Else this has shown nothing: those that wait were still waiting.
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        assert_eq!(waiting.load(Ordering::Relaxed), 4);
+        // An event ends the wait: the clients need not be waited for.
+        call(&daemon, "PUT", "/api/v1/controls/night", &json!({ "value": "night" }));
+    });
 }
 
 #[test]

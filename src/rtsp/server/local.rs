@@ -37,6 +37,8 @@ pub const NO_STREAM: &str = "this stream does not exist";
 pub const NO_JPEG: &str = "no JPEG: ";
 /// The answer where there is no sound.
 pub const NO_SOUND: &str = "there is no sound";
+/// The answer where no more can watch or listen.
+pub const TOO_MANY: &str = "too many viewers already";
 /// How a refusal begins where the firmware's speaker cannot be had.
 pub const NO_SPEAKER: &str = "no speaker: ";
 /// The answer where another client speaks.
@@ -218,7 +220,7 @@ impl Asker {
                 self.pump(parts, now);
             }
             (Some("snapshot"), Some((_, feed))) => self.snapshot(feed, form == Some("annexb")),
-            (Some("live" | "sound"), _) if !may_watch => self.refuse("too many viewers already"),
+            (Some("live" | "sound"), _) if !may_watch => self.refuse(TOO_MANY),
             (Some("live"), Some((index, feed))) => {
                 let (live, begins) = Live::new(index, feed);
                 self.live = Some(live);

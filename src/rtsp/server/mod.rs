@@ -31,7 +31,7 @@ mod send;
 mod session;
 
 pub use live::Head;
-pub use local::{MOTORS_RUN, NO_JPEG, NO_SOUND, NO_SPEAKER, NO_STREAM, SPEAKER_BUSY};
+pub use local::{MOTORS_RUN, NO_JPEG, NO_SOUND, NO_SPEAKER, NO_STREAM, SPEAKER_BUSY, TOO_MANY};
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::linux::net::SocketAddrExt;

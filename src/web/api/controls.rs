@@ -1,7 +1,5 @@
 //! The controls: list, change, restore.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -13,9 +11,9 @@ use crate::web::problem::Problem;
 use crate::web::reply;
 
 pub(in crate::web) fn list(asked: &Asked<'_>) -> Answer {
-    let wait = Duration::from_secs(asked.number("wait")?.unwrap_or(0));
     let controls = controls::of(&asked.context.camera)?;
     let since = asked.number("since")?;
+    let (wait, _place) = asked.client.patience(asked.number("wait")?.filter(|_| since.is_some()));
     let here = || asked.client.presence() == Presence::Here;
     Ok(reply::json(&match since {
         Some(since) => controls.list_after(since, wait, &here),

@@ -1,6 +1,5 @@
 //! Downloads of a set's files.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use crate::access::login::{Caller, LoginError};
 use crate::camera::Camera;
 use crate::camera::downloads::{self, REDACTED, Wanted, ZIP};
 use crate::card::file::open_past_cache;
+use crate::card::pieces::Pieces;
 use crate::error::{Chain, Code};
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
@@ -68,9 +68,9 @@ pub(in crate::web) fn file(asked: &Asked<'_>) -> Answer {
             (Box::new(reader), length)
         }
         name => {
-            let file: File = open_past_cache(&wanted.set.path.join(name))?;
-            let length = file.metadata().map_err(gone)?.len();
-            (Box::new(file), length)
+            let path = wanted.set.path.join(name);
+            let length = open_past_cache(&path)?.metadata().map_err(gone)?.len();
+            (Box::new(Pieces::new(path, 0, length)), length)
         }
     };
     log::info!("{} of {} is downloaded by {}", wanted.name, wanted.set.name, asked.asking.peer);

@@ -9,7 +9,7 @@ use crate::web::problem::Problem;
 use crate::web::reply;
 
 pub(in crate::web) fn list(asked: &Asked<'_>) -> Answer {
-    let wait = Duration::from_secs(asked.number("wait")?.unwrap_or(0));
+    let (wait, _place) = asked.client.patience(asked.number("wait")?);
     let camera = &asked.context.camera;
     let events = controls::of(camera)?.events();
     let here = || asked.client.presence() == Presence::Here;

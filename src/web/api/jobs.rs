@@ -15,7 +15,7 @@ pub(in crate::web) fn list(asked: &Asked<'_>) -> Answer {
 }
 
 pub(in crate::web) fn one(asked: &Asked<'_>) -> Answer {
-    let wait = Duration::from_secs(asked.number("wait")?.unwrap_or(0));
+    let (wait, _place) = asked.client.patience(asked.number("wait")?);
     // A client that does not say what it knows waits for the next news.
     let since = match asked.number("since")? {
         Some(since) => Some(since),

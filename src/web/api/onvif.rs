@@ -1,12 +1,19 @@
 //! ONVIF: SOAP behind the streams' own login, which the call itself carries.
 
+use std::time::{Duration, Instant};
+
 use crate::camera::onvif::{self, Answered, Call};
 use crate::camera::{controls, video};
 use crate::rtsp::client::Form;
 use crate::web::asked::{Answer, Asked};
-use crate::web::clients::Presence;
+use crate::web::clients::{Hold, Presence};
 use crate::web::problem::Problem;
 use crate::web::reply::{self, Reply};
+
+/// Longer than any pull waits.
+const LONGEST: Duration = Duration::from_secs(60);
+/// How long a pull waits that has no place.
+const SHORT: Duration = Duration::from_secs(1);
 
 fn call_of<'a>(asked: &'a Asked<'_>) -> Result<Call<'a>, Problem> {
     // Where it is off, only who is logged in gets here.
@@ -36,7 +43,14 @@ fn soap(answered: Answered) -> Reply {
 }
 
 pub(in crate::web) fn call(asked: &Asked<'_>) -> Answer {
-    let here = || asked.client.presence() == Presence::Here;
+    // A pull that has no place among those that wait is answered after a second, so that its client
+    // does not ask without a pause; where all are held, at once.
+    let place = asked.client.hold(Hold::News);
+    let wait = if place.is_some() { LONGEST } else { SHORT };
+    let place = place.or_else(|| asked.client.hold(Hold::Stream));
+    let until = Instant::now() + wait;
+    let may = || place.is_some() && Instant::now() < until;
+    let here = || asked.client.presence() == Presence::Here && may();
     Ok(soap(onvif::call(&asked.context.camera, &call_of(asked)?, &here)))
 }
 

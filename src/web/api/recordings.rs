@@ -1,15 +1,13 @@
 //! The firmware's recordings on the card: list by hour, play in parts, delete.
 
-use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom};
-use std::path::PathBuf;
+use std::io;
 
 use serde_json::json;
 
 use super::nothing;
 use crate::camera::recordings;
-use crate::card::claim;
 use crate::card::file::open_past_cache;
+use crate::card::pieces::Pieces;
 use crate::error::{Chain, Code};
 use crate::web::asked::{Answer, Asked};
 use crate::web::problem::Problem;
@@ -28,7 +26,7 @@ pub(in crate::web) fn hour(asked: &Asked<'_>) -> Answer {
 pub(in crate::web) fn play(asked: &Asked<'_>) -> Answer {
     let name = asked.parts.get(1).copied().unwrap_or_default();
     let path = recordings::find(&asked.context.camera, asked.id(), name).ok_or_else(gone)?;
-    let mut file = open_past_cache(&path)?;
+    let file = open_past_cache(&path)?;
     let lost = |e: io::Error| {
         let message = format!("The recording cannot be read: {e}", e = Chain(&e));
         Problem::new(500, Code::CardGone, &message, "Check the card.")
@@ -39,8 +37,7 @@ pub(in crate::web) fn play(asked: &Asked<'_>) -> Answer {
         ByteRange::Some(from, length) => (206, from, length),
         ByteRange::None => (416, 0, 0),
     };
-    file.seek(SeekFrom::Start(from)).map_err(lost)?;
-    let body = Box::new(Piece { file, left: length, path });
+    let body = Box::new(Pieces::new(path, from, from + length));
     let length_here = usize::try_from(length).unwrap_or(usize::MAX);
     let answer = reply::stream(status, "video/mp4", body, length_here);
     let answer = reply::with(answer, "Accept-Ranges", "bytes");
@@ -57,7 +54,7 @@ pub(in crate::web) fn play(asked: &Asked<'_>) -> Answer {
 
 pub(in crate::web) fn delete(asked: &Asked<'_>) -> Answer {
     let camera = &asked.context.camera;
-    recordings::may_delete(camera)?;
+    let _alone = camera.alone()?;
     if recordings::delete(camera, asked.id(), asked.parts.get(1).copied())? {
         Ok(nothing(200))
     } else {
@@ -67,20 +64,4 @@ pub(in crate::web) fn delete(asked: &Asked<'_>) -> Answer {
 
 fn gone() -> Problem {
     Problem::new(404, Code::NoSuchFile, "This recording does not exist", "Reload the list.")
-}
-
-/// Part of a recording; it ends early when the firmware wants the card.
-struct Piece {
-    file: File,
-    left: u64,
-    path: PathBuf,
-}
-
-impl Read for Piece {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        claim::check(&self.path).map_err(io::Error::other)?;
-        let count = (&mut self.file).take(self.left).read(buf)?;
-        self.left -= count as u64;
-        Ok(count)
-    }
 }

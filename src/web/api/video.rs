@@ -9,9 +9,10 @@ use serde::Deserialize;
 use crate::access::login::Caller;
 use crate::camera::{Camera, controls, video};
 use crate::error::Code;
-use crate::rtsp::client::{Form, Media};
+use crate::rtsp::client::{Form, Media, TOO_MANY};
+use crate::rtsp::error::RtspError;
 use crate::web::asked::{Answer, Asked};
-use crate::web::clients::{Client, Presence};
+use crate::web::clients::{Client, Held, Hold, Presence};
 use crate::web::problem::Problem;
 use crate::web::reply;
 
@@ -49,22 +50,30 @@ pub(in crate::web) fn live(asked: &Asked<'_>) -> Answer {
     let stream = asked.word("stream").unwrap_or(USUAL);
     let sound = asked.number("sound")?.is_some_and(|wanted| wanted != 0);
     controls::require_on(&asked.context.camera)?;
+    let place = place(asked)?;
     let view = video::live(&asked.context.camera, stream, sound)?;
-    endless(asked, view)
+    endless(asked, view, place)
 }
 
 pub(in crate::web) fn sound(asked: &Asked<'_>) -> Answer {
     controls::require_on(&asked.context.camera)?;
+    let place = place(asked)?;
     let sound = video::sound(&asked.context.camera)?;
-    endless(asked, sound)
+    endless(asked, sound, place)
 }
 
-fn endless(asked: &Asked<'_>, view: Media<impl Read + Send + 'static>) -> Answer {
+/// A place for a stream that does not end; ordinary requests keep theirs.
+fn place(asked: &Asked<'_>) -> Result<Held, Problem> {
+    let held = asked.client.hold(Hold::Stream);
+    held.ok_or_else(|| RtspError::Refused(TOO_MANY.to_owned()).into())
+}
+
+fn endless(asked: &Asked<'_>, view: Media<impl Read + Send + 'static>, place: Held) -> Answer {
     if asked.asking.method == "HEAD" {
         return Ok(reply::bytes(200, &view.media_type, Vec::new()));
     }
     let camera = Arc::clone(&asked.context.camera);
-    let body = WhileHere { body: view.body, client: asked.client.clone(), camera };
+    let body = WhileHere { body: view.body, client: asked.client.clone(), camera, _place: place };
     Ok(reply::endless(&view.media_type, Box::new(body)))
 }
 
@@ -74,6 +83,7 @@ struct WhileHere<B> {
     body: B,
     client: Client,
     camera: Arc<Camera>,
+    _place: Held,
 }
 
 impl<B: Read> Read for WhileHere<B> {
