@@ -27,7 +27,7 @@ export const live = {
     const video = page.locator("video");
     await video.waitFor();
     const time = () => video.evaluate((element) => element.currentTime);
-    await page.getByRole("status").filter({ hasText: "Live." }).waitFor();
+    await page.getByRole("status").filter({ hasText: /^Live$/ }).waitFor();
     const first = await time();
     await page.waitForFunction((since) => document.querySelector("video").currentTime > since + 3, first);
     const { width, played } = await video.evaluate((element) => ({ width: element.videoWidth,
@@ -44,7 +44,7 @@ export const live = {
     });
     await page.getByRole("button", { name: "Turn sound off" }).click();
     await page.waitForFunction(() => document.querySelector("video").muted);
-    await page.getByRole("status").filter({ hasText: "Live." }).waitFor();
+    await page.getByRole("status").filter({ hasText: /^Live$/ }).waitFor();
 
     // Who watches, and how much that is.
     const row = page.locator("tr").filter({ has: page.getByRole("rowheader", { name: "substream" }) });
@@ -55,7 +55,7 @@ export const live = {
     await fits(page, "live, on a phone");
     await axe(page, "live, playing, on a phone");
     await page.setViewportSize({ width: 1280, height: 860 });
-    const stopped = page.getByRole("status").filter({ hasText: "Stopped." });
+    const stopped = page.getByRole("status").filter({ hasText: /^Stopped$/ });
     await page.getByRole("button", { name: "Stop" }).click();
     await stopped.waitFor();
     await page.getByText("0 of at most").waitFor();
@@ -81,7 +81,7 @@ export const live = {
 
     // Begun again, and left: nobody watches then.
     await page.getByRole("button", { name: "Play" }).click();
-    await page.getByRole("status").filter({ hasText: "Live." }).waitFor();
+    await page.getByRole("status").filter({ hasText: /^Live$/ }).waitFor();
     await page.goto("/#/home");
     for (;;) {
       const { json: now } = await demo.call("GET", "/api/v1/video");

@@ -30,8 +30,8 @@ const measured = { ...budgets, ...load };
 const all = {
   ...measured, ...card, ...frames, ...journeys, ...live, ...truth, ...views, ...ways, ...words, ...(word ? schema : {}),
 };
-const tests = Object.entries(word.startsWith("lighthouse") ? lighthouse : all)
-  .filter(([name]) => name.toLowerCase().includes(word))
+const tests = Object.entries(word.startsWith("lighthouse") ? lighthouse(word) : all)
+  .filter(([name]) => word.startsWith("lighthouse") || name.toLowerCase().includes(word))
   .filter(([name], at) => word || (name in measured ? 0 : at % ROWS) === row);
 
 /** Tests in a process of its own: how many passed and failed. */

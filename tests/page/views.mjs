@@ -32,7 +32,41 @@ export async function fits(page, what) {
   assert.ok(width <= 0, `${what} sticks out by ${width} pixels`);
 }
 
+/** The views whose parts come one after the other, and how far they may move what is read. */
+const GROWING = ["live", "settings", "log"];
+const MOST_SHIFT = .1;
+
 export const views = {
+  async "nothing that is read is pushed away while a view comes, and large text fits"(chrome) {
+    const demo = await Demo.start();
+    await demo.setUp();
+    await demo.settled();
+    const page = await open(chrome, demo, SIZES.phone);
+    await page.addInitScript(() => {
+      window.shift = 0;
+      new PerformanceObserver((list) => {
+        for (const { value } of list.getEntries()) window.shift += value;
+      }).observe({ type: "layout-shift", buffered: true });
+    });
+    await enter(page, demo);
+    for (const name of GROWING) {
+      await show(page, name);
+      await page.reload();
+      await page.locator(name === "live" ? ".control" : name === "log" ? ".log:not(:empty)" : "#section-log").first().waitFor();
+      await page.waitForTimeout(500);
+      const shift = await page.evaluate(() => window.shift);
+      assert.ok(shift <= MOST_SHIFT, `${name}: ${shift}`);
+    }
+    // A phone with text of 200 % has half the width.
+    await page.setViewportSize({ width: 195, height: 390 });
+    for (const name of NAMES) {
+      await show(page, name);
+      await fits(page, `${name}, large text`);
+    }
+    await page.context().close();
+    await demo.stop();
+  },
+
   async "axe-core finds nothing on any view, light and dark, phone and desktop"(chrome) {
     const demo = await Demo.start();
     await demo.setUp();

@@ -14,7 +14,7 @@ pub(super) struct Foreign {
 
 const UNPACK: &str = "Unpack it first, then inspect what it contains.";
 
-const LOOK: &str = "It is not firmware: look for the image itself.";
+const LOOK: &str = "It is not firmware. Choose a firmware file, for example tf_recovery.img.";
 const RAW: &str = "The download went wrong: on GitHub, choose \"Download raw file\".";
 
 const UBI: &str = "These cameras' flash has no UBI: it is for another camera. Do not flash it.";

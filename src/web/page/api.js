@@ -112,8 +112,12 @@ export async function follow(job, news, signal) {
   news(job);
   let failures = 0;
   while (job.state === "running") {
+    let same = false;
     try {
-      job = await api("GET", `/jobs/${job.id}?wait=20&since=${job.seq}`, undefined, { signal });
+      const now = await api("GET", `/jobs/${job.id}?wait=20&since=${job.seq}`, undefined, { signal });
+      // Where no place to wait is free, the answer comes at once with nothing new.
+      same = now.seq === job.seq;
+      job = now;
       failures = 0;
       news(job);
     } catch (error) {
@@ -123,7 +127,7 @@ export async function follow(job, news, signal) {
       if (!isPassing(error) && ++failures > 30) throw error;
       await pause(1000, signal);
     }
-    await pause(120, signal);
+    await pause(same ? 1000 : 120, signal);
   }
   return job;
 }

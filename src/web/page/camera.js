@@ -1,6 +1,6 @@
 // The camera itself: facts, access, update, uninstall.
 
-import { bytes, moment, span, T, t } from "./text.js";
+import { bytes, moment, plain, span, T, t } from "./text.js";
 import { fill, h, icon, put } from "./dom.js";
 import { api, session } from "./api.js";
 import { doing, field, form, secretField } from "./parts.js";
@@ -29,7 +29,7 @@ export async function cameraView(main, signal) {
   put(place, [
     h("section.sheet", null, h("h2", null, t("camera.facts")),
       h("dl.cols", null, facts.filter(([, value]) => value !== undefined && value !== null)
-        .map(([key, value]) => [h("dt", null, T[key] ?? key), h("dd", null, value)])),
+        .map(([key, value]) => [h("dt", null, T["fact." + key] ?? T[key] ?? key), h("dd", null, plain(value))])),
       h("div.buttons", null, restart, leave[0]), said, leave[1]),
     h("div.two", null, passwordSection(), await tokenSection(signal)),
     factsSection(),

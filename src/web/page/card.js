@@ -1,6 +1,6 @@
 // The card: what is on it and how much, and the recordings of the camera's own firmware by day.
 
-import { bytes, t } from "./text.js";
+import { bytes, dateWords, t } from "./text.js";
 import { fill, h, icon, say } from "./dom.js";
 import { api } from "./api.js";
 import { closer, dialog, form, noteOf, trouble } from "./parts.js";
@@ -46,7 +46,7 @@ function recordings(hours, signal) {
 /** A day in words, as the camera counts them. */
 function dayName(day) {
   const date = new Date(`${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}T12:00:00Z`);
-  return isNaN(date) ? day : date.toLocaleDateString(document.documentElement.lang, { dateStyle: "full", timeZone: "UTC" });
+  return isNaN(date) ? day : dateWords(date, { dateStyle: "full", timeZone: "UTC" });
 }
 
 function dayPart(day, hours, signal) {

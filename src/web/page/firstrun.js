@@ -3,7 +3,7 @@
 
 import { t } from "./text.js";
 import { fill, h, icon } from "./dom.js";
-import { api, isPassing } from "./api.js";
+import { api } from "./api.js";
 import { doing } from "./parts.js";
 import { downloadDialog } from "./download.js";
 
@@ -14,8 +14,7 @@ export function firstRun(signal, turnOn) {
   const element = h("section.sheet.todo", { hidden: true });
   let config = null;
   let drawn = "";
-  api("GET", "/config", undefined, { signal }).then((answer) => { config = answer; })
-    .catch((error) => { if (!isPassing(error)) config = null; });
+  const ready = api("GET", "/config", undefined, { signal }).then((answer) => { config = answer; }, () => {});
 
   function steps(status, video) {
     const set = status.newest_backup;
@@ -24,21 +23,21 @@ export function firstRun(signal, turnOn) {
       ["password", true],
       ["backup", status.identity.downloaded, set
         && h("button", { type: "button", onclick: () => downloadDialog(set, "set.zip") }, t("download"))],
-      ["picture", !video || Boolean(video.server), ...doing(t("firstrun.on"), turnOn)],
+      ["picture", Boolean(video.server), ...doing(t("firstrun.on"), turnOn)],
       ["clock", Boolean(status.clock) && config.camera.time_zone !== "UTC0", go("#/settings?section=camera")],
-      ["assistant", Boolean(config.mqtt.broker), go("#/settings?section=mqtt")],
+      ["assistant", status.network.mqtt === null, go("#/settings?section=mqtt")],
     ];
   }
 
-  return { element, show(status, video) {
-    if (!config || localStorage.getItem(HIDDEN)) return;
+  return { element, ready, show(status, video) {
+    if (!config || !status || !video || localStorage.getItem(HIDDEN)) return;
     const all = steps(status, video);
     const state = JSON.stringify([all.map(([, done]) => done), status.newest_backup?.id]);
     if (state === drawn) return;
     drawn = state;
     element.hidden = all.every(([, done]) => done);
     fill(element, h("h2", null, t("firstrun.title")), h("ul", null, all.map(([key, done, ...more]) =>
-      h(done ? "li.done" : "li", null, icon(done ? "good" : "wait"),
+      h(done ? "li.done" : "li", null, icon(done ? "good" : "todo"),
         h("div", null, h("strong", null, t("firstrun." + key)), done && h("span.unseen", null, `, ${t("firstrun.done")}`),
           !done && h("p.soft", null, t(`firstrun.${key}.why`))),
         !done && more))),

@@ -50,6 +50,8 @@ async function chooseStep(steps, signal) {
   h("label.unseen", { for: "file" }, t("flash.choose")), input, place);
 
   async function send(file) {
+    // What was said of another file is none of this one's.
+    for (const old of steps.querySelectorAll(".after")) old.remove();
     fill(place);
     await arrival(upload(file));
     input.value = "";
@@ -190,6 +192,7 @@ async function planStep(steps, source, name, signal) {
     for (const part of plan.partitions.filter((one) => one.offset !== null)) {
       planCells(part).forEach((state, i) => { states[part.offset / CELL + i] = state; });
     }
+    const warnings = plan.warnings.filter(({ code }) => code !== COLD || plan.blockers.length > 0);
     const map = new ChipMap(view.partitions, states, t("plan.alt", { words: inWords(states) }));
     fill(body,
       map.element, legend(["same", "program", "erase", "outside"]),
@@ -197,9 +200,9 @@ async function planStep(steps, source, name, signal) {
       plan.blockers.length > 0 && h("div", null, h("h3", null, t("plan.blockers")),
         plan.blockers.map((blocker) => noteOf({ severity: "blocker", ...blocker }))),
       plan.blockers.length === 0 && healsNote(plan),
-      plan.warnings.length > 0 && h("div", null, h("h3", null, t("plan.warnings")),
-        plan.warnings.map((warning) => noteOf({ severity: "warning", ...warning }))),
-      (plan.notes ?? []).map((note) => noteOf({ severity: "note", ...note })),
+      warnings.length > 0 && h("div", null, h("h3", null, t("plan.warnings")),
+        warnings.map((warning) => noteOf({ severity: "warning", ...warning }))),
+      plan.notes?.length > 0 && h("div", null, plan.notes.map((note) => noteOf({ severity: "note", ...note }))),
       plan.blockers.length === 0 && confirmForm(plan));
   }
 
@@ -237,13 +240,18 @@ function planTable(plan) {
       kinds.map((kind) => h("td.number", null, part.blocks[kind])))))));
 }
 
+/** Only a PC heals: the note on the power says why, so that the camera's own warning need not say it again. */
+const COLD = "without-rescue";
+
 /** What a power cut would mean, said before it can happen. */
 function healsNote(plan) {
   if (plan.confirm === null) return null;
+  const cold = plan.warnings.find(({ code }) => code === COLD);
   const severity = { itself: "note", "boot-loader": "note", "needs-pc": "danger" }[plan.heals] ?? "warning";
   return h(`div.note.${severity}`, null, icon(severity === "note" ? "good" : "look"),
     h("div", null, h("p", null, h("strong", null, t("heals." + plan.heals))),
-      h("p", null, t(`heals.${plan.heals}.why`))));
+      h("p", null, t(`heals.${plan.heals}.why`)),
+      cold && [h("p", null, sentence(plain((cold.message ?? cold.reason).split(": ").slice(1).join(": ")))), h("p", null, plain(cold.hint))]));
 }
 
 /** A flash that runs, drawn live; also after a reload, and from a second browser. */

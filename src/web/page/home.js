@@ -91,8 +91,9 @@ function cardAnswer({ card }) {
   if (card.state === "missing") return answer(title, "bad", t("missing"), t("card.missing"));
   if (card.state === "read-only") return answer(title, "bad", t("readonly"), t("card.readonly"));
   const words = t("card.free", { free: bytes(card.free), total: bytes(card.total) });
-  return card.free < 40 << 20 ? answer(title, "look", t("nearlyfull"), words)
-    : answer(title, "good", t("well"), words, h("p", null, h("a", { href: "#/card" }, t("cards.open"))));
+  const isFull = card.free < 40 << 20;
+  return answer(title, isFull ? "look" : "good", t(isFull ? "nearlyfull" : "well"), words,
+    h("p", null, h("a", { href: "#/card" }, t("cards.open"))));
 }
 
 /** How well the camera is heard, and where its page is found. */

@@ -1,6 +1,6 @@
 // Live: the picture, the streams with who watches them, their addresses and login, and the motors.
 
-import { span, t } from "./text.js";
+import { digits, span, t } from "./text.js";
 import { fill, h, icon, say } from "./dom.js";
 import { api, poll } from "./api.js";
 import { closer, copyable, dialog, doing, form, secretField } from "./parts.js";
@@ -13,7 +13,8 @@ import { firstRun } from "./firstrun.js";
 import { verdict } from "./verdict.js";
 
 export async function liveView(main, signal) {
-  const picture = h("div.place");
+  // Its place is there from the beginning: nothing below is pushed down.
+  const picture = h("div.place", null, h("section.picture", null, h("div.screen.empty")));
   const state = h("a.line", { href: "#/home" });
   const todo = h("div.place");
   const controls = h("div.place.stack");
@@ -21,6 +22,7 @@ export async function liveView(main, signal) {
   main.append(heading(t("live.title")), h("div.stack", null, picture, state, todo, controls, rest));
   let video = null;
   let shown = null;
+  let known = null;
   // Then the picture's place says that the streams are starting.
   const on = async () => {
     await turnOn();
@@ -32,6 +34,7 @@ export async function liveView(main, signal) {
     const [mark, words] = verdict(status);
     state.className = `line ${mark}`;
     fill(state, icon(mark), h("span", null, words));
+    known = status;
     list.show(status, video);
   }, signal);
   let update = () => {};
@@ -40,6 +43,9 @@ export async function liveView(main, signal) {
   signal.addEventListener("abort", () => drawn.abort());
   await poll(signal, 2000, async () => {
     video = await api("GET", "/video", undefined, { signal });
+    // Before what is below it, which would be pushed down.
+    await list.ready;
+    list.show(known, video);
     const now = video.server ? video.server.streams.map((stream) => stream.name).join() : "off " + video.reason;
     if (now !== shown) {
       const { services } = await api("GET", "/services", undefined, { signal });
@@ -101,12 +107,15 @@ function noPicture(services, turnOn) {
       server?.enabled && h("a.button", { href: "#/services" }, t("services.title")))), said);
 }
 
+/** Columns of numbers. */
+const NUMBERS = ["fps", "rate", "viewers", "lost", "missed"];
+
 /** The streams, where others find them, and who watches; the answer takes their news. */
 function streamThings(place, names, video) {
   const streams = h("tbody");
   const viewers = h("tbody");
   const few = h("p.soft");
-  const head = (keys) => h("thead", null, h("tr", null, keys.map((key) => h("th", { scope: "col" }, t("live." + key)))));
+  const head = (keys) => h("thead", null, h("tr", null, keys.map((key) => h(NUMBERS.includes(key) ? "th.number" : "th", { scope: "col" }, t("live." + key)))));
   fill(place, addressSection(names, video),
     h("section.sheet", null, h("h2", null, t("live.streams")),
       h("div.scroll", { tabindex: "0", role: "region", "aria-label": t("live.streams") }, h("table", null,
@@ -118,7 +127,7 @@ function streamThings(place, names, video) {
     fill(streams, server.streams.map((one) => h("tr", null, h("th", { scope: "row" }, one.name),
       h("td", null, t("writer." + one.writer)),
       h("td", null, one.size ? `${one.size.width}\u00d7${one.size.height} ${(one.codec ?? "").toUpperCase()}` : "-"),
-      h("td.number", null, one.fps.toFixed(1)), h("td.number", null, rate(one.bits_per_second)),
+      h("td.number", null, digits(one.fps, 1)), h("td.number", null, rate(one.bits_per_second)),
       h("td.number", null, one.viewers),
       h("td.number", null, one.lost.breaks ? t("live.breaks", one.lost) : "0"))));
     few.textContent = t("live.most", { count: server.viewers.length, most: server.most_viewers })
@@ -130,7 +139,7 @@ function streamThings(place, names, video) {
 }
 
 function rate(bits) {
-  return bits >= 1e6 ? (bits / 1e6).toFixed(1) + " Mbit/s" : Math.round(bits / 1000) + " kbit/s";
+  return bits >= 1e6 ? digits(bits / 1e6, 1) + " Mbit/s" : Math.round(bits / 1000) + " kbit/s";
 }
 
 /** Where others find the streams, and the login for it. */

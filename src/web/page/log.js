@@ -1,6 +1,6 @@
 // The log: by level, searched, followed, kept as a file; and the file for those who help.
 
-import { t } from "./text.js";
+import { dateWords, t } from "./text.js";
 import { fill, h, say } from "./dom.js";
 import { api, poll } from "./api.js";
 import { field } from "./parts.js";
@@ -8,9 +8,9 @@ import { heading } from "./house.js";
 
 /** A moment of a line: the time, and the day where it is another one than today. */
 function clock(ms) {
-  const [when, language] = [new Date(ms), document.documentElement.lang];
+  const when = new Date(ms);
   const isToday = when.toDateString() === new Date().toDateString();
-  return when.toLocaleString(language, isToday ? { timeStyle: "medium" } : { dateStyle: "short", timeStyle: "medium" });
+  return dateWords(when, isToday ? { timeStyle: "medium" } : { dateStyle: "short", timeStyle: "medium" });
 }
 
 export async function logView(main, signal) {

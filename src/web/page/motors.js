@@ -87,7 +87,8 @@ export function motorSection(signal, over) {
     stop.hidden = !motors.patrol;
     patrol.hidden = motors.patrol || motors.presets.length < 2;
     const at = motors.position && t("motor.position", motors.position);
-    words.textContent = [at, motors.patrol && t("motor.patrol.now"), motors.moving && t("motor.moving"), motors.at_end && t("motor.end")].filter(Boolean).join(" ");
+    const shown = [at, motors.patrol && t("motor.patrol.now"), motors.moving && t("motor.moving"), motors.at_end && t("motor.end")].filter(Boolean).join(" ");
+    if (words.textContent !== shown) words.textContent = shown;
     const now = JSON.stringify(motors.presets);
     if (now === drawn) return;
     drawn = now;

@@ -18,10 +18,15 @@ export function trouble(error) {
 export function noteOf(notice) {
   const severity = notice.severity ?? "warning";
   const words = notice.message ?? notice.reason;
-  return h(`div.note.${severity}`, null, icon(severity === "note" ? "good" : "look"),
+  return h(`div.note.${severity}`, null, icon(severity !== "note" ? "look" : notice.code ? "bad" : "good"),
     h("div", null, h("p", null, h("strong", null, notice.partition && `${notice.partition}: `,
       sentence(told(notice.code, words)))),
     notice.hint && h("p", null, told(notice.code + ".hint", notice.hint))));
+}
+
+/** Brings into view what was just said, also above the bar of a phone. */
+export function reveal(place) {
+  if (place.hasChildNodes()) place.scrollIntoView({ block: "nearest", behavior: "smooth" });
 }
 
 /** A button that does something that takes a moment; what goes wrong stands behind it. */
@@ -38,6 +43,7 @@ export function doing(label, work, props = {}) {
       } catch (error) {
         fill(place, trouble(error));
       }
+      reveal(place);
       button.removeAttribute("aria-busy");
       button.disabled = false;
     },
@@ -86,6 +92,7 @@ export function form(fields, label, send, props = {}) {
       } catch (error) {
         fill(place, trouble(error));
       }
+      reveal(place);
       button.removeAttribute("aria-busy");
       button.disabled = false;
     },

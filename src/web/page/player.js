@@ -101,7 +101,12 @@ async function play(video, name, query, signal, tell) {
       await pour(answer.body.getReader(), new Source(), type, video, signal);
     } catch (error) {
       if (signal.aborted) break;
-      if (error instanceof Refused) tell("", error);
+      // No old picture stays where there is none now.
+      if (error instanceof Refused) {
+        video.removeAttribute("src");
+        video.load();
+        tell("", error);
+      }
     }
     await pause(2000, signal).catch(() => {});
   }

@@ -61,7 +61,7 @@ export async function comeBack(before, left, job) {
   for (;;) {
     await pause(1000);
     const seconds = Math.round((Date.now() - began) / 1000);
-    left.textContent = String(Math.max(0, 90 - seconds));
+    left.textContent = t("span.seconds", { seconds: Math.max(0, 90 - seconds) });
     // This session lives in the memory of the camera that goes: when it is unknown, the new one is there.
     const status = await fetch("api/v1/status", { cache: "no-store", signal: AbortSignal.timeout(3000) })
       .then((answer) => answer.status, () => 0);

@@ -1,7 +1,7 @@
 // Settings drawn from their types, and their export and import.
 
 import { loadSaid, moment, plain, sentence, T, t } from "./text.js";
-import { fill, h, icon, say } from "./dom.js";
+import { fill, h, icon, put, say } from "./dom.js";
 import { api, Refused } from "./api.js";
 import { doing, noteOf, trouble } from "./parts.js";
 import { heading, lookSoon, onStatus } from "./house.js";
@@ -22,21 +22,25 @@ export async function settingsView(main, signal, query) {
     // What unlocks a partition stands on the card alone; times have their own table.
     .filter((spec) => !["services", "hacks"].includes(spec.name.split(".")[0])
       && !["flash.unlock", "camera.schedule", "camera.reboot"].includes(spec.name));
+  const parts = [];
   const sections = [...new Set([...ORDER, ...all.map((spec) => spec.name.split(".")[0])])];
   for (const section of sections) {
     const own = all.filter((spec) => spec.name.split(".")[0] === section)
       .map((spec) => ({ ...spec, type: spec.name === "camera.time_zone" ? "zone" : spec.type, label: T["set." + spec.name] ?? spec.name, help: T[`set.${spec.name}.help`] ?? spec.help,
-        words: (choice) => T["choice." + choice] }));
+        words: (choice) => T["choice." + choice] }))
+      // What sets the clock is together, and first.
+      .sort((a, b) => CLOCK.indexOf(b.name) - CLOCK.indexOf(a.name));
     const shown = settingsForm(own, flat, async (changed) => {
       const answer = await api("PUT", "/config", unflatten(changed));
       lookSoon();
       return answer;
     });
-    place.append(h("section.sheet", { id: "section-" + section }, h("h2", { tabindex: "-1" }, T["section." + section] ?? section),
+    parts.push(h("section.sheet.part-of", { id: "section-" + section }, h("h2", { tabindex: "-1" }, T["section." + section] ?? section),
       EXTRAS[section]?.(signal, shown), shown));
-    if (section === "camera") place.append(await timesSection(signal));
+    if (section === "camera") parts.push(await timesSection(signal));
   }
-  place.append(fileSection());
+  // All at once: nothing that is read is pushed away.
+  put(place, [parts, fileSection()]);
   const show = (part) => {
     part?.scrollIntoView();
     part?.querySelector("h2").focus({ preventScroll: true });
@@ -45,6 +49,9 @@ export async function settingsView(main, signal, query) {
     h("button", { type: "button", onclick: () => show(part) }, part.querySelector("h2").textContent)));
   show(place.querySelector(`#section-${CSS.escape(query.get("section") ?? "none")}`));
 }
+
+/** What sets the clock, the first of them last. */
+const CLOCK = ["camera.time_servers", "camera.set_clock", "camera.time_zone"];
 
 /** The sections that an owner looks for first; what is not here follows. */
 const ORDER = ["camera", "mqtt", "web", "backup", "flash", "log"];
@@ -89,14 +96,14 @@ function brokerNow(signal, form) {
     show(place, await tried(form, "/mqtt/test", body), "mqtt.", brokerWords);
   });
   form.go.after(test);
-  form.append(said);
+  form.append(said, state);
   onStatus(({ network }) => {
-    const isSet = form.values()["mqtt.broker"];
     const problem = network.mqtt;
-    fill(state, (isSet || problem === null) && noteOf(problem === null ? { severity: "note", code: "", message: t("mqtt.connected") }
+    const isSet = problem === null || problem && !problem.includes("no broker");
+    fill(state, isSet && noteOf(problem === null ? { severity: "note", code: "", message: t("mqtt.connected") }
       : { severity: "warning", code: "", message: t("mqtt.away"), hint: brokerWords(problem) }));
   }, signal);
-  return h("div.now", null, state);
+  return null;
 }
 
 /** Tests what is typed; a wrong field is named by its label. */
@@ -185,7 +192,7 @@ function fileSection() {
     h("a", { href: url, download: "mi360d-settings.json" }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
   });
-  return h("section.sheet", null, h("h2", null, t("file.title")), h("p.soft", null, t("file.lead")),
+  return h("section.sheet.part-of", null, h("h2", null, t("file.title")), h("p.soft", null, t("file.lead")),
     h("div.buttons", null, save,
       h("button", { type: "button", onclick: () => input.click() }, t("file.load"))),
     h("label.unseen", { for: "settings-file" }, t("file.load")), input, said, place);

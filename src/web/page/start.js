@@ -152,8 +152,11 @@ function endedStrip(end) {
 
 /** The first password, or the password. */
 function showDoor(error) {
+  const house = document.querySelector(".house");
+  // After a log out the reason is known.
+  const ended = house && session.csrf;
   // What was typed is still there after the login.
-  if (document.querySelector(".house") && hasUnsaved()) kept = [...app.childNodes];
+  if (house && hasUnsaved()) kept = [...app.childNodes];
   else leave.abort();
   close.abort();
   document.cookie = "mi360d_in=0; Max-Age=0; SameSite=Strict";
@@ -178,7 +181,7 @@ function showDoor(error) {
   });
   fill(app, h("main.door", { id: "main" }, h("div.sheet", null, brand(),
     h("h1", { tabindex: "-1" }, t(closed ? "door.closed" : setup ? "door.setup" : "door.login")),
-    kept && h("div.note", { role: "status" }, icon("wait"), h("p", null, t("door.kept"))),
+    (kept || ended) && h("div.note", { role: "status" }, icon("wait"), h("p", null, t(kept ? "door.kept" : "door.ended"))),
     h("p.soft", null, t(closed ? "door.closed.why" : setup ? "door.setup.why" : "door.login.why")),
     setup && (early.code ? h("div.note", null, icon("good"), h("p", null, t("door.demo")))
       : h("ol.how", null, [1, 2, 3].map((step) => h("li", null, t("door.how." + step))))),

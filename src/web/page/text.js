@@ -66,10 +66,26 @@ export function sentence(text) {
   return /[.!?]$/.test(begun) ? begun : begun + ".";
 }
 
+/** How this reader writes numbers and dates: the region comes from the browser, the language from the page. */
+const region = () => {
+  const { lang } = document.documentElement;
+  return navigator.languages.find((one) => one.split("-")[0] === lang) ?? (lang === "pt" ? "pt-PT" : lang);
+};
+
+/** A number with so many digits after the point. */
+export function digits(value, count) {
+  return value.toLocaleString(region(), { minimumFractionDigits: count, maximumFractionDigits: count });
+}
+
+/** A date in words; `how` as `toLocaleString` takes it. */
+export function dateWords(date, how) {
+  return date.toLocaleString(region(), how);
+}
+
 /** Bytes for people. */
 export function bytes(count) {
-  if (count >= 1 << 30) return (count / (1 << 30)).toFixed(1) + " GiB";
-  if (count >= 1 << 20) return (count / (1 << 20)).toFixed(count < 10 << 20 ? 1 : 0) + " MiB";
+  if (count >= 1 << 30) return digits(count / (1 << 30), 1) + " GiB";
+  if (count >= 1 << 20) return digits(count / (1 << 20), count < 10 << 20 ? 1 : 0) + " MiB";
   if (count >= 1 << 10) return Math.round(count / 1024) + " KiB";
   return count + " B";
 }
@@ -87,6 +103,5 @@ export function span(seconds) {
 
 /** A moment, in the reader's own manner. */
 export function moment(utc) {
-  return utc ? new Date(utc).toLocaleString(document.documentElement.lang,
-    { dateStyle: "medium", timeStyle: "short" }) : t("clock.unset");
+  return utc ? dateWords(new Date(utc), { dateStyle: "medium", timeStyle: "short" }) : t("clock.unset");
 }

@@ -1,6 +1,6 @@
 // The table of times: what the camera does by itself, on which days, and when next.
 
-import { t } from "./text.js";
+import { dateWords, t } from "./text.js";
 import { fill, h } from "./dom.js";
 import { api } from "./api.js";
 import { doing, field, form } from "./parts.js";
@@ -8,9 +8,8 @@ import { doing, field, form } from "./parts.js";
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const WHAT = ["power off", "power on", "night night", "night day", "night auto", "led off", "led on", "restart"];
 
-const inWords = (date, how) => date.toLocaleString(document.documentElement.lang, how);
 /** A day's short name; 2024 began on a Monday. */
-const dayName = (day) => inWords(new Date(2024, 0, DAYS.indexOf(day) + 1), { weekday: "short" });
+const dayName = (day) => dateWords(new Date(2024, 0, DAYS.indexOf(day) + 1), { weekday: "short" });
 
 function daysWords(days) {
   const all = days.split(",");
@@ -25,7 +24,7 @@ export async function timesSection(signal) {
     const id = what.startsWith("preset ") && what.slice(7);
     return id ? t("times.preset", { name: presets.find((one) => String(one.id) === id)?.name ?? id }) : t("times." + what.replace(" ", "-"));
   };
-  const rows = h("div.scroll", { tabindex: "0" });
+  const rows = h("div.scroll.times", { tabindex: "0" });
   let entries = [];
   const save = async (wanted) => {
     // A restart as earlier versions wrote it becomes one of these.
@@ -42,7 +41,7 @@ export async function timesSection(signal) {
         const [remove, said] = doing(t("delete"), () => save(entries.filter((_, other) => other !== at)),
           { "aria-label": t("times.delete", { what: `${daysWords(days)} ${time} ${words}` }) });
         return h("tr", null, h("td", null, daysWords(days)), h("td", null, time), h("td", null, words),
-          h("td", null, local ? inWords(new Date(local), { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" })
+          h("td", null, local ? dateWords(new Date(local), { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" })
             : t("clock.unset")), h("td", null, remove, said));
       }))) : h("p.soft", null, t("times.none")));
   };
@@ -60,5 +59,5 @@ export async function timesSection(signal) {
   // What is wrong with the days is asked again when they change.
   for (const box of boxes) box.addEventListener("change", () => boxes[0].setCustomValidity(""));
   draw(times);
-  return h("section.sheet", { id: "section-times" }, h("h2", { tabindex: "-1" }, t("times.title")), h("p.soft", null, t("times.lead")), rows, add);
+  return h("section.sheet.part-of", { id: "section-times" }, h("h2", { tabindex: "-1" }, t("times.title")), h("p.soft", null, t("times.lead")), rows, add);
 }

@@ -14,6 +14,7 @@ function changed() {
 
 /** What is said of it. */
 export function uploadWords({ name, part, left }) {
+  if (part === 1) return `${name}: ${t("image.checking")}`;
   return [t("flash.sending", { name }) + `, ${Math.floor(100 * part)} %`,
     left === null ? "" : t("bar.left", { time: span(left) })].filter(Boolean).join(", ");
 }
