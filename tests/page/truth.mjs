@@ -120,6 +120,7 @@ export const truth = {
     await strip.filter({ hasText: /Writing.*\d %, .* left/ }).waitFor();
     await strip.click();
     await page.getByRole("heading", { name: "Writing to the chip" }).or(page.locator(".live .cell.is-proven").first()).first().waitFor();
+    assert.ok(await strip.isHidden(), "its own view shows it once");
     await page.getByRole("heading", { name: "Log in" }).waitFor();
     await page.context().close();
     await demo.stop();

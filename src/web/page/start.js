@@ -96,9 +96,12 @@ function bars(signal) {
       t(running?.flashes ? "offline.flash" : "offline.again")));
   };
   addEventListener("line", lineChanged, { signal });
+  // The view of a flash shows it itself.
+  const hide = () => { job.hidden = !running || running.flashes && location.hash.startsWith("#/flash"); };
+  addEventListener("view", hide, { signal });
   onStatus((status) => {
     running = runningThing(status);
-    job.hidden = !running;
+    hide();
     if (running) {
       job.href = running.href;
       words.textContent = running.words;
