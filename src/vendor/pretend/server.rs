@@ -257,6 +257,13 @@ impl Server {
 
     fn answer(&mut self, index: usize, packet: &wire::Packet) {
         let texts: Vec<String> = packet.parameters.iter().filter_map(Parameter::words).collect();
+        if !is_ours(packet.command, &texts) {
+            // Each test that runs on this fake shows that no secret is asked for, also if it looks at
+            // something else.
+            log::error!("mortoxd was asked by command {} for {texts:?}", packet.command);
+            eprintln!("a request that this program must never make: {} {texts:?}", packet.command);
+            std::process::abort();
+        }
         let name = |texts: &[String]| match texts {
             [layer, _, key, ..] => Some((layer.clone(), key.clone())),
             _ => None,
@@ -311,6 +318,18 @@ impl Server {
     }
 }
 
+/// Whether this program makes such a request: never `list`, and never for a key that is not its own.
+fn is_ours(command: u16, texts: &[String]) -> bool {
+    let key = match texts {
+        [layer, group, key, ..] => group == "default" && Key::of(layer, key).is_some(),
+        _ => false,
+    };
+    match command {
+        3..=6 => key,
+        command => command == 12,
+    }
+}
+
 fn accept(listener: &UnixListener, clients: &mut Vec<Client>) {
     while let Ok((stream, _)) = listener.accept() {
         if clients.len() < MOST && stream.set_nonblocking(true).is_ok() {
@@ -327,4 +346,28 @@ fn text(text: &str) -> Vec<u8> {
     bytes.extend(text.as_bytes());
     bytes.push(0);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_and_every_key_of_others_end_the_program() {
+        let ask = |command, texts: &[&str]| {
+            is_ours(command, &texts.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        for command in 3..=6 {
+            assert!(ask(command, &["nvram", "default", "flip", "on"]));
+            for key in ["miio_token", "miio_passwd", "p2p_key", "did", "bind_status", "flip "] {
+                assert!(!ask(command, &["nvram", "default", key, "on"]), "{command} {key}");
+            }
+            assert!(!ask(command, &["mem", "default", "flip"]) && !ask(command, &["nvram"]));
+            assert!(!ask(command, &["nvram", "other", "flip"]));
+        }
+        assert!(ask(12, &["nvram"]));
+        for command in [0, 1, 2, 7, 8, 9, 10, 11, 13] {
+            assert!(!ask(command, &["nvram", "default", "flip"]), "{command}");
+        }
+    }
 }
