@@ -21,7 +21,8 @@ const FU_265: u8 = 49;
 /// One RTP packet's payload: a few bytes of its own, and a piece of the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
-    prefix: [u8; 3],
+    /// With its rest, which is no part of the packet.
+    pub(super) prefix: [u8; 3],
     prefix_length: u8,
     start: u32,
     length: u32,

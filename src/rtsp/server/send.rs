@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::is_later;
 use crate::rtsp::feed::Feed;
-use crate::rtsp::frame::Frame;
+use crate::rtsp::frame::{Frame, Packet};
 use crate::rtsp::rtp::{self, HEADER};
 use crate::rtsp::server::conn::Conn;
 use crate::rtsp::server::session::{Carrier, Sending, Track};
@@ -25,31 +25,32 @@ const PAUSE: Duration = Duration::from_millis(4);
 /// Bytes of an interleaved frame's head (RFC 2326, 10.12).
 const FRAME_HEAD: usize = 4;
 
-/// What is before a packet's piece, and how long that is.
-type Head = ([u8; FRAME_HEAD + HEADER + 3], usize);
+/// What is before a packet's piece: the interleaved frame's head, RTP's header, bytes of its own.
+type Head = [u8; FRAME_HEAD + HEADER + 3];
+
+/// Bytes of a packet's [`Head`].
+fn head_length(packet: &Packet) -> usize {
+    FRAME_HEAD + HEADER + packet.prefix().len()
+}
 
 impl Track {
     /// The bytes before the piece of packet `index` of a frame whose first packet has the number
-    /// `self.sequence`.
-    fn head(&self, frame: &Frame, index: usize, channel: Option<u8>) -> Option<Head> {
-        let packet = frame.packets().get(index)?;
+    /// `self.sequence`; `time` is the frame's. Made for each packet and viewer, so it is written at
+    /// once and not put together.
+    fn head(&self, packet: &Packet, index: usize, time: u32, channel: u8) -> Head {
         let sequence = self.sequence.wrapping_add(index as u16);
-        let mut head = [0; FRAME_HEAD + HEADER + 3];
-        let mut length = 0;
-        let mut put = |bytes: &[u8]| {
-            if let Some(place) = head.get_mut(length..length + bytes.len()) {
-                place.copy_from_slice(bytes);
-                length += bytes.len();
-            }
-        };
-        if let Some(channel) = channel {
-            let [high, low] = ((HEADER + packet.length()) as u16).to_be_bytes();
-            put(&[b'$', channel, high, low]);
-        }
+        let [high, low] = ((HEADER + packet.length()) as u16).to_be_bytes();
+        let [r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11] =
+            rtp::header(self.payload_type(), packet.marker, sequence, time, self.ssrc);
+        let [p0, p1, p2] = packet.prefix;
+        [b'$', channel, high, low, r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, p0, p1, p2]
+    }
+
+    /// The heads of packets `first` to `last` of a frame.
+    fn heads(&self, frame: &Frame, first: usize, last: usize, channel: u8) -> Vec<Head> {
         let time = self.timestamp(frame.time);
-        put(&rtp::header(self.payload_type(), packet.marker, sequence, time, self.ssrc));
-        put(packet.prefix());
-        Some((head, length))
+        let packets = frame.packets().iter().enumerate().take(last).skip(first);
+        packets.map(|(index, packet)| self.head(packet, index, time, channel)).collect()
     }
 
     /// The next frame, if there is one and the viewer plays.
@@ -69,7 +70,7 @@ impl Track {
         let Some(sending) = &mut self.sending else { return };
         let packets = sending.frame.packets();
         let done = packets.get(sending.index..index.min(packets.len())).unwrap_or_default();
-        let octets: usize = done.iter().map(crate::rtsp::frame::Packet::length).sum();
+        let octets: usize = done.iter().map(Packet::length).sum();
         self.packets = self.packets.wrapping_add(done.len() as u32);
         self.octets = self.octets.wrapping_add(octets as u32);
         self.bytes += (octets + done.len() * HEADER) as u64;
@@ -92,10 +93,9 @@ impl Track {
             return;
         }
         let (index, skip, channel) = (sending.index, sending.skip, *rtp);
-        if let (Some((head, length)), Some(packet)) =
-            (self.head(&sending.frame, index, Some(channel)), sending.frame.packets().get(index))
-        {
-            let head = head.get(..length).unwrap_or_default();
+        if let Some(packet) = sending.frame.packets().get(index) {
+            let head = self.head(packet, index, self.timestamp(sending.frame.time), channel);
+            let head = head.get(..head_length(packet)).unwrap_or_default();
             let whole = [head, sending.frame.piece(packet)].concat();
             conn.queue(whole.get(skip..).unwrap_or_default());
         }
@@ -110,9 +110,10 @@ impl Track {
         while conn.backlog() < QUEUED && self.fetch(feed) {
             let Some(sending) = &self.sending else { return };
             let frame = std::sync::Arc::clone(&sending.frame);
+            let time = self.timestamp(frame.time);
             for (index, packet) in frame.packets().iter().enumerate().skip(sending.index) {
-                let Some((head, length)) = self.head(&frame, index, Some(channel)) else { return };
-                conn.queue(head.get(..length).unwrap_or_default());
+                let head = self.head(packet, index, time, channel);
+                conn.queue(head.get(..head_length(packet)).unwrap_or_default());
                 conn.queue(frame.piece(packet));
             }
             self.advance(frame.packets().len(), 0);
@@ -131,17 +132,13 @@ impl Track {
             // Where bytes wait before it, no packet is half out.
             let (first, skip) = (sending.index, sending.skip);
             let last = frame.packets().len().min(first + BATCH);
-            let heads: Vec<Head> =
-                (first..last).filter_map(|index| self.head(&frame, index, Some(channel))).collect();
+            let packets = frame.packets().get(first..last).unwrap_or_default();
+            let heads = self.heads(&frame, first, last, channel);
             let mut slices = Vec::with_capacity(1 + 2 * heads.len());
-            let mut lengths = Vec::with_capacity(heads.len());
             slices.push(IoSlice::new(conn.waiting()));
-            for ((head, length), packet) in heads.iter().zip(frame.packets().iter().skip(first)) {
-                let head = head.get(..*length).unwrap_or_default();
-                let piece = frame.piece(packet);
-                lengths.push(head.len() + piece.len());
-                slices.push(IoSlice::new(head));
-                slices.push(IoSlice::new(piece));
+            for (head, packet) in heads.iter().zip(packets) {
+                slices.push(IoSlice::new(head.get(..head_length(packet)).unwrap_or_default()));
+                slices.push(IoSlice::new(frame.piece(packet)));
             }
             let mut rest = slices.as_mut_slice();
             IoSlice::advance_slices(&mut rest, skip);
@@ -151,7 +148,8 @@ impl Track {
                     turn = turn.saturating_sub(count);
                     let mut out = count - conn.took(count) + skip;
                     let mut index = first;
-                    for length in lengths {
+                    for packet in packets {
+                        let length = FRAME_HEAD + HEADER + packet.length();
                         if out < length {
                             break;
                         }
@@ -190,14 +188,14 @@ impl Track {
             let frame = std::sync::Arc::clone(&sending.frame);
             let first = sending.index;
             let last = frame.packets().len().min(first + BURST - burst);
-            let heads: Vec<Head> =
-                (first..last).filter_map(|index| self.head(&frame, index, None)).collect();
+            let heads = self.heads(&frame, first, last, 0);
             let packets = frame.packets().iter().skip(first);
             let datagrams: Vec<[IoSlice<'_>; 2]> = heads
                 .iter()
                 .zip(packets)
-                .map(|((head, length), packet)| {
-                    let head = head.get(..*length).unwrap_or_default();
+                .map(|(head, packet)| {
+                    // A datagram has no head of an interleaved frame.
+                    let head = head.get(FRAME_HEAD..head_length(packet)).unwrap_or_default();
                     [IoSlice::new(head), IoSlice::new(frame.piece(packet))]
                 })
                 .collect();
