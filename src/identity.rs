@@ -291,6 +291,19 @@ impl Identity {
         })
     }
 
+    /// Whether what can be read of it is of another camera than a `whole` one: more than one byte in
+    /// eight of did, of key or of mac differs. A byte that only lost bits is damage: a chip that was
+    /// written without an erase reads so.
+    pub fn is_anothers(&self, whole: &Identity) -> bool {
+        ["did", "key", "mac"].into_iter().any(|key| {
+            let (Some(own), Some(theirs)) = (self.value(key), whole.value(key)) else {
+                return false;
+            };
+            let more = own.iter().zip(theirs).filter(|(a, b)| **a & !**b != 0).count();
+            is_plausible(key, own) && (own.len().abs_diff(theirs.len()) + more) * 8 > theirs.len()
+        })
+    }
+
     /// Whether its mac is this one, as `/sys/class/net/wlan0/address` has it;
     /// letter case and separators do not matter.
     pub fn mac_matches(&self, mac: &str) -> bool {

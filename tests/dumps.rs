@@ -80,12 +80,20 @@ fn a_dump_shifted_by_one_byte_has_a_whole_identity() {
 
 #[test]
 fn bytes_inserted_by_the_reader_are_taken_out() {
-    for (every, count, value) in [(0x1_0000, 1, 0), (512, 1, 0), (0x1_0000, 1, 0xFF), (2048, 64, 7)]
-    {
+    // The last two: a reader that keeps what came while it sent the command and a dummy byte.
+    for (every, count, value, ahead) in [
+        (0x1_0000, 1, 0, false),
+        (512, 1, 0, false),
+        (0x1_0000, 1, 0xFF, false),
+        (2048, 64, 7, false),
+        (4096 - 4, 4, 0xFF, true),
+        (256, 5, 0xFF, true),
+    ] {
         let mut bytes = Vec::new();
         for piece in chip("ipc009").chunks(every) {
-            bytes.extend_from_slice(piece);
-            bytes.extend(vec![value; count]);
+            let inserted = vec![value; count];
+            let both = if ahead { [&inserted, piece] } else { [piece, &inserted] };
+            bytes.extend(both.concat());
         }
         let report = look(&bytes);
         assert_eq!((report.kind, report.mangled[0].code), (FileKind::Mangled, "inserted"));
@@ -134,6 +142,82 @@ fn all_0xff_says_nothing_about_the_chip() {
     assert!(
         report.next.iter().any(|s| s.contains("clip")) && !report.to_text().contains("is gone")
     );
+}
+
+#[test]
+fn all_zeros_say_nothing_about_the_chip_either() {
+    let report = look(&vec![0; 0x100_0000]);
+    assert!(report.has_damage() && report.what.contains("zeros"), "{}", report.to_text());
+    assert!(report.identity.answer.contains("without contact"), "{}", report.identity.answer);
+    assert!(report.next.iter().any(|step| step.contains("clip")));
+}
+
+#[test]
+fn an_identity_never_comes_from_a_dump_that_may_be_of_another_camera() {
+    let own = chip("ipc009");
+    let mut donor = own.clone();
+    donor[FACTORY..].copy_from_slice(&factory("987654321"));
+    let desk = Desk::new();
+    desk.put("donor.bin", &donor);
+    desk.put("FACTORY-other.bin", &donor[FACTORY..]);
+    let code = |ran: &rig::Ran| (ran.status, ran.json()["error"]["code"].clone());
+    let mut half = own.clone();
+    half.truncate(0x80_0000);
+    let mut blank = own.clone();
+    blank[FACTORY..].fill(0xFF);
+    let mut zeros = own.clone();
+    zeros[FACTORY..].fill(0);
+    // As a reading, as another file, and as single partitions.
+    std::fs::create_dir(desk.path("d")).unwrap();
+    desk.put("d/mtd0", &own[..KERNEL]);
+    desk.put("d/mtd5", &blank[FACTORY..]);
+    desk.put("d/whole.bin", &donor);
+    assert_eq!(code(&desk.recover(&["d"]).0), (Some(3), "two-chips".into()));
+    for without in [&half, &blank, &zeros] {
+        desk.put("own.bin", without);
+        let (ran, made) = desk.recover(&["own.bin", "donor.bin"]);
+        assert_eq!((code(&ran), made.len()), ((Some(3), "two-chips".into()), 0), "{ran:?}");
+        // The owner knows that it is of the same camera, and can say so.
+        let (ran, made) = desk.recover(&["own.bin", "donor.bin", "--factory", "donor.bin"]);
+        assert_eq!((ran.status, made == donor), (Some(0), true), "{ran:?}");
+    }
+    // The stock system does not check the checksum: with a wrong one it is an identity, too.
+    let mut crc = own.clone();
+    crc[FACTORY + 8] ^= 1;
+    desk.put("own.bin", &crc);
+    for others in [
+        &["donor.bin"][..],
+        &["FACTORY-other.bin"],
+        &["--factory", "FACTORY-other.bin"],
+        &["donor.bin", "--factory", "donor.bin"],
+    ] {
+        let (ran, made) = desk.recover(&[&["own.bin"][..], others].concat());
+        assert_eq!((code(&ran), made.len()), ((Some(3), "two-identities".into()), 0), "{ran:?}");
+    }
+    // Nor from behind the own one, which lost only its checksum by that.
+    let mut behind = own.clone();
+    let other = &factory("987654321")[..300];
+    behind[FACTORY + 0x8000..FACTORY + 0x8000 + other.len()].copy_from_slice(other);
+    let report = look(&behind);
+    assert!(report.identity.answer.starts_with("In part. All values"), "{}", report.to_text());
+    assert!(!report.next.iter().any(|step| step.contains("Cut the identity out")));
+    advice_is_taken(&behind);
+    // What a reading error or a write without an erase left is the same camera's.
+    let mut wrong = own.clone();
+    let did = wrong[FACTORY..].windows(9).position(|w| w == b"123456789").unwrap();
+    wrong[FACTORY + did] ^= 8;
+    let both = own.iter().zip(&donor).map(|(a, b)| a & b).collect::<Vec<u8>>();
+    desk.put("FACTORY.bin", &own[FACTORY..]);
+    for damaged in [&crc, &wrong, &both] {
+        desk.put("own.bin", damaged);
+        let (ran, made) = desk.recover(&["own.bin", "--factory", "FACTORY.bin"]);
+        assert_eq!((ran.status, made == own), (Some(0), true), "{ran:?}");
+    }
+    desk.put("good.bin", &own);
+    desk.put("wrong.bin", &wrong);
+    desk.put("KERNEL.bin", &own[KERNEL..ROOTFS]);
+    let (ran, made) = desk.recover(&["KERNEL.bin", "wrong.bin", "good.bin"]);
+    assert_eq!((ran.status, made == own), (Some(0), true), "{ran:?}");
 }
 
 #[test]

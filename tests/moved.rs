@@ -79,6 +79,17 @@ fn a_dump_without_its_first_four_bytes_is_no_swapped_one() {
 }
 
 #[test]
+fn a_dump_four_bytes_late_is_no_swapped_one() {
+    // Each transfer began with four bytes of a command, and its last four were lost.
+    let chip = camera();
+    let late: Vec<u8> =
+        chip.chunks(4096).flat_map(|page| [&[0xFF; 4], &page[..4092]].concat()).collect();
+    let report = look(&late);
+    assert_eq!(report.kind, FileKind::ShiftedDump, "{}", report.to_text());
+    assert!(recovers(&late, 4)[FACTORY..] == chip[FACTORY..]);
+}
+
+#[test]
 fn the_firmware_of_a_model_with_another_map_has_not_slipped() {
     let (mut chip, other) = (chip("ipc009"), chip("ipc019"));
     chip[KERNEL..CONFIG].copy_from_slice(&other[KERNEL..CONFIG]);

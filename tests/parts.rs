@@ -150,6 +150,11 @@ fn other_systems_are_named_and_nothing_is_guessed() {
     assert!(report.next.iter().any(|s| s.contains("do not flash it")), "{:?}", report.next);
     bytes[0x30_0000..0x30_0007].copy_from_slice(b"OpenIPC");
     assert!(look(&bytes).what.contains("OpenIPC"));
+    // Another system on a camera's own chip leaves its FACTORY alone.
+    bytes.resize(0x100_0000, 0xFF);
+    bytes[FACTORY..].copy_from_slice(&factory("123456789"));
+    assert!(look(&bytes).next.iter().any(|step| step.contains("cuts the identity out")));
+    advice_is_taken(&bytes);
 
     let wrapped = [&uimage::build("rootfs", 1, &rootfs).unwrap()[..], &[0xFF; 10]].concat();
     assert!(look(&wrapped).what.contains("mkimage"), "{}", look(&wrapped).what);

@@ -156,6 +156,21 @@ fn files_that_are_something_else_are_named() {
 }
 
 #[test]
+fn an_identity_that_somebody_has_as_text_is_kept_and_never_posted() {
+    let list = "vendor=chuangmi\nmodel=chuangmi.camera.ipc009\nmac=50:EC:50:AB:CD:EF\n\
+                did=123456789\nkey=0123456789abcdef\n";
+    let lines = "/lib/ld-linux.so.3\n".repeat(9000);
+    for text in [list.to_owned(), format!("{lines}{list}{lines}")] {
+        let report = look(text.as_bytes());
+        assert!(report.identity.answer.starts_with("In part"), "{}", report.to_text());
+        assert!(never_posts(&report) && report.next[0].starts_with("Keep this file"));
+        assert!(!report.to_text().contains("123456789"), "{}", report.to_text());
+        advice_is_taken(text.as_bytes());
+    }
+    assert!(!never_posts(&look(lines.as_bytes())));
+}
+
+#[test]
 fn a_rotated_and_a_swapped_dump_are_turned_back() {
     let whole = chip("ipc009");
     let rotated = [&whole[0x80_0000..], &whole[..0x80_0000]].concat();

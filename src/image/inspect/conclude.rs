@@ -34,7 +34,16 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
             ),
         ];
     } else if passed.zeros && kind == FileKind::Unknown {
-        "Nothing but zeros".clone_into(&mut what);
+        "Nothing but zeros: a chip that did not answer".clone_into(&mut what);
+        findings = vec![
+            Finding::blocker(
+                "nothing-alive",
+                "This file contains only zeros. That says nothing about the chip: without contact \
+                 or power it also reads as zeros.",
+            )
+            .at(0)
+            .hint("Check the clip and the chip's power, and read it again."),
+        ];
     }
     let mut judgement = None;
     let mut factory_at = None;
@@ -93,6 +102,10 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
     if is_more && identity.answer.starts_with("No.") {
         UNKNOWN.clone_into(&mut identity.answer);
     }
+    if passed.zeros {
+        "Unknown. The whole file is zeros, which is also what a chip without contact reads as."
+            .clone_into(&mut identity.answer);
+    }
     let known = genuine::known(&passed.digest);
     let in_data = partitions.iter().filter_map(|p| p.facts.version).max();
     let firmware = known.map(|k| k.version).or(passed.version.max(in_data));
@@ -136,10 +149,14 @@ fn identity_report(
         None if erased => identity::Health::Blank,
         None => identity::Health::Missing,
     };
-    let found = elsewhere.iter().find(|e| e.health.is_healthy()).or(elsewhere.first());
+    // What is left of the own one counts more than another camera's whole one.
+    let own = judgement.as_ref().and_then(|j| j.identity.as_ref());
+    let is_own = |e: &&Elsewhere| own.is_none_or(|own| !own.is_anothers(&e.identity));
+    let healthy = elsewhere.iter().filter(is_own).find(|e| e.health.is_healthy());
+    let found = healthy.or(elsewhere.first());
     let answer = match (&health, found) {
         (identity::Health::Healthy, _) => "Yes. The complete identity is in this file.".to_owned(),
-        (_, Some(e)) if e.health.is_healthy() => format!(
+        (_, Some(e)) if healthy.is_some() => format!(
             "Yes, but in the wrong place: a complete identity is at {:#x} of this file.",
             e.offset
         ),

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use super::{Elsewhere, Source};
+use super::{Elsewhere, Report, Source, next};
 use crate::chip::WINDOW;
 use crate::formats::flsh;
 use crate::identity::{self, Identity};
@@ -17,6 +17,9 @@ const TEXT: usize = 0x400;
 const MOST_JUDGED: usize = 1024;
 /// The most that are kept: a camera has one.
 const MOST_KEPT: usize = 16;
+
+/// How far a text is searched, in bytes.
+const LONGEST_TEXT: u64 = 4 << 20;
 
 /// What was found so far.
 #[derive(Default)]
@@ -67,6 +70,27 @@ impl Found {
         }
         self.kept.push(found);
     }
+}
+
+/// The values of an identity that somebody has as text: a list, or what `strings` printed.
+pub(super) fn in_text(source: &dyn Source, report: &mut Report) -> io::Result<()> {
+    let mut at = 0;
+    while at < source.len().min(LONGEST_TEXT) {
+        let found = Identity::salvaged(&peek(source, at, WINDOW as usize + TEXT)?);
+        if found.is_personal() {
+            report.identity.answer =
+                "In part. Values of an identity are in this text. No command makes \
+                 a FACTORY of them, but they cannot be replaced."
+                    .to_owned();
+            report.identity.masked = found.masked();
+            report.identity.identity = Some(found);
+            report.findings.clear();
+            report.next = next::next(report);
+            return Ok(());
+        }
+        at += u64::from(WINDOW);
+    }
+    Ok(())
 }
 
 /// Whether an identity's texts are behind this header, before the next one.

@@ -79,11 +79,15 @@ fn inspect_within(source: &dyn Source, depth: usize) -> Result<Report, InspectEr
     }
     let passed = pass::pass(source, &sniffed.pieces)?;
     let asked = sniffed.may_be_mangled || depth > 0;
+    let is_text = sniffed.may_be_mangled && sniffed.kind == FileKind::Foreign;
     let mut report = conclude::conclude(source.len(), sniffed, passed);
     let is_damaged = |p: &&PartitionReport| p.health == Health::Damaged;
     if !asked && report.partitions.iter().filter(is_damaged).count() >= 3 {
         report.findings.extend(mangled::beyond_repair(source, false).map_err(unread)?);
         report.next = next::next(&report);
+    }
+    if is_text {
+        elsewhere::in_text(source, &mut report).map_err(unread)?;
     }
     environment(source, &mut report).map_err(unread)?;
     Ok(report)

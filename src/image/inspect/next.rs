@@ -38,6 +38,7 @@ pub(super) fn next(report: &Report) -> Vec<String> {
             | FileKind::Flsh
             | FileKind::Unknown
             | FileKind::Foreign
+            | FileKind::OtherDump
             | FileKind::TruncatedTfImage
             | FileKind::OversizedTfImage
     );
@@ -135,7 +136,8 @@ fn dump(report: &Report) -> Vec<String> {
         steps.push("Read the whole chip again, twice: both files must be the same.".to_owned());
     }
     let elsewhere = report.identity.elsewhere.iter().find(|e| e.health.is_healthy());
-    if let Some(e) = elsewhere.filter(|_| !report.identity.health.is_healthy()) {
+    let is_elsewhere = report.identity.answer.starts_with("Yes, but");
+    if let Some(e) = elsewhere.filter(|_| is_elsewhere) {
         steps.push(format!(
             "Cut the identity out and keep it as FACTORY.bin: `tail -c +{} FILE | head -c 65536 > \
              FACTORY.bin`. `mi360d recover FILE --factory FACTORY.bin --out chip.bin` puts it back \
@@ -152,7 +154,11 @@ fn dump(report: &Report) -> Vec<String> {
         }
         steps.push(LOOK.to_owned());
     }
-    let is_damaged = |p: &super::PartitionReport| p.health == Health::Damaged;
+    // With an erased BOOT or KERNEL the camera is dead, or only a part of the chip was read.
+    let is_damaged = |p: &super::PartitionReport| {
+        let must_be = matches!(p.role, Role::Boot | Role::Kernel);
+        p.health == Health::Damaged || (must_be && p.health == Health::Blank)
+    };
     if report.kind == FileKind::FullDump && report.partitions.iter().any(is_damaged) {
         steps.push(
             "It may be only a reading error: read the chip again, twice, and compare. Several \

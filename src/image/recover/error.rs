@@ -18,6 +18,9 @@ pub enum RecoverError {
     /// The readings have little in common.
     #[error("{0} and {1} are not readings of one chip: most of their pages differ")]
     TwoChips(String, String),
+    /// Only one of two dumps has an identity.
+    #[error("{0} has no identity, and {1} has one: nothing shows that both are of one camera")]
+    Unsure(String, String),
     /// `--factory` is no identity.
     #[error("{0} contains no identity")]
     NoFactory(String),
@@ -39,7 +42,7 @@ impl Explain for RecoverError {
             RecoverError::Nothing(_) => Code::NothingFound,
             RecoverError::TwoMaps => Code::TwoMaps,
             RecoverError::TwoIdentities(..) => Code::TwoIdentities,
-            RecoverError::TwoChips(..) => Code::TwoChips,
+            RecoverError::TwoChips(..) | RecoverError::Unsure(..) => Code::TwoChips,
             RecoverError::NoFactory(_) => Code::NoIdentity,
             RecoverError::TooLong { .. } => Code::TooLong,
         }
@@ -53,6 +56,12 @@ impl Explain for RecoverError {
             }
             RecoverError::TwoIdentities(..) | RecoverError::TwoChips(..) => {
                 "Use only files of one camera: its identity belongs to it alone."
+            }
+            RecoverError::Unsure(_, other) => {
+                return format!(
+                    "If {other} is of your camera too, add `--factory {other}`. For another camera's \
+                     firmware use `mi360d assemble`, with your camera's own dump as --own."
+                );
             }
             RecoverError::NoFactory(_) => "`mi360d inspect FILE` says what the file is.",
             RecoverError::TooLong { .. } => "It is for a model with another flash map.",

@@ -2,11 +2,12 @@
 //! several readings, a mangled dump, a cut-out FACTORY. Which bytes are taken
 //! is decided here; files are opened and written in [`crate::repair::recover`].
 //! `undo` undoes what happened to them, `readings` and `merge` merge readings,
-//! `find` finds parts.
+//! `find` finds parts, `owner` says whether they are of one camera.
 
 mod error;
 mod find;
 pub mod merge;
+mod owner;
 mod readings;
 mod undo;
 
@@ -82,7 +83,7 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
     let all_names = inputs.iter().map(|i| i.name.clone()).collect::<Vec<_>>().join(", ");
     let undone = inputs.into_iter().flat_map(|input| undone(input, &mut did)).collect();
     let mut inputs = joined(undone, &mut did);
-    let mut merged = merge_readings(&mut inputs, &mut did)?;
+    let mut merged = merge_readings(&mut inputs, factory.is_some(), &mut did)?;
     let mut found: Vec<Found> = Vec::new();
     for (i, input) in inputs.iter().enumerate() {
         found.extend(find::find(i, &input.bytes, parts::role_by_name(&input.name)));
@@ -92,7 +93,7 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
     if found.iter().all(|f| f.rank() == 0) && factory.is_none() && unknown.is_none() {
         return Err(RecoverError::Nothing(all_names));
     }
-    one_identity(&inputs, &found)?;
+    owner::of_parts(&inputs, &found, factory.is_some())?;
     // Stable: of equal ones the first that was named.
     found.sort_by_key(|f| std::cmp::Reverse(f.rank()));
     let given = factory.map(|f| given_factory(f, &inputs, &found)).transpose()?;
@@ -115,8 +116,8 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
         let chosen = found.iter().find(|f| f.role == part.role && f.rank() > 0);
         missing.extend(chosen.filter(|f| !f.doubt.is_empty()).map(|f| f.doubt.clone()));
         let (bytes, from, offset) = match &given {
-            Some((bytes, name)) if part.role == Role::Factory => {
-                (fit(bytes.clone(), part)?, Some(name.clone()), 0)
+            Some((bytes, name, at)) if part.role == Role::Factory => {
+                (fit(bytes.clone(), part)?, Some(name.clone()), *at)
             }
             _ => match chosen {
                 Some(f) => (
@@ -134,14 +135,22 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
                 },
             },
         };
-        let length = bytes.len() as u64;
+        let mut length = bytes.len() as u64;
+        let mut from = from;
         image[place.start..place.start + bytes.len()].copy_from_slice(&bytes);
-        if let Some(merged) = &mut merged {
+        let is_given = given.is_some() && part.role == Role::Factory;
+        let merged_now = merged.as_mut().filter(|_| !is_given);
+        let mut unsettled = false;
+        if let Some(merged) = merged_now {
             settle(merged, part.role, place.clone(), &mut image, &inputs);
+            unsettled = !merged.merged.is_settled(place.start, place.end);
+            // The first reading had nothing here.
+            if from.is_none() && image[place.clone()].iter().any(|b| *b != 0xFF) {
+                from = Some(inputs[merged.input].name.clone());
+                length = part.size.into();
+            }
         }
         let content = judge(part.role, &image[place.clone()], part.size);
-        let unsettled =
-            merged.as_ref().is_some_and(|m| !m.merged.is_settled(place.start, place.end));
         let lost = match content.health {
             Health::Damaged => true,
             Health::Blank => !matches!(part.role, Role::Config | Role::Other),
@@ -230,57 +239,35 @@ fn gaps(map: &FlashMap, size: usize) -> Vec<std::ops::Range<usize>> {
     found
 }
 
-/// Two cameras' files are never mixed.
-fn one_identity(inputs: &[Input], found: &[Found]) -> Result<(), RecoverError> {
-    let identities: Vec<(&Found, &Identity)> = found
-        .iter()
-        .filter(|f| f.content.health == Health::Healthy)
-        .filter_map(|f| Some((f, f.content.facts.identity.as_ref()?.identity.as_ref()?)))
-        .collect();
-    let Some(((first, one), others)) = identities.split_first() else { return Ok(()) };
-    match others.iter().find(|(_, other)| !one.same_as(other)) {
-        Some((second, _)) => Err(RecoverError::TwoIdentities(
-            inputs[first.input].name.clone(),
-            inputs[second.input].name.clone(),
-        )),
-        None => Ok(()),
-    }
-}
-
-/// The bytes of `--factory`, filled up to a whole partition.
+/// The bytes of `--factory`, filled up to a whole partition, its file, and where in it they begin.
 fn given_factory(
     given: &Input,
     inputs: &[Input],
     found: &[Found],
-) -> Result<(Vec<u8>, String), RecoverError> {
+) -> Result<(Vec<u8>, String, u64), RecoverError> {
     let none = || RecoverError::NoFactory(given.name.clone());
     let mut log = Vec::new();
     let undone = undone(Input { name: given.name.clone(), bytes: given.bytes.clone() }, &mut log);
-    let mut best: Option<(u8, Vec<u8>, Identity)> = None;
+    let mut best: Option<(u8, Vec<u8>, u64)> = None;
     for (i, input) in undone.iter().enumerate() {
         for f in find::find(i, &input.bytes, Some(Role::Factory)) {
-            let identity = f.content.facts.identity.as_ref().and_then(|j| j.identity.clone());
-            let Some(identity) = identity.filter(Identity::is_personal) else { continue };
-            if best.as_ref().is_none_or(|(rank, ..)| *rank < f.rank()) {
+            let identity = f.content.facts.identity.as_ref().and_then(|j| j.identity.as_ref());
+            let is_better = best.as_ref().is_none_or(|(rank, ..)| *rank < f.rank());
+            if is_better && identity.is_some_and(Identity::is_personal) {
                 let mut bytes = input.bytes[f.range.clone()].to_vec();
                 bytes.resize(WINDOW as usize, 0xFF);
-                best = Some((f.rank(), bytes, identity));
+                best = Some((f.rank(), bytes, f.range.start as u64));
             }
         }
     }
-    let (_, bytes, identity) = best.ok_or_else(none)?;
+    let (_, bytes, at) = best.ok_or_else(none)?;
     let owns = found.iter().filter(|f| f.role == Role::Factory);
-    for own in owns {
-        let known = own.content.facts.identity.as_ref().and_then(|j| j.identity.as_ref());
-        let healthy = own.content.health == Health::Healthy;
-        if healthy && known.is_some_and(|known| !known.same_as(&identity)) {
-            return Err(RecoverError::TwoIdentities(
-                inputs[own.input].name.clone(),
-                given.name.clone(),
-            ));
+    match owner::may_replace(&identity::judge(&bytes), owns) {
+        Ok(()) => Ok((bytes, given.name.clone(), at)),
+        Err(own) => {
+            Err(RecoverError::TwoIdentities(inputs[own.input].name.clone(), given.name.clone()))
         }
     }
-    Ok((bytes, given.name.clone()))
 }
 
 /// The file of a partition that only its own table names.

@@ -2,9 +2,10 @@
 
 use super::error::RecoverError;
 use super::merge::{self, Merged};
+use super::owner;
 use super::undo::Input;
 use crate::chip::{Role, WINDOW};
-use crate::identity::{self, Identity};
+use crate::identity::{self, Judgement};
 use crate::image::content::Health;
 use crate::image::inspect::FileKind;
 use crate::image::inspect::sniff::sniff;
@@ -16,15 +17,19 @@ const ALIKE: usize = 2;
 /// The most cells that are tried one by one where two readings differ.
 const TRIED: usize = 12;
 
-/// The readings that were merged into the first input.
+/// The readings that were merged into one input.
 pub(super) struct Readings {
+    /// Its number.
+    pub(super) input: usize,
     pub(super) merged: Merged,
     pub(super) readings: Vec<Vec<u8>>,
 }
 
-/// Merges whole dumps of one chip: the first takes their place among the inputs.
+/// Merges whole dumps of one chip: the first takes their place among the inputs. `named` is whether
+/// the owner named the FACTORY.
 pub(super) fn merge_readings(
     inputs: &mut Vec<Input>,
+    named: bool,
     did: &mut Vec<String>,
 ) -> Result<Option<Readings>, RecoverError> {
     let is_reading = |input: &Input| {
@@ -53,16 +58,10 @@ pub(super) fn merge_readings(
             return Err(RecoverError::TwoChips(names.0, names.1));
         }
     }
-    // A majority must never decide whose identity counts.
-    let owners: Vec<(usize, Identity)> =
-        chosen.iter().filter_map(|&i| Some((i, identity_of(&inputs[i].bytes)?))).collect();
-    if let Some((one, mine)) = owners.first()
-        && let Some((other, _)) = owners.iter().find(|(_, theirs)| !mine.same_as(theirs))
-    {
-        let names = (inputs[*one].name.clone(), inputs[*other].name.clone());
-        return Err(RecoverError::TwoIdentities(names.0, names.1));
-    }
     let names: Vec<String> = chosen.iter().map(|&i| inputs[i].name.clone()).collect();
+    let judged: Vec<_> =
+        names.iter().cloned().zip(chosen.iter().map(|&i| judged(&inputs[i].bytes))).collect();
+    owner::of_readings(&judged, named)?;
     let readings: Vec<Vec<u8>> =
         chosen.iter().map(|&i| std::mem::take(&mut inputs[i].bytes)).collect();
     let views: Vec<&[u8]> = readings.iter().map(Vec::as_slice).collect();
@@ -73,26 +72,25 @@ pub(super) fn merge_readings(
         names.join(", "),
         merged.differing
     ));
-    inputs[first].bytes.clone_from(&merged.bytes);
+    inputs[first] = Input { name: names.join(" and "), bytes: merged.bytes.clone() };
     let mut i = 0;
     inputs.retain(|_| {
         i += 1;
         !others.contains(&(i - 1))
     });
-    Ok(Some(Readings { merged, readings }))
+    Ok(Some(Readings { input: first, merged, readings }))
 }
 
-/// The identity in a reading, where it is whole.
-fn identity_of(bytes: &[u8]) -> Option<Identity> {
-    let sniffed = sniff(&bytes).ok()?;
-    let piece = sniffed.pieces.iter().find(|piece| piece.role == Role::Factory);
+/// The FACTORY of a reading.
+fn judged(bytes: &[u8]) -> Judgement {
+    let pieces = sniff(&bytes).map(|s| s.pieces).unwrap_or_default();
+    let piece = pieces.iter().find(|piece| piece.role == Role::Factory);
     let start = match piece {
-        Some(piece) => usize::try_from(piece.start).ok()?,
-        None => bytes.len().checked_sub(WINDOW as usize)?,
+        Some(piece) => usize::try_from(piece.start).unwrap_or(bytes.len()),
+        None => bytes.len().saturating_sub(WINDOW as usize),
     };
-    let judged = identity::judge(bytes.get(start..start.checked_add(WINDOW as usize)?)?);
-    let is_healthy = judged.health.is_healthy();
-    judged.identity.filter(|_| is_healthy)
+    let end = start.saturating_add(WINDOW as usize).min(bytes.len());
+    identity::judge(bytes.get(start..end).unwrap_or_default())
 }
 
 /// Whether two readings may be of one chip: most pages that contain something are equal.
@@ -117,8 +115,8 @@ pub(super) fn settle(
     inputs: &[Input],
 ) {
     let (from, end) = (place.start, place.end);
-    let in_place =
-        inputs.first().is_some_and(|i| i.bytes.get(place.clone()) == Some(&image[place.clone()]));
+    let own = inputs.get(readings.input).and_then(|i| i.bytes.get(place.clone()));
+    let in_place = own == Some(&image[place.clone()]);
     if readings.merged.is_settled(from, end) || !in_place || matches!(role, Role::Other) {
         return;
     }

@@ -28,6 +28,8 @@ const UBOOT: u64 = 0x3_0000;
 const EVERY: [u64; 10] = [256, 512, 1024, 2048, 4096, 0x2000, 0x4000, 0x8000, 0x1_0000, 0x2_0000];
 /// The most bytes that are inserted at one place.
 const MOST_INSERTED: u64 = 4096;
+/// The most bytes of a transfer that are not the chip's: a command, an address, what is idle.
+const MOST_OF_TRANSFER: u64 = 16;
 /// Line ends that tell how a file was sent: by chance one in 256 line feeds has
 /// a carriage return before it.
 const ENOUGH: u64 = 64;
@@ -72,7 +74,10 @@ pub fn detect(source: &dyn Source) -> io::Result<Option<Transform>> {
         .chain([Transform::Inverted, Transform::Mirrored])
         .chain(rare.into_iter().filter(|_| ON_PC))
         .chain((2..16).map(|i| Transform::BitsMoved { by: i / 2, early: i % 2 == 0 }));
-    for guess in guesses {
+    // Where the map can be read as it is, nothing was turned: moved by four bytes, a chip's beginning
+    // looks like groups that were swapped.
+    let map = find_map(source, true)?;
+    for guess in guesses.take_while(|_| map.is_none()) {
         let seen = undo(source, &guess)?;
         if is_known(seen.as_ref())? {
             return Ok(Some(guess));
@@ -84,7 +89,7 @@ pub fn detect(source: &dyn Source) -> io::Result<Option<Transform>> {
         return Ok(Some(Transform::LineEnds));
     }
     // Bytes inserted within the table leave its first record alone.
-    let at = match find_map(source, true)? {
+    let at = match map {
         Some(at) => Some(at),
         None => find_map(source, false)?,
     };
@@ -266,18 +271,26 @@ fn moved(source: &dyn Source, at: u64) -> io::Result<Option<Transform>> {
     if at > TABLE {
         let by = at - TABLE;
         // Something before the chip is longest, and what is inserted is regular.
-        let guesses = EVERY.into_iter().filter(|every| TABLE.is_multiple_of(*every));
-        let guesses = guesses.filter_map(|every| {
-            let places = TABLE / every;
-            let count = by / places;
-            let regular = by.is_multiple_of(places) && (1..=MOST_INSERTED).contains(&count);
-            regular.then_some((every, count))
+        let regular = EVERY.into_iter().flat_map(|every| {
+            let count = by / (TABLE / every);
+            // A transfer of a round length has less of the chip in it.
+            let short = (1..=MOST_OF_TRANSFER).map(move |count| (every - count, count));
+            let ahead = by / (TABLE / every + 1);
+            [(every, count, false), (every, ahead, true)]
+                .into_iter()
+                .chain(short.clone().map(|(every, count)| (every, count, false)))
+                .chain(short.map(|(every, count)| (every, count, true)))
+        });
+        let guesses = regular.filter(|(every, count, ahead)| {
+            let places = TABLE / every + u64::from(*ahead);
+            (1..=MOST_INSERTED).contains(count) && places * count == by
         });
         // Twice as much at half as many places moves a chip's end as far: the bytes tell first.
         for are_equal in [true, false] {
-            for (every, count) in guesses.clone() {
-                if is_inserted(source, every, count, are_equal)? {
-                    return Ok(Some(Transform::Inserted { every, count }));
+            for (every, count, ahead) in guesses.clone() {
+                let guess = Transform::Inserted { every, count, ahead };
+                if is_inserted(source, guess.clone(), are_equal)? {
+                    return Ok(Some(guess));
                 }
             }
         }
@@ -310,8 +323,9 @@ pub fn ends_like_a_chip(chip: &dyn Source) -> io::Result<bool> {
 
 /// Whether the map can be read without what was inserted, and that is the same at all places, or
 /// the chip's end is in its place.
-fn is_inserted(source: &dyn Source, every: u64, count: u64, are_equal: bool) -> io::Result<bool> {
-    let view = undo(source, &Transform::Inserted { every, count })?;
+fn is_inserted(source: &dyn Source, guess: Transform, are_equal: bool) -> io::Result<bool> {
+    let Transform::Inserted { every, count, ahead } = guess else { return Ok(false) };
+    let view = undo(source, &guess)?;
     if !is_map(&peek(view.as_ref(), TABLE, mxp::TABLE_SIZE)?) {
         return Ok(false);
     }
@@ -319,9 +333,10 @@ fn is_inserted(source: &dyn Source, every: u64, count: u64, are_equal: bool) -> 
         return ends_like_a_chip(view.as_ref());
     }
     let places = (source.len() / (every + count)).min(0x8000);
-    let first = peek(source, every, count as usize)?;
+    let start = if ahead { 0 } else { every };
+    let first = peek(source, start, count as usize)?;
     for i in 1..places {
-        if peek(source, i * (every + count) + every, count as usize)? != first {
+        if peek(source, i * (every + count) + start, count as usize)? != first {
             return Ok(false);
         }
     }

@@ -26,12 +26,14 @@ pub enum Transform {
         /// Bytes.
         by: u64,
     },
-    /// `count` bytes were put behind each `every` bytes.
+    /// `count` bytes were put behind each `every` bytes, or `ahead` of them.
     Inserted {
         /// Bytes of the chip between them.
         every: u64,
         /// How many.
         count: u64,
+        /// Whether the first ones are before the chip's first byte.
+        ahead: bool,
     },
     /// The chip's bytes are in it several times.
     Repeated {
@@ -100,8 +102,9 @@ impl Transform {
                 "rotated",
                 format!("rotated: the chip's first byte is at {by:#x}, its end before that"),
             ),
-            Transform::Inserted { every, count } => {
-                ("inserted", format!("with {count} more after each {every} bytes"))
+            Transform::Inserted { every, count, ahead } => {
+                let place = if *ahead { "before" } else { "after" };
+                ("inserted", format!("with {count} more {place} each {every} bytes"))
             }
             Transform::Repeated { copies, equal } => {
                 let compare = if *equal { "and all are equal" } else { "and they are not equal" };

@@ -38,8 +38,10 @@ impl Source for View<'_> {
         match &self.transform {
             Transform::Swapped { group, .. } => len / group * group,
             Transform::BitsMoved { early: false, .. } => len.saturating_sub(1),
-            Transform::Inserted { every, count } => {
-                len / (every + count) * every + (len % (every + count)).min(*every)
+            Transform::Inserted { every, count, ahead } => {
+                let rest = len % (every + count);
+                let rest = if *ahead { rest.saturating_sub(*count) } else { rest.min(*every) };
+                len / (every + count) * every + rest
             }
             Transform::Repeated { copies, .. } | Transform::Wrapped { copies } => len / copies,
             Transform::Utf16(form) => len.saturating_sub(form.mark) / 2,
@@ -98,12 +100,13 @@ impl Source for View<'_> {
                 self.source.read_at(start, now)?;
                 if wrapped.is_empty() { Ok(()) } else { self.source.read_at(0, wrapped) }
             }
-            Transform::Inserted { every, count } => {
+            Transform::Inserted { every, count, ahead } => {
+                let first = if *ahead { *count } else { 0 };
                 let mut done = 0;
                 while done < buf.len() {
                     let at = offset + done as u64;
                     let piece = (every - at % every).min((buf.len() - done) as u64) as usize;
-                    let place = at / every * (every + count) + at % every;
+                    let place = at / every * (every + count) + at % every + first;
                     self.source.read_at(place, &mut buf[done..done + piece])?;
                     done += piece;
                 }
@@ -148,7 +151,8 @@ mod tests {
             Transform::Stretched,
             Transform::Wrapped { copies: 2 },
             Transform::Rotated { by: 100 },
-            Transform::Inserted { every: 16, count: 3 },
+            Transform::Inserted { every: 16, count: 3, ahead: false },
+            Transform::Inserted { every: 13, count: 3, ahead: true },
         ] {
             let view = View::new(&bytes, transform.clone());
             let mut all = vec![0; view.len() as usize];
