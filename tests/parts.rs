@@ -112,6 +112,9 @@ fn a_tf_image_without_its_signature_or_with_padding_is_a_donor() {
     let mut padded = whole.clone();
     padded.resize(0x100_0000, 0xFF);
     let desk = Desk::new();
+    let behind = [b"UPDATE\0\0".repeat(64), whole.clone()].concat();
+    advice_is_taken(&behind);
+    assert!(look(&behind).next.iter().any(|step| step.contains("tail -c +513 FILE")));
     desk.put("own.bin", &chip("ipc009"));
     for (bytes, words) in [(bare, "without its signature"), (padded, "padding")] {
         advice_is_taken(&bytes);

@@ -46,7 +46,40 @@ pub(in crate::image) fn sniff(source: &dyn Source) -> io::Result<Sniffed> {
     if let Some(sniffed) = moved::shifted(source, len)? {
         return Ok(sniffed);
     }
+    if let Some(at) = tf_behind_header(source, len)? {
+        let reason = format!("The parts of a tf image begin {at} bytes later than they should.");
+        return Ok(unknown(len).with(
+            Finding::blocker("shifted", reason)
+                .at(at)
+                .hint(format!("`tail -c +{} FILE > tf.img` cuts the image out.", at + 1)),
+        ));
+    }
     Ok(unknown(len))
+}
+
+/// Where a tf image begins behind somebody's header.
+fn tf_behind_header(source: &dyn Source, len: u64) -> io::Result<Option<u64>> {
+    let first = u64::from(tf::FLASH_START);
+    if !(tf::BODY..CHIP * 2).contains(&len) {
+        return Ok(None);
+    }
+    let head = peek(source, 0, WINDOW as usize)?;
+    let kernels = head.windows(4).enumerate().filter(|(_, w)| begins_like(Role::Kernel, w));
+    for (at, _) in kernels.take(4) {
+        for map in MODELS.iter().filter_map(|model| FlashMap::stock(model)) {
+            let mut hits = 0;
+            for part in map.covering() {
+                let place = part.offset.map(u64::from).filter(|_| !part.role.is_protected());
+                let Some(place) = place.and_then(|o| o.checked_sub(first)) else { continue };
+                let begin = peek(source, at as u64 + place, flsh::HEADER)?;
+                hits += u32::from(begins_like(part.role, &begin));
+            }
+            if hits > 1 {
+                return Ok(Some(at as u64));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Nothing was recognised. That all of it is erased is seen in the pass.

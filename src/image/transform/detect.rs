@@ -340,5 +340,7 @@ fn is_inserted(source: &dyn Source, guess: Transform, are_equal: bool) -> io::Re
             return Ok(false);
         }
     }
-    Ok(places > 1)
+    // What is in each short transfer is at the beginnings of longer ones, too.
+    let is_certain = !ahead && every.is_power_of_two();
+    Ok(places > 1 && (is_certain || ends_like_a_chip(view.as_ref())?))
 }
