@@ -154,6 +154,14 @@ fn a_block_lost_before_config_never_puts_the_identity_into_config() {
         let made = recovers(&more, 4);
         assert!(made[..DATA] == chip[..DATA] && made[CONFIG..] == chip[CONFIG..]);
     }
+    // Several blocks.
+    let mut lost = [&chip[..CONFIG - 0x5_0000], &chip[CONFIG..]].concat();
+    lost.resize(chip.len(), 0xFF);
+    assert!(codes(&look(&lost)).contains(&"slipped"), "{}", look(&lost).to_text());
+    let made = recovers(&lost, 4);
+    assert!(made[..DATA] == chip[..DATA] && made[CONFIG..] == chip[CONFIG..]);
+    let identity = &chip[FACTORY..FACTORY + 64];
+    assert_eq!(made.windows(64).filter(|window| *window == identity).count(), 1);
     // An erased CONFIG does not show whether a block is lost, or whether somebody wrote FACTORY there.
     let mut lost = chip.clone();
     lost[CONFIG..FACTORY].copy_from_slice(&chip[FACTORY..]);
@@ -237,6 +245,9 @@ fn one_wrong_bit_in_the_flash_map_is_damage() {
 fn config_and_factory_in_one_file_are_two() {
     let bytes = chip("ipc009")[CONFIG..].to_vec();
     assert!(recovers_part(&bytes)[CONFIG..] == chip("ipc009")[CONFIG..]);
+    // Cut out behind its header: its texts are still the identity's.
+    let report = look(&factory("123456789")[20..]);
+    assert!(report.identity.answer.starts_with("In part") && never_posts(&report));
     // A FACTORY that begins one byte late is whole: only an erased byte is lost.
     let mut late = vec![0];
     late.extend(&factory("123456789")[..0xFFFF]);

@@ -102,7 +102,13 @@ fn settings_are_never_posted_even_without_an_identity() {
         assert!(never_posts(&report), "{}", report.to_text());
         advice_is_taken(bytes);
     }
+    // Settings that somebody copied out of it.
+    for words in [&b"miio_ssid=home\nmiio_passwd=secret123\n"[..], b"\x01\0miio_passwd=x\0"] {
+        let report = look(words);
+        assert!(never_posts(&report), "{}", report.to_text());
+    }
     assert!(!never_posts(&look(&tf_image("ipc009"))));
+    assert!(!never_posts(&look(b"a text")));
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::io;
 
 use super::sniffed::Sniffed;
 use super::{FileKind, Report, Source, next};
-use crate::chip::Role;
+use crate::chip::{Role, WINDOW};
 use crate::image::finding::Finding;
 use crate::image::parts::Composite;
+use crate::image::source::peek;
 use crate::image::transform::{self, Transform};
 
 /// The report about the file, from that about what it was before.
@@ -141,6 +142,20 @@ pub(super) fn beyond_repair(source: &dyn Source, is_text: bool) -> io::Result<Op
         "Keep this file until you have a better one: what is left of the identity may be whole. \
          Send it again in binary mode, or read the chip again.",
     )))
+}
+
+/// Whether a WiFi password's name is in it, as settings have it.
+pub(super) fn has_password(source: &dyn Source) -> io::Result<bool> {
+    const NAME: &[u8] = b"miio_passwd";
+    let mut at = 0;
+    while at < source.len() {
+        let bytes = peek(source, at, WINDOW as usize + NAME.len())?;
+        if bytes.windows(NAME.len()).any(|window| window == NAME) {
+            return Ok(true);
+        }
+        at += u64::from(WINDOW);
+    }
+    Ok(false)
 }
 
 /// Bytes of a file that has all kinds of them by chance.

@@ -90,6 +90,14 @@ fn inspect_within(source: &dyn Source, depth: usize) -> Result<Report, InspectEr
         elsewhere::in_text(source, &mut report).map_err(unread)?;
     }
     environment(source, &mut report).map_err(unread)?;
+    let is_other = matches!(report.kind, FileKind::Foreign | FileKind::Unknown);
+    if is_other && mangled::has_password(source).map_err(unread)? {
+        report.findings.push(Finding::warning(
+            "password-inside",
+            "It contains a camera's WiFi password in clear.",
+        ));
+        report.next = next::next(&report);
+    }
     Ok(report)
 }
 

@@ -114,6 +114,8 @@ pub(super) fn in_place(source: &dyn Source, dump: &Sniffed) -> io::Result<u32> {
 
 /// How far from its place a part is looked for, in bytes.
 const REACH: u64 = 0x1_1000;
+/// How many whole blocks from its place.
+const BLOCKS: i64 = 16;
 
 /// Parts of a dump that begin earlier or later than they should, because bytes were lost or added
 /// before them: each gets the place where it is.
@@ -126,9 +128,9 @@ pub(super) fn slipped(source: &dyn Source, dump: &mut Sniffed) -> io::Result<()>
     let of = |role| place(role).and_then(|i| by[i]);
     let (before, behind) = (of(Role::Rootfs), of(Role::Factory));
     // An identity that was written into CONFIG, and firmware of a model with another map.
-    let before = before.filter(|by| by.abs() != 0x1_0000 || behind == Some(*by));
+    let before = before.filter(|by| !is_blocks(*by) || behind == Some(*by));
     let behind = match (behind, place(Role::Config)) {
-        (Some(by), Some(config)) if by.abs() == 0x1_0000 && before != behind => {
+        (Some(by), Some(config)) if is_blocks(by) && before != behind => {
             is_there(source, &dump.pieces[config], by)?.then_some(by)
         }
         (by, _) => by,
@@ -156,8 +158,8 @@ pub(super) fn slipped(source: &dyn Source, dump: &mut Sniffed) -> io::Result<()>
             }
             Role::Rootfs => before,
             Role::Factory => behind,
-            // What begins one block later alone is another maker's.
-            _ => own.filter(|by| by.abs() != 0x1_0000 || [before, behind].contains(&Some(*by))),
+            // What begins whole blocks later alone is another maker's.
+            _ => own.filter(|by| !is_blocks(*by) || [before, behind].contains(&Some(*by))),
         };
         if let Some(by) = by.filter(|by| *by != 0 && is_there(*by).unwrap_or(false)) {
             piece.start += by;
@@ -176,6 +178,11 @@ pub(super) fn slipped(source: &dyn Source, dump: &mut Sniffed) -> io::Result<()>
         .push(Finding::blocker("slipped", reason).hint("Read the chip again, twice, and compare."));
     dump.findings.extend(data_length(&mut dump.pieces));
     Ok(())
+}
+
+/// Whether this is a distance of one or more whole blocks.
+fn is_blocks(by: i64) -> bool {
+    by != 0 && by % i64::from(WINDOW) == 0
 }
 
 /// DATA ends where CONFIG begins: where that is not its size, bytes of it were lost or added, which
@@ -226,5 +233,14 @@ fn slip(source: &dyn Source, piece: &Piece) -> io::Result<Option<i64>> {
         .filter(|(_, window)| matches!(window[0], 0x27 | b'h' | b'F') && is(window))
         .map(|(i, _)| (from + i as u64).cast_signed() - start.cast_signed())
         .min_by_key(|by| by.unsigned_abs());
-    Ok(found.or(is_here.then_some(0)))
+    if found.is_some() || is_here {
+        return Ok(found.or(Some(0)));
+    }
+    for by in (2..=BLOCKS).flat_map(|n| [-n * 0x1_0000, n * 0x1_0000]) {
+        let Ok(start) = u64::try_from(piece.start + by) else { continue };
+        if is(&peek(source, start, 0x400)?) {
+            return Ok(Some(by));
+        }
+    }
+    Ok(None)
 }

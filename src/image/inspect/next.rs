@@ -72,9 +72,10 @@ fn never_post(report: &Report) -> Option<String> {
     );
     let settings = report.by_role(Role::Data).is_some_and(|p| p.health != Health::Blank);
     let config = report.by_role(Role::Config).is_some_and(|p| p.kind.contains("setting"));
+    let is_inside = report.findings.iter().any(|f| f.code == "password-inside");
     let what = if holds_identity(report) {
         "it contains the cloud key and may contain your WiFi password"
-    } else if (settings || config) && !is_vendors {
+    } else if is_inside || (settings || config) && !is_vendors {
         "it may contain your WiFi password and the camera's token"
     } else if report.is_lost() || report.kind == FileKind::Mangled {
         "it may contain the cloud key in a form that was not recognized"

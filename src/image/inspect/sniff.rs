@@ -289,7 +289,7 @@ fn part(source: &dyn Source, len: u64, head: &[u8]) -> io::Result<Option<Sniffed
         .find(|&role| begins_like(role, head))
     else {
         // FACTORY's header may be lost, and its texts be there.
-        if len != FACTORY {
+        if len > FACTORY {
             return Ok(None);
         }
         let bytes = peek(source, 0, WINDOW as usize)?;
