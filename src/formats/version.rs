@@ -76,11 +76,14 @@ impl Scan {
         if is_filled(bytes, 0xFF) {
             return;
         }
-        for (i, _) in bytes.iter().enumerate().skip(from).filter(|&(_, &b)| b == b'_') {
-            // What follows must be seen, or more digits may come.
-            if let Some(version) = around(bytes, i).filter(|_| i + 5 < bytes.len()) {
-                self.found = self.found.max(Some(version));
+        // A plain loop: this sees every byte of a chip. What follows must be seen, or more digits
+        // may come.
+        let mut i = from;
+        while i + 5 < bytes.len() {
+            if bytes[i] == b'_' {
+                self.found = self.found.max(around(bytes, i));
             }
+            i += 1;
         }
     }
 

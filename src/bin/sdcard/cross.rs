@@ -170,6 +170,7 @@ fn cargo(repo: &Path, way: Way, tools: &Tools) -> Result<PathBuf> {
     command.current_dir(repo).args(["build", "--release", "--locked", "--bin", "mi360d"]);
     // What only a PC can do is not carried in the camera's memory.
     command.arg("--no-default-features");
+    command.args(["--config", "profile.release.package.miniz_oxide.opt-level=\"z\""]);
     command.args(["--target", TARGET, "--target-dir"]).arg(&place);
     if way != Way::Target {
         // Without std's `backtrace`: a stripped binary has no names to show.
