@@ -93,6 +93,17 @@ fn a_flash_that_takes_anothers_place_takes_its_rescue_image_away_too() {
         !bench.card().join("tf_recovery.img").exists(),
         "it would be flashed at the next start"
     );
+    // Also one under the other name; and what the owner has as .bak stays.
+    let (now, other) = ("tf_recovery.img", "tf_update.img");
+    let bak = bench.card().join("tf_recovery.img.bak");
+    fs::write(&bak, six_blocks()).unwrap();
+    let job = cut(&bench).replace(now, other);
+    fs::write(bench.home().join("state/flash.toml"), job).unwrap();
+    fs::rename(bench.card().join(now), bench.card().join(other)).unwrap();
+    let path = bench.home().join("images/six.img");
+    assert_eq!(flash(&bench.camera(""), &image(&path)).unwrap().outcome, WhatCame::Done);
+    assert!(!bench.card().join(now).exists() && !bench.card().join(other).exists());
+    assert!(fs::read(&bak).unwrap() == six_blocks());
 }
 
 /// Changes the image when the comparison begins.

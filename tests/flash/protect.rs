@@ -118,15 +118,22 @@ fn protection_that_spans_partitions_is_lifted_from_its_inner_end_and_put_back() 
 
 #[test]
 fn what_was_protected_before_a_power_cut_is_so_again_after_the_resumption() {
-    let (bench, path, wanted, from) = bench();
-    let camera = bench.camera_on(chip(&bench, &from, "cut@300"));
-    let cut = flash(&camera, &only(image(&path), &["DATA"])).unwrap();
-    assert_eq!(cut.outcome, WhatCame::Partly);
-    assert_ne!(*from.lock().unwrap(), FROM, "the power failed while it was lifted");
-    drop(camera);
-    let camera = bench.camera_on(chip(&bench, &from, ""));
-    let done = resume(&camera).unwrap().unwrap();
-    assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
-    assert!(bench.bytes() == wanted);
-    assert_eq!(*from.lock().unwrap(), FROM);
+    // Also after another flash that takes its place.
+    for is_resumed in [true, false] {
+        let (bench, path, wanted, from) = bench();
+        let camera = bench.camera_on(chip(&bench, &from, "cut@300"));
+        let cut = flash(&camera, &only(image(&path), &["DATA"])).unwrap();
+        assert_eq!(cut.outcome, WhatCame::Partly);
+        assert_ne!(*from.lock().unwrap(), FROM, "the power failed while it was lifted");
+        drop(camera);
+        let camera = bench.camera_on(chip(&bench, &from, ""));
+        let done = if is_resumed {
+            resume(&camera).unwrap().unwrap()
+        } else {
+            flash(&camera, &only(image(&path), &["DATA"])).unwrap()
+        };
+        assert_eq!(done.outcome, WhatCame::Done, "{:?}", done.error);
+        assert!(bench.bytes() == wanted);
+        assert_eq!(*from.lock().unwrap(), FROM, "resumed: {is_resumed}");
+    }
 }

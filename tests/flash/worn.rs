@@ -8,13 +8,17 @@ use mi360d::camera::flashing::{FlashingError, WhatCame};
 use mi360d::chip::{Chip, ChipError, EraseBlock, FlashMap, Partition, SimChip};
 use mi360d::error::Explain;
 
-use crate::rig::{BLOCK, Bench, DATA, KERNEL, ROOTFS, everything, flash, flashed, image, only};
+use crate::rig::{
+    BLOCK, Bench, DATA, FACTORY, KERNEL, ROOTFS, everything, flash, flashed, image, only,
+};
 
 /// What it gets wrong, of the erase block at one place of the chip.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mood {
     /// The first read of it fails, each time from another offset.
     ReadsFailOnce,
+    /// A bit of its first reading is wrong.
+    ReadsWrongOnce,
     /// A bit of the first reading after each programming is wrong.
     ReadsBackWrongOnce,
     /// The first so many erases are left half done.
@@ -61,6 +65,10 @@ impl Chip for Moody {
             return Err(ChipError::Read { partition: part.name.clone(), offset, source });
         }
         self.chip.read(part, offset, buf)?;
+        if hit && self.mood == Mood::ReadsWrongOnce && seen.reads.is_empty() {
+            seen.reads.push((offset, buf.len()));
+            buf[0] ^= 1;
+        }
         if hit && self.mood == Mood::ReadsBackWrongOnce && std::mem::take(&mut seen.written) {
             buf[0] ^= 1;
         }
@@ -189,4 +197,14 @@ fn a_partition_that_the_kernel_does_not_let_be_written_is_refused_before_anythin
     let others = camera.plan(&only(image(&path), &["KERNEL", "DATA"]), &Silent).unwrap();
     assert!(others.plan.blockers.is_empty());
     assert!(bench.bytes() == before);
+}
+
+#[test]
+fn what_is_held_of_a_neighbour_is_what_two_readings_agree_on() {
+    let bench = Bench::new();
+    let mood = Mood::ReadsWrongOnce;
+    let chip = Moody { chip: bench.chip(""), at: FACTORY as u32, mood, seen: Mutex::default() };
+    let factory = chip.map().by_name("FACTORY").unwrap();
+    let held = mi360d::flash::neighbour::settled(&chip, factory).unwrap();
+    assert!(held == bench.bytes()[FACTORY..]);
 }
