@@ -13,7 +13,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use mi360d::camera::{Camera, Source, eject, services, startup};
+use mi360d::camera::{Camera, Hardware, eject, services, startup};
 use mi360d::card::Card;
 use mi360d::card::log::{LogFile, Recent};
 use mi360d::card::pieces::Pieces;
@@ -183,7 +183,7 @@ fn inside(dir: &Path) {
     let log_on_card = log.handle();
     log.take_messages(log::LevelFilter::Info);
     let mortoxd = Mortoxd::start();
-    let camera = Arc::new(Camera::new(Box::new(chip), Card::of_camera(), Source::Device));
+    let camera = Arc::new(Camera::new(Box::new(chip), Card::of_camera(), Hardware::Device));
     startup::before_serving(&camera, &config);
     log_on_card.open(&camera.card().logs(), 1 << 20);
     services::start(&camera, &config);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use mi360d::vendor::frames::error::FrameError;
 use mi360d::vendor::frames::payload::{jpeg_header, picture_header, sound_header};
 use mi360d::vendor::frames::wire::{self, PAGE};
-use mi360d::vendor::frames::{Broadcaster, Endpoint, EndpointKind, Event, Reader, State};
+use mi360d::vendor::frames::{Broadcaster, Endpoint, EndpointKind, EndpointState, Event, Reader};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{
     AddressFamily, Backlog, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, bind, listen,
@@ -25,7 +25,7 @@ use nix::sys::socket::{
 struct Seen {
     /// Number, time, data, whether something was lost before it.
     frames: Vec<(u32, u64, Vec<u8>, bool)>,
-    states: Vec<State>,
+    states: Vec<EndpointState>,
 }
 
 fn turn(reader: &mut Reader, seen: &mut Seen) {
@@ -70,7 +70,7 @@ fn every_byte_of_every_frame_arrives_and_nothing_is_kept() {
     until("the descriptor", || {
         turn(&mut reader, &mut seen);
         broadcaster.serve(&mut |_, text| texts.push(text.to_vec()));
-        seen.states.contains(&State::Connected)
+        seen.states.contains(&EndpointState::Connected)
     });
     // The largest of a main stream; the smallest; one that fills its pages exactly.
     let lengths = [261_120, 6, 4096 - 96, 4096 - 95, 100_000];
@@ -90,7 +90,7 @@ fn every_byte_of_every_frame_arrives_and_nothing_is_kept() {
         !texts.is_empty()
     });
     assert_eq!(texts, [b"REQ_IDR"], "once, when it came");
-    let states = [State::Connected, State::Live];
+    let states = [EndpointState::Connected, EndpointState::Live];
     assert_eq!(seen.states, states);
 }
 
@@ -106,7 +106,7 @@ fn a_reader_that_was_held_up_knows_what_it_lost_and_asks_for_one_key_frame() {
     until("the descriptor", || {
         turn(&mut reader, &mut seen);
         broadcaster.serve(&mut |_, _| requests += 1);
-        seen.states.contains(&State::Connected)
+        seen.states.contains(&EndpointState::Connected)
     });
     // Nobody reads: the queue of the socket fills, and the rest is dropped.
     let mut delivered = 0;
@@ -320,9 +320,9 @@ fn what_is_not_exactly_as_known_is_not_understood_in_words_and_left_politely() {
                 script(&new, &liar.folder);
                 peer = Some(new);
             }
-            matches!(seen.states.last(), Some(State::NotUnderstood(_)))
+            matches!(seen.states.last(), Some(EndpointState::NotUnderstood(_)))
         });
-        let Some(State::NotUnderstood(fault)) = seen.states.last() else { unreachable!() };
+        let Some(EndpointState::NotUnderstood(fault)) = seen.states.last() else { unreachable!() };
         assert!(fault.to_string().contains(word), "'{fault}' for '{word}'");
         assert!(seen.frames.is_empty(), "{word}");
         // It has stopped sending, and is still there until we are done.
@@ -351,7 +351,7 @@ fn another_type_of_socket_is_not_understood_and_nothing_was_done_to_it() {
         let mut reader = reader_of(folder.path(), EndpointKind::Picture);
         let mut seen = Seen::default();
         turn(&mut reader, &mut seen);
-        assert_eq!(seen.states, [State::NotUnderstood(FrameError::SocketType)]);
+        assert_eq!(seen.states, [EndpointState::NotUnderstood(FrameError::SocketType)]);
         assert!(liar.accept().is_none());
     }
 }
@@ -432,7 +432,7 @@ fn a_broadcaster_that_ends_and_comes_back_is_found_again() {
         drop(broadcaster);
         until("the end", || {
             turn(&mut reader, &mut seen);
-            seen.states.last() == Some(&State::Gone)
+            seen.states.last() == Some(&EndpointState::Gone)
         });
     }
 }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mi360d::rtsp::sound::{Form, Transcoder};
+use mi360d::rtsp::sound::{SoundForm, Transcoder};
 use mi360d::vendor::frames::payload;
 use mi360d::vendor::frames::wire::{self, Datagram, LARGEST_MAP, PAGE, PAGE_HEADER};
 
@@ -32,7 +32,7 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let _ = payload::found_elsewhere(data);
-    for form in [Form::G711, Form::L16] {
+    for form in [SoundForm::G711, SoundForm::L16] {
         let mut transcoder = Transcoder::new(form);
         for piece in data.chunks(640) {
             let most = 4 * piece.len() + 2;

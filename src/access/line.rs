@@ -5,7 +5,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Source;
+use super::LoginSource;
 use super::throttle::{Budget, Throttle};
 
 /// Tries that wait at once. Each is one of the page's handlers, which are twelve.
@@ -19,7 +19,7 @@ const FULL: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, Debug)]
 struct Waiter {
     ticket: u64,
-    from: Source,
+    from: LoginSource,
 }
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ struct Inner {
     throttle: Throttle,
     waiting: Vec<Waiter>,
     /// The sources that were judged last, the newest last.
-    judged: Vec<Source>,
+    judged: Vec<LoginSource>,
     judging: bool,
     tickets: u64,
 }
@@ -74,7 +74,7 @@ impl Line {
     }
 
     /// Judges a try when it is its turn.
-    pub fn judge(&self, from: Source, is_right: impl FnOnce() -> bool) -> Tried {
+    pub fn judge(&self, from: LoginSource, is_right: impl FnOnce() -> bool) -> Tried {
         if let Err(wait) = self.enter(from) {
             return Tried::NoPlace(wait);
         }
@@ -98,7 +98,7 @@ impl Line {
     }
 
     /// A try whose judgement is free.
-    pub fn judge_now(&self, from: Source, right: bool) -> Tried {
+    pub fn judge_now(&self, from: LoginSource, right: bool) -> Tried {
         let mut inner = self.inner();
         if right {
             inner.throttle.right(from);
@@ -108,7 +108,7 @@ impl Line {
     }
 
     /// Waits for the turn of this source.
-    fn enter(&self, from: Source) -> Result<(), Duration> {
+    fn enter(&self, from: LoginSource) -> Result<(), Duration> {
         let until = Instant::now() + PATIENCE;
         let mut inner = self.inner();
         inner.tickets += 1;
@@ -162,7 +162,7 @@ impl Inner {
 
 /// The ticket that has to go where too many wait: the newest of the source that has most of them.
 fn crowding(waiting: &[Waiter]) -> u64 {
-    let of = |from: Source| waiting.iter().filter(|waiter| waiter.from == from).count();
+    let of = |from: LoginSource| waiting.iter().filter(|waiter| waiter.from == from).count();
     let newest = waiting.iter().max_by_key(|waiter| (of(waiter.from), waiter.ticket));
     newest.map_or(0, |waiter| waiter.ticket)
 }
@@ -188,7 +188,7 @@ mod tests {
     fn waiters(sources: &[u64]) -> Vec<Waiter> {
         let from = |(at, session): (usize, &u64)| Waiter {
             ticket: at as u64 + 1,
-            from: Source::Session(*session),
+            from: LoginSource::Session(*session),
         };
         sources.iter().enumerate().map(from).collect()
     }
@@ -207,11 +207,12 @@ mod tests {
         inner.waiting = waiters(&[7, 7, 8, 9]);
         let now = Instant::now();
         assert_eq!(inner.next(now), Some(1));
-        inner.judged = vec![Source::Session(7)];
+        inner.judged = vec![LoginSource::Session(7)];
         assert_eq!(inner.next(now), Some(3), "7 had its turn");
-        inner.judged = vec![Source::Session(8), Source::Session(7), Source::Session(9)];
+        inner.judged =
+            vec![LoginSource::Session(8), LoginSource::Session(7), LoginSource::Session(9)];
         assert_eq!(inner.next(now), Some(3), "all had theirs: 8 longest ago");
-        inner.throttle.right(Source::Session(9));
+        inner.throttle.right(LoginSource::Session(9));
         assert_eq!(inner.next(now), Some(4), "9 knew the password");
     }
 
@@ -228,13 +229,15 @@ mod tests {
             false
         };
         std::thread::scope(|scope| {
-            let mut flood = vec![scope.spawn(|| line.judge(Source::Session(1), held))];
+            let mut flood = vec![scope.spawn(|| line.judge(LoginSource::Session(1), held))];
             begins.recv().unwrap();
-            flood.extend((0..8).map(|_| scope.spawn(|| line.judge(Source::Session(1), || false))));
+            flood.extend(
+                (0..8).map(|_| scope.spawn(|| line.judge(LoginSource::Session(1), || false))),
+            );
             while line.inner().tickets < 9 {
                 std::thread::yield_now();
             }
-            let owner = scope.spawn(|| line.judge(Source::Session(2), || true));
+            let owner = scope.spawn(|| line.judge(LoginSource::Session(2), || true));
             while line.inner().tickets < 10 {
                 std::thread::yield_now();
             }
@@ -251,8 +254,8 @@ mod tests {
     fn a_panic_in_a_judgement_frees_its_place() {
         let line = Line::new(CHOSEN);
         let panics =
-            std::panic::AssertUnwindSafe(|| line.judge(Source::Session(1), || panic!("!")));
+            std::panic::AssertUnwindSafe(|| line.judge(LoginSource::Session(1), || panic!("!")));
         assert!(std::panic::catch_unwind(panics).is_err());
-        assert_eq!(line.judge(Source::Session(1), || true), Tried::Right);
+        assert_eq!(line.judge(LoginSource::Session(1), || true), Tried::Right);
     }
 }

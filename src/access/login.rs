@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::access::Source;
+use crate::access::LoginSource;
 use crate::access::line::{Line, Tried};
 use crate::access::throttle::{CHOSEN, CODE, STREAMS, Throttle};
 use crate::card::Card;
@@ -139,7 +139,7 @@ impl Login {
         let wanted = self.setup_code().ok_or(LoginError::NoCode)?;
         check_of_page(new)?;
         let right = same(setup::plain(code).as_bytes(), setup::plain(&wanted).as_bytes());
-        outcome(self.codes.judge_now(Source::address(from), right), LoginError::WrongCode)?;
+        outcome(self.codes.judge_now(LoginSource::address(from), right), LoginError::WrongCode)?;
         // Two who have the code: the first one's password stays.
         let _one = self.setting_up.lock().unwrap_or_else(PoisonError::into_inner);
         if self.has_password() {
@@ -147,7 +147,7 @@ impl Login {
         }
         self.store(new)?;
         // A client that set the password knows it.
-        self.tries.judge_now(Source::address(from), true);
+        self.tries.judge_now(LoginSource::address(from), true);
         setup::remove_code(&self.card);
         self.inner().code = None;
         self.open()
@@ -158,7 +158,7 @@ impl Login {
     /// # Errors
     /// [`LoginError`].
     pub fn login(&self, from: IpAddr, password: &str) -> Result<Opened, LoginError> {
-        self.check_password(Source::address(from), password)?;
+        self.check_password(LoginSource::address(from), password)?;
         self.open()
     }
 
@@ -166,7 +166,7 @@ impl Login {
     ///
     /// # Errors
     /// [`LoginError`].
-    pub fn check_password(&self, from: Source, password: &str) -> Result<(), LoginError> {
+    pub fn check_password(&self, from: LoginSource, password: &str) -> Result<(), LoginError> {
         self.look();
         let stored = self.inner().stored.clone().ok_or(LoginError::SetupNeeded)?;
         // What was wrong once is wrong again: an old client repeats it forever, and neither takes
@@ -195,7 +195,7 @@ impl Login {
         from: IpAddr,
         right: impl FnOnce() -> bool,
     ) -> Result<(), LoginError> {
-        let (from, now) = (Source::address(from), Instant::now());
+        let (from, now) = (LoginSource::address(from), Instant::now());
         let mut tries = self.stream_tries.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = tries.turn(from, now);
         let tried = if !wait.is_zero() {
@@ -213,7 +213,7 @@ impl Login {
     ///
     /// # Errors
     /// [`LoginError`].
-    pub fn change(&self, from: Source, old: &str, new: &str) -> Result<Opened, LoginError> {
+    pub fn change(&self, from: LoginSource, old: &str, new: &str) -> Result<Opened, LoginError> {
         self.check_password(from, old)?;
         check_of_page(new)?;
         self.store(new)?;

@@ -26,7 +26,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// Where a try comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum LoginSource {
     /// An address; an IPv6 address stands for all of its network.
     Address(IpAddr),
     /// An open session, by its own number: a client that sends the password again
@@ -34,10 +34,10 @@ pub enum Source {
     Session(u64),
 }
 
-impl Source {
+impl LoginSource {
     /// The source at this address.
-    pub fn address(from: IpAddr) -> Source {
-        Source::Address(network(from))
+    pub fn address(from: IpAddr) -> LoginSource {
+        LoginSource::Address(network(from))
     }
 }
 

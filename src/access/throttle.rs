@@ -11,7 +11,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Source;
+use super::LoginSource;
 
 /// Wrong tries that cost a source nothing: an owner may mistype.
 const FREE: u32 = 5;
@@ -66,7 +66,7 @@ struct Spent {
 
 #[derive(Clone, Copy, Debug)]
 struct Row {
-    from: Source,
+    from: LoginSource,
     wrong: u32,
     last: Instant,
     not_before: Instant,
@@ -80,7 +80,7 @@ pub struct Throttle {
     /// Strangers' tries together.
     strangers: Option<Spent>,
     /// Sources from which the right password came, the newest last, each with its own budget.
-    proven: Vec<(Source, Option<Spent>)>,
+    proven: Vec<(LoginSource, Option<Spent>)>,
 }
 
 impl Throttle {
@@ -90,7 +90,7 @@ impl Throttle {
     }
 
     /// How long until a try from here may be judged; zero for now.
-    pub fn turn(&self, from: Source, now: Instant) -> Duration {
+    pub fn turn(&self, from: LoginSource, now: Instant) -> Duration {
         let Some(spent) = self.spent(from) else { return Duration::ZERO };
         let left = spent.until.saturating_duration_since(now);
         let wrong = left.as_millis() / self.budget.leak.as_millis().max(1);
@@ -100,13 +100,13 @@ impl Throttle {
     }
 
     /// Whether the right password has come from here.
-    pub fn is_proven(&self, from: Source) -> bool {
+    pub fn is_proven(&self, from: LoginSource) -> bool {
         self.proven.iter().any(|(source, _)| *source == from)
     }
 
     /// A wrong try that was judged. `None`: the source waited as requested, and learns that it was
     /// wrong. Otherwise it came too early; the time to wait is returned.
-    pub fn wrong(&mut self, from: Source, now: Instant) -> Option<Duration> {
+    pub fn wrong(&mut self, from: LoginSource, now: Instant) -> Option<Duration> {
         let leak = self.budget.leak;
         let spend = |spent: Option<Spent>| {
             let from = spent.map_or(now, |spent| spent.until.max(now));
@@ -121,7 +121,7 @@ impl Throttle {
 
     /// A try that is known to be wrong without being judged, such as one that was made before: it
     /// tells a guesser nothing, and spends no budget.
-    pub fn wrong_again(&mut self, from: Source, now: Instant) -> Option<Duration> {
+    pub fn wrong_again(&mut self, from: LoginSource, now: Instant) -> Option<Duration> {
         self.rows.retain(|row| now.saturating_duration_since(row.last) < FORGET);
         let row = if let Some(index) = self.rows.iter().position(|row| row.from == from) {
             self.rows.get_mut(index)?
@@ -143,13 +143,13 @@ impl Throttle {
     }
 
     /// How long this source's wrong tries make it wait now; a right one does not wait.
-    pub fn penalty(&self, from: Source, now: Instant) -> Duration {
+    pub fn penalty(&self, from: LoginSource, now: Instant) -> Duration {
         let row = self.rows.iter().find(|row| row.from == from);
         row.map_or(Duration::ZERO, |row| row.not_before.saturating_duration_since(now))
     }
 
     /// A right one.
-    pub fn right(&mut self, from: Source) {
+    pub fn right(&mut self, from: LoginSource) {
         self.rows.retain(|row| row.from != from);
         let at = self.proven.iter().position(|(source, _)| *source == from);
         let row = at.map_or((from, None), |at| self.proven.remove(at));
@@ -159,7 +159,7 @@ impl Throttle {
         self.proven.push(row);
     }
 
-    fn spent(&self, from: Source) -> Option<Spent> {
+    fn spent(&self, from: LoginSource) -> Option<Spent> {
         let own = self.proven.iter().find(|(source, _)| *source == from);
         own.map_or(self.strangers, |(_, spent)| *spent)
     }
@@ -171,8 +171,8 @@ mod tests {
 
     use super::*;
 
-    fn at(last: u32) -> Source {
-        Source::address(IpAddr::from((0x0a00_0000 | last).to_be_bytes()))
+    fn at(last: u32) -> LoginSource {
+        LoginSource::address(IpAddr::from((0x0a00_0000 | last).to_be_bytes()))
     }
 
     #[test]
@@ -229,7 +229,7 @@ mod tests {
         }
         assert_eq!(throttle.turn(at(1), now), Duration::ZERO);
         assert_eq!(
-            throttle.turn(Source::Session(7), now),
+            throttle.turn(LoginSource::Session(7), now),
             CHOSEN.leak,
             "this one is not known yet"
         );

@@ -10,7 +10,7 @@ use crate::image::uboot::Loader;
 use super::describe::{block_sums, manifest};
 use super::manifest::{MANIFEST, Manifest, owner};
 use super::reading::{Gap, Reading, in_order, is_live, merged, read_chip};
-use super::request::{Outcome, Request};
+use super::request::{BackupOutcome, Request};
 use super::second::{Second, Trouble, second_reading};
 use super::set::{self, CHIP, RECOVERY, SetFolder, SetName, UNFINISHED};
 use super::sums::{BLOCKSUMS, SHA256SUMS, Sums};
@@ -32,7 +32,7 @@ const TRIES_IN_DOUBT: u32 = 5;
 ///
 /// # Errors
 /// [`BackupError`]; what was begun is removed again, as far as the card lets.
-pub fn backup(request: &Request<'_>) -> Result<Outcome, BackupError> {
+pub fn backup(request: &Request<'_>) -> Result<BackupOutcome, BackupError> {
     let backups = request.card.backups();
     let mut reading = match &request.first {
         Some(reading) => reading.clone(),
@@ -49,7 +49,7 @@ pub fn backup(request: &Request<'_>) -> Result<Outcome, BackupError> {
         if let Some(manifest) = set.manifest() {
             recall(manifest, request.chip, &mut reading);
         }
-        return Ok(Outcome { set, made: false, reading, proofs });
+        return Ok(BackupOutcome { set, made: false, reading, proofs });
     }
     request.card.require_writable()?;
     file::make_dir(&backups)?;
@@ -79,7 +79,7 @@ pub fn backup(request: &Request<'_>) -> Result<Outcome, BackupError> {
                     .ok_or(BackupError::NotProven { file: SHA256SUMS.into() })?;
                 proofs.push((set.name.clone(), verify::just_proven(&set)));
                 room::clean_up(request, &proofs);
-                return Ok(Outcome { set, made: true, reading, proofs });
+                return Ok(BackupOutcome { set, made: true, reading, proofs });
             }
             Err(Trouble::Contradiction { index, partition, places }) => {
                 log::warn!("the second reading of {partition} differs: starting again");

@@ -37,7 +37,7 @@ pub mod verify;
 pub use error::BackupError;
 pub use manifest::Manifest;
 pub use reading::{PartReading, Reading};
-pub use request::{Facts, Outcome, ProvenBackup, Request};
+pub use request::{BackupOutcome, Facts, ProvenBackup, Request};
 pub use set::{SetFolder, SetName, SetState};
 pub use verify::{Damage, Verification};
 

@@ -43,7 +43,7 @@ pub struct Request<'a> {
 
 /// What became of a backup.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct BackupOutcome {
     /// The set that holds the chip now.
     pub set: SetFolder,
     /// Whether it was made now.
@@ -66,7 +66,7 @@ impl ProvenBackup {
     }
 }
 
-impl Outcome {
+impl BackupOutcome {
     /// The proof that the set holds these partitions; `None` where it was not
     /// read again as a whole, or where one of them could not be read.
     pub fn proven(&self, partitions: &[&str]) -> Option<ProvenBackup> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::{Camera, Source};
+use super::{Camera, Hardware};
 use crate::controls::originals::Store;
 use crate::controls::presets::Presets;
 use crate::controls::{ControlError, Controls, Firmware, NEVER};
@@ -29,15 +29,15 @@ pub fn start(camera: &Camera) {
 
 fn connect(camera: &Camera) -> std::io::Result<Controls> {
     let firmware = std::env::var_os(FIRMWARE).map(PathBuf::from);
-    let (firmware, fake) = match (camera.source(), firmware) {
-        (Source::Device, _) => {
+    let (firmware, fake) = match (camera.hardware(), firmware) {
+        (Hardware::Device, _) => {
             let root = PathBuf::from("/");
             (Firmware { root, av: Address::Firmware, never: NEVER }, None)
         }
-        (Source::Simulated { .. }, Some(root)) => {
+        (Hardware::Simulated { .. }, Some(root)) => {
             (Firmware { root, av: Address::Firmware, never: NEVER }, None)
         }
-        (Source::Simulated { dir, .. }, None)
+        (Hardware::Simulated { dir, .. }, None)
             if std::env::var_os(SERVICES).is_some_and(|services| services == "none") =>
         {
             let root = dir.join("no-firmware");
@@ -45,7 +45,7 @@ fn connect(camera: &Camera) -> std::io::Result<Controls> {
             let never = Duration::from_secs(1);
             (Firmware { av: Address::File(root.join("av.socket")), root, never }, None)
         }
-        (Source::Simulated { dir, .. }, None) => {
+        (Hardware::Simulated { dir, .. }, None) => {
             let fake = Pretend::with(Some(dir.join("motion")))?;
             let av = Address::File(fake.av());
             (Firmware { root: fake.root().to_owned(), av, never: NEVER }, Some(fake))

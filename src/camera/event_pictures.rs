@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Camera, controls, video};
 use crate::controls::events::EventKind;
 use crate::error::Chain;
-use crate::rtsp::client::Form;
+use crate::rtsp::client::SnapshotForm;
 
 /// The longest wait for an event.
 const LOOK: Duration = Duration::from_secs(10);
@@ -28,7 +28,7 @@ pub fn keep(camera: &Camera) {
         if controls.is_off() || camera.jobs.running().is_some() {
             continue;
         }
-        match video::snapshot(camera, "mainstream", Form::Jpeg) {
+        match video::snapshot(camera, "mainstream", SnapshotForm::Jpeg) {
             Ok(picture) => events.keep_picture(event.seq, picture.body),
             Err(e) => log::debug!("no picture of an event: {e}", e = Chain(&e)),
         }

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Camera, Source, controls, video};
+use super::{Camera, Hardware, controls, video};
 use crate::card::file::{make_dir, read_bounded, rename, replace};
 use crate::card::{CardError, CardState, claim};
 use crate::error::{Chain, Code, Exit, Explain};
 use crate::facts::machine::Root;
-use crate::facts::{FORMAT, Facts, Inquiry, flash, scrub, text};
+use crate::facts::{FORMAT, FirmwareFacts, Inquiry, flash, scrub, text};
 use crate::sys;
 
 /// The file, in `mi360d/logs/`.
@@ -55,7 +55,7 @@ impl Explain for FactsError {
 }
 
 /// Gathers them now. Reads only.
-pub fn gather(camera: &Camera) -> Facts {
+pub fn gather(camera: &Camera) -> FirmwareFacts {
     let root = root(camera);
     let mut secrets = flash::secrets(camera.chip());
     if let Some(root) = &root {
@@ -65,12 +65,12 @@ pub fn gather(camera: &Camera) -> Facts {
     if let Some(machine) = &mut machine {
         machine.services.extend(frames(camera));
     }
-    let mut facts = Facts {
+    let mut facts = FirmwareFacts {
         format: FORMAT,
         program: env!("CARGO_PKG_VERSION").to_owned(),
         firmware: flash::firmware(camera.chip()),
         model: camera.model(&camera.judge_identity()),
-        simulated: matches!(camera.source(), Source::Simulated { .. }),
+        simulated: matches!(camera.hardware(), Hardware::Simulated { .. }),
         start: camera.facts().inner().start.clone(),
         machine,
         flash: flash::of(camera.chip()),
@@ -110,9 +110,9 @@ pub fn shown(camera: &Camera) -> Result<String, FactsError> {
 }
 
 fn root(camera: &Camera) -> Option<Root> {
-    match camera.source() {
-        Source::Device => Some(Root(PathBuf::from("/"))),
-        Source::Simulated { .. } => std::env::var_os(FIRMWARE).map(|dir| Root(dir.into())),
+    match camera.hardware() {
+        Hardware::Device => Some(Root(PathBuf::from("/"))),
+        Hardware::Simulated { .. } => std::env::var_os(FIRMWARE).map(|dir| Root(dir.into())),
     }
 }
 

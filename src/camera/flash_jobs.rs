@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::flashing::{Flashed, FlashingError, PlanDocument, WhatCame};
 use super::job::{CELL, Job, JobError, JobKind, JobOutcome, JobState};
 use super::jobs::{Busy, Running};
-use super::{Camera, Source, power, status_txt};
+use super::{Camera, Hardware, power, status_txt};
 use crate::backup::{Progress, Silent, Work};
 use crate::base::hex;
 use crate::chip::Partition;
@@ -260,7 +260,7 @@ fn end(
         // What is known of the chip is old.
         camera.state().reading = camera.read(&Silent).ok();
     }
-    if is_done && changed && matches!(camera.source(), Source::Simulated { .. }) {
+    if is_done && changed && matches!(camera.hardware(), Hardware::Simulated { .. }) {
         // A simulated camera restarts as a real one would.
         std::thread::sleep(LAST_NEWS);
         if let Err(e) = power::restart(camera) {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Camera, Source};
+use super::{Camera, Hardware};
 use crate::services::framegrabber::{ID, LIBRARIES, program};
 
 pub(super) fn model(camera: &Camera) -> String {
@@ -16,9 +16,9 @@ pub(super) fn place(camera: &Camera, model: &str) -> PathBuf {
 
 /// Where this camera has its libraries.
 pub(super) fn folders(camera: &Camera) -> Vec<PathBuf> {
-    match camera.source() {
-        Source::Device => LIBRARIES.iter().map(PathBuf::from).collect(),
-        Source::Simulated { dir, .. } => LIBRARIES
+    match camera.hardware() {
+        Hardware::Device => LIBRARIES.iter().map(PathBuf::from).collect(),
+        Hardware::Simulated { dir, .. } => LIBRARIES
             .iter()
             .map(|path| dir.join(path.trim_start_matches("/mnt/").trim_start_matches('/')))
             .collect(),

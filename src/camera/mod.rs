@@ -89,15 +89,15 @@ use crate::identity::{self, Judgement};
 use crate::machine::{self, Machine};
 pub use crate::settings::config::Config;
 
-pub use state::State;
+pub use state::CameraState;
 
 /// One camera, real or simulated.
 pub struct Camera {
     chip: Box<dyn Chip>,
     card: Card,
-    source: Source,
+    hardware: Hardware,
     machine: Box<dyn Machine>,
-    state: Mutex<State>,
+    state: Mutex<CameraState>,
     login: login::Login,
     jobs: jobs::Jobs,
     plans: memory::Plans,
@@ -114,9 +114,9 @@ pub struct Camera {
     facts: crate::facts::known::Known,
 }
 
-/// Where a camera is.
+/// What a camera runs on.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub enum Hardware {
     /// This machine.
     Device,
     /// A folder on a PC.
@@ -128,13 +128,13 @@ pub enum Source {
     },
 }
 
-impl Source {
+impl Hardware {
     /// A folder of this camera's own that is there without its card: memory,
     /// or the simulated camera's folder.
     fn beside_card(&self) -> &Path {
         match self {
-            Source::Device => Path::new("/tmp"),
-            Source::Simulated { dir, .. } => dir,
+            Hardware::Device => Path::new("/tmp"),
+            Hardware::Simulated { dir, .. } => dir,
         }
     }
 }
@@ -145,29 +145,29 @@ impl Camera {
     /// # Errors
     /// [`ChipError`] where there is none.
     pub fn open(sim: Option<&Path>) -> Result<Camera, ChipError> {
-        let (chip, card, source): (Box<dyn Chip>, Card, Source) = match sim {
-            None => (Box::new(MtdChip::open()?), Card::of_camera(), Source::Device),
+        let (chip, card, hardware): (Box<dyn Chip>, Card, Hardware) = match sim {
+            None => (Box::new(MtdChip::open()?), Card::of_camera(), Hardware::Device),
             Some(dir) => {
                 let chip = SimChip::open(dir, Faults::from_env()?, OnCut::EndProcess)?;
                 let model = chip.camera().model.clone();
-                let source = Source::Simulated { dir: dir.to_owned(), model };
-                (Box::new(chip), Card::folder(&dir.join("sdcard")), source)
+                let hardware = Hardware::Simulated { dir: dir.to_owned(), model };
+                (Box::new(chip), Card::folder(&dir.join("sdcard")), hardware)
             }
         };
-        Ok(Camera::new(chip, card, source))
+        Ok(Camera::new(chip, card, hardware))
     }
 
     /// A camera of these parts.
-    pub fn new(chip: Box<dyn Chip>, card: Card, source: Source) -> Camera {
-        let machine: Box<dyn Machine> = match &source {
-            Source::Device => Box::new(machine::Device::default()),
-            Source::Simulated { dir, .. } => Box::new(machine::Simulated::new(dir)),
+    pub fn new(chip: Box<dyn Chip>, card: Card, hardware: Hardware) -> Camera {
+        let machine: Box<dyn Machine> = match &hardware {
+            Hardware::Device => Box::new(machine::Device::default()),
+            Hardware::Simulated { dir, .. } => Box::new(machine::Simulated::new(dir)),
         };
         let login = login::Login::new(card.clone());
         Camera {
             chip,
             card,
-            source,
+            hardware,
             machine,
             state: Mutex::default(),
             login,
@@ -206,8 +206,8 @@ impl Camera {
     }
 
     /// Where it is.
-    pub fn source(&self) -> &Source {
-        &self.source
+    pub fn hardware(&self) -> &Hardware {
+        &self.hardware
     }
 
     /// The login.
@@ -256,7 +256,7 @@ impl Camera {
     }
 
     /// What is known so far.
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub fn state(&self) -> MutexGuard<'_, CameraState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -271,10 +271,10 @@ impl Camera {
     /// The model: what FACTORY says, else what the simulated camera is, else `unknown`.
     pub fn model(&self, identity: &Judgement) -> String {
         let said = identity.identity.as_ref().and_then(identity::Identity::model);
-        match (said, &self.source) {
+        match (said, &self.hardware) {
             (Some(model), _) => model,
-            (None, Source::Simulated { model, .. }) => model.clone(),
-            (None, Source::Device) => "unknown".to_owned(),
+            (None, Hardware::Simulated { model, .. }) => model.clone(),
+            (None, Hardware::Device) => "unknown".to_owned(),
         }
     }
 }

@@ -11,13 +11,13 @@ use super::{Camera, controls, host_name, motors, power, services, status, video}
 use crate::base::host;
 use crate::card::CardState;
 use crate::controls::table::Value as Setting;
-use crate::controls::{Controls, Form, Id};
+use crate::controls::{ControlForm, Controls, Id};
 use crate::error::{Chain, chain};
 use crate::mqtt::client::{self, Broker, Home};
 use crate::mqtt::discovery::{Category, Device, Entity, EntityKind, cut, key};
-use crate::rtsp::client::Form as PictureForm;
+use crate::rtsp::client::SnapshotForm;
 use crate::services::ptz::{Direction, Steps, Wish};
-use crate::services::{State, rtsp};
+use crate::services::{ServiceState, rtsp};
 use crate::settings::values::Server;
 
 /// Stack of the thread; measured on the look at the whole status.
@@ -91,7 +91,7 @@ impl OnCamera {
     /// The main stream's address, while it is served.
     fn stream(&self) -> Option<String> {
         let all = services::brief(&self.0);
-        all.iter().find(|s| s.id == rtsp::ID && s.state == State::Running)?;
+        all.iter().find(|s| s.id == rtsp::ID && s.state == ServiceState::Running)?;
         let address = match host::addresses().into_iter().next()? {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => format!("[{ip}]"),
@@ -172,10 +172,10 @@ impl Home for OnCamera {
         let controls = controls::of(&self.0).ok();
         for id in controls.into_iter().flat_map(Controls::offered_ids) {
             let kind = match id.form() {
-                Form::Switch => EntityKind::Switch,
-                Form::Choice(options) => EntityKind::Select { options },
-                Form::Number { min, max, unit } => EntityKind::Level { min, max, unit },
-                Form::Region => continue,
+                ControlForm::Switch => EntityKind::Switch,
+                ControlForm::Choice(options) => EntityKind::Select { options },
+                ControlForm::Number { min, max, unit } => EntityKind::Level { min, max, unit },
+                ControlForm::Region => continue,
             };
             let category = if id == Id::Power { Category::Main } else { Category::Config };
             entities.push(entity(kind, &control_key(id), id.title(), id.icon(), category));
@@ -234,11 +234,13 @@ impl Home for OnCamera {
         put("memory", json!(status.memory.available_kib / 1024 * 1024));
         put("stream", cut(&self.stream().unwrap_or_default()).into());
         for service in &status.services {
-            let running = service.state == State::Running;
+            let running = service.state == ServiceState::Running;
             put(&format!("service_{}", key(&service.id)), on(running).into());
         }
         if let Ok(controls) = controls::of(&self.0) {
-            for id in controls.offered_ids().into_iter().filter(|id| id.form() != Form::Region) {
+            for id in
+                controls.offered_ids().into_iter().filter(|id| id.form() != ControlForm::Region)
+            {
                 let value = match controls.value(id) {
                     Some(Setting::On(on_now)) => on(on_now).into(),
                     Some(value) => value.json(),
@@ -263,7 +265,7 @@ impl Home for OnCamera {
 
     fn picture(&self) -> Option<Vec<u8>> {
         controls::require_on(&self.0).ok()?;
-        match video::snapshot(&self.0, "mainstream", PictureForm::Jpeg) {
+        match video::snapshot(&self.0, "mainstream", SnapshotForm::Jpeg) {
             Ok(picture) => Some(picture.body),
             Err(e) => {
                 log::debug!("MQTT: no picture: {e}", e = Chain(&e));

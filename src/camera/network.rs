@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::{Camera, Source, onvif, schedule};
+use super::{Camera, Hardware, onvif, schedule};
 use crate::base::host;
 use crate::error::{Code, Exit, Explain};
 use crate::network::clock;
@@ -33,7 +33,7 @@ const LOOK: Duration = Duration::from_secs(5);
 pub fn start(camera: &Arc<Camera>) {
     spawn("onvif", camera, onvif::discover::answer);
     spawn("schedule", camera, schedule::keep);
-    if matches!(camera.source(), Source::Simulated { .. }) {
+    if matches!(camera.hardware(), Hardware::Simulated { .. }) {
         return;
     }
     set_host_name(camera);
@@ -90,7 +90,7 @@ impl Explain for ClockError {
 /// # Errors
 /// [`ClockError`].
 pub fn set_clock(camera: &Camera, utc: u64) -> Result<(), ClockError> {
-    if matches!(camera.source(), Source::Simulated { .. }) {
+    if matches!(camera.hardware(), Hardware::Simulated { .. }) {
         return Err(ClockError::Simulated);
     }
     let moved = clock::set(Duration::from_secs(utc)).map_err(ClockError::Refused)?;

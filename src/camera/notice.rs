@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::state::{BackupState, State};
+use super::state::{BackupState, CameraState};
 use crate::backup::set::{SetFolder, SetState};
 use crate::backup::vault::{Kept, Vaulted};
 use crate::card::CardState;
@@ -160,7 +160,7 @@ pub(super) fn of_map(layout: &Layout) -> Option<Notice> {
     ))
 }
 
-pub(super) fn of_backup(state: &State) -> Vec<Notice> {
+pub(super) fn of_backup(state: &CameraState) -> Vec<Notice> {
     let mut found = Vec::new();
     match &state.backup {
         BackupState::Failed { code, message, hint } => found.push(Notice {
@@ -205,7 +205,7 @@ pub(super) fn of_backup(state: &State) -> Vec<Notice> {
     found
 }
 
-pub(super) fn of_page(state: &State) -> Option<Notice> {
+pub(super) fn of_page(state: &CameraState) -> Option<Notice> {
     let problem = state.page_problem.as_ref()?;
     Some(notice(
         Severity::Warning,
@@ -216,7 +216,7 @@ pub(super) fn of_page(state: &State) -> Option<Notice> {
     ))
 }
 
-pub(super) fn of_proofs(state: &State) -> Vec<Notice> {
+pub(super) fn of_proofs(state: &CameraState) -> Vec<Notice> {
     let damaged = state.proofs.iter().filter(|(_, verdict)| !verdict.is_whole());
     damaged
         .map(|(name, verdict)| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{Camera, Source};
+use super::{Camera, Hardware};
 use crate::card::file::Lock;
 use crate::error::{Code, Exit, Explain};
 use crate::machine::boots::Boots;
@@ -78,9 +78,9 @@ pub(super) fn begin(camera: &Arc<Camera>, quiet: Option<Lock>) -> Result<(), Pow
             let _quiet = quiet;
             std::thread::sleep(PAUSE);
             Boots::lasted(camera.card());
-            match camera.source() {
-                Source::Device => camera.machine().restart(),
-                Source::Simulated { .. } => anew(),
+            match camera.hardware() {
+                Hardware::Device => camera.machine().restart(),
+                Hardware::Simulated { .. } => anew(),
             }
         })
         .map(|_| ())

@@ -1,7 +1,7 @@
 //! A camera's identity and its chip read and saved, and the lock that lets only one job write.
 
 use super::{Camera, jobs, notice};
-use crate::backup::{self, BackupError, Facts, Outcome, Progress, Reading, Request, vault};
+use crate::backup::{self, BackupError, BackupOutcome, Facts, Progress, Reading, Request, vault};
 use crate::card::file::{self, Lock};
 use crate::card::{CardError, CardFault};
 use crate::image::Depth;
@@ -24,7 +24,7 @@ impl Camera {
         &self,
         keep: Option<usize>,
         progress: &dyn Progress,
-    ) -> Result<Outcome, BackupError> {
+    ) -> Result<BackupOutcome, BackupError> {
         self.backup_as(keep, false, progress)
     }
 
@@ -37,7 +37,7 @@ impl Camera {
         keep: Option<usize>,
         exact: bool,
         progress: &dyn Progress,
-    ) -> Result<Outcome, BackupError> {
+    ) -> Result<BackupOutcome, BackupError> {
         // A chip that is being flashed is no moment to save.
         let _writer = self.writer_lock()?;
         // An interrupted flash needs its sets; and a half-written chip is no better one.
@@ -52,7 +52,7 @@ impl Camera {
         exact: bool,
         first: Option<Reading>,
         progress: &dyn Progress,
-    ) -> Result<Outcome, BackupError> {
+    ) -> Result<BackupOutcome, BackupError> {
         let known = self.state().vaulted.as_ref().map(|v| v.judgement.clone());
         let judgement = known.unwrap_or_else(|| self.judge_identity());
         let facts = Facts {
@@ -126,7 +126,7 @@ impl Camera {
             Ok(lock) => Ok(Some(lock)),
             Err(e) if e.fault() == CardFault::Busy => Err(e),
             // A card that takes no lock must not let two write: memory takes it then.
-            Err(_) => match file::lock_dir(self.source.beside_card()) {
+            Err(_) => match file::lock_dir(self.hardware.beside_card()) {
                 Ok(lock) => Ok(Some(lock)),
                 Err(e) if e.fault() == CardFault::Busy => Err(e),
                 Err(_) => Ok(None),

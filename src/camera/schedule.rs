@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::job::JobKind;
 use super::motors::Ask;
-use super::{Camera, Source, controls, motors, patrol, power};
+use super::{Camera, Hardware, controls, motors, patrol, power};
 use crate::base::host;
 use crate::card::CardError;
 use crate::card::file::{make_dir, read_bounded, replace};
@@ -65,7 +65,7 @@ pub fn keep(camera: &Arc<Camera>) {
     loop {
         let config = camera.state().settings.config.camera.clone();
         // The programs of a simulated camera are the PC's own.
-        if matches!(camera.source(), Source::Device) {
+        if matches!(camera.hardware(), Hardware::Device) {
             let problem = updates.look(config.hold_updates, &Updates::is_it);
             camera.state().network.updates_problem = problem;
         }

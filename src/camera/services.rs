@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Camera, Source};
+use super::{Camera, Hardware};
 use crate::services::ptz::{Moved, Wish};
 use crate::services::ssh::{folder, host_key, keys};
 use crate::services::{
@@ -50,9 +50,9 @@ pub struct SshKeys {
 /// Starts the hacks. To be called once, when the identity is safe, and not in
 /// safe mode.
 pub fn start(camera: &Camera, config: &Path) {
-    let run = match camera.source() {
-        Source::Device => Path::new(RUN).to_owned(),
-        Source::Simulated { dir, .. } => dir.join("run/hacks"),
+    let run = match camera.hardware() {
+        Hardware::Device => Path::new(RUN).to_owned(),
+        Hardware::Simulated { dir, .. } => dir.join("run/hacks"),
     };
     let judgement = camera.state().vaulted.as_ref().map(|v| v.judgement.clone());
     let model = judgement.map_or_else(|| "unknown".to_owned(), |j| camera.model(&j));
@@ -97,7 +97,7 @@ pub fn hold<'a>(camera: &'a Camera) -> Held<'a> {
 impl Held<'_> {
     /// The flash writes: on a camera nothing is started any more until it restarts.
     pub fn for_good(mut self, camera: &Camera) {
-        if matches!(camera.source(), Source::Device) {
+        if matches!(camera.hardware(), Hardware::Device) {
             self.services = None;
         }
     }

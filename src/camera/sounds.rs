@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{Camera, Source, services, video};
+use super::{Camera, Hardware, services, video};
 use crate::card::file::read_bounded;
 use crate::error::{Chain, Code, Exit, Explain, FailureKind};
 use crate::formats::wav::{self, WavError};
@@ -125,9 +125,9 @@ impl Explain for SoundError {
 
 /// The folder with the firmware's sounds.
 fn folder(camera: &Camera) -> Option<PathBuf> {
-    let root = match camera.source() {
-        Source::Device => PathBuf::from("/"),
-        Source::Simulated { .. } => PathBuf::from(std::env::var_os("MI360D_FIRMWARE")?),
+    let root = match camera.hardware() {
+        Hardware::Device => PathBuf::from("/"),
+        Hardware::Simulated { .. } => PathBuf::from(std::env::var_os("MI360D_FIRMWARE")?),
     };
     FOLDERS.iter().map(|folder| root.join(folder)).find(|folder| folder.is_dir())
 }

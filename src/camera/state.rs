@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::backup::vault::Vaulted;
-use crate::backup::{Outcome, Reading, SetName, Verification};
+use crate::backup::{BackupOutcome, Reading, SetName, Verification};
 use crate::error::{Code, Explain, chain};
 use crate::network::wifi::Wifi;
 use crate::settings::config::Loaded;
 
 /// Everything known.
 #[derive(Debug, Default)]
-pub struct State {
+pub struct CameraState {
     /// FACTORY, judged and saved.
     pub vaulted: Option<Vaulted>,
     /// The settings in force, and what is wrong with their file.
@@ -90,7 +90,7 @@ impl BackupState {
     }
 
     /// What an outcome means for the backup.
-    pub fn done(outcome: &Outcome) -> BackupState {
+    pub fn done(outcome: &BackupOutcome) -> BackupState {
         BackupState::Done {
             set: outcome.set.name.to_string(),
             made: outcome.made,

@@ -80,7 +80,7 @@ pub fn of(camera: &Camera) -> Status {
     let notices = notices::all(camera);
     let services = super::services::brief(camera);
     let card = camera.card().state();
-    let simulated = matches!(camera.source(), super::Source::Simulated { .. });
+    let simulated = matches!(camera.hardware(), super::Hardware::Simulated { .. });
     // A driver that connects again may answer only after seconds: nobody waits for it with the
     // lock.
     let wifi = if simulated { Some(wifi::simulated()) } else { wifi::now() };

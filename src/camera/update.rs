@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use serde::Serialize;
 
 use super::jobs::Busy;
-use super::{Camera, Source, images, notice};
+use super::{Camera, Hardware, images, notice};
 use crate::backup::verify;
 use crate::error::{Chain, Code, Explain};
 use crate::update::{self, PUBLIC_KEY, Package, Standing, UpdateError};
@@ -71,7 +71,7 @@ where
     if given.trim() != offer.confirm {
         return Err(UpdateError::Phrase(offer.confirm).into());
     }
-    if matches!(camera.source(), Source::Simulated { .. }) {
+    if matches!(camera.hardware(), Hardware::Simulated { .. }) {
         return Err(UpdateError::Simulated.into());
     }
     let quiet = camera.quiet()?;

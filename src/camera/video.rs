@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::{Camera, services};
 use crate::error::chain;
-use crate::rtsp::client::{self, Form, Media};
+use crate::rtsp::client::{self, Media, SnapshotForm};
 use crate::rtsp::{RtspError, auth};
 use crate::services::ServiceError;
 use crate::services::rtsp::ID;
@@ -81,7 +81,11 @@ pub fn document(camera: &Camera) -> VideoView {
 ///
 /// # Errors
 /// [`RtspError`], where there is none.
-pub fn snapshot(camera: &Camera, stream: &str, form: Form) -> Result<Media<Vec<u8>>, RtspError> {
+pub fn snapshot(
+    camera: &Camera,
+    stream: &str,
+    form: SnapshotForm,
+) -> Result<Media<Vec<u8>>, RtspError> {
     client::snapshot(port(camera), stream, form)
 }
 
@@ -91,10 +95,10 @@ pub fn snapshot(camera: &Camera, stream: &str, form: Form) -> Result<Media<Vec<u
 /// # Errors
 /// [`RtspError`], where there is neither.
 pub fn best_snapshot(camera: &Camera, stream: &str) -> Result<Media<Vec<u8>>, RtspError> {
-    match snapshot(camera, stream, Form::Jpeg) {
+    match snapshot(camera, stream, SnapshotForm::Jpeg) {
         Err(RtspError::NoJpeg(why)) => {
             log::debug!("{why}");
-            snapshot(camera, stream, Form::Mp4)
+            snapshot(camera, stream, SnapshotForm::Mp4)
         }
         other => other,
     }

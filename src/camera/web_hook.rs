@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::settings::{MASK, SettingsError};
 use super::{Camera, controls, host_name};
 use crate::base::host;
-use crate::network::web_hook::{Outcome, post};
+use crate::network::web_hook::{Delivery, post};
 use crate::settings::values::WebHook;
 
 /// How often it is looked whether an address is set, and the longest wait for an event.
@@ -39,17 +39,17 @@ pub fn keep(camera: &Camera) {
             for left in (0..tries).rev() {
                 let Some(address) = address() else { break };
                 let why = match post(&address.0, &document) {
-                    Outcome::Taken => {
+                    Delivery::Taken => {
                         tries = TRIES;
                         camera.state().network.web_hook = None;
                         break;
                     }
-                    Outcome::Later(_) if left > 0 && !events.is_stopped() => {
+                    Delivery::Later(_) if left > 0 && !events.is_stopped() => {
                         std::thread::sleep(pause);
                         pause *= 2;
                         continue;
                     }
-                    Outcome::Later(why) | Outcome::Never(why) => why,
+                    Delivery::Later(why) | Delivery::Never(why) => why,
                 };
                 log::warn!("the web hook rejected an event: {why}");
                 camera.state().network.web_hook = Some(why);
@@ -81,7 +81,7 @@ pub fn test(camera: &Camera, address: Option<String>) -> Result<Option<String>, 
     let (at, uptime) = (host::clock(), host::uptime_seconds());
     let event = json!({ "seq": 0, "kind": "test", "at": at, "uptime_seconds": uptime });
     Ok(match post(&address.0, &document(camera, &event)) {
-        Outcome::Taken => None,
-        Outcome::Later(why) | Outcome::Never(why) => Some(why),
+        Delivery::Taken => None,
+        Delivery::Later(why) | Delivery::Never(why) => Some(why),
     })
 }

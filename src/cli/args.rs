@@ -277,7 +277,7 @@ impl Words {
             }
             "rtsp"
                 if rtsp.sound.as_ref().is_some_and(|word| {
-                    word != "off" && crate::rtsp::Form::from_word(word).is_none()
+                    word != "off" && crate::rtsp::SoundForm::from_word(word).is_none()
                 }) =>
             {
                 return Err("--sound must be g711, l16 or off".to_owned());

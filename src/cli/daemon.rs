@@ -16,7 +16,7 @@ use super::command::Command;
 use super::lines;
 use crate::camera::job::JobKind;
 use crate::camera::{
-    Camera, Source, controls, eject, event_pictures, facts, mqtt, network, privacy, services,
+    Camera, Hardware, controls, eject, event_pictures, facts, mqtt, network, privacy, services,
     startup, update, web_hook,
 };
 use crate::card::log::{LogFile, Recent};
@@ -160,7 +160,7 @@ fn serve(
         }
     });
     spawn("facts", &camera, facts::keep);
-    if matches!(camera.source(), Source::Device) {
+    if matches!(camera.hardware(), Hardware::Device) {
         spawn("card", &camera, eject::watch);
     }
     if page_failure.is_some() {

@@ -7,7 +7,7 @@ use super::bar::Bar;
 use super::command::{Choice, ProgrammerAction};
 use super::out::print;
 use crate::error::Exit;
-use crate::programmer::{self, Device, Outcome, Protection, ReadDone, Status, Wish, Written};
+use crate::programmer::{self, Device, Protection, ReadDone, Status, Wish, WriteOutcome, Written};
 
 const UNKNOWN_PROTECTION: &str = "this flashrom does not know it for this chip";
 
@@ -47,8 +47,8 @@ fn write(
     };
     print(args, &written, || written_text(&written))?;
     Ok(match written.outcome {
-        Outcome::Planned => Exit::Refused,
-        Outcome::Unchanged | Outcome::Done => Exit::Done,
+        WriteOutcome::Planned => Exit::Refused,
+        WriteOutcome::Unchanged | WriteOutcome::Done => Exit::Done,
     })
 }
 
@@ -116,10 +116,10 @@ fn written_text(written: &Written) -> String {
     }
     let before = protection(written.protection_before.as_ref());
     match written.outcome {
-        Outcome::Planned if !written.plan.blockers.is_empty() => {
+        WriteOutcome::Planned if !written.plan.blockers.is_empty() => {
             text.push_str("\nThis image is refused. Nothing was written.\n");
         }
-        Outcome::Planned => {
+        WriteOutcome::Planned => {
             let phrase = written.plan.confirm.as_deref().unwrap_or_default();
             let _ = writeln!(text, "\n  protection  {before}");
             let _ = writeln!(
@@ -128,10 +128,10 @@ fn written_text(written: &Written) -> String {
                  \"{phrase}\""
             );
         }
-        Outcome::Unchanged => {
+        WriteOutcome::Unchanged => {
             text.push_str("\nThe chip already contains this image. Nothing was written.\n");
         }
-        Outcome::Done => {
+        WriteOutcome::Done => {
             text.push_str("\nThe image was written and read back: every byte is right.\n");
             let _ = writeln!(text, "  protection  {}", protection(written.protection.as_ref()));
             text.push_str(match written.protected_as_before {

@@ -11,7 +11,7 @@ use super::command::RtspArgs;
 use super::out;
 use crate::error::Exit;
 use crate::rtsp::pretend::Pretend;
-use crate::rtsp::{Config, Form, RtspError, Server, Source, client};
+use crate::rtsp::{Config, RtspError, Server, SoundForm, StreamSource, client};
 
 /// The word for the synthetic scene.
 const SCENE: &str = "scene:";
@@ -23,14 +23,14 @@ fn firmware_root() -> PathBuf {
 
 /// A stream that the firmware has: its own frames, and the given source where they are not
 /// understood. Other streams stay as they are.
-fn of(root: &Path, name: &str, source: Source) -> Source {
+fn of(root: &Path, name: &str, source: StreamSource) -> StreamSource {
     if !matches!(name, "mainstream" | "substream") {
         return source;
     }
     let folder = root.join("run").join(format!("video_{name}"));
     match source {
-        Source::Path(path) => Source::Frames { folder, fallback: Some(path) },
-        Source::Frames { .. } | Source::Stdin => source,
+        StreamSource::Path(path) => StreamSource::Frames { folder, fallback: Some(path) },
+        StreamSource::Frames { .. } | StreamSource::Stdin => source,
     }
 }
 
@@ -52,9 +52,9 @@ pub fn rtsp(args: &Args, words: &RtspArgs) -> super::failure::Result {
         .map(|(name, path)| {
             let source = match &scene {
                 Some(scene) if path == SCENE => {
-                    Source::Frames { folder: scene.stream(name), fallback: None }
+                    StreamSource::Frames { folder: scene.stream(name), fallback: None }
                 }
-                _ => Source::from_word(path),
+                _ => StreamSource::from_word(path),
             };
             (name.clone(), root.as_deref().map_or(source.clone(), |root| of(root, name, source)))
         })
@@ -71,8 +71,8 @@ pub fn rtsp(args: &Args, words: &RtspArgs) -> super::failure::Result {
     let own = |name: &str| root.as_deref().map(|root| root.join("run").join(name));
     let form = match words.sound.as_deref() {
         Some("off") => None,
-        Some(word) => Form::from_word(word),
-        None => Some(Form::default()),
+        Some(word) => SoundForm::from_word(word),
+        None => Some(SoundForm::default()),
     };
     let audio = words.audio.clone().or_else(|| own("audio_in"));
     config.sound = audio.or_else(|| scene.as_ref().map(Pretend::audio)).zip(form);

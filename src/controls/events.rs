@@ -14,7 +14,9 @@ use serde::Serialize;
 pub use super::detector::EventKind;
 use super::detector::{Motion, Press};
 use crate::base::host;
-use crate::vendor::frames::{Endpoint, EndpointKind, Event as Frame, Reader, State as Link};
+use crate::vendor::frames::{
+    Endpoint, EndpointKind, EndpointState as Link, Event as Frame, Reader,
+};
 
 /// Events that are kept.
 const KEPT: usize = 256;

@@ -38,4 +38,4 @@ pub mod view;
 pub(crate) use engine::NEVER;
 pub use engine::{Controls, Firmware};
 pub use error::ControlError;
-pub use table::{Form, Id, Value};
+pub use table::{ControlForm, Id, Value};

@@ -36,7 +36,7 @@ pub enum Id {
 
 /// What a control takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum ControlForm {
     /// On or off.
     Switch,
     /// One of these words.
@@ -57,13 +57,13 @@ pub enum Form {
 /// The value of a control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// Of [`Form::Switch`].
+    /// Of [`ControlForm::Switch`].
     On(bool),
-    /// Of [`Form::Choice`].
+    /// Of [`ControlForm::Choice`].
     Word(&'static str),
-    /// Of [`Form::Number`].
+    /// Of [`ControlForm::Number`].
     Number(i64),
-    /// Of [`Form::Region`].
+    /// Of [`ControlForm::Region`].
     Region(Region),
 }
 
@@ -168,16 +168,18 @@ impl Id {
     }
 
     /// What it takes.
-    pub const fn form(self) -> Form {
+    pub const fn form(self) -> ControlForm {
         match self {
-            Id::Night => Form::Choice(NIGHTS),
-            Id::MotionSensitivity => Form::Choice(LEVELS),
-            Id::Recording => Form::Choice(RECORDS),
-            Id::MotionRegion => Form::Region,
-            Id::Volume => {
-                Form::Number { min: Volume::LEAST as i64, max: Volume::MOST as i64, unit: "dB" }
-            }
-            _ => Form::Switch,
+            Id::Night => ControlForm::Choice(NIGHTS),
+            Id::MotionSensitivity => ControlForm::Choice(LEVELS),
+            Id::Recording => ControlForm::Choice(RECORDS),
+            Id::MotionRegion => ControlForm::Region,
+            Id::Volume => ControlForm::Number {
+                min: Volume::LEAST as i64,
+                max: Volume::MOST as i64,
+                unit: "dB",
+            },
+            _ => ControlForm::Switch,
         }
     }
 
@@ -252,14 +254,14 @@ impl Id {
     }
 }
 
-impl Form {
+impl ControlForm {
     /// Its stable name.
     pub const fn name(self) -> &'static str {
         match self {
-            Form::Switch => "switch",
-            Form::Choice(_) => "choice",
-            Form::Number { .. } => "number",
-            Form::Region => "region",
+            ControlForm::Switch => "switch",
+            ControlForm::Choice(_) => "choice",
+            ControlForm::Number { .. } => "number",
+            ControlForm::Region => "region",
         }
     }
 
@@ -269,15 +271,15 @@ impl Form {
     /// What is expected, in words.
     pub fn read(self, value: &Json) -> Result<Value, String> {
         let found = match self {
-            Form::Switch => value.as_bool().map(Value::On),
-            Form::Choice(words) => {
+            ControlForm::Switch => value.as_bool().map(Value::On),
+            ControlForm::Choice(words) => {
                 let given = value.as_str().unwrap_or_default();
                 words.iter().find(|word| **word == given).map(|word| Value::Word(word))
             }
-            Form::Number { min, max, .. } => {
+            ControlForm::Number { min, max, .. } => {
                 value.as_i64().filter(|n| (min..=max).contains(n)).map(Value::Number)
             }
-            Form::Region => {
+            ControlForm::Region => {
                 let cells = value.as_array().map(Vec::as_slice).unwrap_or_default();
                 let cells: Option<Vec<u8>> = cells
                     .iter()
@@ -288,10 +290,12 @@ impl Form {
             }
         };
         found.ok_or_else(|| match self {
-            Form::Switch => "expected true or false".to_owned(),
-            Form::Choice(words) => format!("expected one of: {}", words.join(", ")),
-            Form::Number { min, max, .. } => format!("expected a number from {min} to {max}"),
-            Form::Region => "expected 32 numbers from 0 to 3".to_owned(),
+            ControlForm::Switch => "expected true or false".to_owned(),
+            ControlForm::Choice(words) => format!("expected one of: {}", words.join(", ")),
+            ControlForm::Number { min, max, .. } => {
+                format!("expected a number from {min} to {max}")
+            }
+            ControlForm::Region => "expected 32 numbers from 0 to 3".to_owned(),
         })
     }
 
@@ -301,12 +305,12 @@ impl Form {
     /// What is expected, in words.
     pub fn read_text(self, text: &str) -> Result<Value, String> {
         self.read(&match (self, text) {
-            (Form::Switch, "ON") => true.into(),
-            (Form::Switch, "OFF") => false.into(),
-            (Form::Number { .. }, _) => text.trim().parse::<f64>().map_or(Json::Null, |n| {
+            (ControlForm::Switch, "ON") => true.into(),
+            (ControlForm::Switch, "OFF") => false.into(),
+            (ControlForm::Number { .. }, _) => text.trim().parse::<f64>().map_or(Json::Null, |n| {
                 format!("{n:.0}").parse::<i64>().map_or(Json::Null, Json::from)
             }),
-            (Form::Choice(_), _) => text.into(),
+            (ControlForm::Choice(_), _) => text.into(),
             _ => Json::Null,
         })
     }
@@ -335,10 +339,10 @@ mod tests {
         for id in Id::ALL {
             assert_eq!(Id::of(id.name()), Some(id));
             let values: Vec<Value> = match id.form() {
-                Form::Switch => vec![Value::On(true), Value::On(false)],
-                Form::Choice(words) => words.iter().map(|word| Value::Word(word)).collect(),
-                Form::Region => vec![Value::Region(region)],
-                Form::Number { .. } => continue,
+                ControlForm::Switch => vec![Value::On(true), Value::On(false)],
+                ControlForm::Choice(words) => words.iter().map(|word| Value::Word(word)).collect(),
+                ControlForm::Region => vec![Value::Region(region)],
+                ControlForm::Number { .. } => continue,
             };
             for value in values {
                 assert_eq!(id.form().read(&value.json()), Ok(value), "{id:?}");

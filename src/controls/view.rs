@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::table::{Form, Id};
+use super::table::{ControlForm, Id};
 
 /// All controls of this camera.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -67,7 +67,7 @@ impl View {
     pub fn of(id: Id) -> View {
         let form = id.form();
         let number = match form {
-            Form::Number { min, max, unit } => Some((min, max, unit)),
+            ControlForm::Number { min, max, unit } => Some((min, max, unit)),
             _ => None,
         };
         View {
@@ -75,7 +75,7 @@ impl View {
             title: id.title(),
             form: form.name(),
             choices: match form {
-                Form::Choice(words) => Some(words),
+                ControlForm::Choice(words) => Some(words),
                 _ => None,
             },
             min: number.map(|(min, ..)| min),

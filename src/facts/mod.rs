@@ -25,7 +25,7 @@ pub const FORMAT: u32 = 1;
 
 /// All facts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Facts {
+pub struct FirmwareFacts {
     /// [`FORMAT`].
     pub format: u32,
     /// The program's version.

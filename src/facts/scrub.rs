@@ -1,7 +1,9 @@
 //! The last check of the document: whatever was gathered, no value of FACTORY, CONFIG or the live
 //! settings that belongs to one owner stays in it, and no network address of a device. Pure.
 
-use super::{Facts, FileFact, Flash, Inquiry, Machine, Moment, Number, PartitionFacts, Program};
+use super::{
+    FileFact, FirmwareFacts, Flash, Inquiry, Machine, Moment, Number, PartitionFacts, Program,
+};
 use crate::image::redact::secrets::Secrets;
 
 /// What takes the place of a device's address.
@@ -9,11 +11,19 @@ const ADDRESS: &str = "xx:xx:xx:xx:xx:xx";
 
 /// The document without them. Hashes stay: a short secret may be in their digits by chance, and
 /// that reveals nothing. Each field is named here, so that a new one cannot be forgotten.
-pub fn clean(facts: &Facts, secrets: &Secrets) -> Facts {
+pub fn clean(facts: &FirmwareFacts, secrets: &Secrets) -> FirmwareFacts {
     let mut facts = facts.clone();
     let one = &mut |text: &mut String| *text = clean_text(text, secrets);
-    let Facts { format: _, program, firmware: _, model, simulated: _, start, machine, flash } =
-        &mut facts;
+    let FirmwareFacts {
+        format: _,
+        program,
+        firmware: _,
+        model,
+        simulated: _,
+        start,
+        machine,
+        flash,
+    } = &mut facts;
     [program, model].into_iter().for_each(&mut *one);
     for moment in start {
         let Moment {
@@ -102,7 +112,7 @@ mod tests {
         let mut secrets = Secrets::default();
         secrets.read_text(b"miio_passwd=geheim42\0");
         let hash = "geheim42geheim42".to_owned();
-        let facts = Facts {
+        let facts = FirmwareFacts {
             model: "chuangmi.camera.ipc019".to_owned(),
             machine: Some(Machine {
                 kernel: "Linux geheim42 at 7c:49:EB:00:00:01".to_owned(),
@@ -114,7 +124,7 @@ mod tests {
                 }],
                 ..Machine::default()
             }),
-            ..Facts::default()
+            ..FirmwareFacts::default()
         };
         let clean = clean(&facts, &secrets);
         let machine = clean.machine.unwrap();

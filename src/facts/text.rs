@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::Facts;
+use super::FirmwareFacts;
 
 /// Starts the line that names the firmware.
 pub const FIRMWARE: &str = "firmware: ";
 
 /// The text.
-pub fn of(facts: &Facts) -> String {
+pub fn of(facts: &FirmwareFacts) -> String {
     let mut text = String::new();
     let mut line = |words: std::fmt::Arguments<'_>| {
         // A String takes everything.
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_text_says_which_firmware_it_is_about() {
-        let facts = Facts { firmware: "0a1b2c3d".to_owned(), ..Facts::default() };
+        let facts = FirmwareFacts { firmware: "0a1b2c3d".to_owned(), ..FirmwareFacts::default() };
         assert_eq!(firmware_of(&of(&facts)), Some("0a1b2c3d"));
         for other in ["", "firmware: \n", "firmware: ../../../../x\n", "firmware: 0a1b2c3d4\n"] {
             assert_eq!(firmware_of(other), None, "{other:?}");

@@ -20,7 +20,7 @@ const SCHEME: &str = "http://";
 
 /// What became of a try.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Delivery {
     /// It was taken.
     Taken,
     /// It may be taken later, and why it was not.
@@ -41,13 +41,13 @@ pub fn split(address: &str) -> Option<(&str, &str)> {
 }
 
 /// Sends a document once.
-pub fn post(address: &str, document: &str) -> Outcome {
+pub fn post(address: &str, document: &str) -> Delivery {
     let Some((server, path)) = split(address) else {
-        return Outcome::Never("the address is not plain HTTP".to_owned());
+        return Delivery::Never("the address is not plain HTTP".to_owned());
     };
     match try_post(server, path, document) {
         Ok(line) => judge(&line),
-        Err(error) => Outcome::Later(error.to_string()),
+        Err(error) => Delivery::Later(error.to_string()),
     }
 }
 
@@ -82,17 +82,17 @@ fn try_post(server: &str, path: &str, document: &str) -> io::Result<String> {
 }
 
 /// What the first line of an answer says.
-fn judge(line: &str) -> Outcome {
+fn judge(line: &str) -> Delivery {
     let status = line.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)?.parse().ok());
     let said = |status: u16| format!("the server answered {status}");
     match status {
-        Some(200..300) => Outcome::Taken,
+        Some(200..300) => Delivery::Taken,
         Some(status @ 300..400) => {
-            Outcome::Never(format!("{}; redirects are not followed", said(status)))
+            Delivery::Never(format!("{}; redirects are not followed", said(status)))
         }
-        Some(status @ (..200 | 408 | 429 | 500..)) => Outcome::Later(said(status)),
-        Some(status) => Outcome::Never(said(status)),
-        None => Outcome::Later("the answer is not HTTP".to_owned()),
+        Some(status @ (..200 | 408 | 429 | 500..)) => Delivery::Later(said(status)),
+        Some(status) => Delivery::Never(said(status)),
+        None => Delivery::Later("the answer is not HTTP".to_owned()),
     }
 }
 
@@ -124,9 +124,9 @@ mod tests {
 
     #[test]
     fn what_may_be_taken_later_is_told_from_what_never_is() {
-        let later = |line| matches!(judge(line), Outcome::Later(_));
-        let never = |line| matches!(judge(line), Outcome::Never(_));
-        assert!(["HTTP/1.1 200 OK", "HTTP/1.0 204 "].iter().all(|l| judge(l) == Outcome::Taken));
+        let later = |line| matches!(judge(line), Delivery::Later(_));
+        let never = |line| matches!(judge(line), Delivery::Never(_));
+        assert!(["HTTP/1.1 200 OK", "HTTP/1.0 204 "].iter().all(|l| judge(l) == Delivery::Taken));
         assert!(
             ["HTTP/1.1 503 x", "HTTP/1.1 429 x", "", "HTTP/1.1", "SSH-2.0"].into_iter().all(later)
         );

@@ -2,7 +2,7 @@
 
 use super::audio;
 use super::control::{self, Imaging};
-use super::facts::{Facts, Moved, Outcome, Stream};
+use super::facts::{Answered, Moved, OnvifFacts, Stream};
 use super::fault::Fault;
 use super::template::Templates;
 use super::values::{all, stream};
@@ -35,7 +35,7 @@ fn service_of(path: &str) -> &str {
 ///
 /// # Errors
 /// [`Fault`].
-pub fn answer(service: &str, tree: &Tree<'_>, facts: &Facts) -> Result<Outcome, Fault> {
+pub fn answer(service: &str, tree: &Tree<'_>, facts: &OnvifFacts) -> Result<Answered, Fault> {
     let (at, action) = action(tree).ok_or(Fault::Malformed)?;
     let service = service_of(service);
     if service == "ptz" && !facts.ptz {
@@ -44,7 +44,7 @@ pub fn answer(service: &str, tree: &Tree<'_>, facts: &Facts) -> Result<Outcome, 
     if service == "media" && action.contains("Audio") {
         let templates = Templates::unpack();
         let body = templates.envelope(audio::answer(&templates, tree, at, action, facts)?);
-        return Ok(Outcome { body, moved: None, deed: None });
+        return Ok(Answered { body, moved: None, deed: None });
     }
     if service == "imaging" && facts.imaging == Imaging::default() {
         return Err(Fault::Unknown);
@@ -73,11 +73,11 @@ pub fn answer(service: &str, tree: &Tree<'_>, facts: &Facts) -> Result<Outcome, 
     };
     let body =
         templates.fill(&name, &[&all(&templates, facts), &stream(&templates, facts, chosen)]);
-    Ok(Outcome { body: templates.envelope(body), moved, deed })
+    Ok(Answered { body: templates.envelope(body), moved, deed })
 }
 
 /// Requests that ONVIF has an answer for, which here is no.
-fn refused(service: &str, action: &str, facts: &Facts) -> Option<Fault> {
+fn refused(service: &str, action: &str, facts: &OnvifFacts) -> Option<Fault> {
     let fault = match (service, action) {
         ("media", "CreateProfile") => Fault::MaxProfiles,
         ("media", "DeleteProfile") => Fault::FixedProfile,
@@ -119,7 +119,7 @@ fn chosen<'a>(
     at: At,
     service: &str,
     action: &str,
-    facts: &'a Facts,
+    facts: &'a OnvifFacts,
 ) -> Result<&'a Stream, Fault> {
     let main = &facts.streams[0];
     if service == "device" || service == "imaging" {
@@ -165,19 +165,19 @@ mod tests {
     use crate::onvif::facts::tests::facts;
     use crate::onvif::xml::parse;
 
-    fn ask(service: &str, inside: &str, ptz: bool) -> Result<Outcome, Fault> {
+    fn ask(service: &str, inside: &str, ptz: bool) -> Result<Answered, Fault> {
         ask_of(&facts(ptz), service, inside)
     }
 
-    fn ask_of(facts: &Facts, service: &str, inside: &str) -> Result<Outcome, Fault> {
+    fn ask_of(facts: &OnvifFacts, service: &str, inside: &str) -> Result<Answered, Fault> {
         let text = format!("<s:Envelope><s:Body>{inside}</s:Body></s:Envelope>");
         answer(service, &parse(&text).unwrap(), facts)
     }
 
     /// A camera whose firmware has its motors and its filter.
-    fn whole() -> Facts {
+    fn whole() -> OnvifFacts {
         let door = control::Preset { id: 3, name: "Door <1>".to_owned(), at: (10, 90) };
-        Facts {
+        OnvifFacts {
             motors: Some(Motors { position: Some((50, 75)), moving: true, presets: vec![door] }),
             imaging: Imaging { filter: Some("AUTO"), wdr: Some(true) },
             ..facts(true)

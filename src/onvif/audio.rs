@@ -1,7 +1,7 @@
 //! Sound, as the old media service describes it: the microphone with its encoder, and the speaker with
 //! its decoder, which are the ends of a backchannel. One of each; none can be changed. Pure.
 
-use super::facts::{Facts, Sound};
+use super::facts::{OnvifFacts, Sound};
 use super::fault::Fault;
 use super::template::Templates;
 use super::xml::{At, Tree};
@@ -27,7 +27,7 @@ pub(super) fn answer(
     tree: &Tree<'_>,
     at: At,
     action: &str,
-    facts: &Facts,
+    facts: &OnvifFacts,
 ) -> Result<String, Fault> {
     let kind = KINDS.into_iter().find(|(kind, _)| action.contains(kind));
     let (kind, token) = kind.filter(|(kind, _)| has(kind, facts.sound)).ok_or(Fault::NoAudio)?;
@@ -95,7 +95,7 @@ mod tests {
 
     fn ask(sound: Sound, action: &str, inside: &str) -> Result<String, Fault> {
         let text = format!("<Envelope><Body><{action}>{inside}</{action}></Body></Envelope>");
-        let facts = Facts { sound, ..facts(true) };
+        let facts = OnvifFacts { sound, ..facts(true) };
         answer("media", &parse(&text).unwrap(), &facts).map(|out| out.body)
     }
 

@@ -23,7 +23,7 @@ pub struct Stream {
 
 /// What is stated about the camera.
 #[derive(Clone, Debug)]
-pub struct Facts {
+pub struct OnvifFacts {
     /// `http://HOST:PORT`, as it was asked.
     pub base: String,
     /// `rtsp://HOST:PORT`.
@@ -73,7 +73,7 @@ pub struct Moved {
 
 /// An answer.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct Answered {
     /// The whole document.
     pub body: String,
     /// What is to be done before it is sent, by motors that only move.
@@ -96,7 +96,7 @@ pub(super) mod tests {
     use super::*;
 
     /// A camera without motors of the firmware's.
-    pub fn facts(ptz: bool) -> Facts {
+    pub fn facts(ptz: bool) -> OnvifFacts {
         let stream = |token, path, width, height| Stream {
             token,
             path,
@@ -106,7 +106,7 @@ pub(super) mod tests {
             fps: 20,
             kbits: 2000,
         };
-        Facts {
+        OnvifFacts {
             base: "http://192.168.1.7:80".into(),
             rtsp: "rtsp://192.168.1.7:8554".into(),
             name: "a<b>&\"'".into(),

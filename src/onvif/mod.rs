@@ -27,7 +27,7 @@ mod values;
 pub mod xml;
 
 pub use answer::{answer, is_open};
-pub use facts::{Facts, Moved, Outcome, Sound, Stream};
+pub use facts::{Answered, Moved, OnvifFacts, Sound, Stream};
 pub use fault::{Fault, fault};
 
 use sha1::{Digest as _, Sha1};

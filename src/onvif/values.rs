@@ -2,11 +2,11 @@
 
 use super::audio;
 use super::control::{self, Imaging};
-use super::facts::{Facts, Stream};
+use super::facts::{OnvifFacts, Stream};
 use super::template::{Templates, Values};
 
 /// What is stated about the camera, wherever it is needed.
-pub fn all(templates: &Templates, facts: &Facts) -> Vec<(&'static str, String, bool)> {
+pub fn all(templates: &Templates, facts: &OnvifFacts) -> Vec<(&'static str, String, bool)> {
     let full = &facts.streams[0];
     let number = |range: std::ops::Range<usize>| {
         let digits = facts.utc.get(range).unwrap_or_default().trim_start_matches('0');
@@ -79,7 +79,7 @@ pub fn all(templates: &Templates, facts: &Facts) -> Vec<(&'static str, String, b
 /// What is stated about the stream that is meant.
 pub fn stream(
     templates: &Templates,
-    facts: &Facts,
+    facts: &OnvifFacts,
     stream: &Stream,
 ) -> Vec<(&'static str, String, bool)> {
     let mut values = own(templates, stream);
@@ -89,7 +89,7 @@ pub fn stream(
     values
 }
 
-fn all_of_profile(templates: &Templates, facts: &Facts) -> Vec<(&'static str, String, bool)> {
+fn all_of_profile(templates: &Templates, facts: &OnvifFacts) -> Vec<(&'static str, String, bool)> {
     let full = &facts.streams[0];
     let mut values = vec![
         ("full-width", full.width.to_string(), false),

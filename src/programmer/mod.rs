@@ -34,7 +34,7 @@ pub use error::ProgrammerError;
 pub use flashrom::Flashrom;
 pub use output::{ChipFound, Protection};
 pub use reading::Reading;
-pub use writing::{Outcome, Wish, Written, write};
+pub use writing::{Wish, WriteOutcome, Written, write};
 
 /// What `programmer status` reports.
 #[derive(Debug, Serialize)]

@@ -37,7 +37,7 @@ pub struct Wish<'a> {
 /// How a write ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
+pub enum WriteOutcome {
     /// The chip contained the image already.
     Unchanged,
     /// Only the plan was made: it has blockers, or the phrase is missing.
@@ -50,7 +50,7 @@ pub enum Outcome {
 #[derive(Debug, Serialize)]
 pub struct Written {
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: WriteOutcome,
     /// The chip that answered.
     pub found: ChipFound,
     /// The folder with what the chip contained before.
@@ -164,11 +164,11 @@ impl Flow<'_> {
             let protection = self.protect(&journal, protection)?;
             journal.step = Step::Done;
             kept::note(&self.folder, &journal)?;
-            let outcome = if continues { Outcome::Done } else { Outcome::Unchanged };
+            let outcome = if continues { WriteOutcome::Done } else { WriteOutcome::Unchanged };
             return Ok(self.told(outcome, plan, &journal, protection));
         }
         if !plan.blockers.is_empty() || plan.confirm.as_deref() != wish.confirm {
-            return Ok(self.told(Outcome::Planned, plan, &journal, protection));
+            return Ok(self.told(WriteOutcome::Planned, plan, &journal, protection));
         }
 
         journal.step = Step::Writing;
@@ -204,7 +204,7 @@ impl Flow<'_> {
         let protection = self.protect(&journal, protection)?;
         journal.step = Step::Done;
         kept::note(&self.folder, &journal)?;
-        Ok(self.told(Outcome::Done, plan, &journal, protection))
+        Ok(self.told(WriteOutcome::Done, plan, &journal, protection))
     }
 
     /// Puts the protection back as the journal has it.
@@ -224,7 +224,7 @@ impl Flow<'_> {
 
     fn told(
         &self,
-        outcome: Outcome,
+        outcome: WriteOutcome,
         plan: Plan,
         journal: &Journal,
         protection: Option<Protection>,

@@ -42,7 +42,7 @@ pub struct Media<B> {
 
 /// The form of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum SnapshotForm {
     /// An MP4 file of one frame.
     Mp4,
     /// The Annex-B bytes.
@@ -104,11 +104,11 @@ pub fn stats(port: u16) -> Result<Value, RtspError> {
 /// # Errors
 /// [`RtspError::Ask`] where no server runs, [`RtspError::NoStream`], [`RtspError::Refused`] where
 /// there is no picture yet, [`RtspError::NoJpeg`] where the firmware makes no snapshot.
-pub fn snapshot(port: u16, stream: &str, form: Form) -> Result<Media<Vec<u8>>, RtspError> {
+pub fn snapshot(port: u16, stream: &str, form: SnapshotForm) -> Result<Media<Vec<u8>>, RtspError> {
     let form = match form {
-        Form::Mp4 => "mp4",
-        Form::AnnexB => "annexb",
-        Form::Jpeg => "jpeg",
+        SnapshotForm::Mp4 => "mp4",
+        SnapshotForm::AnnexB => "annexb",
+        SnapshotForm::Jpeg => "jpeg",
     };
     let (head, reader) = begin(port, &format!("snapshot {stream} {form}"), &[])?;
     let mut body = Vec::new();

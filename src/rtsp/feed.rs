@@ -13,7 +13,7 @@ use super::clock::Clock;
 use super::frame::Frame;
 use super::params::Params;
 use super::ring::{Ring, Room};
-use super::sound::Form;
+use super::sound::SoundForm;
 use super::stats::{Lost, SoundStats, StreamStats, Writer};
 use crate::vendor::frames;
 
@@ -87,7 +87,7 @@ pub(super) struct State {
 /// What is known of the firmware's endpoint.
 #[derive(Debug)]
 struct Firmware {
-    state: frames::State,
+    state: frames::EndpointState,
     since: Instant,
 }
 
@@ -189,11 +189,11 @@ impl Feed {
     pub(super) fn has_sound(&self) -> bool {
         let state = self.state();
         let live = state.firmware.as_ref().map(|firmware| &firmware.state);
-        state.pictures > 0 && live == Some(&frames::State::Live)
+        state.pictures > 0 && live == Some(&frames::EndpointState::Live)
     }
 
     /// The microphone's part of the document.
-    pub(super) fn sound_stats(&self, form: Form) -> SoundStats {
+    pub(super) fn sound_stats(&self, form: SoundForm) -> SoundStats {
         let state = self.state();
         let firmware = state.firmware.as_ref().map(|firmware| firmware_words(&firmware.state));
         SoundStats { form, firmware, pieces: state.pictures }
@@ -208,24 +208,28 @@ impl Feed {
     }
 
     /// How far it is with the firmware's endpoint of this stream.
-    pub(super) fn set_firmware(&self, new: &frames::State) {
+    pub(super) fn set_firmware(&self, new: &frames::EndpointState) {
         let writer = match new {
-            frames::State::Missing | frames::State::NotUnderstood(_) => Writer::Missing,
-            frames::State::Connecting | frames::State::Connected => Writer::Waiting,
-            frames::State::Live => Writer::Live,
-            frames::State::Gone => Writer::Gone,
+            frames::EndpointState::Missing | frames::EndpointState::NotUnderstood(_) => {
+                Writer::Missing
+            }
+            frames::EndpointState::Connecting | frames::EndpointState::Connected => Writer::Waiting,
+            frames::EndpointState::Live => Writer::Live,
+            frames::EndpointState::Gone => Writer::Gone,
         };
         let mut state = self.state();
         state.firmware = Some(Firmware { state: new.clone(), since: Instant::now() });
         drop(state);
         match new {
-            frames::State::NotUnderstood(fault) => {
+            frames::EndpointState::NotUnderstood(fault) => {
                 log::warn!(
                     "stream {}: the firmware's frames are not understood: {fault}",
                     self.name
                 );
             }
-            frames::State::Live => log::info!("stream {}: frames of the firmware", self.name),
+            frames::EndpointState::Live => {
+                log::info!("stream {}: frames of the firmware", self.name)
+            }
             _ => {}
         }
         self.set_writer(writer);
@@ -236,11 +240,13 @@ impl Feed {
     pub(super) fn has_firmware(&self) -> bool {
         match &self.state().firmware {
             Some(Firmware {
-                state: frames::State::NotUnderstood(_) | frames::State::Missing,
+                state: frames::EndpointState::NotUnderstood(_) | frames::EndpointState::Missing,
                 ..
             })
             | None => false,
-            Some(Firmware { state: frames::State::Gone, since }) => since.elapsed() < FALLBACK,
+            Some(Firmware { state: frames::EndpointState::Gone, since }) => {
+                since.elapsed() < FALLBACK
+            }
             Some(_) => true,
         }
     }
@@ -340,14 +346,14 @@ impl State {
     }
 }
 
-pub(super) fn firmware_words(state: &frames::State) -> String {
+pub(super) fn firmware_words(state: &frames::EndpointState) -> String {
     match state {
-        frames::State::Missing => "missing".to_owned(),
-        frames::State::Connecting => "connecting".to_owned(),
-        frames::State::Connected => "connected".to_owned(),
-        frames::State::Live => "live".to_owned(),
-        frames::State::Gone => "gone".to_owned(),
-        frames::State::NotUnderstood(fault) => format!("not understood: {fault}"),
+        frames::EndpointState::Missing => "missing".to_owned(),
+        frames::EndpointState::Connecting => "connecting".to_owned(),
+        frames::EndpointState::Connected => "connected".to_owned(),
+        frames::EndpointState::Live => "live".to_owned(),
+        frames::EndpointState::Gone => "gone".to_owned(),
+        frames::EndpointState::NotUnderstood(fault) => format!("not understood: {fault}"),
     }
 }
 

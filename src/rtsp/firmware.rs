@@ -9,10 +9,10 @@ use std::time::Instant;
 use super::assemble::Assembler;
 use super::feed::{Feed, Wake};
 use super::snapshots::Snapshots;
-use super::sound::{Form, Pace, Transcoder};
+use super::sound::{Pace, SoundForm, Transcoder};
 use super::speaker::Speaker;
 use super::timeline::{Newest, Timeline};
-use crate::vendor::frames::{Endpoint, Event, Reader, State};
+use crate::vendor::frames::{Endpoint, EndpointState, Event, Reader};
 
 /// What becomes of an endpoint's frames.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Worker {
     }
 
     /// For the microphone, in this form.
-    pub(super) fn sound(feed: Arc<Feed>, form: Form) -> Worker {
+    pub(super) fn sound(feed: Arc<Feed>, form: SoundForm) -> Worker {
         let (pace, newest) = (Pace::default(), Newest::default());
         Worker::Sound { feed, transcoder: Transcoder::new(form), pace, newest }
     }
@@ -116,7 +116,7 @@ impl Worker {
     fn take(&mut self, event: Event<'_>, timeline: &mut Timeline) {
         match (self, event) {
             (Worker::Pictures { feed, assembler, .. }, Event::State(state)) => {
-                if *state != State::Live {
+                if *state != EndpointState::Live {
                     assembler.writer_gone();
                 }
                 feed.set_firmware(state);

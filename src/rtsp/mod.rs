@@ -70,5 +70,5 @@ mod unit;
 
 pub use error::RtspError;
 pub use server::{Config, Server};
-pub use sound::Form;
-pub use source::Source;
+pub use sound::SoundForm;
+pub use source::StreamSource;

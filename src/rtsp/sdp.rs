@@ -8,7 +8,7 @@ use base64ct::{Base64, Encoding as _};
 
 use super::params::{Codec, Params};
 use super::rtp::PAYLOAD_TYPE;
-use super::sound::Form;
+use super::sound::SoundForm;
 
 /// The control addresses of a stream's tracks: pictures, sound.
 pub const TRACK: &str = "trackID=0";
@@ -28,7 +28,7 @@ pub fn describe(
     local: IpAddr,
     version: u64,
     params: &Params,
-    sound: Option<Form>,
+    sound: Option<SoundForm>,
     speech: bool,
 ) -> String {
     let family = if local.is_ipv4() { "IP4" } else { "IP6" };

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::feed::{Wake, firmware_words};
-use crate::vendor::frames::State;
+use crate::vendor::frames::EndpointState;
 
 /// How old a picture may be for a client that asks now.
 const FRESH: Duration = Duration::from_secs(1);
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 struct Inner {
-    state: State,
+    state: EndpointState,
     /// The newest picture and when it came.
     last: Option<(Instant, Arc<[u8]>)>,
     /// Somebody waits for a new one.
@@ -70,7 +70,7 @@ impl Snapshots {
         if inner.failed.is_some_and(|at| at >= since) {
             return SnapshotAnswer::None("the camera's encoder made no snapshot".to_owned());
         }
-        if !matches!(inner.state, State::Connected | State::Live) {
+        if !matches!(inner.state, EndpointState::Connected | EndpointState::Live) {
             let words = firmware_words(&inner.state);
             return SnapshotAnswer::None(format!("the firmware's snapshots are {words}"));
         }
@@ -101,13 +101,13 @@ impl Snapshots {
     }
 
     /// The endpoint has a new state.
-    pub(super) fn set_state(&self, state: &State) {
+    pub(super) fn set_state(&self, state: &EndpointState) {
         let mut inner = self.inner();
-        if let State::NotUnderstood(fault) = state {
+        if let EndpointState::NotUnderstood(fault) = state {
             log::warn!("snapshots of the firmware are not understood: {fault}");
         }
         // A new connection owes nothing.
-        if !matches!(state, State::Live) {
+        if !matches!(state, EndpointState::Live) {
             inner.requested = None;
             inner.wanted = false;
         }
@@ -152,7 +152,7 @@ mod tests {
         let shots = snapshots();
         let start = Instant::now();
         assert!(matches!(shots.ask(start, start), SnapshotAnswer::None(_)), "no endpoint yet");
-        shots.set_state(&State::Connected);
+        shots.set_state(&EndpointState::Connected);
         for _ in 0..3 {
             assert_eq!(shots.ask(start, start), SnapshotAnswer::Later);
         }
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn an_encoder_that_fails_is_reported_at_once() {
         let shots = snapshots();
-        shots.set_state(&State::Live);
+        shots.set_state(&EndpointState::Live);
         let start = Instant::now();
         assert_eq!(shots.ask(start, start), SnapshotAnswer::Later);
         shots.requested();

@@ -21,7 +21,7 @@ const LARGEST: usize = 8_192;
 /// What clients get.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Form {
+pub enum SoundForm {
     /// G.711 A-law, 8,000 samples in a second (`PCMA`).
     #[default]
     G711,
@@ -29,12 +29,12 @@ pub enum Form {
     L16,
 }
 
-impl Form {
+impl SoundForm {
     /// From a word of the command line.
-    pub fn from_word(word: &str) -> Option<Form> {
+    pub fn from_word(word: &str) -> Option<SoundForm> {
         match word {
-            "g711" => Some(Form::G711),
-            "l16" => Some(Form::L16),
+            "g711" => Some(SoundForm::G711),
+            "l16" => Some(SoundForm::L16),
             _ => None,
         }
     }
@@ -42,34 +42,34 @@ impl Form {
     /// Samples in a second, which is the RTP clock.
     pub fn rate(self) -> u32 {
         match self {
-            Form::G711 => RATE / 2,
-            Form::L16 => RATE,
+            SoundForm::G711 => RATE / 2,
+            SoundForm::L16 => RATE,
         }
     }
 
     /// The RTP payload type: PCMA's own, or a dynamic one.
     pub fn payload_type(self) -> u8 {
         match self {
-            Form::G711 => 8,
-            Form::L16 => 97,
+            SoundForm::G711 => 8,
+            SoundForm::L16 => 97,
         }
     }
 
     /// As the SDP names it.
     pub fn name(self) -> &'static str {
         match self {
-            Form::G711 => "PCMA/8000",
-            Form::L16 => "L16/16000/1",
+            SoundForm::G711 => "PCMA/8000",
+            SoundForm::L16 => "L16/16000/1",
         }
     }
 }
 
-impl Form {
+impl SoundForm {
     /// The samples of payloads in this form.
     pub fn samples<'a>(self, payloads: impl Iterator<Item = &'a [u8]>) -> Vec<i16> {
         match self {
-            Form::G711 => payloads.flatten().map(|byte| decode(*byte)).collect(),
-            Form::L16 => {
+            SoundForm::G711 => payloads.flatten().map(|byte| decode(*byte)).collect(),
+            SoundForm::L16 => {
                 let pairs = payloads.flat_map(|payload| payload.as_chunks::<2>().0);
                 pairs.map(|pair| i16::from_be_bytes(*pair)).collect()
             }
@@ -181,7 +181,7 @@ impl Doubler {
 /// Sound in, sound out. See the module.
 #[derive(Clone, Debug)]
 pub struct Transcoder {
-    form: Form,
+    form: SoundForm,
     coding: Option<Coding>,
     /// Of the bytes judged so far: all, and the second ones of a pair that PCM would have at rest.
     judged: (usize, usize),
@@ -191,7 +191,7 @@ pub struct Transcoder {
 
 impl Transcoder {
     /// Into this form.
-    pub fn new(form: Form) -> Transcoder {
+    pub fn new(form: SoundForm) -> Transcoder {
         Transcoder {
             form,
             coding: None,
@@ -226,15 +226,15 @@ impl Transcoder {
         }
         let mut out = Vec::with_capacity(2 * self.samples.len());
         match (coding, self.form) {
-            (Coding::ALaw, Form::G711) => {
+            (Coding::ALaw, SoundForm::G711) => {
                 self.halver.halve(&self.samples, &mut |sample| out.push(encode(sample)));
             }
-            (Coding::Pcm, Form::G711) => out.extend(self.samples.iter().map(|s| encode(*s))),
-            (Coding::ALaw, Form::L16) => {
+            (Coding::Pcm, SoundForm::G711) => out.extend(self.samples.iter().map(|s| encode(*s))),
+            (Coding::ALaw, SoundForm::L16) => {
                 out.extend(self.samples.iter().flat_map(|sample| sample.to_be_bytes()));
             }
             // Twice each: the rate that was announced.
-            (Coding::Pcm, Form::L16) => {
+            (Coding::Pcm, SoundForm::L16) => {
                 for sample in &self.samples {
                     out.extend_from_slice(&sample.to_be_bytes());
                     out.extend_from_slice(&sample.to_be_bytes());
@@ -342,7 +342,7 @@ mod tests {
         }
     }
 
-    fn pieces(bytes: &[u8], form: Form) -> Vec<u8> {
+    fn pieces(bytes: &[u8], form: SoundForm) -> Vec<u8> {
         let mut transcoder = Transcoder::new(form);
         bytes.chunks(640).filter_map(|piece| transcoder.piece(piece)).flatten().collect()
     }
@@ -354,22 +354,22 @@ mod tests {
             (0..16_000).flat_map(|n: i32| ((n % 200) as i16 - 100).to_le_bytes()).collect();
         let loud_a: Vec<u8> = (0..32_000u32).map(|n| (n * 37 % 251) as u8).collect();
         for (bytes, form, rate) in [
-            (&silence_a, Form::G711, 8_000),
-            (&quiet_pcm, Form::G711, 8_000),
-            (&loud_a, Form::G711, 8_000),
-            (&silence_a, Form::L16, 32_000),
-            (&quiet_pcm, Form::L16, 32_000),
+            (&silence_a, SoundForm::G711, 8_000),
+            (&quiet_pcm, SoundForm::G711, 8_000),
+            (&loud_a, SoundForm::G711, 8_000),
+            (&silence_a, SoundForm::L16, 32_000),
+            (&quiet_pcm, SoundForm::L16, 32_000),
         ] {
             // The first second but its last piece is spent on judging.
             let out = pieces(bytes, form);
             assert_eq!(out.len(), rate + rate / 25, "{form:?}");
         }
         assert!(
-            pieces(&silence_a, Form::L16)
+            pieces(&silence_a, SoundForm::L16)
                 .chunks(2)
                 .all(|s| [[0, 8], [255, 248]].contains(&[s[0], s[1]]))
         );
-        let back = pieces(&quiet_pcm, Form::G711);
+        let back = pieces(&quiet_pcm, SoundForm::G711);
         assert!(back.iter().all(|byte| decode(*byte).unsigned_abs() <= 120));
     }
 

@@ -33,7 +33,7 @@ const USUAL_RATE: f64 = 20.0;
 
 /// Where a stream's bytes come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum StreamSource {
     /// A FIFO, a device, or a file, which is played again and again at its own pace.
     Path(PathBuf),
     /// Standard input.
@@ -47,26 +47,28 @@ pub enum Source {
     },
 }
 
-impl Source {
+impl StreamSource {
     /// From the command line: `-` is standard input, a folder the firmware's frames.
-    pub fn from_word(word: &OsStr) -> Source {
+    pub fn from_word(word: &OsStr) -> StreamSource {
         if word == "-" {
-            Source::Stdin
+            StreamSource::Stdin
         } else if word.as_bytes().ends_with(b"/") || Path::new(word).is_dir() {
-            Source::Frames { folder: word.into(), fallback: None }
+            StreamSource::Frames { folder: word.into(), fallback: None }
         } else {
-            Source::Path(word.into())
+            StreamSource::Path(word.into())
         }
     }
 }
 
 /// Reads until the server stops; the thread's body.
-pub(super) fn run(source: &Source, feed: &Feed) {
+pub(super) fn run(source: &StreamSource, feed: &Feed) {
     let result = match source {
-        Source::Path(path) | Source::Frames { fallback: Some(path), .. } => follow(path, feed),
+        StreamSource::Path(path) | StreamSource::Frames { fallback: Some(path), .. } => {
+            follow(path, feed)
+        }
         // The thread of all endpoints reads it.
-        Source::Frames { fallback: None, .. } => Ok(()),
-        Source::Stdin => stdin(feed),
+        StreamSource::Frames { fallback: None, .. } => Ok(()),
+        StreamSource::Stdin => stdin(feed),
     };
     if let Err(error) = result {
         log::error!("stream {}: {error}", feed.name);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::feed::{Wake, firmware_words};
 use super::speech::Speech;
-use crate::vendor::frames::State;
+use crate::vendor::frames::EndpointState;
 
 /// Bytes of one piece: A-law at 16 kHz. fetch_av takes no piece of this length for a command.
 pub(super) const PIECE: usize = 640;
@@ -58,7 +58,7 @@ enum Holder {
 
 #[derive(Debug, Default)]
 struct Inner {
-    state: State,
+    state: EndpointState,
     holder: Option<Holder>,
     waiting: VecDeque<u8>,
     /// When the last byte came.
@@ -81,7 +81,7 @@ pub(super) struct Speaker {
 
 impl Inner {
     fn is_there(&self) -> bool {
-        matches!(self.state, State::Connected | State::Live)
+        matches!(self.state, EndpointState::Connected | EndpointState::Live)
     }
 
     fn motors_run(&self, now: Instant) -> bool {
@@ -151,9 +151,9 @@ impl Speaker {
     }
 
     /// The endpoint has a new state.
-    pub(super) fn set_state(&self, state: &State) {
+    pub(super) fn set_state(&self, state: &EndpointState) {
         let mut inner = self.inner();
-        if let State::NotUnderstood(fault) = state {
+        if let EndpointState::NotUnderstood(fault) = state {
             log::warn!("the firmware's speaker is not understood: {fault}");
         }
         inner.state = state.clone();
@@ -269,7 +269,7 @@ mod tests {
 
     fn speaker() -> Speaker {
         let speaker = Speaker::new(Arc::new(Wake::new().unwrap()));
-        speaker.set_state(&State::Connected);
+        speaker.set_state(&EndpointState::Connected);
         speaker
     }
 
@@ -366,7 +366,7 @@ mod tests {
     fn without_the_firmware_s_speaker_nothing_waits() {
         let (speaker, start) = (speaker(), Instant::now());
         speaker.play(vec![0; 16_000], start).unwrap();
-        speaker.set_state(&State::Gone);
+        speaker.set_state(&EndpointState::Gone);
         assert!(speaker.next(start).is_none());
         assert_eq!(speaker.play(vec![0], start), Err(Refusal::Missing("gone".to_owned())));
         assert!(matches!(speaker.claim("a", start), Err(Refusal::Missing(_))));

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::params::Codec;
 use super::picture::Size;
-use super::sound::Form;
+use super::sound::SoundForm;
 
 /// What is known of the program that writes into a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -71,7 +71,7 @@ pub struct StreamStats {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SoundStats {
     /// What clients get.
-    pub form: Form,
+    pub form: SoundForm,
     /// How far it is with the firmware's endpoint.
     pub firmware: Option<String>,
     /// Pieces since the start, of 40 ms as a rule.

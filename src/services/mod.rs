@@ -46,7 +46,7 @@ pub use error::{ManifestError, ServiceError};
 pub use hack::Origin;
 pub use setting::{Value, Values};
 pub use supervisor::Services;
-pub use unit::State;
+pub use unit::ServiceState;
 pub use view::{LogView, ProgramView, ServiceBrief, ServiceView};
 
 /// The machine that hacks run on.

@@ -9,7 +9,7 @@ use super::hack::Origin;
 use super::ptz::{self, Moved, Wish};
 use super::setting::Values;
 use super::table::Table;
-use super::unit::State;
+use super::unit::ServiceState;
 use super::view::{self, LogView, ServiceBrief, ServiceView};
 use super::{World, config, original, process, rtsp, setting};
 use crate::sys;
@@ -181,7 +181,7 @@ impl Services {
             unavailable("it is not on the card, and it is needed for the motors".into())
         })?;
         let state = table.entries[at].state();
-        if state != State::Running {
+        if state != ServiceState::Running {
             let brief = view::brief(&table.entries[at]);
             return Err(unavailable(format!("it is not running. {}", brief.reason)));
         }

@@ -8,7 +8,7 @@ use super::find::{find, signature};
 use super::found::{Found, Stamp};
 use super::hack::{Hack, Origin, Prepare};
 use super::setting::{self, Values};
-use super::unit::{Around, State, Unit, Want};
+use super::unit::{Around, ServiceState, Unit, Want};
 use super::{World, original, process};
 
 /// One hack.
@@ -47,15 +47,17 @@ impl Entry {
     }
 
     /// Its state as a whole.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> ServiceState {
         if self.broken().is_some() {
-            return State::Broken;
+            return ServiceState::Broken;
         }
         let units = self.units.iter().map(Unit::state).max();
         match units {
-            Some(State::Off) | None if self.hack().unavailable.is_some() => State::Unavailable,
+            Some(ServiceState::Off) | None if self.hack().unavailable.is_some() => {
+                ServiceState::Unavailable
+            }
             Some(state) => state,
-            None => State::Off,
+            None => ServiceState::Off,
         }
     }
 
@@ -241,7 +243,7 @@ impl Table {
             if alone[other] != Want::Run {
                 return Want::Wait(format!("needs '{need}', which is not turned on"));
             }
-            if entry.is_gone() && self.entries[other].state() != State::Running {
+            if entry.is_gone() && self.entries[other].state() != ServiceState::Running {
                 return Want::Wait(format!("waits for '{need}'"));
             }
         }
@@ -294,7 +296,7 @@ impl Table {
             if let Err(e) = super::ssh::renew_keys(&self.world) {
                 log::warn!("the SSH keys cannot be updated: {e}");
             }
-            let stuck = entry.units.iter_mut().filter(|unit| unit.state() == State::Pausing);
+            let stuck = entry.units.iter_mut().filter(|unit| unit.state() == ServiceState::Pausing);
             stuck.for_each(Unit::start_again);
         }
     }
@@ -306,7 +308,9 @@ impl Table {
 
     /// Whether anything runs or is being waited for.
     pub fn is_busy(&self) -> bool {
-        let busy = |state| !matches!(state, State::Off | State::Unavailable | State::Broken);
+        let busy = |state| {
+            !matches!(state, ServiceState::Off | ServiceState::Unavailable | ServiceState::Broken)
+        };
         self.entries.iter().any(|entry| busy(entry.state()) || !entry.is_gone())
     }
 

@@ -17,7 +17,7 @@ use super::{Pace, World, ports};
 /// The state of a program, or of a whole hack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum ServiceState {
     /// It works.
     Running,
     /// It was started, and is not ready yet.
@@ -114,16 +114,16 @@ impl Unit {
     }
 
     /// Its state.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> ServiceState {
         match self.phase {
-            Phase::Idle if self.leftover.is_some() => State::Stopping,
-            Phase::Idle if self.waiting => State::Waiting,
-            Phase::Idle => State::Off,
-            Phase::Starting { .. } => State::Starting,
-            Phase::Running => State::Running,
-            Phase::Pausing { .. } => State::Pausing,
-            Phase::Stopping { .. } => State::Stopping,
-            Phase::Ended => State::Ended,
+            Phase::Idle if self.leftover.is_some() => ServiceState::Stopping,
+            Phase::Idle if self.waiting => ServiceState::Waiting,
+            Phase::Idle => ServiceState::Off,
+            Phase::Starting { .. } => ServiceState::Starting,
+            Phase::Running => ServiceState::Running,
+            Phase::Pausing { .. } => ServiceState::Pausing,
+            Phase::Stopping { .. } => ServiceState::Stopping,
+            Phase::Ended => ServiceState::Ended,
         }
     }
 

@@ -8,7 +8,7 @@ use super::error::ManifestError;
 use super::hack::Origin;
 use super::setting::SettingView;
 use super::table::Entry;
-use super::unit::State;
+use super::unit::ServiceState;
 
 /// One hack.
 #[derive(Clone, Debug, Serialize)]
@@ -26,7 +26,7 @@ pub struct ServiceView {
     /// Whether it is to run.
     pub enabled: bool,
     /// Its state.
-    pub state: State,
+    pub state: ServiceState,
     /// Why, in words; empty where there is nothing to say.
     pub reason: String,
     /// Seconds in this state.
@@ -47,7 +47,7 @@ pub struct ProgramView {
     /// Its name.
     pub name: String,
     /// Its state.
-    pub state: State,
+    pub state: ServiceState,
     /// Why.
     pub reason: String,
     /// Its process, while there is one.
@@ -68,7 +68,7 @@ pub struct ServiceBrief {
     /// Whether it is to run.
     pub enabled: bool,
     /// Its state.
-    pub state: State,
+    pub state: ServiceState,
     /// Why.
     pub reason: String,
 }
@@ -106,7 +106,7 @@ pub fn of(entry: &Entry) -> ServiceView {
         name: brief.name,
         description: hack.about.clone(),
         origin: hack.origin,
-        available: !matches!(brief.state, State::Unavailable | State::Broken),
+        available: !matches!(brief.state, ServiceState::Unavailable | ServiceState::Broken),
         enabled: brief.enabled,
         state: brief.state,
         reason: brief.reason,

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::guard::Asking;
 use super::problem::Problem;
 use super::reply::Reply;
-use crate::access::Source;
+use crate::access::LoginSource;
 use crate::access::login::Caller;
 use crate::error::Code;
 use crate::formats::crc32::hash;
@@ -33,10 +33,10 @@ pub(super) struct Asked<'a> {
 
 impl Asked<'_> {
     /// Where a password comes from that is typed again: a session is apart from its address.
-    pub fn source(&self) -> Source {
+    pub fn source(&self) -> LoginSource {
         match self.caller {
-            Caller::Session { csrf } => Source::Session(u64::from(hash(csrf.as_bytes()))),
-            _ => Source::address(self.asking.peer),
+            Caller::Session { csrf } => LoginSource::Session(u64::from(hash(csrf.as_bytes()))),
+            _ => LoginSource::address(self.asking.peer),
         }
     }
 

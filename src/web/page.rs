@@ -7,7 +7,7 @@ use super::gate::ForeignHost;
 use super::packed::{Asset, ENGLISH, MORE, PORTUGUESE, PORTUGUESE_SAID, SCRIPT, STYLE, ZONES};
 use super::reply;
 use crate::access::login::Login;
-use crate::camera::Source;
+use crate::camera::Hardware;
 use crate::settings::values::Language;
 
 pub(super) const CSS: &str = "text/css; charset=utf-8";
@@ -58,7 +58,7 @@ pub(super) fn page(asked: &Asked<'_>) -> Answer {
     let wanted = camera.state().settings.config.web.language;
     let (code, texts) = texts(language(wanted, asked.language.unwrap_or_default()));
     let (state, inside) = inside(camera.login(), asked.asking.cookie.unwrap_or_default());
-    let simulated = matches!(camera.source(), Source::Simulated { .. });
+    let simulated = matches!(camera.hardware(), Hardware::Simulated { .. });
     let fill = |html: &str, inside: &str| {
         filled(html, |name| match name {
             "language" => code.to_owned(),

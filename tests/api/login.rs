@@ -113,7 +113,7 @@ fn wrong_guesses_cost_time_and_lock_nobody_out() {
 
 #[test]
 fn guesses_at_the_page_s_password_are_bounded_and_delay_the_right_one_by_seconds_only() {
-    use mi360d::access::Source;
+    use mi360d::access::LoginSource;
     use mi360d::access::login::{Login, LoginError, set_password};
     use std::time::{Duration, Instant};
 
@@ -143,8 +143,8 @@ fn guesses_at_the_page_s_password_are_bounded_and_delay_the_right_one_by_seconds
     login.login(stranger(201), "another guess").unwrap_err();
     login.login(stranger(200), PASSWORD).unwrap();
     // Nor does a session wait for its address.
-    login.check_password(Source::address(stranger(3)), "guess 3").unwrap_err();
-    login.check_password(Source::Session(3), PASSWORD).unwrap();
+    login.check_password(LoginSource::address(stranger(3)), "guess 3").unwrap_err();
+    login.check_password(LoginSource::Session(3), PASSWORD).unwrap();
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use mi360d::backup::Silent;
 use mi360d::camera::flashing::{Flashed, FlashingError, Planned};
-use mi360d::camera::{Camera, Source};
+use mi360d::camera::{Camera, Hardware};
 use mi360d::card::Card;
 use mi360d::chip::sim::{OnCut, SimCamera, SimPartition};
 use mi360d::chip::{
@@ -102,7 +102,7 @@ impl Bench {
     }
 
     pub fn camera_on(&self, chip: Box<dyn Chip>) -> Camera {
-        let source = Source::Simulated { dir: self.path().to_owned(), model: "ipc009".into() };
+        let source = Hardware::Simulated { dir: self.path().to_owned(), model: "ipc009".into() };
         Camera::new(chip, Card::folder(&self.card()), source)
     }
 

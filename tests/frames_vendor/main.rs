@@ -17,7 +17,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use mi360d::vendor::frames::{Endpoint, EndpointKind, Event, Reader, State};
+use mi360d::vendor::frames::{Endpoint, EndpointKind, EndpointState, Event, Reader};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -124,7 +124,7 @@ struct Seen {
     /// Number, bytes, whether something was lost before it.
     frames: Vec<(u32, usize, bool)>,
     texts: Vec<Vec<u8>>,
-    states: Vec<State>,
+    states: Vec<EndpointState>,
 }
 
 impl Ours {
@@ -162,7 +162,7 @@ impl Ours {
         self
     }
 
-    fn state(&self) -> Option<&State> {
+    fn state(&self) -> Option<&EndpointState> {
         self.seen[0].states.last()
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mi360d::vendor::frames::{EndpointKind, State};
+use mi360d::vendor::frames::{EndpointKind, EndpointState};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 
@@ -17,7 +17,7 @@ fn every_frame_of_the_vendor_s_library_arrives_whole() {
     let ours = Ours::of(&endpoint, &[EndpointKind::Picture]).until_live(400);
     ours.assert_whole();
     assert!(ours.frames().iter().filter(|frame| frame.1 == 102_400).count() >= 19);
-    assert_eq!(ours.seen[0].states, [State::Connected, State::Live]);
+    assert_eq!(ours.seen[0].states, [EndpointState::Connected, EndpointState::Live]);
     ours.reader.end();
     until("its end", || vendor.count("EV gone") == 1 && vendor.count("END") == 1);
     assert_eq!(endpoint.read_dir().unwrap().count(), 1, "only the socket is there");
@@ -77,7 +77,7 @@ fn standing_still(keep: &str) -> Ours {
         other.frames().len() > before + 100
     });
     other.assert_whole();
-    assert_eq!(other.state(), Some(&State::Live));
+    assert_eq!(other.state(), Some(&EndpointState::Live));
     // It reads on: what was queued, and what comes behind the gap.
     let queued = still.frames().len() + 100;
     until("what was queued", || {
@@ -93,8 +93,8 @@ fn standing_still(keep: &str) -> Ours {
 fn a_reader_that_stood_still_stays_connected_and_knows_its_one_gap() {
     let _shared = shared();
     let still = standing_still("keep=1");
-    assert_eq!((still.lost(), still.state()), (1, Some(&State::Live)));
-    assert_eq!(still.seen[0].states, [State::Connected, State::Live]);
+    assert_eq!((still.lost(), still.state()), (1, Some(&EndpointState::Live)));
+    assert_eq!(still.seen[0].states, [EndpointState::Connected, EndpointState::Live]);
     still.reader.end();
 }
 
@@ -103,12 +103,18 @@ fn a_reader_that_stood_still_stays_connected_and_knows_its_one_gap() {
 fn a_reader_that_was_thrown_out_reads_what_was_queued_and_comes_back() {
     let _shared = shared();
     let still = standing_still("keep=0");
-    let (seen, connected) = (&still.seen[0].states, State::Connected);
+    let (seen, connected) = (&still.seen[0].states, EndpointState::Connected);
     assert_eq!(
         seen[..],
-        [connected.clone(), State::Live, State::Gone, connected, State::Live][..seen.len()]
+        [
+            connected.clone(),
+            EndpointState::Live,
+            EndpointState::Gone,
+            connected,
+            EndpointState::Live
+        ][..seen.len()]
     );
-    assert!(seen.contains(&State::Gone));
+    assert!(seen.contains(&EndpointState::Gone));
     still.reader.end();
 }
 
@@ -126,17 +132,17 @@ fn a_broadcaster_that_is_killed_and_started_again_is_found_again() {
             done(ours)
         });
     };
-    turn_until("the end", &mut ours, &|ours| ours.state() == Some(&State::Gone));
+    turn_until("the end", &mut ours, &|ours| ours.state() == Some(&EndpointState::Gone));
     // A dead socket is there: it is tried once a second, and that is no news.
     let began = Instant::now();
     turn_until("a try", &mut ours, &|_| began.elapsed() > Duration::from_millis(1_200));
-    assert_eq!(ours.state(), Some(&State::Gone));
+    assert_eq!(ours.state(), Some(&EndpointState::Gone));
     let _vendor = Vendor::broadcaster(&endpoint, &["fps=40", "start=500"]);
     let before = ours.frames().len();
     turn_until("frames again", &mut ours, &|ours| ours.frames().len() > before + 5);
     assert!(ours.frames()[before].0 >= 500);
     let lost = ours.frames()[before + 1..].iter().any(|frame| frame.2);
-    assert!(!lost && ours.state() == Some(&State::Live));
+    assert!(!lost && ours.state() == Some(&EndpointState::Live));
     ours.reader.end();
 }
 
@@ -168,9 +174,9 @@ fn requests_reach_the_vendor_s_library_and_its_texts_reach_us() {
     let before = ours.frames().len();
     until("its end", || {
         ours.turn();
-        ours.seen[2].states.contains(&State::Gone) && ours.frames().len() > before
+        ours.seen[2].states.contains(&EndpointState::Gone) && ours.frames().len() > before
     });
-    assert_eq!(ours.state(), Some(&State::Live));
+    assert_eq!(ours.state(), Some(&EndpointState::Live));
     ours.reader.end();
 }
 
@@ -226,7 +232,7 @@ fn without_a_free_descriptor_only_that_frame_is_lost() {
         ours.frames().len() > before + 5
     });
     assert!(ours.frames()[before].2, "the gap is reported");
-    assert_eq!((ours.lost(), ours.state()), (1, Some(&State::Live)));
+    assert_eq!((ours.lost(), ours.state()), (1, Some(&EndpointState::Live)));
     assert_eq!(vendor.count("EV accept"), 1, "on the same connection");
     ours.reader.end();
 }
@@ -242,12 +248,12 @@ fn twenty_readers_at_a_busy_broadcaster_all_get_in_and_are_all_seen_to_leave() {
     for _ in 0..50 {
         ours.turn();
     }
-    let refused = ours.seen.iter().filter(|seen| seen.states == [State::Missing]).count();
+    let refused = ours.seen.iter().filter(|seen| seen.states == [EndpointState::Missing]).count();
     assert!((1..20).contains(&refused) || ours.seen.iter().any(|seen| seen.states.is_empty()));
     vendor.signal(Signal::SIGCONT);
     until("all", || {
         ours.turn();
-        ours.seen.iter().all(|seen| seen.states.last() == Some(&State::Live))
+        ours.seen.iter().all(|seen| seen.states.last() == Some(&EndpointState::Live))
     });
     ours.reader.end();
     until("all to be gone", || vendor.count("EV gone") == 20);

@@ -7,7 +7,7 @@ pub mod daemon;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use mi360d::camera::{Camera, Source};
+use mi360d::camera::{Camera, Hardware};
 use mi360d::card::Card;
 use mi360d::chip::sim::{OnCut, SimCamera, SimPartition};
 use mi360d::chip::{Chip, ChipError, EraseBlock, Faults, FlashMap, Partition, SimChip};
@@ -146,7 +146,7 @@ impl Sim {
 
     /// The camera within this process, on another chip.
     pub fn camera_on(&self, chip: Box<dyn Chip>) -> Camera {
-        let source = Source::Simulated { dir: self.path().to_owned(), model: "ipc009".into() };
+        let source = Hardware::Simulated { dir: self.path().to_owned(), model: "ipc009".into() };
         Camera::new(chip, Card::folder(&self.path().join("sdcard")), source)
     }
 

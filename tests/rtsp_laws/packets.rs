@@ -6,7 +6,7 @@ use mi360d::rtsp::assemble::Assembler;
 use mi360d::rtsp::frame::{Frame, PAYLOAD};
 use mi360d::rtsp::params::Codec;
 use mi360d::rtsp::ring::{Ring, Room};
-use mi360d::rtsp::{Form, fmp4, sdp};
+use mi360d::rtsp::{SoundForm, fmp4, sdp};
 
 use crate::streams::{frames, picture264, pps264, sps264, units264};
 
@@ -54,7 +54,7 @@ fn the_description_is_one_that_others_read() {
     let frame = &frames(&[(0, 10)])[0];
     let params = frame.params.as_ref().unwrap();
     for (form, format, map) in
-        [(Form::G711, "8", "8 PCMA/8000"), (Form::L16, "97", "97 L16/16000/1")]
+        [(SoundForm::G711, "8", "8 PCMA/8000"), (SoundForm::L16, "97", "97 L16/16000/1")]
     {
         let text = sdp::describe("mainstream", [10, 0, 0, 2].into(), 3, params, Some(form), true);
         let session = sdp_types::Session::parse(text.as_bytes()).unwrap();

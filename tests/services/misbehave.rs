@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::Duration;
 
-use mi360d::services::{State, Values};
+use mi360d::services::{ServiceState, Values};
 
 use crate::rig::{Card, lives, text_of, wait};
 
@@ -20,7 +20,7 @@ fn a_program_that_crashes_at_once_is_tried_again_with_growing_pauses_and_its_rea
     world.pace.first = Duration::from_secs(1);
     world.pace.most = Duration::from_secs(2);
     let running = card.start_in(world);
-    let view = running.state("crash", State::Pausing);
+    let view = running.state("crash", ServiceState::Pausing);
     assert!(view.reason.contains("ended with status 3 after 0 s; again in 1 s"), "{view:?}");
     let view = running.wait("crash", "in a longer pause", |v| v.reason.contains("again in 2 s"));
     assert_eq!(view.programs[0].starts, 2);
@@ -39,8 +39,8 @@ fn a_program_that_hangs_on_term_is_killed_with_all_of_its_group() {
     let running = card.start();
     let pids = text_of(&card.run("deaf").join("pids"));
     running.services.put("deaf", Some(false), &Values::new()).unwrap();
-    running.state("deaf", State::Stopping);
-    running.state("deaf", State::Off);
+    running.state("deaf", ServiceState::Stopping);
+    running.state("deaf", ServiceState::Off);
     for pid in pids.split_whitespace() {
         assert!(!lives(pid), "{pid} lives on");
     }
@@ -60,7 +60,7 @@ fn children_left_behind_are_ended_in_the_group_and_out_of_it() {
     text_of(&card.run("forker").join("done"));
     let pids = text_of(&card.run("forker").join("pids"));
     assert_eq!(pids.lines().count(), 2);
-    let view = running.state("forker", State::Ended);
+    let view = running.state("forker", ServiceState::Ended);
     assert!(view.reason.contains("status 1"), "{view:?}");
     wait(
         || pids.split_whitespace().all(|pid| !lives(pid)).then_some(()),
@@ -79,7 +79,7 @@ fn a_hundred_megabytes_of_output_cost_no_memory_and_the_end_is_kept() {
     let running = card.start();
     let before = resident_kib();
     let view = running.wait("loud", "quiet again", |v| v.programs[0].printed > 100 << 20);
-    assert_eq!(view.state, State::Running);
+    assert_eq!(view.state, ServiceState::Running);
     let lines = wait(
         || Some(running.lines("loud")).filter(|lines| lines.last().unwrap() == "the last line"),
         || "the last line is lost".into(),
@@ -118,7 +118,7 @@ fn a_missing_and_a_foreign_program_are_said_in_words() {
         ("text", "neither a program nor a script"),
         ("bare", "has no program 'no-such-tool'"),
     ] {
-        let view = running.state(id, State::Pausing);
+        let view = running.state(id, ServiceState::Pausing);
         assert!(view.reason.contains(words), "{id}: {}", view.reason);
         assert_eq!((view.programs[0].starts, view.programs[0].pid), (0, None));
     }
@@ -133,9 +133,9 @@ fn a_program_that_is_never_ready_is_started_again_and_one_with_a_taken_port_wait
     card.script("slow", "exec sleep 600", "[ready]\nfile = \"{run.dir}/up\"\nseconds = 1");
     card.script("quick", "touch $HOME/up; exec sleep 600", "[ready]\nfile = \"{run.dir}/up\"");
     let running = card.start();
-    let view = running.state("taken", State::Pausing);
+    let view = running.state("taken", ServiceState::Pausing);
     assert!(view.reason.contains(&format!("port {port} is used by another program")), "{view:?}");
-    running.state("quick", State::Running);
+    running.state("quick", ServiceState::Running);
     running.wait("slow", "blamed", |v| v.reason.contains("was not ready in time"));
     drop(listener);
     running.wait("taken", "started", |v| v.programs[0].starts > 0);
@@ -151,7 +151,7 @@ fn a_thousand_restarts_leave_no_zombie_no_descriptor_and_no_folder() {
     let before = (descriptors(), threads());
     starts(1050);
     running.services.put("short", Some(false), &Values::new()).unwrap();
-    running.state("short", State::Off);
+    running.state("short", ServiceState::Off);
     let after = (descriptors(), threads());
     assert!(after.0 <= before.0 + 2 && after.1 <= before.1 + 2, "{before:?}, then {after:?}");
     wait(

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use mi360d::services::{Origin, ServiceError, State, Value, Values};
+use mi360d::services::{Origin, ServiceError, ServiceState, Value, Values};
 
 use crate::rig::{Card, lives, text_of, wait};
 
@@ -83,12 +83,12 @@ fn all_services_of_the_original_are_found_and_what_listens_waits_for_one_confirm
     for id in ids.into_iter().chain(["websocket-stream-server"]) {
         assert!(found.contains(&(id.to_owned(), Origin::Original)), "{id}: {found:?}");
     }
-    running.state("motor-control", State::Running);
-    running.state("ssh-server", State::Off);
+    running.state("motor-control", ServiceState::Running);
+    running.state("ssh-server", ServiceState::Off);
     for id in ["rtsp-server", "websocket-stream-server"] {
-        assert!(running.state(id, State::Waiting).reason.contains("turn it on here once"));
+        assert!(running.state(id, ServiceState::Waiting).reason.contains("turn it on here once"));
         running.services.put(id, Some(true), &Values::new()).unwrap();
-        let view = running.state(id, State::Running);
+        let view = running.state(id, ServiceState::Running);
         assert_eq!(view.programs.len(), 3);
     }
     let fifos = card.world().run.join("original-fifos");
@@ -104,14 +104,14 @@ fn all_services_of_the_original_are_found_and_what_listens_waits_for_one_confirm
         );
     }
     for id in ["web-config", "runit"] {
-        running.state(id, State::Unavailable);
+        running.state(id, ServiceState::Unavailable);
         let refused = running.services.put(id, Some(true), &Values::new());
         assert!(matches!(refused, Err(ServiceError::Unavailable { .. })));
     }
     // Confirmed once is enough.
     drop(running);
     let running = card.start();
-    running.state("rtsp-server", State::Running);
+    running.state("rtsp-server", ServiceState::Running);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn switching_and_the_codec_end_in_the_original_s_own_files() {
     running.services.put("rtsp-server", Some(false), &Values::new()).unwrap();
     assert!(!card.path("hacks/rtsp-server/meta/service/.enable").exists());
     assert_eq!(json("hacks/rtsp-server/meta/config/config.json")["enable"], false);
-    running.state("rtsp-server", State::Off);
+    running.state("rtsp-server", ServiceState::Off);
 
     let users = Value::List(vec!["me:correct horse".into()]);
     set("ssh-server", Some(true), "users", users);
@@ -143,7 +143,7 @@ fn switching_and_the_codec_end_in_the_original_s_own_files() {
     assert_eq!((&user["systemUsername"], &user["username"]), (&"root".into(), &"me".into()));
     assert!(user["password"].as_str().unwrap().starts_with("$6$"));
     assert!(card.path("hacks/ssh-server/meta/service/.enable").exists());
-    running.state("ssh-server", State::Running);
+    running.state("ssh-server", ServiceState::Running);
     let blank = Values::from([("users".to_owned(), Value::List(vec!["me:".into()]))]);
     assert!(matches!(
         running.services.put("ssh-server", None, &blank),
@@ -162,7 +162,7 @@ fn a_hack_toml_in_the_same_folder_has_the_id_and_the_original_stays_beside_it() 
     let card = card_of_the_original();
     card.script("ssh-server", "exec sleep 600", "");
     let running = card.start();
-    let own = running.state("ssh-server", State::Running);
+    let own = running.state("ssh-server", ServiceState::Running);
     assert_eq!(own.origin, Origin::Hack);
     assert_eq!(running.services.get("ssh-server-original").unwrap().origin, Origin::Original);
 }
@@ -178,7 +178,7 @@ fn a_run_script_of_somebody_else_runs_as_it_is() {
     let running = card.start();
     running.services.put("mine", Some(true), &Values::new()).unwrap();
     let pid = text_of(&card.path("hacks/mine/pid"));
-    running.state("mine", State::Running);
+    running.state("mine", ServiceState::Running);
     assert!(lives(pid.trim()));
     drop(running);
     assert!(!lives(pid.trim()));

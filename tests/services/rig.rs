@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mi360d::services::{Pace, ServiceView, Services, State, World};
+use mi360d::services::{Pace, ServiceState, ServiceView, Services, World};
 
 /// A folder that plays a card.
 pub struct Card {
@@ -86,7 +86,7 @@ impl Running {
         )
     }
 
-    pub fn state(&self, id: &str, state: State) -> ServiceView {
+    pub fn state(&self, id: &str, state: ServiceState) -> ServiceView {
         self.wait(id, &format!("{state:?}"), |view| view.state == state)
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use mi360d::services::manifest::parse;
 use mi360d::services::setting::MASK;
-use mi360d::services::{ServiceError, State, Value, Values};
+use mi360d::services::{ServiceError, ServiceState, Value, Values};
 
 use crate::rig::{Card, text_of, wait};
 
@@ -98,16 +98,16 @@ fn a_broken_hack_is_shown_as_broken_and_the_next_one_runs() {
     card.write("hacks/empty/hack.toml", "");
     card.script("good", "exec sleep 600", "");
     let running = card.start();
-    running.state("good", State::Running);
-    let view = running.state("broken", State::Broken);
+    running.state("good", ServiceState::Running);
+    let view = running.state("broken", ServiceState::Broken);
     assert_eq!(view.fault.as_ref().unwrap().line, Some(3));
     assert!(view.reason.contains("line 3"), "{view:?}");
-    running.state("empty", State::Broken);
+    running.state("empty", ServiceState::Broken);
     let refused = running.services.put("broken", Some(true), &Values::new());
     assert!(matches!(refused, Err(ServiceError::Broken { .. })));
     // Mended while it runs: no restart is needed.
     card.script("broken", "exec sleep 600", "");
-    running.state("broken", State::Running);
+    running.state("broken", ServiceState::Running);
 }
 
 #[test]
@@ -247,8 +247,9 @@ fn a_secret_is_shown_nowhere_and_its_mask_changes_nothing() {
     let json = serde_json::to_string(&running.services.list()).unwrap();
     assert!(!shown.contains("hunter2") && !json.contains("hunter2"), "{shown}");
     assert!(json.contains(r#""name":"secret""#) && json.contains(r#""set":true"#));
-    let pid =
-        view.programs[0].pid.or_else(|| running.state("args", State::Running).programs[0].pid);
+    let pid = view.programs[0]
+        .pid
+        .or_else(|| running.state("args", ServiceState::Running).programs[0].pid);
     let line = fs::read(format!("/proc/{}/cmdline", pid.unwrap())).unwrap_or_default();
     assert!(!String::from_utf8_lossy(&line).contains("hunter2"));
 }
@@ -260,23 +261,23 @@ fn what_config_toml_says_holds_without_a_restart_and_a_mistake_in_it_is_that_hac
     card.write("hacks/args/run.sh", WRITE_ARGUMENTS);
     card.script("other", "exec sleep 600", "");
     let running = card.start();
-    running.state("args", State::Running);
+    running.state("args", ServiceState::Running);
     card.write("mi360d/config.toml", "[hacks.args.settings]\ntext = \"by hand\"\n");
     wait(
         || fs::read(card.run("args").join("args")).ok().filter(|b| b.starts_with(b"by hand\0")),
         || "config.toml is not heeded".into(),
     );
     card.write("mi360d/config.toml", "[hacks.args.settings]\nnumber = \"SECRET\"\n");
-    let view = running.state("args", State::Broken);
+    let view = running.state("args", ServiceState::Broken);
     assert!(view.reason.contains("'number'") && !view.reason.contains("SECRET"), "{view:?}");
     card.write("mi360d/config.toml", "[hacks.args]\nenable = true\n");
     running.wait("args", "broken by its part", |v| v.reason.contains("[hacks.args]"));
-    running.state("other", State::Running);
+    running.state("other", ServiceState::Running);
     card.write("mi360d/config.toml", "[hacks.args]\nenabled = false\n");
-    running.state("args", State::Off);
+    running.state("args", ServiceState::Off);
     // A file that cannot be read at all changes nothing.
     card.write("mi360d/config.toml", "[hacks.other\nenabled = false\n");
     running.services.reload();
-    running.state("other", State::Running);
+    running.state("other", ServiceState::Running);
     assert_eq!(text_of(&card.path("mi360d/config.toml")), "[hacks.other\nenabled = false\n");
 }

@@ -61,7 +61,7 @@ pub fn gather(
         card: card(&look),
         obstacles: camera.machine().obstacles(needs),
         left: left(camera),
-        is_device: matches!(camera.source(), camera::Source::Device),
+        is_device: matches!(camera.hardware(), camera::Hardware::Device),
         page_goes: camera.machine().page_goes(needs),
         compared,
     };

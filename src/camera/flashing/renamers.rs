@@ -28,7 +28,7 @@ fn on_card(camera: &Camera) -> PathBuf {
 
 /// In memory.
 fn in_memory(camera: &Camera) -> PathBuf {
-    camera.source().beside_card().join(MARK)
+    camera.hardware().beside_card().join(MARK)
 }
 
 fn is_ours(path: &Path) -> bool {

@@ -158,7 +158,7 @@ fn check_job(camera: &Camera, job: &Job) -> Result<(), FlashingError> {
     });
     let names = job.partitions.iter().map(|part| &part.name);
     let unlocked: Vec<String> = names.filter(|name| camera.is_unlocked(name)).cloned().collect();
-    let is_device = matches!(camera.source(), crate::camera::Source::Device);
+    let is_device = matches!(camera.hardware(), crate::camera::Hardware::Device);
     resumable::check(job, &Known { is_device, unlocked: &unlocked, has_backup })
         .map_err(|reason| FlashingError::Journal { reason: reason.to_owned() })
 }

@@ -15,7 +15,7 @@ use super::writing::Guards;
 use super::{opened, renamers, rescue, resume, writing};
 use crate::backup::Progress;
 use crate::base::{hex, unhex};
-use crate::camera::{Camera, Source, services};
+use crate::camera::{Camera, Hardware, services};
 use crate::card::CardError;
 use crate::card::file::{make_dir, write_proven};
 use crate::flash::decide::{Agreement, agreement};
@@ -168,7 +168,7 @@ fn save(
 ) -> Result<String, FlashingError> {
     // Nothing is removed now: it may be the very set that is being restored.
     let keep = None;
-    let was_live = data && matches!(camera.source(), Source::Device);
+    let was_live = data && matches!(camera.hardware(), Hardware::Device);
     let first = (!was_live).then(|| planned.reading.clone());
     let outcome = camera.save(keep, true, first, progress)?;
     let names: Vec<&str> = planned.changing().iter().map(|p| p.part.name.as_str()).collect();

@@ -11,7 +11,7 @@ use crate::camera::{Camera, controls, host_name, motors, video};
 use crate::card::file::read_bounded;
 use crate::controls::table::{Id, Value as Setting};
 use crate::onvif::control::{Imaging, Motors, Preset};
-use crate::onvif::{Facts, Sound, Stream};
+use crate::onvif::{OnvifFacts, Sound, Stream};
 
 /// Bytes of the system's file of name servers that are read.
 const RESOLV_CONF: u64 = 4096;
@@ -22,7 +22,7 @@ pub fn now() -> Option<u64> {
 }
 
 /// What is stated about it; `asked` is the name or address by which it was asked.
-pub fn facts(camera: &Camera, asked: Option<&str>) -> Facts {
+pub fn facts(camera: &Camera, asked: Option<&str>) -> OnvifFacts {
     let video = video::document(camera);
     let jpeg = video.has_jpeg();
     let streams = video.server.as_ref().and_then(|server| server.get("streams"));
@@ -63,7 +63,7 @@ pub fn facts(camera: &Camera, asked: Option<&str>) -> Facts {
         let state = camera.state();
         (state.listen, state.settings.config.camera.time_servers())
     };
-    Facts {
+    OnvifFacts {
         base: format!("http://{host}"),
         rtsp: format!("rtsp://{bare}:{}", video.port),
         name: host_name::host_name(camera),

@@ -1,7 +1,7 @@
 //! BOOT: IPL, map, U-Boot and environment, each at its place
 //! (docs/formats.md, BOOT).
 
-use super::{Facts, Judged, UimageFacts, keep, uimage};
+use super::{ContentFacts, Judged, UimageFacts, keep, uimage};
 use crate::chip::table;
 use crate::formats::uimage::{Check, Data};
 use crate::formats::{ipl, mxp, uboot_env};
@@ -85,7 +85,7 @@ impl Boot {
             kind,
             damaged,
             findings,
-            facts: Facts { uimage: facts, env_crc_ok, ..Facts::default() },
+            facts: ContentFacts { uimage: facts, env_crc_ok, ..ContentFacts::default() },
             ..Judged::default()
         }
     }

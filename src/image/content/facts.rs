@@ -45,12 +45,12 @@ pub struct Content {
     pub findings: Vec<Finding>,
     /// What only its role has.
     #[serde(flatten)]
-    pub facts: Facts,
+    pub facts: ContentFacts,
 }
 
 /// What only some roles have.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Facts {
+pub struct ContentFacts {
     /// The uImage: of KERNEL, or U-Boot in BOOT.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uimage: Option<UimageFacts>,
@@ -139,5 +139,5 @@ pub(super) struct Judged {
     /// Nothing is in it, though it is not all 0xFF.
     pub(super) empty: bool,
     pub(super) findings: Vec<Finding>,
-    pub(super) facts: Facts,
+    pub(super) facts: ContentFacts,
 }

@@ -1,6 +1,6 @@
 //! FACTORY and CONFIG: FLSH (docs/formats.md, FLSH and FACTORY).
 
-use super::{Facts, IDENTITY_IN_CONFIG, Judged, keep};
+use super::{ContentFacts, IDENTITY_IN_CONFIG, Judged, keep};
 use crate::chip::WINDOW;
 use crate::formats::flsh::{self, FlshError};
 use crate::identity::{self, Health};
@@ -91,7 +91,7 @@ fn factory(bytes: &[u8]) -> Judged {
         kind: kind.to_owned(),
         damaged,
         findings,
-        facts: Facts { identity: Some(judgement), ..Facts::default() },
+        facts: ContentFacts { identity: Some(judgement), ..ContentFacts::default() },
         ..Judged::default()
     }
 }

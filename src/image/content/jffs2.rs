@@ -1,6 +1,6 @@
 //! DATA: a JFFS2 (docs/formats.md, JFFS2).
 
-use super::{Depth, Facts, Judged, keep};
+use super::{ContentFacts, Depth, Judged, keep};
 use crate::chip::WINDOW;
 use crate::formats::jffs2::{Jffs2Health, WindowStats, unpack, walk, walk_with};
 use crate::formats::version::Scan;
@@ -115,10 +115,10 @@ impl Data {
             damaged,
             empty: stats.verdict() == Jffs2Health::Empty,
             findings,
-            facts: Facts {
+            facts: ContentFacts {
                 jffs2: Some(stats),
                 version: self.versions.and_then(|versions| versions.found()),
-                ..Facts::default()
+                ..ContentFacts::default()
             },
         }
     }

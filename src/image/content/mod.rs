@@ -10,7 +10,7 @@ mod keep;
 mod rootfs;
 mod uimage;
 
-pub use facts::{Content, Depth, Facts, Health, SquashfsFacts, UimageFacts};
+pub use facts::{Content, ContentFacts, Depth, Health, SquashfsFacts, UimageFacts};
 
 use super::finding::Finding;
 use crate::chip::Role;

@@ -1,6 +1,6 @@
 //! ROOTFS: a squashfs without holes, every block of it whole (docs/formats.md, squashfs).
 
-use super::{Depth, Facts, Judged, SquashfsFacts, keep};
+use super::{ContentFacts, Depth, Judged, SquashfsFacts, keep};
 use crate::chip::WINDOW;
 use crate::formats::is_filled;
 use crate::formats::squashfs::{self, Blocks, SUPERBLOCK, Superblock};
@@ -163,7 +163,7 @@ impl Rootfs {
             kind: format!("squashfs, {}", superblock.compression_name()),
             damaged,
             findings,
-            facts: Facts {
+            facts: ContentFacts {
                 squashfs: Some(SquashfsFacts {
                     bytes_used: used,
                     mkfs_time: superblock.mkfs_time,
@@ -172,7 +172,7 @@ impl Rootfs {
                     bytes_without_checksum: checked.as_ref().map(|c| c.bare),
                     linuxrc: checked.as_ref().and_then(|c| c.linuxrc),
                 }),
-                ..Facts::default()
+                ..ContentFacts::default()
             },
             ..Judged::default()
         }

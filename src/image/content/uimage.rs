@@ -1,6 +1,6 @@
 //! KERNEL: a uImage (docs/formats.md, uImage).
 
-use super::{Facts, Judged, UimageFacts};
+use super::{ContentFacts, Judged, UimageFacts};
 use crate::formats::uimage::{Check, Data, Family, HEADER, Header, OS_UBOOT, UimageError};
 use crate::formats::version;
 use crate::image::finding::Finding;
@@ -107,7 +107,7 @@ impl Kernel {
             kind,
             damaged,
             findings,
-            facts: Facts { uimage: Some(facts), version, ..Facts::default() },
+            facts: ContentFacts { uimage: Some(facts), version, ..ContentFacts::default() },
             ..Judged::default()
         }
     }

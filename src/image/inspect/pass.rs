@@ -7,7 +7,7 @@ use super::sniffed::Piece;
 use super::{InspectError, Source};
 use crate::chip::{Role, WINDOW};
 use crate::formats::{flsh, is_filled, version};
-use crate::image::content::{Content, ContentCheck, Facts, Health};
+use crate::image::content::{Content, ContentCheck, ContentFacts, Health};
 use crate::image::finding::Finding;
 
 /// What the pass found.
@@ -103,7 +103,7 @@ impl Check<'_> {
                 kind: "its beginning is missing".to_owned(),
                 health: Health::Damaged,
                 findings: vec![finding],
-                facts: Facts::default(),
+                facts: ContentFacts::default(),
             };
             return (content, None);
         }

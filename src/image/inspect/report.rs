@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::chip::Role;
 use crate::error::{Code, Explain};
 use crate::identity::{self, Identity, Masked};
-use crate::image::content::{Facts, Health};
+use crate::image::content::{ContentFacts, Health};
 use crate::image::finding::Finding;
 use crate::image::transform::Note;
 
@@ -86,7 +86,7 @@ pub struct PartitionReport {
     pub health: Health,
     /// What only its role has; the identity is in the report.
     #[serde(flatten)]
-    pub facts: Facts,
+    pub facts: ContentFacts,
     /// Its SHA-256 in hex, where all of it is there.
     pub sha256: Option<String>,
 }

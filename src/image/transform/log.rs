@@ -4,7 +4,7 @@
 
 use std::io;
 
-use super::log_line::{Form, LONGEST, Line, hex, octal, parse};
+use super::log_line::{LONGEST, Line, LogForm, hex, octal, parse};
 use crate::image::source::{Source, peek};
 
 /// Bytes read at a time.
@@ -13,7 +13,7 @@ const STEP: usize = 0x1_0000;
 /// A text of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Log {
-    form: Form,
+    form: LogForm,
     /// Whether its addresses are octal, as those of `od`.
     octal: bool,
 }
@@ -21,26 +21,26 @@ pub struct Log {
 impl Log {
     /// Whether its lines are records with places of their own, and no pieces of a memory.
     fn is_records(self) -> bool {
-        matches!(self.form, Form::IntelHex | Form::Srec)
+        matches!(self.form, LogForm::IntelHex | LogForm::Srec)
     }
 
     /// Its name for people.
     pub fn name(self) -> &'static str {
         match self.form {
-            Form::Bytes => "a console log of md.b",
-            Form::Words if self.octal => "the output of od",
-            Form::Words => "a console log of md.l or md.w, or the output of hexdump",
-            Form::Hexdump => "the output of hexdump, od or xxd",
-            Form::Octal => "the output of od",
-            Form::IntelHex => "an Intel hex file",
-            Form::Srec => "an SREC file",
+            LogForm::Bytes => "a console log of md.b",
+            LogForm::Words if self.octal => "the output of od",
+            LogForm::Words => "a console log of md.l or md.w, or the output of hexdump",
+            LogForm::Hexdump => "the output of hexdump, od or xxd",
+            LogForm::Octal => "the output of od",
+            LogForm::IntelHex => "an Intel hex file",
+            LogForm::Srec => "an SREC file",
         }
     }
 }
 
 /// The form of the numbers at the beginning of a file, if it is made of them.
 pub(super) fn form(head: &[u8]) -> Option<Log> {
-    let mut forms: Vec<Form> = Vec::new();
+    let mut forms: Vec<LogForm> = Vec::new();
     let mut others = 0;
     let lines = head.split(|&b| b == b'\n' || b == b'\r').filter(|l| !l.trim_ascii().is_empty());
     let mut lines: Vec<&[u8]> = lines.collect();
@@ -133,7 +133,7 @@ impl Out {
                     }
                 }
             }
-            Some(Line::Base(base)) if wanted.form == Form::IntelHex => self.base = base,
+            Some(Line::Base(base)) if wanted.form == LogForm::IntelHex => self.base = base,
             Some(Line::Repeat) => self.repeat = true,
             Some(Line::Place(at)) if self.repeat => {
                 let at = if wanted.octal { octal(at) } else { hex(at) };
@@ -191,7 +191,7 @@ impl Out {
 mod tests {
     use super::*;
 
-    fn back(text: &str) -> (Option<Form>, Vec<u8>) {
+    fn back(text: &str) -> (Option<LogForm>, Vec<u8>) {
         let bytes = text.as_bytes().to_vec();
         let log = form(&bytes);
         let read = log.map(|log| read(&bytes, log, 1 << 20).unwrap());
@@ -206,47 +206,47 @@ mod tests {
         for (text, form) in [
             (
                 "SigmaStar # md.b 21000000 20\r\n21000000: 27 05 19 56 01 02 03 04 05 06 07 08 09 0a 0b 0c    '..V............\r\n21000010: 61 62 63 64 65 66 67 68 69 6a 6b 6c 6d 6e 6f 70    abcdefghijklmnop\r\n",
-                Form::Bytes,
+                LogForm::Bytes,
             ),
             (
                 "21000000: 56190527 04030201 08070605 0c0b0a09    '..V............\n21000010: 64636261 68676665 6c6b6a69 706f6e6d    abcdefghijklmnop\n",
-                Form::Words,
+                LogForm::Words,
             ),
             (
                 "00000000  27 05 19 56 01 02 03 04  05 06 07 08 09 0a 0b 0c  |'..V............|\n00000010  61 62 63 64 65 66 67 68  69 6a 6b 6c 6d 6e 6f 70  |abcdefghijklmnop|\n00000020\n",
-                Form::Hexdump,
+                LogForm::Hexdump,
             ),
             (
                 "00000000: 2705 1956 0102 0304 0506 0708 090a 0b0c  '..V............\n00000010: 6162 6364 6566 6768 696a 6b6c 6d6e 6f70  abcdefghijklmnop\n",
-                Form::Hexdump,
+                LogForm::Hexdump,
             ),
             (
                 ":020000040000FA\n:1000000027051956010203040506070809 0A0B0C07\n:10000000270519560102030405060708090A0B0C07\n:100010006162636465666768696A6B6C6D6E6F7058\n:00000001FF\n",
-                Form::IntelHex,
+                LogForm::IntelHex,
             ),
             (
                 "S0030000FC\nS31500000000270519560102030405060708090A0B0C01\nS315000000106162636465666768696A6B6C6D6E6F7052\nS70500000000FA\n",
-                Form::Srec,
+                LogForm::Srec,
             ),
             (
                 "0000000 002447 053031 001001 002003 003005 004007 005011 006013\n0000020 061141 062143 063145 064147 065151 066153 067155 070157\n0000040\n",
-                Form::Octal,
+                LogForm::Octal,
             ),
             (
                 "0000000 0527 5619 0201 0403 0605 0807 0a09 0c0b\n0000020 6261 6463 6665 6867 6a69 6c6b 6e6d 706f\n0000040\n",
-                Form::Words,
+                LogForm::Words,
             ),
             (
                 "[12:00:01.1] 21000000: 27 05 19 56 01 02 03 04 05 06 07 08 09 0a 0b 0c    '..V....\n[12:00:01.2] 21000010: 61 62 63 64 65 66 67 68 69 6a 6b 6c 6d 6e 6f 70    abcdefgh\n",
-                Form::Bytes,
+                LogForm::Bytes,
             ),
             (
                 "0x21000000:\t0x56190527\t0x04030201\t0x08070605\t0x0c0b0a09\n0x21000010:\t0x64636261\t0x68676665\t0x6c6b6a69\t0x706f6e6d\n",
-                Form::Words,
+                LogForm::Words,
             ),
             (
                 "0000\t27 05 19 56 01 02 03 04  05 06 07 08 09 0a 0b 0c   '..V............\n0010\t61 62 63 64 65 66 67 68  69 6a 6b 6c 6d 6e 6f 70   abcdefghijklmnop\n",
-                Form::Hexdump,
+                LogForm::Hexdump,
             ),
         ] {
             let (seen, bytes) = back(text);

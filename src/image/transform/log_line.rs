@@ -7,7 +7,7 @@ const IN_LINE: usize = 64;
 
 /// How the numbers are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum LogForm {
     /// `21000000: 27 05 19 56    '..V`: `md.b` of U-Boot, or like it.
     Bytes,
     /// `21000000: 56190527 ...`: `md.l` or `md.w`, the lowest byte last.
@@ -26,7 +26,7 @@ pub enum Form {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line<'a> {
     Data {
-        form: Form,
+        form: LogForm,
         at: u64,
         /// The address, if it can be octal.
         in_octal: Option<u64>,
@@ -95,7 +95,7 @@ fn intel(record: &[u8]) -> Option<Line<'_>> {
     let at = big_endian(&bytes[1..3]);
     let data = &bytes[4..bytes.len() - 1];
     match bytes[3] {
-        0 => Some(Line::Data { form: Form::IntelHex, at, in_octal: None, bytes: data.to_vec() }),
+        0 => Some(Line::Data { form: LogForm::IntelHex, at, in_octal: None, bytes: data.to_vec() }),
         2 => Some(Line::Base(big_endian(data) << 4)),
         4 => Some(Line::Base(big_endian(data) << 16)),
         _ => None, // the end, and where a program starts
@@ -111,7 +111,7 @@ fn srec(kind: u8, record: &[u8]) -> Option<Line<'_>> {
         return None;
     }
     let (at, bytes) = (big_endian(&bytes[1..data]), bytes[data..bytes.len() - 1].to_vec());
-    Some(Line::Data { form: Form::Srec, at, in_octal: None, bytes })
+    Some(Line::Data { form: LogForm::Srec, at, in_octal: None, bytes })
 }
 
 /// A word without the 0x that debuggers put before it, and how long it is.
@@ -164,12 +164,12 @@ fn numbers(line: &[u8]) -> Option<Line<'_>> {
         return None;
     }
     let form = match (colon, width) {
-        (_, 3 | 6) => Form::Octal,
-        (true, 2) => Form::Bytes,
+        (_, 3 | 6) => LogForm::Octal,
+        (true, 2) => LogForm::Bytes,
         // xxd has two spaces before the characters, md.w four.
-        (true, 4) if gap == 2 => Form::Hexdump,
-        (false, 2) => Form::Hexdump,
-        _ => Form::Words,
+        (true, 4) if gap == 2 => LogForm::Hexdump,
+        (false, 2) => LogForm::Hexdump,
+        _ => LogForm::Words,
     };
     let size = match width {
         3 => 1,
@@ -180,7 +180,7 @@ fn numbers(line: &[u8]) -> Option<Line<'_>> {
         .iter()
         .flat_map(|value| {
             let mut bytes = value.to_le_bytes()[..size].to_vec();
-            if form == Form::Hexdump {
+            if form == LogForm::Hexdump {
                 bytes.reverse();
             }
             bytes

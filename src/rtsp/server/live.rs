@@ -12,7 +12,7 @@ use crate::rtsp::fmp4;
 use crate::rtsp::params::Params;
 use crate::rtsp::picture::Size;
 use crate::rtsp::ring::RingCursor;
-use crate::rtsp::sound::Form;
+use crate::rtsp::sound::SoundForm;
 
 /// Bytes of sound that are put together before they are sent.
 const SOUND_AT_ONCE: usize = 16 * 1024;
@@ -50,7 +50,7 @@ impl Head {
 #[derive(Debug)]
 pub(super) struct Ear {
     place: RingCursor,
-    form: Form,
+    form: SoundForm,
     /// Samples sent so far.
     samples: u64,
 }
@@ -88,7 +88,7 @@ fn ticks_of(rate: u32, micros: u64) -> u64 {
 impl Ear {
     /// Hears the microphone from this time of the server's clock on, or from now on; none where
     /// there is no sound.
-    pub(super) fn new(sound: Option<&(Arc<Feed>, Form)>, begins: Option<u64>) -> Option<Ear> {
+    pub(super) fn new(sound: Option<&(Arc<Feed>, SoundForm)>, begins: Option<u64>) -> Option<Ear> {
         let (feed, form) = sound.filter(|(feed, _)| feed.has_sound())?;
         let place = feed.state().ring.at_time(begins.unwrap_or(u64::MAX));
         Some(Ear { place, form: *form, samples: 0 })

@@ -26,7 +26,7 @@ use crate::rtsp::message::OFF;
 use crate::rtsp::ring::RingCursor;
 use crate::rtsp::server::live::{Ear, Head, Live, oldest};
 use crate::rtsp::snapshots::{SnapshotAnswer, Snapshots};
-use crate::rtsp::sound::Form;
+use crate::rtsp::sound::SoundForm;
 use crate::rtsp::speaker::{self, Refusal, Speaker};
 use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::geteuid;
@@ -57,7 +57,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What answers are made of.
 pub(super) struct Parts<'a> {
     pub(super) feeds: &'a [Arc<Feed>],
-    pub(super) sound: Option<&'a (Arc<Feed>, Form)>,
+    pub(super) sound: Option<&'a (Arc<Feed>, SoundForm)>,
     pub(super) snapshots: Option<&'a Snapshots>,
     pub(super) speaker: Option<&'a Speaker>,
     /// The camera is switched off.
@@ -351,7 +351,7 @@ impl Asker {
     }
 
     /// The sound that has come, with the picture or alone; false if none has.
-    fn next_sound(&mut self, sound: Option<&(Arc<Feed>, Form)>) -> bool {
+    fn next_sound(&mut self, sound: Option<&(Arc<Feed>, SoundForm)>) -> bool {
         let (Some(ear), Some((feed, _))) = (&mut self.ear, sound) else { return false };
         ear.write(feed, self.live.as_mut(), &mut self.output)
     }

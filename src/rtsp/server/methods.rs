@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use crate::access::Source;
+use crate::access::LoginSource;
 use crate::base::hex;
 use crate::rtsp::auth::LoginCheck;
 use crate::rtsp::message::{Request, RtspResponse, Status};
@@ -91,7 +91,7 @@ impl PollLoop {
             return None;
         }
         let given = request.header("Authorization");
-        let from = Source::address(conn.peer);
+        let from = LoginSource::address(conn.peer);
         let seconds = now.saturating_duration_since(self.started).as_secs();
         // Some: it was judged, and its wait is over.
         let verdict = if let Some(verdict) = conn.judged.take() {

@@ -47,11 +47,11 @@ use super::feed::{Feed, Wake};
 use super::firmware::{Firmware, Worker};
 use super::ring::Room;
 use super::snapshots::Snapshots;
-use super::sound::Form;
-use super::source::{self, Source};
+use super::sound::SoundForm;
+use super::source::{self, StreamSource};
 use super::speaker::Speaker;
 use crate::base::random;
-use crate::vendor::frames::{Endpoint, EndpointKind, State};
+use crate::vendor::frames::{Endpoint, EndpointKind, EndpointState};
 
 /// Stacks of the threads, in bytes: all that is large is on the heap.
 const STACK: usize = 128 * 1024;
@@ -64,9 +64,9 @@ const MOST_STREAMS: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The streams' names, each with where it comes from.
-    pub streams: Vec<(String, Source)>,
+    pub streams: Vec<(String, StreamSource)>,
     /// The folder with the microphone's frames, and what clients get of them.
-    pub sound: Option<(PathBuf, Form)>,
+    pub sound: Option<(PathBuf, SoundForm)>,
     /// The folder with the firmware's snapshots.
     pub snapshots: Option<PathBuf>,
     /// The folder with the firmware's speaker.
@@ -85,7 +85,7 @@ pub struct Config {
 
 impl Config {
     /// These streams for 10 viewers.
-    pub fn new(streams: Vec<(String, Source)>, listen: SocketAddr) -> Config {
+    pub fn new(streams: Vec<(String, StreamSource)>, listen: SocketAddr) -> Config {
         let room = Room::default();
         Config {
             streams,
@@ -149,13 +149,13 @@ impl Server {
             let feed = Feed::new(name.clone(), started, config.room, parts.0, parts.1);
             let feed = Arc::new(feed);
             feeds.push(Arc::clone(&feed));
-            if let Source::Frames { folder, .. } = from {
-                feed.set_firmware(&State::Missing);
+            if let StreamSource::Frames { folder, .. } = from {
+                feed.set_firmware(&EndpointState::Missing);
                 let endpoint = Endpoint { folder: folder.clone(), kind: EndpointKind::Picture };
                 firmware.add(endpoint, Worker::pictures(Arc::clone(&feed)));
                 reads_frames = true;
             }
-            if !matches!(from, Source::Frames { fallback: None, .. }) {
+            if !matches!(from, StreamSource::Frames { fallback: None, .. }) {
                 let from = from.clone();
                 server.spawn(name, move || source::run(&from, &feed))?;
             }
@@ -166,7 +166,7 @@ impl Server {
             let room = Room { bytes: SOUND_ROOM, ..config.room };
             let feed = Feed::new("sound".to_owned(), started, room, parts.0, parts.1);
             let feed = Arc::new(feed);
-            feed.set_firmware(&State::Missing);
+            feed.set_firmware(&EndpointState::Missing);
             let endpoint = Endpoint { folder, kind: EndpointKind::Sound };
             firmware.add(endpoint, Worker::sound(Arc::clone(&feed), form));
             sound = Some((feed, form));
@@ -241,7 +241,7 @@ impl Server {
     }
 }
 
-fn check_names(streams: &[(String, Source)]) -> Result<(), RtspError> {
+fn check_names(streams: &[(String, StreamSource)]) -> Result<(), RtspError> {
     if streams.is_empty() || streams.len() > MOST_STREAMS {
         return Err(RtspError::Streams(format!("{} streams; 1 to {MOST_STREAMS}", streams.len())));
     }
@@ -254,7 +254,9 @@ fn check_names(streams: &[(String, Source)]) -> Result<(), RtspError> {
         if others.iter().any(|(other, _)| other == name) {
             return Err(RtspError::Streams(format!("the stream '{name}' is named twice")));
         }
-        if *source == Source::Stdin && others.iter().any(|(_, other)| *other == Source::Stdin) {
+        if *source == StreamSource::Stdin
+            && others.iter().any(|(_, other)| *other == StreamSource::Stdin)
+        {
             return Err(RtspError::Streams("standard input can be one stream only".to_owned()));
         }
     }

@@ -19,7 +19,7 @@ use crate::rtsp::server::local::{self, Asker};
 use crate::rtsp::server::password::Password;
 use crate::rtsp::server::session::{Session, Track};
 use crate::rtsp::snapshots::Snapshots;
-use crate::rtsp::sound::Form;
+use crate::rtsp::sound::SoundForm;
 use crate::rtsp::speaker::Speaker;
 
 /// The longest sleep, and how often the password's file is checked.
@@ -35,7 +35,7 @@ pub(super) struct Parts {
     pub(super) wake: Arc<Wake>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) feeds: Vec<Arc<Feed>>,
-    pub(super) sound: Option<(Arc<Feed>, Form)>,
+    pub(super) sound: Option<(Arc<Feed>, SoundForm)>,
     pub(super) snapshots: Option<Arc<Snapshots>>,
     pub(super) speaker: Option<Arc<Speaker>>,
     pub(super) password: Option<Password>,
@@ -53,7 +53,7 @@ pub(super) struct PollLoop {
     stop: Arc<AtomicBool>,
     pub(super) feeds: Vec<Arc<Feed>>,
     /// The microphone, for all streams.
-    pub(super) sound: Option<(Arc<Feed>, Form)>,
+    pub(super) sound: Option<(Arc<Feed>, SoundForm)>,
     pub(super) snapshots: Option<Arc<Snapshots>>,
     pub(super) speaker: Option<Arc<Speaker>>,
     pub(super) password: Option<Password>,

@@ -9,7 +9,7 @@ use crate::rtsp::frame::Frame;
 use crate::rtsp::ring::RingCursor;
 use crate::rtsp::rtp::{self, Report};
 use crate::rtsp::server::conn::Conn;
-use crate::rtsp::sound::Form;
+use crate::rtsp::sound::SoundForm;
 
 /// A viewer of whom nothing is heard for so long is gone.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
@@ -45,7 +45,7 @@ pub(super) enum Media {
     /// Pictures.
     Video,
     /// Sound, in this form.
-    Sound(Form),
+    Sound(SoundForm),
     /// What the client says: it sends, and gets nothing.
     Speech,
 }

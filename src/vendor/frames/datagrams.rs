@@ -2,7 +2,7 @@
 //! file, checked, and handed on. Frames that cannot be used end the connection.
 
 use super::copied::whole;
-use super::endpoint::{EndpointKind, Event, Sink, State};
+use super::endpoint::{EndpointKind, EndpointState, Event, Sink};
 use super::error::FrameError;
 use super::payload;
 use super::reader::Reader;
@@ -38,7 +38,7 @@ impl Reader {
                     other => other,
                 };
                 self.key_wanted |= slot.endpoint.kind == EndpointKind::Picture;
-                self.set_state(index, State::Connected, sink);
+                self.set_state(index, EndpointState::Connected, sink);
                 Ok(())
             }
             (Datagram::Text(_), Phase::Handshake(_)) => Err(FrameError::First(0)),
@@ -76,7 +76,7 @@ impl Reader {
             return Ok(());
         }
         slot.faults += 1;
-        if slot.state != State::Live || slot.faults >= PATIENCE {
+        if slot.state != EndpointState::Live || slot.faults >= PATIENCE {
             return Err(fault);
         }
         if slot.faults == 1 {
@@ -115,8 +115,8 @@ impl Reader {
         slot.number = Some(payload.number);
         let lost = std::mem::take(&mut slot.lost);
         self.key_wanted |= lost && slot.endpoint.kind == EndpointKind::Picture;
-        if slot.state != State::Live {
-            slot.state = State::Live;
+        if slot.state != EndpointState::Live {
+            slot.state = EndpointState::Live;
             sink(index, Event::State(&slot.state));
         }
         sink(index, Event::Frame { payload, lost });

@@ -31,7 +31,7 @@ pub struct Endpoint {
 
 /// How far it is with an endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum State {
+pub enum EndpointState {
     /// There is no socket, or nobody listens on it.
     #[default]
     Missing,
@@ -60,7 +60,7 @@ pub enum Event<'a> {
     /// A message of an endpoint that sends these.
     Message(&'a [u8]),
     /// A new state.
-    State(&'a State),
+    State(&'a EndpointState),
 }
 
 /// Where events go: the endpoint's number, and the event.

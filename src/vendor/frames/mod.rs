@@ -34,6 +34,6 @@ mod slot;
 pub mod wire;
 
 pub use broadcaster::Broadcaster;
-pub use endpoint::{Endpoint, EndpointKind, Event, State};
+pub use endpoint::{Endpoint, EndpointKind, EndpointState, Event};
 pub use error::FrameError;
 pub use reader::Reader;

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::endpoint::{Endpoint, EndpointKind, Event, Sink, State};
+use super::endpoint::{Endpoint, EndpointKind, EndpointState, Event, Sink};
 use super::error::FrameError;
 use super::link::Link;
 use super::slot::{LATER, Phase, RETRY, Slot};
@@ -162,7 +162,7 @@ impl Reader {
         }
     }
 
-    pub(super) fn set_state(&mut self, index: usize, state: State, sink: Sink<'_>) {
+    pub(super) fn set_state(&mut self, index: usize, state: EndpointState, sink: Sink<'_>) {
         let Some(slot) = self.slots.get_mut(index) else { return };
         if slot.state != state {
             slot.state = state;
@@ -187,18 +187,18 @@ impl Reader {
                 slot.number = None;
                 slot.lost = false;
                 slot.faults = 0;
-                State::Connecting
+                EndpointState::Connecting
             }
             Err(Errno::EPROTOTYPE) => slot.give_up(FrameError::SocketType, now),
             Err(error) => {
                 slot.retry_at = now + RETRY;
                 let gone = matches!(error, Errno::ECONNREFUSED | Errno::ENOENT)
-                    && slot.state == State::Gone;
-                if gone { State::Gone } else { State::Missing }
+                    && slot.state == EndpointState::Gone;
+                if gone { EndpointState::Gone } else { EndpointState::Missing }
             }
         };
         // A new try says nothing new before it succeeds.
-        if state != State::Connecting {
+        if state != EndpointState::Connecting {
             self.set_state(index, state, sink);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::endpoint::{Endpoint, State};
+use super::endpoint::{Endpoint, EndpointState};
 use super::error::FrameError;
 use super::link::Link;
 
@@ -26,7 +26,7 @@ pub(super) enum Phase {
 pub(super) struct Slot {
     pub(super) endpoint: Endpoint,
     pub(super) phase: Phase,
-    pub(super) state: State,
+    pub(super) state: EndpointState,
     /// When it may connect again.
     pub(super) retry_at: Instant,
     /// The last frame's counter of this connection.
@@ -46,7 +46,7 @@ impl Slot {
         Slot {
             endpoint,
             phase: Phase::Idle,
-            state: State::Missing,
+            state: EndpointState::Missing,
             retry_at: Instant::now(),
             sequence: 0,
             number: None,
@@ -73,14 +73,14 @@ impl Slot {
     }
 
     /// The other side ended: nothing is left to be polite to.
-    pub(super) fn close(&mut self, now: Instant) -> Option<State> {
+    pub(super) fn close(&mut self, now: Instant) -> Option<EndpointState> {
         let ending = matches!(self.phase, Phase::Ending(..));
         self.phase = Phase::Idle;
         if ending {
             return None;
         }
         self.retry_at = now + RETRY;
-        Some(State::Gone)
+        Some(EndpointState::Gone)
     }
 
     /// Leaves without a hard close.
@@ -94,9 +94,9 @@ impl Slot {
         };
     }
 
-    pub(super) fn give_up(&mut self, fault: FrameError, now: Instant) -> State {
+    pub(super) fn give_up(&mut self, fault: FrameError, now: Instant) -> EndpointState {
         self.leave(now);
         self.retry_at = now + LATER;
-        State::NotUnderstood(fault)
+        EndpointState::NotUnderstood(fault)
     }
 }

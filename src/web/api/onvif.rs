@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::camera::onvif::{self, Answered, Call};
 use crate::camera::{controls, video};
-use crate::rtsp::client::Form;
+use crate::rtsp::client::SnapshotForm;
 use crate::web::asked::{Answer, Asked};
 use crate::web::clients::{Hold, Presence};
 use crate::web::problem::Problem;
@@ -65,7 +65,7 @@ pub(in crate::web) fn snapshot(asked: &Asked<'_>) -> Answer {
     let stream = asked.word("stream").unwrap_or("mainstream");
     // The address that GetSnapshotUri gives: a client saves it as what it expects.
     let picture = match asked.word("form") {
-        Some("jpeg") => video::snapshot(camera, stream, Form::Jpeg)?,
+        Some("jpeg") => video::snapshot(camera, stream, SnapshotForm::Jpeg)?,
         _ => video::best_snapshot(camera, stream)?,
     };
     Ok(reply::bytes(200, &picture.media_type, picture.body))

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::access::login::Caller;
 use crate::camera::{Camera, controls, video};
 use crate::error::Code;
-use crate::rtsp::client::{Form, Media, TOO_MANY};
+use crate::rtsp::client::{Media, SnapshotForm, TOO_MANY};
 use crate::rtsp::error::RtspError;
 use crate::web::asked::{Answer, Asked};
 use crate::web::clients::{Client, Held, Hold, Presence};
@@ -28,9 +28,9 @@ pub(in crate::web) fn show(asked: &Asked<'_>) -> Answer {
 pub(in crate::web) fn snapshot(asked: &Asked<'_>) -> Answer {
     let form = match asked.word("form") {
         None => None,
-        Some("jpeg") => Some(Form::Jpeg),
-        Some("mp4") => Some(Form::Mp4),
-        Some("annexb") => Some(Form::AnnexB),
+        Some("jpeg") => Some(SnapshotForm::Jpeg),
+        Some("mp4") => Some(SnapshotForm::Mp4),
+        Some("annexb") => Some(SnapshotForm::AnnexB),
         Some(_) => {
             let message = "'form' must be jpeg, mp4 or annexb.";
             return Err(Problem::new(400, Code::BadQuery, message, "Correct the address."));
