@@ -122,7 +122,8 @@ fn odd_paths_of_streams_leave_the_server_answering_and_idle() {
         assert!(answer.starts_with(b"RTSP/1.0 "), "{name}");
         assert!(!answer.ends_with(b"200"), "{name} has no picture");
     }
-    let share = (used(child.id()) - before).as_secs_f64() / began.elapsed().as_secs_f64();
+    let share =
+        used(child.id()).saturating_sub(before).as_secs_f64() / began.elapsed().as_secs_f64();
     nix::sys::signal::kill(
         nix::unistd::Pid::from_raw(child.id().try_into().unwrap()),
         nix::sys::signal::Signal::SIGTERM,

@@ -1,7 +1,7 @@
 //! Real input: a dump put together from real firmware parts, a squashfs made
 //! by mksquashfs, and a FACTORY that belongs to nobody.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod rig;
 mod samples;

@@ -67,10 +67,11 @@ def one(suite, names):
     return result.passed, result.failed
 
 
-def apart(script, name):
-    """Runs `script --one` with these names in a process of its own: how many passed, and failed."""
-    done = subprocess.run([sys.executable, script, "--one", *name.split()], text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT)
+def apart(script, name, within=()):
+    """Runs `script --one` with these names in a process of its own, started by the words `within`: how
+    many passed, and failed."""
+    done = subprocess.run([*within, sys.executable, script, "--one", *name.split()], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said, _, last = done.stdout.rstrip("\n").rpartition("\n")
     counts = re.fullmatch(r"(\d+) passed, (\d+) failed", last)
     if not counts:

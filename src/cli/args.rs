@@ -136,7 +136,9 @@ impl Words {
                     let word = parser.value()?;
                     let is_pair = |at: &usize| *at + 1 < word.len();
                     let at = word.as_bytes().iter().position(|b| *b == b'=').filter(is_pair);
-                    let at = at.ok_or_else(|| format!("--stream {word:?} is not NAME=PATH"))?;
+                    let at = at.ok_or_else(|| {
+                        format!("--stream {:?} is not NAME=PATH", word.to_string_lossy())
+                    })?;
                     let (name, path) = word.as_bytes().split_at(at);
                     let name = String::from_utf8_lossy(name).into_owned();
                     self.rtsp.streams.push((name, OsStr::from_bytes(&path[1..]).to_owned()));

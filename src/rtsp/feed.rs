@@ -228,7 +228,7 @@ impl Feed {
                 );
             }
             frames::EndpointState::Live => {
-                log::info!("stream {}: frames of the firmware", self.name)
+                log::info!("stream {}: frames of the firmware", self.name);
             }
             _ => {}
         }

@@ -89,7 +89,7 @@ fn follow(path: &Path, feed: &Feed) -> io::Result<()> {
             Ok(file) => file,
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {
-                    log::debug!("stream {}: {path:?}: {error}", feed.name);
+                    log::debug!("stream {}: {:?}: {error}", feed.name, path.to_string_lossy());
                 }
                 feed.set_writer(Writer::Missing);
                 std::thread::sleep(LOOK);
@@ -103,7 +103,7 @@ fn follow(path: &Path, feed: &Feed) -> io::Result<()> {
             return Err(io::Error::from_raw_os_error(libc::EISDIR));
         } else if let Err(error) = drain(file, Some(path), feed, &mut assembler) {
             if !std::mem::replace(&mut told, true) {
-                log::warn!("stream {}: {path:?}: {error}", feed.name);
+                log::warn!("stream {}: {:?}: {error}", feed.name, path.to_string_lossy());
             }
             std::thread::sleep(LOOK);
         }

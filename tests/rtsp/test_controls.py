@@ -124,7 +124,7 @@ class Bench(Demo):
         if why:
             self.fail(f"not run: {why}")
         # The settings of a camera that was never set up, and its fake lamps.
-        root = vendor_rig.root()
+        root = vendor_rig.own_root()
         (root / "mnt/data/.config.nvram").unlink(missing_ok=True)
         (root / "tmp/motion").unlink(missing_ok=True)
         for lamp in (76, 77):

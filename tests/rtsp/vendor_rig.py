@@ -2,11 +2,14 @@
 folder that ../shared/vendor/root.sh makes of the firmware. Its hardware is a stand-in
 (vendor/encoder.c): real streams from files, a known sound. Nothing of the firmware is in here."""
 
+import atexit
+import functools
 import os
 import shutil
 import signal
 import struct
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -33,12 +36,22 @@ def root():
     if not (KEPT / "made").exists():
         subprocess.run([MAKER, KEPT], check=True, stdout=subprocess.DEVNULL, timeout=900)
         (KEPT / "made").touch()
+    return KEPT
+
+
+@functools.cache
+def own_root():
+    """This process's copy of the folder, gone with it: its programs meet no others, so several
+    processes may have theirs at a time."""
+    copy = Path(tempfile.mkdtemp(prefix="mi360d-vendor-"))
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    subprocess.run(["cp", "-a", f"{root()}/.", copy], check=True)
     subprocess.run(
         ["arm-linux-gnueabihf-gcc", "-O1", "-fPIC", "-fno-builtin", "-U_FORTIFY_SOURCE",
          "-fno-stack-protector", "-march=armv7-a", "-mfpu=vfpv3-d16", "-shared", "-nostdlib",
-         "-Wl,--hash-style=sysv", "-o", KEPT / "stub" / "encoder.so", HERE / "vendor" / "encoder.c",
-         KEPT / "lib" / "libuClibc-1.0.31.so", "-lgcc", "-Wl,--allow-shlib-undefined"], check=True)
-    return KEPT
+         "-Wl,--hash-style=sysv", "-o", copy / "stub" / "encoder.so", HERE / "vendor" / "encoder.c",
+         copy / "lib" / "libuClibc-1.0.31.so", "-lgcc", "-Wl,--allow-shlib-undefined"], check=True)
+    return copy
 
 
 def line(root, name, *words):
@@ -52,7 +65,7 @@ class Camera:
     """mortoxd and fetch_av, playing these streams."""
 
     def __init__(self, main="fetch.hevc", sub="sub.hevc"):
-        self.root = root()
+        self.root = own_root()
         self.more = []
         self.names = {"mainstream": main, "substream": sub}
         for folder in ("run", "tmp"):

@@ -20,30 +20,11 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
     let Sniffed { mut kind, mut what, map_source, pieces, mut findings, .. } = sniffed;
     if passed.erased {
         kind = FileKind::Erased;
-        "Nothing but 0xFF: erased flash, or a chip that did not answer".clone_into(&mut what);
-        findings = vec![
-            Finding::blocker(
-                "erased",
-                "This file contains only 0xFF. That says nothing about the chip: a bad contact \
-                 also reads as 0xFF.",
-            )
-            .at(0)
-            .hint(
-                "Check the clip and the chip's power, and read it again. If the chip is really \
-                 erased, look for an older dump.",
-            ),
-        ];
-    } else if passed.zeros && kind == FileKind::Unknown {
-        "Nothing but zeros: a chip that did not answer".clone_into(&mut what);
-        findings = vec![
-            Finding::blocker(
-                "nothing-alive",
-                "This file contains only zeros. That says nothing about the chip: without contact \
-                 or power it also reads as zeros.",
-            )
-            .at(0)
-            .hint("Check the clip and the chip's power, and read it again."),
-        ];
+    }
+    if kind == FileKind::Erased || (passed.zeros && kind == FileKind::Unknown) {
+        let (words, finding) = no_content(passed.erased);
+        words.clone_into(&mut what);
+        findings = vec![finding];
     }
     let mut judgement = None;
     let mut factory_at = None;
@@ -135,6 +116,29 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
     (report.alive, report.gone) = alive_and_gone(&report);
     report.next = next::next(&report);
     report
+}
+
+/// A file of one value: its words, and the finding.
+fn no_content(erased: bool) -> (&'static str, Finding) {
+    let (words, code, reason, hint) = if erased {
+        (
+            "Nothing but 0xFF: erased flash, or a chip that did not answer",
+            "erased",
+            "This file contains only 0xFF. That says nothing about the chip: a bad contact \
+             also reads as 0xFF.",
+            "Check the clip and the chip's power, and read it again. If the chip is really \
+             erased, look for an older dump.",
+        )
+    } else {
+        (
+            "Nothing but zeros: a chip that did not answer",
+            "nothing-alive",
+            "This file contains only zeros. That says nothing about the chip: without contact \
+             or power it also reads as zeros.",
+            "Check the clip and the chip's power, and read it again.",
+        )
+    };
+    (words, Finding::blocker(code, reason).at(0).hint(hint))
 }
 
 fn identity_report(

@@ -78,10 +78,9 @@ pub(super) fn in_text(source: &dyn Source, report: &mut Report) -> io::Result<()
     while at < source.len().min(LONGEST_TEXT) {
         let found = Identity::salvaged(&peek(source, at, WINDOW as usize + TEXT)?);
         if found.is_personal() {
-            report.identity.answer =
-                "In part. Values of an identity are in this text. No command makes \
-                 a FACTORY of them, but they cannot be replaced."
-                    .to_owned();
+            "In part. Values of an identity are in this text. No command makes a FACTORY of them, \
+             but they cannot be replaced."
+                .clone_into(&mut report.identity.answer);
             report.identity.masked = found.masked();
             report.identity.identity = Some(found);
             report.findings.clear();

@@ -13,7 +13,7 @@ mod undo;
 
 use serde::Serialize;
 
-use super::content::Health;
+use super::content::{Content, Health};
 use super::parts::{self, judge};
 use crate::chip::{FlashMap, Partition, Role, WINDOW};
 use crate::formats::uimage::Family;
@@ -151,19 +151,7 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
             }
         }
         let content = judge(part.role, &image[place.clone()], part.size);
-        let lost = match content.health {
-            Health::Damaged => true,
-            Health::Blank => !matches!(part.role, Role::Config | Role::Other),
-            _ => false,
-        };
-        if lost {
-            missing.push(format!("{}, {}: {}.", part.name, part.role.meaning(), content.kind));
-        } else if unsettled {
-            missing.push(format!(
-                "{}: the readings differ in it, and nothing says which is right.",
-                part.name
-            ));
-        }
+        missing.extend(lost(part, &content, unsettled));
         parts.push(RecoveredPart {
             name: part.name.clone(),
             role: part.role,
@@ -185,12 +173,26 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
         }
     }
     let differences = merged.map(|m| Differences {
-        readings: m.readings.len(),
+        readings: m.all.len(),
         bytes: m.merged.differing,
         cells: m.merged.row(),
         places: m.merged.places,
     });
     Ok(Recovered { image, did, missing, parts, differences })
+}
+
+/// What is wrong with a partition of the image, a sentence.
+fn lost(part: &Partition, content: &Content, unsettled: bool) -> Option<String> {
+    let is_lost = match content.health {
+        Health::Damaged => true,
+        Health::Blank => !matches!(part.role, Role::Config | Role::Other),
+        _ => false,
+    };
+    if is_lost {
+        return Some(format!("{}, {}: {}.", part.name, part.role.meaning(), content.kind));
+    }
+    let words = "the readings differ in it, and nothing says which is right";
+    unsettled.then(|| format!("{}: {words}.", part.name))
 }
 
 /// That a map is used which is not known.

@@ -22,7 +22,7 @@ pub(super) struct Readings {
     /// Its number.
     pub(super) input: usize,
     pub(super) merged: Merged,
-    pub(super) readings: Vec<Vec<u8>>,
+    pub(super) all: Vec<Vec<u8>>,
 }
 
 /// Merges whole dumps of one chip: the first takes their place among the inputs. `named` is whether
@@ -78,7 +78,7 @@ pub(super) fn merge_readings(
         i += 1;
         !others.contains(&(i - 1))
     });
-    Ok(Some(Readings { input: first, merged, readings }))
+    Ok(Some(Readings { input: first, merged, all: readings }))
 }
 
 /// The FACTORY of a reading.
@@ -126,7 +126,7 @@ pub(super) fn settle(
         let count = content.findings.len();
         if content.health == Health::Damaged { count.max(1) } else { 0 }
     };
-    for reading in &readings.readings {
+    for reading in &readings.all {
         let Some(bytes) = reading.get(place.clone()) else { continue };
         if faults(bytes) == 0 && judge(role, bytes, size).health == Health::Healthy {
             readings.merged.settle(from, bytes);
@@ -144,7 +144,7 @@ pub(super) fn settle(
     for cell in cells {
         let start = (cell * merge::CELL).max(from);
         let stop = ((cell + 1) * merge::CELL).min(end);
-        for reading in &readings.readings {
+        for reading in &readings.all {
             let Some(bytes) = reading.get(start..stop) else { continue };
             let mut tried = best.clone();
             tried[start - from..stop - from].copy_from_slice(bytes);
