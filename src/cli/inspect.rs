@@ -26,8 +26,8 @@ impl Explain for OpenError {
     }
 
     fn hint(&self) -> String {
-        "Check the name, and unpack archives first. For a backup's folder, use `mi360d verify DIR`; for several dumps or \
-         pieces of one chip, `mi360d recover DIR --out chip.bin`."
+        "Check the name, and unpack archives first. For a backup's folder, use `mi360d verify DIR`; \
+         for several dumps or pieces of one chip, `mi360d recover DIR --out chip.bin`."
             .to_owned()
     }
 }

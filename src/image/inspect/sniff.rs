@@ -46,7 +46,10 @@ pub(in crate::image) fn sniff(source: &dyn Source) -> io::Result<Sniffed> {
     if let Some(sniffed) = moved::shifted(source, len)? {
         return Ok(sniffed);
     }
-    if let Some(at) = tf_behind_header(source, len)? {
+    // The camera has no room for what is this rare.
+    if cfg!(feature = "pc")
+        && let Some(at) = tf_behind_header(source, len)?
+    {
         let reason = format!("The parts of a tf image begin {at} bytes later than they should.");
         return Ok(unknown(len).with(
             Finding::blocker("shifted", reason)
