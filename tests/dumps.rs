@@ -153,6 +153,27 @@ fn all_zeros_say_nothing_about_the_chip_either() {
 }
 
 #[test]
+fn an_erased_factory_among_other_erased_parts_may_be_a_bad_reading() {
+    let whole = chip("ipc009");
+    let mut region = whole.clone();
+    region[KERNEL..].fill(0xFF);
+    let mut first_pages = whole.clone();
+    first_pages.chunks_mut(0x1_0000).for_each(|block| block[..256].fill(0xFF));
+    for bytes in [&region, &first_pages] {
+        let report = look(bytes);
+        assert!(report.has_damage());
+        assert!(report.identity.answer.starts_with("Unknown."), "{}", report.to_text());
+        assert!(report.next.iter().any(|step| step.contains("again")), "{}", report.to_text());
+    }
+    let next = look(&region).next;
+    assert!(next.iter().any(|step| step.contains("Never write another camera's")), "{next:?}");
+    // The rest is whole: the chip has lost it.
+    let mut gone = whole;
+    gone[FACTORY..].fill(0xFF);
+    assert!(look(&gone).identity.answer.starts_with("No. FACTORY is erased"));
+}
+
+#[test]
 fn an_identity_never_comes_from_a_dump_that_may_be_of_another_camera() {
     let own = chip("ipc009");
     let mut donor = own.clone();

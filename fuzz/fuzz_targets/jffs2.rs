@@ -11,6 +11,11 @@ fuzz_target!(|bytes: &[u8]| {
     let mut sum = WindowStats::default();
     bytes.chunks(256).for_each(|w| sum.merge(&walk(w)));
     assert_eq!(sum.bytes, bytes.len() as u64);
-    walk_with(bytes, &mut |inode| assert!(unpack(inode, 4096).is_none_or(|b| b.len() <= 4096)));
-    assert!(unpack(bytes, 4096).is_none_or(|unpacked| unpacked.len() <= 4096));
+    let try_one = |node: &[u8]| {
+        let mut left = 4096;
+        let unpacked = unpack(node, &mut left);
+        assert!(left <= 4096 && unpacked.is_none_or(|bytes| bytes.len() <= 4096 - left));
+    };
+    walk_with(bytes, &mut |inode| try_one(inode));
+    try_one(bytes);
 });

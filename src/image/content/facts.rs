@@ -8,6 +8,9 @@ use crate::formats::version::Version;
 use crate::identity::Judgement;
 use crate::image::finding::Finding;
 
+/// The code of the finding that an identity is in CONFIG.
+pub(in crate::image) const IDENTITY_IN_CONFIG: &str = "identity-in-config";
+
 /// How a partition's content is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -10,15 +10,13 @@ mod keep;
 mod rootfs;
 mod uimage;
 
+pub(in crate::image) use facts::IDENTITY_IN_CONFIG;
 pub use facts::{Content, ContentFacts, Depth, Health, SquashfsFacts, UimageFacts};
 
 use super::finding::Finding;
 use crate::chip::Role;
 use crate::formats::is_filled;
 use facts::Judged;
-
-/// The code of the finding that an identity is in CONFIG.
-pub(in crate::image) const IDENTITY_IN_CONFIG: &str = "identity-in-config";
 
 /// A check of a partition as it streams by. However the stream is cut into
 /// pieces, the content is the same.

@@ -83,6 +83,11 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
     if is_more && identity.answer.starts_with("No.") {
         UNKNOWN.clone_into(&mut identity.answer);
     }
+    if identity.health == identity::Health::Blank && is_badly_read(kind, &partitions) {
+        "Unknown. FACTORY reads as erased, but so do other parts, or they are not where they belong: \
+         read the chip again."
+            .clone_into(&mut identity.answer);
+    }
     if passed.zeros {
         "Unknown. The whole file is zeros, which is also what a chip without contact reads as."
             .clone_into(&mut identity.answer);
@@ -116,6 +121,15 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
     (report.alive, report.gone) = alive_and_gone(&report);
     report.next = next::next(&report);
     report
+}
+
+/// Whether the reading may be what is wrong, and not the chip: a region that was not read, or pages
+/// that were left out, are 0xFF too.
+fn is_badly_read(kind: FileKind, partitions: &[PartitionReport]) -> bool {
+    let must_be = |p: &&PartitionReport| matches!(p.role, Role::Boot | Role::Kernel | Role::Rootfs);
+    let of = |health| partitions.iter().filter(must_be).filter(|p| p.health == health).count();
+    kind == FileKind::ShiftedDump
+        || is_dump(kind) && (of(Health::Blank) > 0 || of(Health::Damaged) > 1)
 }
 
 /// A file of one value: its words, and the finding.
@@ -186,7 +200,7 @@ fn identity_report(
             "Unknown. The whole file is 0xFF, which is also what a chip without contact reads as."
                 .to_owned()
         }
-        (identity::Health::Blank, _) => "No. FACTORY is erased: the identity is gone.".to_owned(),
+        (identity::Health::Blank, _) => GONE.to_owned(),
         (identity::Health::Damaged { .. }, _) => {
             "No. Nothing of it can be read in FACTORY. Keep this file anyway.".to_owned()
         }
@@ -212,6 +226,8 @@ fn identity_report(
         identity,
     }
 }
+
+pub(super) const GONE: &str = "No. FACTORY is erased: the identity is gone.";
 
 const UNKNOWN: &str = "Unknown. No identity was found, but this program does not know all that is \
      in this file.";

@@ -5,7 +5,7 @@
 use std::io;
 
 use super::sniffed::Sniffed;
-use super::{FileKind, Report, Source, next};
+use super::{FileKind, Report, Source, conclude, next};
 use crate::chip::{Role, WINDOW};
 use crate::image::finding::Finding;
 use crate::image::parts::Composite;
@@ -86,6 +86,11 @@ pub(super) fn parts<S>(inner: Report, chip: Composite<S>, size: u64, sha256: Str
         report.identity.reasons = Vec::new();
         "Unknown. FACTORY, which contains it, is not among these files."
             .clone_into(&mut report.identity.answer);
+    } else if report.identity.health == crate::identity::Health::Blank
+        && report.identity.elsewhere.is_empty()
+    {
+        // The others are not there: that says nothing about this file.
+        conclude::GONE.clone_into(&mut report.identity.answer);
     }
     if !missing.is_empty() {
         report.findings.insert(

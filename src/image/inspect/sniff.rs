@@ -296,7 +296,9 @@ fn part(source: &dyn Source, len: u64, head: &[u8]) -> io::Result<Option<Sniffed
             return Ok(None);
         }
         let bytes = peek(source, 0, WINDOW as usize)?;
-        return Ok(holds_identity(&bytes).then(|| flsh_part(&bytes, len)));
+        // Its values end in zeros: what has none is somebody's text.
+        let is_flsh = len == FACTORY || bytes.contains(&0);
+        return Ok((is_flsh && holds_identity(&bytes)).then(|| flsh_part(&bytes, len)));
     };
     let stock = |role| {
         MODELS
