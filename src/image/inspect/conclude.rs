@@ -53,20 +53,7 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
     let expected = is_dump(kind)
         || factory_at.is_some()
         || (size == CHIP && matches!(kind, FileKind::Erased | FileKind::Unknown));
-    // FACTORY's own is not elsewhere, wherever in FACTORY it is.
-    let is_whole = judgement.as_ref().is_some_and(|j| j.health.is_healthy());
-    let elsewhere: Vec<Elsewhere> = passed
-        .identities
-        .kept
-        .into_iter()
-        .filter(|e| {
-            let own = factory_at
-                .zip(judgement.as_ref().and_then(|j| j.at))
-                .map(|(start, at)| start.saturating_add_unsigned(at as u64));
-            // Where only its end moved out of FACTORY, it is whole.
-            own != i64::try_from(e.offset).ok() || (!is_whole && e.health.is_healthy())
-        })
-        .collect();
+    let elsewhere = elsewhere(passed.identities.kept, factory_at, judgement.as_ref());
     if passed.identities.more {
         findings.push(
             Finding::warning(
@@ -121,6 +108,22 @@ pub(super) fn conclude(size: u64, sniffed: Sniffed, passed: Passed) -> Report {
     (report.alive, report.gone) = alive_and_gone(&report);
     report.next = next::next(&report);
     report
+}
+
+/// The identities outside of FACTORY: its own is not elsewhere, wherever in FACTORY it is.
+fn elsewhere(
+    kept: Vec<Elsewhere>,
+    factory_at: Option<i64>,
+    judgement: Option<&Judgement>,
+) -> Vec<Elsewhere> {
+    let is_whole = judgement.is_some_and(|j| j.health.is_healthy());
+    let own = factory_at
+        .zip(judgement.and_then(|j| j.at))
+        .map(|(start, at)| start.saturating_add_unsigned(at as u64));
+    // Where only its end moved out of FACTORY, it is whole.
+    let is_other =
+        |e: &Elsewhere| own != i64::try_from(e.offset).ok() || (!is_whole && e.health.is_healthy());
+    kept.into_iter().filter(is_other).collect()
 }
 
 /// Whether the reading may be what is wrong, and not the chip: a region that was not read, or pages
