@@ -23,13 +23,13 @@ import runner  # noqa: E402: found by the paths above
 # The long ones first: the short ones then fill what is left at the end.
 TESTS = ["test_backup.BackupTest.test_a_boot_saves_the_whole_chip_and_the_next_boot_writes_nothing_new",
          "test_page", "test_flash_cuts.TwiceTest", "test_vendor", "test_update", "test_backup.PowerCutTest",
-         "test_card", "test_network", "test_backup.OddIdentityTest.test_a_damaged_identity_is_saved_and_called_so",
+         "test_card", "test_network",
          "test_assemble", "test_rtsp", "test_frames", "test_ssh", "test_boot", "test_gate",
          "test_crowd.CrowdTest"]
 # Too long for every run, or about what another test of TESTS has a part of: `tests/vcam/run.py more`,
 # which tests/soak begins with.
 MORE = ["test_flash", "test_flash_cuts.CutTest", "test_flash_speed", "test_backup.SpeedTest",
-        "test_backup.OddIdentityTest.test_a_blank_identity_is_saved_and_called_so",
+        "test_backup.OddIdentityTest",
         "test_crowd.LongCrowdTest", "test_format", "test_cloud",
         "test_vendor_flash", "test_small"]
 # No other camera next to them: they measure.
