@@ -80,7 +80,7 @@ pub(super) fn begin(camera: &Arc<Camera>, quiet: Option<Lock>) -> Result<(), Pow
             Boots::lasted(camera.card());
             match camera.hardware() {
                 Hardware::Device => camera.machine().restart(),
-                Hardware::Simulated { .. } => anew(),
+                Hardware::Simulated { .. } => start_again(),
             }
         })
         .map(|_| ())
@@ -88,7 +88,7 @@ pub(super) fn begin(camera: &Arc<Camera>, quiet: Option<Lock>) -> Result<(), Pow
 }
 
 /// The same process, from its beginning; its sockets close by themselves.
-fn anew() {
+fn start_again() {
     let Ok(program) = std::env::current_exe() else {
         return log::error!("this program cannot find its own file");
     };
