@@ -167,6 +167,11 @@ fn an_erased_factory_among_other_erased_parts_may_be_a_bad_reading() {
     }
     let next = look(&region).next;
     assert!(next.iter().any(|step| step.contains("Never write another camera's")), "{next:?}");
+    // CONFIG, just before it, was read: it is erased on the chip.
+    let mut brick = whole.clone();
+    brick[KERNEL..CONFIG].fill(0xFF);
+    brick[FACTORY..].fill(0xFF);
+    assert!(look(&brick).identity.answer.starts_with("No. FACTORY is erased"));
     // The rest is whole: the chip has lost it.
     let mut gone = whole;
     gone[FACTORY..].fill(0xFF);

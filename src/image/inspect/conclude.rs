@@ -127,12 +127,14 @@ fn elsewhere(
 }
 
 /// Whether the reading may be what is wrong, and not the chip: a region that was not read, or pages
-/// that were left out, are 0xFF too.
+/// that were left out, are 0xFF too. A region ends with the file: where CONFIG, just before FACTORY,
+/// was read, FACTORY is not in one.
 fn is_badly_read(kind: FileKind, partitions: &[PartitionReport]) -> bool {
     let must_be = |p: &&PartitionReport| matches!(p.role, Role::Boot | Role::Kernel | Role::Rootfs);
     let of = |health| partitions.iter().filter(must_be).filter(|p| p.health == health).count();
-    kind == FileKind::ShiftedDump
-        || is_dump(kind) && (of(Health::Blank) > 0 || of(Health::Damaged) > 1)
+    let was_read = |p: &PartitionReport| p.role == Role::Config && p.health == Health::Healthy;
+    let is_region = of(Health::Blank) > 0 && !partitions.iter().any(was_read);
+    kind == FileKind::ShiftedDump || is_dump(kind) && (is_region || of(Health::Damaged) > 1)
 }
 
 /// A file of one value: its words, and the finding.
