@@ -6,6 +6,7 @@ use mi360d::image::recover::{Input, recover};
 use mi360d::image::transform;
 
 fuzz_target!(|bytes: &[u8]| {
+    let [how, bytes @ ..] = bytes else { return };
     if let Ok(Some(found)) = transform::detect(&bytes)
         && let Ok(undone) = transform::undo(&bytes, &found)
     {
@@ -13,6 +14,10 @@ fuzz_target!(|bytes: &[u8]| {
         undone.read_at(0, &mut all).expect("all of it can be read");
         assert!(undone.read_at(undone.len(), &mut [0]).is_err());
         assert!(!found.note().words.is_empty());
+    }
+    // An image is 16 MiB: made for few inputs only, it leaves time for the detectors.
+    if *how < 0xF8 {
+        return;
     }
     let (one, two) = bytes.split_at(bytes.len() / 2);
     let input = |name: &str, bytes: &[u8]| Input { name: name.to_owned(), bytes: bytes.to_vec() };

@@ -18,7 +18,7 @@ mod device;
 mod error;
 mod flashrom;
 mod kept;
-mod output;
+pub mod output;
 mod reading;
 mod writing;
 
