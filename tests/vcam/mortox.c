@@ -9,7 +9,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { CLIENTS = 8, HEAD = 22, BODY = 12 };
+#include "asked.h"
+
+enum { CLIENTS = 8 };
 static struct pollfd fds[CLIENTS + 1];
 static int watches[CLIENTS + 1];
 static char value[16] = "0";
@@ -54,32 +56,6 @@ static void look(void) {
     fclose(file);
 }
 
-static const char *const keys[] = {
-    "nvram power", "nvram night_mode", "nvram full_color", "nvram wdr", "nvram flip", "nvram watermark",
-    "nvram light", "nvram motion_region", "nvram motion_record", "nvram motor", "mem motor_cmd",
-    "mem motor_position", "mem track", "mem led_cmd", "mem sound_play", "mem time_night",
-    "mem dev_status", "mem sdcard_status"};
-
-/* Layer, group and key of a request: three texts behind its body's head. */
-static void judge(unsigned command, const char *at, const char *end) {
-    const char *texts[3] = {"", "", ""};
-    char name[256];
-    for (int i = 0; i < 3 && end - at > 4; i++) {
-        int length = (unsigned char)at[2] << 8 | (unsigned char)at[3];
-        if (length < 1 || length > end - at - 4 || at[4 + length - 1]) break;
-        texts[i] = at + 4;
-        at += 4 + length;
-    }
-    snprintf(name, sizeof name, "%s %s", texts[0], texts[2]);
-    for (unsigned i = 0; command >= 3 && command <= 6 && i < sizeof keys / sizeof *keys; i++)
-        if (!strcmp(name, keys[i])) return;
-    if (command == 12) return;
-    FILE *file = fopen("/tmp/mortox.wrong", "a");
-    if (!file) return;
-    fprintf(file, "%u %s\n", command, name);
-    fclose(file);
-}
-
 static void hear(int i) {
     unsigned char packet[1024];
     ssize_t length = read(fds[i].fd, packet, sizeof packet);
@@ -91,13 +67,7 @@ static void hear(int i) {
     }
     unsigned id = packet[6] << 24 | packet[7] << 16 | packet[8] << 8 | packet[9];
     unsigned command = packet[24] << 8 | packet[25];
-    for (char *next = (char *)packet, *end = next + length; end - next >= HEAD + BODY;) {
-        unsigned char *size = (unsigned char *)next + 18;
-        int whole = HEAD + (size[0] << 24 | size[1] << 16 | size[2] << 8 | size[3]);
-        if (whole > end - next) break;
-        judge((unsigned char)next[24] << 8 | (unsigned char)next[25], next + HEAD + BODY, next + whole);
-        next += whole;
-    }
+    judge_all(packet, length);
     if (command == 6) watches[i] = 1;
     if (command == 6 || command == 4) say(fds[i].fd, id, 10, command == 4);
 }

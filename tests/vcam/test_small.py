@@ -126,7 +126,7 @@ class SmallTest(DaemonTest):
         new = with_parts(
             before, MAP,
             kernel=flash.uimage(flash.FAMILY[MAP], b"\xfd7zXZ\0" + flash.noise(1_700_000, "small")),
-            rootfs=vendor_root.rootfs({**vendor_root.loaded(), "etc/second": b"#!/bin/sh\n"}),
+            rootfs=vendor_root.rootfs({**vendor_root.standin("fetch_av"), "etc/second": b"#!/bin/sh\n"}),
             data=flash.settled(vendor_root.read("ipc019/DATA-3.5.1_0052.jffs2"), 0x630000, 0x10000))
         camera.more_ports = {8554: free_port()}
         self.started(camera)

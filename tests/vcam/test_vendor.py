@@ -22,7 +22,7 @@ class VendorTest(DaemonTest):
         return camera
 
     def test_the_vendor_starts_whole_beside_us_and_the_chip_is_saved(self):
-        camera = self.vendor_camera()
+        camera = self.vendor_camera(recorded=True)
         camera.start(900)
         said = camera.run("cat /media/vcam/said").text
         self.assertIn("md5 ok", said, "S49factory did not take the signed pair")
@@ -34,6 +34,7 @@ class VendorTest(DaemonTest):
         self.assertEqual((status, b"<html" in page), (200, True))
         wait_set(camera, seconds=600)
         self.hook_in_the_vendor_shell(camera)
+        print(f"[vendor] {vendor_root.asked_nothing_foreign(camera)} requests to mortoxd, all ours")
         self.assertEqual(camera.run("cat /run/perp/starts").text.count("\n"), 1)
         camera.kill()
         found = sets(self.extracted(camera))

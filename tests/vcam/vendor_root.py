@@ -65,7 +65,7 @@ def samples():
 
 
 def camera(folder, processors=1, memory=None, nowayout=True, program=None, hook=None, signed=True,
-           load=False, mib=256, fat=32, chip="mx25l12855e", **replaced):
+           load=False, recorded=False, mib=256, fat=32, chip="mx25l12855e", **replaced):
     """A camera in vendor mode, off, its chip and card in `folder`.
 
     processors: 1 as on the camera (the board's second one is there, and runs no program), or 2.
@@ -75,6 +75,7 @@ def camera(folder, processors=1, memory=None, nowayout=True, program=None, hook=
     program: bytes that take mi360d's place on the card.
     hook: {name: bytes} that take places in manu_test/ of the card.
     load: a stand-in for fetch_av's load runs as that service (standins/fetch_av.c).
+    recorded: between the real mortoxd and everybody stands a recorder (standins/mortoxd.c).
     signed: False leaves the vendor's signed pair out, so that no hook runs.
     replaced: bytes of partitions, as flash.chip takes them (rootfs=..., factory=...).
 
@@ -84,7 +85,7 @@ def camera(folder, processors=1, memory=None, nowayout=True, program=None, hook=
     folder = Path(folder)
     if not (SDCARD / PROGRAM).exists():
         raise Missing(f"no {SDCARD / PROGRAM}: run cargo sdcard first")
-    content = {"rootfs": rootfs(loaded() if load else None), "boot": read("ipc019/BOOT.bin"),
+    content = {"rootfs": rootfs({**standin("fetch_av", load), **standin("mortoxd", recorded)}), "boot": read("ipc019/BOOT.bin"),
                "config": read("ipc019/CONFIG-empty.bin"), "factory": factory(), **replaced}
     flash.chip(folder / "flash.bin", MAP, **content)
     card = Card.make(folder / "card.img", fat, True, mib)
@@ -112,12 +113,23 @@ def saved(made):
                for name in made.card.names("mi360d/backups"))
 
 
-def loaded():
-    """What `rootfs` takes as `extra` for a ROOTFS with the stand-in for fetch_av's load."""
+def standin(name, wanted=True):
+    """What `rootfs` takes as `extra` for a ROOTFS with the stand-in of that service."""
+    if not wanted:
+        return {}
     with tempfile.TemporaryDirectory() as folder:
-        program = Path(folder) / "fetch_av"
-        run([GCC, "-O2", "-static", "-Wall", "-Wextra", "-o", program, STANDINS / "fetch_av.c"])
-        return {f"{SERVICES}/fetch_av": program.read_bytes()}
+        program = Path(folder) / name
+        run([GCC, "-O2", "-static", "-Wall", "-Wextra", "-o", program, STANDINS / f"{name}.c"])
+        return {f"{SERVICES}/{name}": program.read_bytes()}
+
+
+def asked_nothing_foreign(made):
+    """Of a recorded camera: mi360d asked mortoxd something, and nothing but its own keys."""
+    asked = made.run("cat /tmp/mortox.asked", check=False).text.splitlines()
+    assert any(line.startswith("6 ") for line in asked), f"mi360d registered for nothing: {asked}"
+    wrong = made.run("cat /tmp/mortox.wrong", check=False)
+    assert wrong.status, f"mortoxd was asked for what is not ours: {wrong.text}"
+    return len(asked)
 
 
 def factory(serial=1):
