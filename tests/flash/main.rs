@@ -9,6 +9,7 @@ mod decisions;
 mod hostile;
 mod laws;
 mod loose;
+mod neighbours;
 mod order;
 mod process;
 mod protect;

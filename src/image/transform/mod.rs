@@ -10,6 +10,7 @@ mod lines;
 mod log;
 mod log_line;
 mod plain;
+mod plain_decoder;
 mod utf16;
 mod view;
 
