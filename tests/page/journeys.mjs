@@ -3,27 +3,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BODY, release, tfImage } from "./images.mjs";
-import { Demo, PASSWORD, PROGRAM, enter, open, until } from "./rig.mjs";
-import { axe } from "./views.mjs";
-
-/** A demo that is set up and has its first backup. */
-async function ready(options) {
-  const demo = await Demo.start(options);
-  assert.equal((await demo.setUp()).status, 200);
-  await demo.settled();
-  return demo;
-}
-
-/** Nothing went wrong in this browser, and nothing was asked of another host. */
-async function close(page) {
-  const { wrong, foreign } = page.context();
-  await page.context().close();
-  assert.deepEqual(wrong, [], "errors in the page");
-  assert.deepEqual(foreign, [], "requests to other hosts");
-}
+import { Demo, PASSWORD, PROGRAM, close, enter, open, ready, until } from "./rig.mjs";
 
 async function send(page, name, bytes) {
   await page.goto("/#/home");
@@ -329,112 +312,6 @@ export const journeys = {
     await demo.stop();
   },
 
-  async "settings: a wrong value said at its field, a right one kept, the language changed"(chrome) {
-    const demo = await ready();
-    writeFileSync(join(demo.home, "config.toml"), "# mine\n[backup]\nkeep = 5 # five\n");
-    const page = await open(chrome, demo);
-    await enter(page, demo);
-    await page.goto("/#/settings");
-    const keep = page.getByLabel("Number of backups to keep");
-    await keep.evaluate((input) => { input.removeAttribute("max"); });
-    await keep.fill("5000");
-    const form = page.locator("form").filter({ has: keep });
-    await form.getByRole("button", { name: "Save" }).click();
-    await form.getByRole("alert").filter({ hasText: "1 to 1000" }).waitFor();
-    assert.equal(await keep.getAttribute("aria-invalid"), "true");
-    await keep.fill("7");
-    await form.getByRole("button", { name: "Save" }).click();
-    await form.getByRole("status").filter({ hasText: "Saved" }).waitFor();
-    const { json } = await demo.call("GET", "/api/v1/config");
-    assert.equal(json.backup.keep, 7);
-    await page.getByLabel("Language").selectOption("pt");
-    await page.locator("form").filter({ has: page.getByLabel("Language") }).getByRole("button", { name: "Save" }).click();
-    await page.getByRole("status").filter({ hasText: "Saved" }).last().waitFor();
-    await page.goto("/");
-    await page.reload();
-    await page.getByRole("heading", { name: "Ao vivo" }).waitFor();
-    assert.equal(await page.locator("html").getAttribute("lang"), "pt");
-    await close(page);
-    await demo.stop();
-  },
-
-  async "settings: a time is added for some days, shown with its next one, and deleted"(chrome) {
-    const demo = await ready();
-    await demo.call("PUT", "/api/v1/config", { camera: { time_zone: "CET-1", reboot: "sun 04:30" } });
-    const page = await open(chrome, demo, { timezoneId: "Asia/Kathmandu" });
-    await enter(page, demo);
-    await page.goto("/#/settings");
-    const table = page.locator("#section-times");
-    const rows = table.getByRole("row");
-    await rows.filter({ hasText: "04:30" }).filter({ hasText: "Restart" }).waitFor();
-    const kept = async () => (await demo.call("GET", "/api/v1/config")).json.camera;
-    for (const day of ["Sat", "Sun"]) await table.getByLabel(day, { exact: true }).uncheck();
-    await table.getByLabel("Time", { exact: true }).fill("07:30");
-    await table.getByLabel("Action").selectOption({ label: "Camera on" });
-    await table.getByRole("button", { name: "Add" }).click();
-    const added = rows.filter({ hasText: "Mon, Tue, Wed, Thu, Fri" });
-    await added.waitFor();
-    // The next time is one of the camera's zone, and not of this browser's.
-    assert.match(await added.innerText(), /07:30\s+Camera on\s+(Mon|Tue|Wed|Thu|Fri)\D+\d+\D+0?7:30/);
-    // The restart as earlier versions wrote it is now one of the times.
-    const { schedule, reboot } = await kept();
-    assert.deepEqual([schedule, reboot], [["sun 04:30 restart", "mon,tue,wed,thu,fri 07:30 power on"], undefined]);
-    await axe(page, "settings, with times");
-    await added.getByRole("button", { name: "Delete: Mon, Tue, Wed, Thu, Fri 07:30 Camera on" }).click();
-    await added.waitFor({ state: "detached" });
-    assert.deepEqual((await kept()).schedule, ["sun 04:30 restart"]);
-    // Without a day nothing is sent.
-    for (const day of ["Mon", "Tue", "Wed", "Thu", "Fri"]) await table.getByLabel(day, { exact: true }).uncheck();
-    await table.getByRole("button", { name: "Add" }).click();
-    assert.ok(await table.getByLabel("Mon", { exact: true }).evaluate((box) => !box.validity.valid));
-    assert.equal(await rows.count(), 2);
-    await close(page);
-    await demo.stop();
-  },
-
-  async "a hack's form: every type of setting shown, checked and kept, a secret never shown"(chrome) {
-    const demo = await ready();
-    mkdirSync(join(demo.home, "../hacks/sample"), { recursive: true });
-    writeFileSync(join(demo.home, "../hacks/sample/hack.toml"), SAMPLE);
-    const page = await open(chrome, demo);
-    await enter(page, demo);
-    await page.goto("/#/services");
-    const card = page.locator(".service").filter({ hasText: "A sample" });
-    await card.locator("summary").filter({ hasText: "Settings" }).click();
-    assert.deepEqual(await card.getByLabel("How", { exact: true }).locator("option").allTextContents(), ["auto", "<b>loud</b>"]);
-    await card.getByLabel("How", { exact: true }).selectOption("<b>loud</b>");
-    await card.getByLabel("Key", { exact: true }).fill("short");
-    await card.getByRole("button", { name: "Save" }).click();
-    await card.getByRole("alert").filter({ hasText: "at least 8" }).waitFor();
-    assert.equal(await card.getByLabel("Key", { exact: true }).getAttribute("aria-invalid"), "true");
-    await card.getByLabel("Key", { exact: true }).fill("long enough");
-    await card.getByLabel("Many").fill("one\ntwo");
-    await card.getByRole("button", { name: "Save" }).click();
-    await card.getByRole("status").filter({ hasText: "Saved" }).waitFor();
-    await demo.call("POST", "/api/v1/login", { password: PASSWORD });
-    const read = async () => {
-      const { json } = await demo.call("GET", "/api/v1/services/sample");
-      assert.ok(!JSON.stringify(json).includes("long enough"));
-      return Object.fromEntries(json.settings.map((one) => [one.name, one.secret ? one.set : one.value]));
-    };
-    assert.deepEqual(await read(), { how: "<b>loud</b>", key: true, many: ["one", "two"], often: 3 });
-    assert.match(readFileSync(join(demo.home, "config.toml"), "utf8"), /long enough/);
-    // After a reload the secret is said to be set; saving something else leaves it so.
-    await page.reload();
-    await card.locator("summary").filter({ hasText: "Settings" }).click();
-    assert.equal(await card.getByLabel("Key", { exact: true }).inputValue(), "");
-    assert.match(await card.getByLabel("Key", { exact: true }).getAttribute("placeholder"), /hidden/);
-    await card.getByLabel("How often").fill("4");
-    await card.getByRole("button", { name: "Save" }).click();
-    await card.getByRole("status").filter({ hasText: "Saved" }).waitFor();
-    assert.deepEqual(await read(), { how: "<b>loud</b>", key: true, many: ["one", "two"], often: 4 });
-    await card.getByLabel("Remove").check();
-    await card.getByRole("button", { name: "Save" }).click();
-    await until("the secret is gone", async () => (await read()).key === false);
-    await close(page);
-    await demo.stop();
-  },
-
   async "everything by the keyboard alone"(chrome) {
     const demo = await ready();
     const page = await open(chrome, demo);
@@ -459,36 +336,6 @@ export const journeys = {
     await demo.stop();
   },
 };
-
-/** A hack with a setting of each kind that has an input of its own. */
-const SAMPLE = `id = "sample"
-name = "A sample"
-about = "Does nothing."
-exec = ["./nothing", "{settings.how}"]
-
-[settings.how]
-type = "enum"
-title = "How"
-choices = ["auto", "<b>loud</b>"]
-default = "auto"
-
-[settings.key]
-type = "secret"
-title = "Key"
-min_length = 8
-file = "key"
-
-[settings.many]
-type = "list"
-title = "Many"
-
-[settings.often]
-type = "integer"
-title = "How often"
-min = 1
-max = 9
-default = 3
-`;
 
 /** A flash as a script does it. */
 async function flashByScript(demo, image) {

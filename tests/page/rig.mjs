@@ -188,3 +188,20 @@ export async function until(what, condition) {
     await new Promise((done) => setTimeout(done, 100));
   }
 }
+
+/** A demo that is set up and has its first backup. */
+export async function ready(options) {
+  const demo = await Demo.start(options);
+  assert.equal((await demo.setUp()).status, 200);
+  await demo.settled();
+  return demo;
+}
+
+/** Nothing went wrong in this browser, and nothing was asked of another host. With a demo, this ends too. */
+export async function close(page, demo) {
+  const { wrong, foreign } = page.context();
+  await page.context().close();
+  assert.deepEqual(wrong, [], "errors in the page");
+  assert.deepEqual(foreign, [], "requests to other hosts");
+  await demo?.stop();
+}

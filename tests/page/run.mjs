@@ -13,6 +13,7 @@ import { live } from "./live.mjs";
 import { load } from "./load.mjs";
 import { browser, tidy } from "./rig.mjs";
 import { schema } from "./schema.mjs";
+import { settings } from "./settings.mjs";
 import { truth } from "./truth.mjs";
 import { views } from "./views.mjs";
 import { ways } from "./ways.mjs";
@@ -28,7 +29,7 @@ const word = row ? "" : (process.argv[2] ?? "").toLowerCase();
 const isWhole = !word && !row;
 const measured = { ...budgets, ...load };
 const all = {
-  ...measured, ...card, ...frames, ...journeys, ...live, ...truth, ...views, ...ways, ...words, ...(word ? schema : {}),
+  ...measured, ...card, ...frames, ...journeys, ...live, ...settings, ...truth, ...views, ...ways, ...words, ...(word ? schema : {}),
 };
 const tests = Object.entries(word.startsWith("lighthouse") ? lighthouse(word) : all)
   .filter(([name]) => word.startsWith("lighthouse") || name.toLowerCase().includes(word))

@@ -1,31 +1,14 @@
-// The page says what is so: after a lost connection, during and after a flash, about backups,
-// settings and the broker.
+// The page says what is so: after a lost connection, during and after a flash, about backups and
+// restarts.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer as serveHttp } from "node:http";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { BODY, tfImage } from "./images.mjs";
-import { Demo, PASSWORD, PROGRAM, enter, open, until } from "./rig.mjs";
+import { PASSWORD, PROGRAM, close, enter, open, ready, until } from "./rig.mjs";
 
 const PHRASE = "FLASH KERNEL ROOTFS DATA WITHOUT RESCUE";
-
-/** A demo that is set up and has its first backup. */
-async function ready(options) {
-  const demo = await Demo.start(options);
-  assert.equal((await demo.setUp()).status, 200);
-  await demo.settled();
-  return demo;
-}
-
-async function close(page, demo) {
-  const { wrong, foreign } = page.context();
-  await page.context().close();
-  assert.deepEqual([wrong, foreign], [[], []]);
-  await demo.stop();
-}
 
 /** A flash by another process, whose power fails. */
 function cutFlash(demo, file) {
@@ -39,16 +22,6 @@ async function withStatus(page, change) {
   await page.route("**/api/v1/status", async (route) => {
     const answer = await route.fetch();
     await route.fulfill({ response: answer, json: change(await answer.json()) });
-  });
-}
-
-/** What listens where a broker would, and answers each greeting with this code. */
-function broker(code) {
-  return new Promise((done) => {
-    const server = createServer((line) => {
-      line.on("error", () => {});
-      line.once("data", () => line.write(Buffer.from([0x20, 2, 0, code])));
-    }).listen(0, "127.0.0.1", () => done(server));
   });
 }
 
@@ -222,100 +195,6 @@ export const truth = {
     await demo.stop();
   },
 
-  async "truth: a city is a time zone, what is none is refused at its field, and the browser knows its own"(chrome) {
-    const demo = await ready();
-    const page = await open(chrome, demo, { timezoneId: "Asia/Kathmandu" });
-    await enter(page, demo);
-    await page.goto("/#/settings");
-    const zone = page.getByLabel("Time zone");
-    const form = page.locator("form").filter({ has: zone });
-    const save = form.getByRole("button", { name: "Save" });
-    await zone.fill("Nowhere");
-    await save.click();
-    await form.getByRole("alert").filter({ hasText: /Time zone: expected/ }).waitFor();
-    const now = async () => (await demo.call("GET", "/api/v1/config")).json.camera.time_zone;
-    assert.equal(await now(), "UTC0");
-    await zone.fill("Lisbon");
-    await save.click();
-    await form.getByRole("status").filter({ hasText: "Saved" }).waitFor();
-    assert.equal(await now(), "WET0WEST,M3.5.0/1,M10.5.0");
-    await form.getByRole("button", { name: "Use this browser's" }).click();
-    await save.click();
-    while (await now() !== "<+0545>-5:45") await new Promise((done) => setTimeout(done, 100));
-    assert.equal((await demo.call("PUT", "/api/v1/config", { camera: { time_zone: "Lisbon" } })).status, 422);
-    await page.getByRole("button", { name: "Set the clock from this browser" }).click();
-    await page.getByRole("alert").filter({ hasText: "clock of this PC" }).waitFor();
-    await close(page, demo);
-  },
-
-  async "truth: why the broker is not connected is said, and Test tries what is typed"(chrome) {
-    const demo = await ready();
-    const [good, bad] = [await broker(0), await broker(5)];
-    const page = await open(chrome, demo);
-    await enter(page, demo);
-    await page.goto("/#/settings?section=mqtt");
-    const section = page.locator("#section-mqtt");
-    const test = async (port, says) => {
-      await section.getByLabel("Broker", { exact: true }).fill(`127.0.0.1:${port}`);
-      await section.getByRole("button", { name: "Test connection" }).click();
-      await section.locator(".note").filter({ hasText: says }).waitFor();
-    };
-    await section.getByRole("button", { name: "Test connection" }).click();
-    await section.locator(".trouble").filter({ hasText: "No broker is set" }).waitFor();
-    await test(good.address().port, "accepted this camera");
-    await test(bad.address().port, "does not accept this user");
-    await test(1, "Nothing answers at this address");
-    assert.equal((await demo.call("GET", "/api/v1/config")).json.mqtt.broker, undefined, "a test saves nothing");
-    await section.getByRole("button", { name: "Save" }).click();
-    await section.locator(".note").filter({ hasText: "Not connected to the broker" }).waitFor();
-    assert.ok(!(await section.textContent()).includes("os error"));
-    good.close();
-    bad.close();
-    await close(page, demo);
-  },
-
-  async "truth: the web hook's test says what the server answered, and saves nothing"(chrome) {
-    const demo = await ready();
-    const taken = [];
-    const server = serveHttp((request, answer) => {
-      let body = "";
-      request.on("data", (data) => { body += data; });
-      request.on("end", () => {
-        if (request.url === "/moved") answer.writeHead(302, { Location: "/hook" });
-        else if (request.url !== "/hook") answer.writeHead(404);
-        else taken.push(JSON.parse(body));
-        answer.end();
-      });
-    });
-    await new Promise((done) => server.listen(0, "127.0.0.1", done));
-    const other = createServer((line) => line.on("error", () => {}).end("SSH-2.0-x\r\n"));
-    await new Promise((done) => other.listen(0, "127.0.0.1", done));
-    const page = await open(chrome, demo);
-    await enter(page, demo);
-    await page.goto("/#/settings?section=camera");
-    const row = page.locator("#section-camera .field").filter({ has: page.getByLabel("Web hook", { exact: true }) });
-    const test = async (address, says) => {
-      await row.getByLabel("Web hook").fill(address);
-      await row.getByRole("button", { name: "Send test event" }).click();
-      await row.locator(".note, .trouble").filter({ hasText: says }).waitFor();
-    };
-    const base = `http://127.0.0.1:${server.address().port}`;
-    await test("", "No address to test");
-    await test("https://127.0.0.1/", "HTTPS is not supported");
-    await test(base + "/wrong", "answered 404");
-    await test(base + "/moved", "Redirects are not followed");
-    await test(`http://127.0.0.1:${other.address().port}/`, "not a web server");
-    await test("http://127.0.0.1:1/", "Nothing answers at this address");
-    assert.deepEqual(taken, []);
-    await test(base + "/hook", "accepted the test event");
-    assert.equal(taken.length, 1);
-    assert.equal(taken[0].event.kind, "test");
-    assert.equal((await demo.call("GET", "/api/v1/config")).json.camera.web_hook, undefined, "a test saves nothing");
-    server.close();
-    other.close();
-    await close(page, demo);
-  },
-
   async "truth: an alarm looks like one and has its button, a block that failed is said, and Copy says Copied"(chrome) {
     const demo = await ready();
     const page = await open(chrome, demo);
@@ -352,39 +231,6 @@ export const truth = {
     await page.getByRole("heading", { name: "Log in" }).waitFor();
     await demo.call("POST", "/api/v1/login", { password: PASSWORD });
     assert.equal(await count(), before + 1);
-    await close(page, demo);
-  },
-
-  async "truth: settings that are not saved are asked about, and survive a login"(chrome) {
-    const demo = await ready();
-    const page = await open(chrome, demo);
-    await enter(page, demo);
-    await page.goto("/#/settings");
-    const keep = page.getByLabel("Number of backups to keep");
-    await keep.fill("9");
-    await page.getByRole("link", { name: "Backups" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Keep editing" }).click();
-    assert.equal(await keep.inputValue(), "9");
-    // The session ends meanwhile.
-    await page.context().clearCookies();
-    const form = page.locator("form").filter({ has: keep });
-    await form.getByRole("button", { name: "Save" }).click();
-    await page.getByText("Your unsaved changes are kept.").waitFor();
-    await page.locator("form input[type=password]").fill(PASSWORD);
-    await page.keyboard.press("Enter");
-    await keep.waitFor();
-    assert.equal(await keep.inputValue(), "9");
-    await form.getByRole("button", { name: "Save" }).click();
-    await form.getByRole("status").filter({ hasText: "Saved" }).waitFor();
-    const { json } = await demo.call("GET", "/api/v1/config");
-    assert.equal(json.backup.keep, 9);
-    await keep.fill("8");
-    await page.getByRole("link", { name: "Backups" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Discard changes" }).click();
-    await page.getByRole("heading", { name: "Backups" }).waitFor();
-    // Without changes it says why there is a login.
-    await page.context().clearCookies();
-    await page.getByText("The session has ended").waitFor();
     await close(page, demo);
   },
 

@@ -1,15 +1,19 @@
 """A stand-in for fetch_av: serves streams, sound and snapshots by the firmware's frame transport
 (docs/rtsp.md), with the encoder's times. The vendor's own: vendor_rig.py."""
 
+import math
 import os
 import select
 import socket
 import struct
+import subprocess
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import framegrabber
-from rig import RATE, stream
+from rig import RATE, Case, alaw, stream
 
 PAGE, HEAD = 4096, 64
 
@@ -161,3 +165,40 @@ class Camera(threading.Thread):
     def stop(self):
         self.ending.set()
         self.join(20)
+
+
+def encode(sample):
+    """The A-law byte nearest to a sample: slowly, by looking at all."""
+    return min(range(256), key=lambda byte: abs(alaw(byte) - sample))
+
+
+PERIOD = [encode(8000 * math.sin(2 * math.pi * n / 16)) for n in range(16)]
+
+
+def tone(number):
+    """1 kHz at 16,000 samples in a second."""
+    return PERIOD[number % 16]
+
+
+class FromFrames(Case):
+    """Tests of a server that reads this stand-in."""
+
+    def camera(self, server_folder, streams, **more):
+        camera = Camera(server_folder, streams, **more)
+        self.addCleanup(camera.stop)
+        return camera
+
+    def from_frames(self, streams, *words, sound=None, jpeg=None, speaker=False, **more):
+        """A camera and a server that reads it."""
+        folder = Path(tempfile.mkdtemp(prefix="mi360d-frames-"))
+        self.addCleanup(lambda: subprocess.run(["rm", "-r", str(folder)], check=True))
+        camera = self.camera(folder, streams, sound=sound, jpeg=jpeg, speaker=speaker, **more)
+        line = list(words)
+        if sound:
+            line += ["--audio", str(folder / "audio_in")]
+        if jpeg is not None:
+            line += ["--snapshot", str(folder / "jpeg_snap")]
+        if speaker:
+            line += ["--speaker", str(folder / "audio_play")]
+        server = self.server({name: folder / name for name in streams}, words=line)
+        return camera, server

@@ -26,7 +26,7 @@ import vendor_rig  # noqa: E402
 VENDORS = ("test_controls", "test_kills", "test_vendor", "test_soak")
 # The long ones first: the short ones then fill what is left at the end. Kills wait for calibrations,
 # so no other devicekit runs beside.
-TESTS = ["test_controls test_kills", "test_vendor", "test_onvif", "test_rig", "test_motors", "test_frames", "test_clients", "test_viewers", "test_strangers",
+TESTS = ["test_controls test_kills", "test_vendor", "test_onvif", "test_rig", "test_motors", "test_frames", "test_sounds", "test_clients", "test_viewers", "test_strangers",
          "test_proxies", "test_page", "test_endless", "test_pictures", "test_cost"]
 ALONE = ("test_pictures", "test_cost")
 

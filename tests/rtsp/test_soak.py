@@ -83,7 +83,7 @@ class Played(Demo):
     """Players with picture and sound of `demo`, all at once."""
 
     SECONDS = 20 * LONG
-    # Between sound and picture, in seconds, by mpv. By the times on the wire: test_frames.
+    # Between sound and picture, in seconds, by mpv. By the times on the wire: test_sounds.
     DRIFT = 0.04
 
     def setUp(self):
