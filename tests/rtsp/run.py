@@ -23,7 +23,7 @@ import vendor_rig  # noqa: E402
 
 # With the vendor's programs, each in a network of its own: fetch_av has an abstract socket, and hangs
 # where another one has it.
-VENDORS = ("test_controls", "test_kills", "test_vendor", "test_soak")
+VENDORS = ("test_controls", "test_kills", "test_vendor", "test_soak", "test_watched")
 # The long ones first: the short ones then fill what is left at the end. Kills wait for calibrations,
 # so no other devicekit runs beside.
 TESTS = ["test_controls test_kills", "test_vendor", "test_onvif", "test_rig", "test_motors", "test_frames", "test_sounds", "test_clients", "test_viewers", "test_strangers",
@@ -77,6 +77,9 @@ def main(names):
         passed, failed = runner.one("rtsp", names[one:])
     else:
         prepare()
+        if "test_watched" in names:
+            import test_watched
+            test_watched.prepare()
         names = names or TESTS
         with ThreadPoolExecutor(2 * (os.cpu_count() or 1) + 1) as beside:
             counts = list(beside.map(apart, (name for name in names if not name.startswith(ALONE))))

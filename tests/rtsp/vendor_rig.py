@@ -62,9 +62,10 @@ def line(root, name, *words):
 
 
 class Camera:
-    """mortoxd and fetch_av, playing these streams."""
+    """mortoxd and fetch_av, playing these streams; with `beats` the microphone hears the main one's
+    pictures (vendor/encoder.c)."""
 
-    def __init__(self, main="fetch.hevc", sub="sub.hevc"):
+    def __init__(self, main="fetch.hevc", sub="sub.hevc", beats=False):
         self.root = own_root()
         self.more = []
         self.names = {"mainstream": main, "substream": sub}
@@ -78,6 +79,10 @@ class Camera:
                 for picture, key in pictures:
                     # fetch_av takes codec and key from the encoder's NAL type, which is H.265's.
                     out.write(struct.pack("<II", len(picture), key) + picture)
+        if beats:
+            (self.root / "stub" / "beats").touch()
+        else:
+            (self.root / "stub" / "beats").unlink(missing_ok=True)
         # Without a size for CONFIG mortoxd dies at its first save.
         (self.root / "proc" / "mtd").write_text('dev:    size   erasesize  name\n'
                                                 'mtd0: 00010000 00010000 "CONFIG"\n')

@@ -4,7 +4,9 @@
  * MI_AI and MI_AO as far as libboardav calls them; offsets are those that it reads.
  *
  * /stub/main.pictures and /stub/sub.pictures: for each picture its length, 1 if it is a key frame
- * (both u32), and its bytes. /run/encoder.log: "key CH" for each request of a key frame. */
+ * (both u32), and its bytes. /run/encoder.log: "key CH" for each request of a key frame.
+ * With a file /stub/beats the microphone hears what the main stream shows: silence, but a tone for as
+ * long as picture 10 of each 20, as high as the picture is far in its file. */
 #include <stdint.h>
 
 int open(const char *, int, ...);
@@ -17,7 +19,7 @@ struct ts { long s, ns; };
 int clock_gettime(int, struct ts *);
 void *memcpy(void *, const void *, unsigned);
 
-enum { PERIOD = 50000, MOST = 1024 };
+enum { PERIOD = 50000, MOST = 1024, GROUP = 20, BEAT = 10 };
 static struct { unsigned count, at, wants_key; uint64_t due; unsigned length[MOST], key[MOST]; unsigned char *bytes[MOST]; } streams[3];
 static unsigned char jpeg[] = {0xff, 0xd8, 0xff, 0xe0, 'o', 'f', ' ', 't', 'h', 'e', ' ', 'e', 'n', 'c', 'o', 'd', 'e', 'r', 0xff, 0xd9};
 
@@ -55,6 +57,11 @@ static void load(int ch)
     streams[ch].due = now();
 }
 
+/* Where in its file the main stream is at time 0, in microseconds: one word, which the thread of the
+ * sound reads. */
+static volatile uint32_t turn;
+static uint32_t loop;
+
 static void note(char what, int ch)
 {
     char line[] = "key 0\n";
@@ -88,6 +95,10 @@ int MI_VENC_GetStream(int ch, void *stream, int timeout)
         length = streams[ch].length[n];
         key = streams[ch].key[n];
         if (streams[ch].due + 500000 < now()) streams[ch].due = now();
+        if (ch == 1) {
+            loop = streams[ch].count * PERIOD;
+            turn = (n * PERIOD + loop - (uint32_t)(streams[ch].due % loop)) % loop;
+        }
         streams[ch].due += PERIOD;
     }
     memcpy(&pack, stream, 4);
@@ -108,16 +119,46 @@ int MI_VENC_RequestIdr(int ch, int at_once)
     return 0;
 }
 
-/* Each sample is a function of its number, which wraps at 65536: any 640 of them tell their place. */
 static short pcm[640];
 static unsigned pieces;
 static uint64_t sound_due;
+
+/* Each sample is a function of its number, which wraps at 65536: any 640 of them tell their place. */
+static void say_numbers(void)
+{
+    for (unsigned i = 0; i < 640; i++) pcm[i] = (short)((int)((i * 211 + pieces * 977) % 65000) - 32500);
+}
+
+static void say_beats(void)
+{
+    static uint32_t phase;
+    for (unsigned i = 0; i < 640; i++) {
+        unsigned index = loop ? (unsigned)((sound_due + i * 125 / 2 + turn) % loop) / PERIOD : 0;
+        pcm[i] = 0;
+        if (index % GROUP != BEAT) continue;
+        phase += (400 + 240 * (index / GROUP)) * (0xffffffffu / 16000);
+        pcm[i] = (short)(phase >> 31 ? 12000 : -12000);
+    }
+}
+
+static int beats(void)
+{
+    static int known;
+    if (!known) {
+        int fd = open("/stub/beats", 0);
+        known = fd < 0 ? -1 : 1;
+        if (fd >= 0) close(fd);
+    }
+    return known > 0;
+}
+
 int MI_AI_GetFrame(int device, int ch, void *frame, void *echo, int timeout)
 {
     (void)device; (void)ch; (void)echo; (void)timeout;
     if (!sound_due || sound_due + 500000 < now()) sound_due = now();
     while (now() < sound_due) usleep(2000);
-    for (unsigned i = 0; i < 640; i++) pcm[i] = (short)((int)((i * 211 + pieces * 977) % 65000) - 32500);
+    if (beats()) say_beats();
+    else say_numbers();
     put32(frame, 0, 0);
     put32(frame, 4, 0);
     put32(frame, 8, (uint32_t)(uintptr_t)pcm);
