@@ -18,13 +18,13 @@ pub fn stream_info(rate: u32) -> Vec<u8> {
     out
 }
 
-/// One frame of these samples; `first` is the number of its first one in the stream.
-pub fn frame(samples: &[i16], first: u64) -> Vec<u8> {
+/// One frame of these samples; `first` is the number of its first one in the stream. It repeats the
+/// rate: GStreamer, and so WebKit on Linux, takes no frame that leaves that to the stream's block.
+pub fn frame(samples: &[i16], first: u64, rate: u32) -> Vec<u8> {
     let samples = samples.get(..samples.len().min(MOST)).unwrap_or_default();
     let mut out = Vec::with_capacity(2 * samples.len() + 20);
-    // Blocks of different lengths; the length in 16 bits; the rate as in the stream's block; mono,
-    // 16 bit.
-    out.extend_from_slice(&[0xff, 0xf9, 0x70, 0x08]);
+    // Blocks of different lengths; the length in 16 bits; 8 or 16 kHz; mono, 16 bit.
+    out.extend_from_slice(&[0xff, 0xf9, if rate == 8000 { 0x74 } else { 0x75 }, 0x08]);
     put_number(&mut out, first & 0xf_ffff_ffff);
     out.extend_from_slice(&(samples.len().saturating_sub(1) as u16).to_be_bytes());
     out.push(crc8(&out));
@@ -88,9 +88,12 @@ mod tests {
         // The catalogue's check values: CRC-8/SMBUS and CRC-16/UMTS of "123456789".
         assert_eq!(crc8(b"123456789"), 0xf4);
         assert_eq!(crc16(b"123456789"), 0xfee8);
-        let frame = frame(&[1, -1, i16::MIN], 5);
+        let frame = frame(&[1, -1, i16::MIN], 5, 16_000);
         assert_eq!(frame.len(), 4 + 1 + 2 + 1 + 1 + 6 + 2);
         assert_eq!(crc16(&frame), 0, "a frame with its check leaves nothing");
         assert_eq!(stream_info(16_000).len(), 38);
+        // Its own rate: 4 is 8 kHz, 5 is 16 kHz (RFC 9639, 9.1.2).
+        assert_eq!(frame[2], 0x75);
+        assert_eq!(super::frame(&[0], 0, 8000)[2], 0x74);
     }
 }

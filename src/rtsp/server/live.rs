@@ -119,7 +119,7 @@ impl Ear {
                 Some(live) => {
                     let Some(since) = next.frame.time.checked_sub(live.base) else { continue };
                     live.number += 1;
-                    let data = flac::frame(&samples, self.samples);
+                    let data = flac::frame(&samples, self.samples, self.rate());
                     let time = ticks_of(self.rate(), since);
                     let fragment =
                         fmp4::sound_fragment(&data, live.number, time, samples.len() as u32);
