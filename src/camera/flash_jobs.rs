@@ -221,6 +221,11 @@ fn end(
         log::warn!("{warning}");
     }
     let changed = flashed.outcome != WhatCame::Unchanged;
+    let restarts = flashed.restarts();
+    // A simulated camera restarts as a real one would.
+    let pretends = flashed.outcome == WhatCame::Done
+        && flashed.may_restart
+        && matches!(camera.hardware(), Hardware::Simulated { .. });
     job.change(|job| {
         job.outcome = Some(match flashed.outcome {
             WhatCame::Unchanged => JobOutcome::Unchanged,
@@ -229,6 +234,7 @@ fn end(
         });
         job.backup.clone_from(&flashed.before);
         job.put_back = flashed.put_back;
+        job.restarts = restarts || pretends;
         job.what_is_where =
             flashed.partitions.iter().map(super::flashing::PartFate::words).collect();
         job.what_is_where.extend(flashed.warnings.iter().cloned());
@@ -246,8 +252,6 @@ fn end(
     });
     drop(job);
     status_txt::write(camera);
-    let is_done = flashed.outcome == WhatCame::Done;
-    let restarts = flashed.restarts();
     if restarts {
         log::info!("flashed and verified: the camera restarts");
         crate::machine::boots::Boots::lasted(camera.card());
@@ -260,8 +264,7 @@ fn end(
         // What is known of the chip is old.
         camera.state().reading = camera.read(&Silent).ok();
     }
-    if is_done && changed && matches!(camera.hardware(), Hardware::Simulated { .. }) {
-        // A simulated camera restarts as a real one would.
+    if pretends {
         std::thread::sleep(LAST_NEWS);
         if let Err(e) = power::restart(camera) {
             log::warn!("the simulated camera cannot restart: {e}", e = Chain(&e));

@@ -105,6 +105,8 @@ pub struct Job {
     pub what_is_where: Vec<String>,
     /// Whether the image was gone, so that what the chip contained before was put back.
     pub put_back: bool,
+    /// Whether the camera restarts after it.
+    pub restarts: bool,
     /// The set that was made or read.
     pub backup: Option<String>,
     /// Damage that was found.

@@ -108,6 +108,7 @@ impl Jobs {
             cells: String::new(),
             what_is_where: Vec::new(),
             put_back: false,
+            restarts: false,
             backup: None,
             damage: Vec::new(),
         });

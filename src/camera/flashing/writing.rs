@@ -281,10 +281,10 @@ fn close(
         && let Err(e) = rescue::remove(card, name)
     {
         may_restart = false;
+        log::warn!("{e}", e = Chain(&e));
         warnings.push(format!(
-            "{name} could not be removed from the card ({e}). Take the card out and remove it on \
-             a PC before the camera restarts, or the boot loader flashes it at every start",
-            e = Chain(&e)
+            "{name} could not be removed from the card. Take the card out and remove it on a PC \
+             before the camera restarts, or the boot loader flashes it at every start"
         ));
     }
     if let Some(rescue) = Rescue::of(card, job) {

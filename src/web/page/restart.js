@@ -21,7 +21,7 @@ export function resumeThing(interrupted) {
 
 /** Whether the camera restarts after this. */
 export function willRestart(job) {
-  return job.outcome === "done" && job.state === "done" && job.what_is_where.length > 0;
+  return job.restarts;
 }
 
 /** How it ended: the mark, and which words. */
