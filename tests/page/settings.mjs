@@ -196,8 +196,8 @@ export const settings = {
     await new Promise((done) => other.listen(0, "127.0.0.1", done));
     const page = await open(chrome, demo);
     await enter(page, demo);
-    await page.goto("/#/settings?section=camera");
-    const row = page.locator("#section-camera .field").filter({ has: page.getByLabel("Web hook", { exact: true }) });
+    await page.goto("/#/settings?section=events");
+    const row = page.locator("#section-events .field").filter({ has: page.getByLabel("Web hook", { exact: true }) });
     const test = async (address, says) => {
       await row.getByLabel("Web hook").fill(address);
       await row.getByRole("button", { name: "Send test event" }).click();

@@ -23,9 +23,9 @@ export async function settingsView(main, signal, query) {
     .filter((spec) => !["services", "hacks"].includes(spec.name.split(".")[0])
       && !["flash.unlock", "camera.schedule", "camera.reboot"].includes(spec.name));
   const parts = [];
-  const sections = [...new Set([...ORDER, ...all.map((spec) => spec.name.split(".")[0])])];
+  const sections = [...new Set([...ORDER, ...all.map(sectionOf)])];
   for (const section of sections) {
-    const own = all.filter((spec) => spec.name.split(".")[0] === section)
+    const own = all.filter((spec) => sectionOf(spec) === section)
       .map((spec) => ({ ...spec, type: spec.name === "camera.time_zone" ? "zone" : spec.type, label: T["set." + spec.name] ?? spec.name, help: T[`set.${spec.name}.help`] ?? spec.help,
         words: (choice) => T["choice." + choice] }))
       // What sets the clock is together, and first.
@@ -50,19 +50,20 @@ export async function settingsView(main, signal, query) {
   show(place.querySelector(`#section-${CSS.escape(query.get("section") ?? "none")}`));
 }
 
+/** Where a field is shown: `camera` has more than one section. */
+const sectionOf = ({ name }) => /motion|hook/.test(name) ? "events" : name.split(".")[0];
+
 /** What sets the clock, the first of them last. */
 const CLOCK = ["camera.time_servers", "camera.set_clock", "camera.time_zone"];
 
 /** The sections that an owner looks for first; what is not here follows. */
-const ORDER = ["camera", "mqtt", "web", "backup", "flash", "log"];
+const ORDER = ["camera", "events", "mqtt", "web", "backup", "flash", "log"];
 
 /** What a section has besides its fields: how it is now, and what can be tried. */
-const EXTRAS = { camera: networkNow, mqtt: brokerNow };
+const EXTRAS = { camera: networkNow, events: hookNow, mqtt: brokerNow };
 
-/** The clock, why the cloud or the updates are not blocked where they should be, and the web hook's test. */
-function networkNow(signal, form) {
-  const clock = h("p.soft");
-  const notes = h("div.place");
+/** The web hook's test, and why it did not take an event. */
+function hookNow(signal, form) {
   const hook = h("div.place");
   const [test, tested] = doing(t("hook.test"), async (place) => {
     const address = form.values()["camera.web_hook"];
@@ -70,6 +71,15 @@ function networkNow(signal, form) {
     show(place, await tried(form, "/web-hook/test", { address }), "hook.", hookWords);
   });
   form.row("camera.web_hook")?.append(h("div.buttons", null, test), tested, hook);
+  onStatus(({ network: { web_hook: why } }) =>
+    fill(hook, why && noteOf({ severity: "warning", code: "", message: t("hook.bad"), hint: hookWords(why) })), signal);
+  return null;
+}
+
+/** The clock, and why the cloud or the updates are not blocked where they should be. */
+function networkNow(signal) {
+  const clock = h("p.soft");
+  const notes = h("div.place");
   const [set, said] = doing(t("clock.browser"), async (place) => {
     await api("POST", "/clock", { utc: Math.floor(Date.now() / 1000) });
     fill(place, h("p", { role: "status" }, t("clock.done")));
@@ -80,7 +90,6 @@ function networkNow(signal, form) {
     const { cloud_problem: cloud, updates_problem: updates } = status.network;
     fill(notes, [["network.cloud", cloud], ["network.updates", updates]].map(([key, why]) => why
       && noteOf({ severity: "warning", code: key, message: t(key), hint: plainly(why) })));
-    fill(hook, status.network.web_hook && noteOf({ severity: "warning", code: "", message: t("hook.bad"), hint: hookWords(status.network.web_hook) }));
   }, signal);
   return h("div.now", null, clock, h("div.buttons", null, set), said, notes);
 }
