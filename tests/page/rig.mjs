@@ -2,8 +2,8 @@
 // refused and counted.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -25,24 +25,35 @@ export async function tidy(chrome) {
   for (const context of chrome.contexts()) await context.close().catch(() => {});
 }
 
+/** A mount namespace of one's own: for root as it is, for others with a user namespace. */
+const isRoot = process.getuid() === 0;
+
 /** A simulated camera with its daemon. */
 export class Demo {
-  static async start({ env = {}, dir } = {}) {
+  /** `card`: options of a tmpfs that is its card, as in `size=64m`. */
+  static async start({ env = {}, dir, card } = {}) {
     const demo = new Demo();
+    demo.card = card;
     demo.base = dir ?? mkdtempSync(join(tmpdir(), "mi360d-page-"));
     demo.dir = join(demo.base, "camera");
     demo.home = join(demo.dir, "sdcard/mi360d");
     // It restarts by itself after a flash, and must be found again.
     demo.port = await freePort();
     running.add(demo);
+    if (card) {
+      spawnSync(PROGRAM, ["sim", "create", demo.dir]);
+      mkdirSync(join(demo.dir, "sdcard"), { recursive: true });
+    }
     await demo.run(env);
     return demo;
   }
 
   /** Starts the daemon. */
   async run(env = {}) {
-    this.child = spawn(PROGRAM, ["demo", this.dir, "--listen", `127.0.0.1:${this.port}`],
-      { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "ignore"] });
+    const line = ["demo", this.dir, "--listen", `127.0.0.1:${this.port}`];
+    const mounted = `mount -t tmpfs -o ${this.card} tmpfs "$2/sdcard" && exec "$0" "$@"`;
+    const [program, words] = this.card ? ["unshare", [isRoot ? "-m" : "-rm", "sh", "-c", mounted, PROGRAM, ...line]] : [PROGRAM, line];
+    this.child = spawn(program, words, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "ignore"] });
     this.ended = new Promise((done) => this.child.once("exit", (code) => done(code)));
     for await (const line of createInterface({ input: this.child.stdout })) {
       if (line.startsWith("Setup code: ")) this.code = line.slice(12).trim();
@@ -50,6 +61,13 @@ export class Demo {
     }
     this.child.stdout.resume();
     this.url = `http://127.0.0.1:${this.port}`;
+  }
+
+  /** A shell script where its card is mounted; `$1` is the card. */
+  atCard(script) {
+    const { status, stderr } = spawnSync("nsenter", ["-t", String(this.child.pid), ...(isRoot ? [] : ["-U", "--preserve-credentials"]), "-m",
+      "sh", "-c", script, "sh", join(this.dir, "sdcard")], { encoding: "utf8" });
+    assert.equal(status, 0, stderr);
   }
 
   get flash() {

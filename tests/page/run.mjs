@@ -4,6 +4,7 @@
 // waits, two thirds run in two processes of their own (`--row N`), and so does schemathesis.
 
 import { spawn } from "node:child_process";
+import { bad } from "./bad.mjs";
 import { budgets } from "./budgets.mjs";
 import { card } from "./card.mjs";
 import { frames } from "./frames.mjs";
@@ -29,7 +30,7 @@ const word = row ? "" : (process.argv[2] ?? "").toLowerCase();
 const isWhole = !word && !row;
 const measured = { ...budgets, ...load };
 const all = {
-  ...measured, ...card, ...frames, ...journeys, ...live, ...settings, ...truth, ...views, ...ways, ...words, ...(word ? schema : {}),
+  ...measured, ...bad, ...card, ...frames, ...journeys, ...live, ...settings, ...truth, ...views, ...ways, ...words, ...(word ? schema : {}),
 };
 const tests = Object.entries(word.startsWith("lighthouse") ? lighthouse(word) : all)
   .filter(([name]) => word.startsWith("lighthouse") || name.toLowerCase().includes(word))

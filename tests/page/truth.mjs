@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { BODY, tfImage } from "./images.mjs";
 import { PASSWORD, PROGRAM, close, enter, open, ready, until } from "./rig.mjs";
 
@@ -80,11 +80,20 @@ export const truth = {
 
   async "truth: a flash that runs is shown on every view with per cent and time left"(chrome) {
     const demo = await ready({ env: { MI360D_SIM_PACE: "0.2" } });
+    const recorded = join(demo.dir, "sdcard/MIJIA_RECORD_VIDEO/2026112714/05M09S_1795788309.mp4");
+    mkdirSync(dirname(recorded), { recursive: true });
+    writeFileSync(recorded, "a film");
     const page = await open(chrome, demo);
     await enter(page, demo);
     const sent = await demo.call("POST", "/api/v1/images", tfImage(PROGRAM), { "X-Filename": "tf_recovery.img" });
     const { json: plan } = await demo.call("POST", "/api/v1/plans", { image: sent.json.id });
     assert.equal((await demo.call("POST", "/api/v1/jobs", { plan: plan.id, confirm: plan.confirm })).status, 202);
+    // Nothing else writes to the card meanwhile.
+    for (const path of ["", "/05M09S_1795788309.mp4"]) {
+      const { status, json } = await demo.call("DELETE", "/api/v1/recordings/2026112714" + path);
+      assert.deepEqual([status, json.error?.code], [409, "busy"]);
+    }
+    assert.ok(existsSync(recorded));
     const strip = page.locator(".strip.running");
     for (const view of ["home", "settings", "backups"]) {
       await page.goto("/#/" + view);

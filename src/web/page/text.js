@@ -50,6 +50,8 @@ export function plain(said) {
 
 /** A message of the camera: its own sentence, or by its code; {said} in it is how the camera said it. */
 export function told(code, said) {
+  // Not the file, nor the system's number.
+  if (/^card-/.test(code)) said = said.replace(/\/\S+: | \(os error \d+\)/g, "");
   const own = plain(said);
   return own === said ? T["say." + code]?.replace("{said}", () => said ?? "") ?? said : own;
 }

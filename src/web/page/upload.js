@@ -45,7 +45,7 @@ export function upload(file) {
         ?? { code: "internal", message: t("failed"), hint: "" }));
     request.onabort = () => failed(new DOMException("cancelled", "AbortError"));
     request.onerror = () => failed(new Refused(0,
-      { code: "upload-broke-off", message: t("flash.brokeoff"), hint: t("offline.hint") }));
+      { code: "upload-broke-off", message: t("flash.brokeoff"), hint: t("flash.brokeoff.hint") }));
     request.send(file);
   }).finally(() => {
     uploads.now = null;

@@ -3,9 +3,9 @@
 import { bytes, sentence, t, told } from "./text.js";
 import { stepName } from "./parts.js";
 
-/** Whether the card can be written to now. */
+/** Whether what is on the card can be read now. */
 export function cardIsThere({ card }) {
-  return card.state === "ready";
+  return card.state !== "missing";
 }
 
 /** Per cent of a backup or a job, as far as they are known. */
