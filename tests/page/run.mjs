@@ -1,5 +1,6 @@
 // Runs the page's tests, all or those whose names hold a word; at the end N passed, N failed.
-// Lighthouse runs by its name only: its figures want a machine that does nothing else.
+// Lighthouse runs by its name only: its figures want a machine that does nothing else. So do the other
+// browsers, which take minutes.
 // Without a name, what measures comes first and has the machine to itself. Of the rest, which mostly
 // waits, two thirds run in two processes of their own (`--row N`), and so does schemathesis.
 
@@ -12,6 +13,7 @@ import { journeys } from "./journeys.mjs";
 import { lighthouse } from "./lighthouse.mjs";
 import { live } from "./live.mjs";
 import { load } from "./load.mjs";
+import { others } from "./others.mjs";
 import { browser, tidy } from "./rig.mjs";
 import { schema } from "./schema.mjs";
 import { settings } from "./settings.mjs";
@@ -32,7 +34,8 @@ const measured = { ...budgets, ...load };
 const all = {
   ...measured, ...bad, ...card, ...frames, ...journeys, ...live, ...settings, ...truth, ...views, ...ways, ...words, ...(word ? schema : {}),
 };
-const tests = Object.entries(word.startsWith("lighthouse") ? lighthouse(word) : all)
+const byName = /^(firefox|webkit)/.test(word) ? others : all;
+const tests = Object.entries(word.startsWith("lighthouse") ? lighthouse(word) : byName)
   .filter(([name]) => word.startsWith("lighthouse") || name.toLowerCase().includes(word))
   .filter(([name], at) => word || (name in measured ? 0 : at % ROWS) === row);
 
