@@ -16,6 +16,18 @@ const REFUSED = /Failed to load resource/;
 /** Of the means by which Firefox is driven, when a page is left: it has no place in any script. */
 const DRIVER = 'Permission denied to access property "length"';
 
+/** Ends a program, and waits until it has. */
+function ended(child) {
+  const gone = new Promise((done) => child.once("exit", done));
+  child.kill();
+  return child.exitCode === null ? gone : null;
+}
+
+/** A folder of a program that may not be done with it at once. */
+function discard(folder) {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+}
+
 /** A sound server with one output that nobody hears but the test. */
 export class Ear {
   static async start() {
@@ -39,9 +51,9 @@ export class Ear {
     return most;
   }
 
-  stop() {
-    this.process.kill();
-    rmSync(this.home, { recursive: true, force: true });
+  async stop() {
+    await ended(this.process);
+    discard(this.home);
   }
 }
 
@@ -154,7 +166,7 @@ export class Firefox extends Engine {
 
   async stop() {
     await this.browser.close();
-    rmSync(this.home, { recursive: true, force: true });
+    discard(this.home);
   }
 }
 
@@ -250,7 +262,7 @@ export class WebKit extends Engine {
 
   async stop() {
     await this.call("DELETE", "").catch(() => {});
-    for (const process of this.processes.reverse()) process.kill();
-    rmSync(this.home, { recursive: true, force: true });
+    for (const child of this.processes.reverse()) await ended(child);
+    discard(this.home);
   }
 }

@@ -137,7 +137,7 @@ async function owner(Kind) {
     assert.deepEqual(await engine.faults(), [], "the console");
   } finally {
     await engine.stop();
-    ear.stop();
+    await ear.stop();
     await demo.stop();
   }
 }
@@ -164,7 +164,7 @@ async function h265(Kind) {
     assert.deepEqual(await engine.faults(), [], "the console");
   } finally {
     await engine.stop();
-    ear.stop();
+    await ear.stop();
     camera?.kill();
     rmSync(folder, { recursive: true, force: true });
     await demo.stop();
