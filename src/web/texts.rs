@@ -39,7 +39,7 @@ const ELSEWHERE: [&str; 11] = [
 ];
 
 /// Codes of findings that a variable holds where the finding is made.
-const BY_VARIABLE: [&str; 28] = [
+const BY_VARIABLE: [&str; 29] = [
     "backwards",
     "bits-moved",
     "doubled",
@@ -59,6 +59,7 @@ const BY_VARIABLE: [&str; 28] = [
     "rotated",
     "seven-bits",
     "stretched",
+    "stuck-line",
     "swapped-groups",
     "swapped-nibbles",
     "swapped-pairs",

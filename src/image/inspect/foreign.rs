@@ -22,7 +22,7 @@ const UBI: &str = "These cameras' flash has no UBI: it is for another camera. Do
 const MAGICS: [(&[u8], &str, &str); 20] = [
     (b"UBI#", "a UBI image", UBI),
     (b"\x31\x18\x10\x06", "a UBIFS", UBI),
-    (b"begin 6", "a uuencoded file", "`uudecode` makes the file of it: inspect that."),
+    (b"begin 6", "a uuencoded file", "Decode it with uudecode, then inspect what it contains."),
     (b"PK\x03\x04", "a zip archive", UNPACK),
     (b"PK\x05\x06", "an empty zip archive", "It contains nothing: make or download it again."),
     (b"PK\x07\x08", "a part of a zip archive", "Get all parts of the archive and unpack it."),
@@ -46,8 +46,64 @@ const MAGICS: [(&[u8], &str, &str); 20] = [
     (b"\x89PNG\r\n", "a picture", LOOK),
 ];
 
+/// What is rarer: a camera has no room for it.
+#[cfg(feature = "pc")]
+const RARE: [(&[u8], &str, &str); 16] = [
+    (b"GIF8", "a picture", LOOK),
+    (b"RIFF", "a picture, a sound or a film", LOOK),
+    (b"BM", "a picture", LOOK),
+    (b"II*\0", "a picture", LOOK),
+    (b"\xD0\xCF\x11\xE0", "a document of an office program", LOOK),
+    (b"SQLite format 3", "a database", LOOK),
+    (b"MSCF", "a cab archive", UNPACK),
+    (b"LZIP", "an lzip archive", UNPACK),
+    (b"\x1F\x9D", "a compress archive", UNPACK),
+    (b"070701", "a cpio archive", UNPACK),
+    (b"\xD0\x0D\xFE\xED", "a device tree, or an image in one", LOOK),
+    (b"\x45\x3D\xCD\x28", "a cramfs, which these cameras do not have", LOOK),
+    (b"\xD4\xC3\xB2\xA1", "a capture of a network", LOOK),
+    (b"\x0A\x0D\x0D\x0A", "a capture of a network", LOOK),
+    (b"$date", CAPTURE, DECODE),
+    (b"Time [s]", CAPTURE, DECODE),
+];
+
+#[cfg(feature = "pc")]
+const CAPTURE: &str = "a capture of a logic analyzer";
+#[cfg(feature = "pc")]
+const DECODE: &str = "The bytes that were read are in it only as signals: decode it as SPI flash, for \
+    example with PulseView, and export them; or read the chip with a programmer.";
+
+#[cfg(feature = "pc")]
+fn rare(head: &[u8]) -> Option<Foreign> {
+    // A sigrok file is a zip whose first member is this.
+    if head.starts_with(b"PK\x03\x04")
+        && head.get(30..).is_some_and(|name| name.starts_with(b"version"))
+    {
+        return Some(Foreign { what: CAPTURE, hint: DECODE });
+    }
+    if head.get(4..8) == Some(b"ftyp") {
+        return Some(Foreign { what: "a picture or a film", hint: LOOK });
+    }
+    if head.starts_with(b"flashrom ") {
+        return Some(Foreign {
+            what: "the messages of flashrom, and not what it read",
+            hint: "What it read is in the file that was named behind -r: inspect that.",
+        });
+    }
+    let found = RARE.iter().find(|(magic, ..)| head.starts_with(magic));
+    found.map(|(_, what, hint)| Foreign { what, hint })
+}
+
+#[cfg(not(feature = "pc"))]
+fn rare(_head: &[u8]) -> Option<Foreign> {
+    None
+}
+
 /// What a file is that begins like this; `None` where it may be firmware.
 pub(super) fn foreign(head: &[u8]) -> Option<Foreign> {
+    if let Some(found) = rare(head) {
+        return Some(found);
+    }
     if let Some((_, what, hint)) = MAGICS.iter().find(|(magic, ..)| head.starts_with(magic)) {
         return Some(Foreign { what, hint });
     }

@@ -12,8 +12,13 @@ use crate::image::parts::Composite;
 use crate::image::source::peek;
 use crate::image::transform::{self, Transform};
 
-/// The report about the file, from that about what it was before.
-pub(super) fn report(inner: Report, transform: &Transform, size: u64, sha256: String) -> Report {
+/// The report about the file, from that about what it was before, and what is `lost` of that.
+pub(super) fn report(
+    inner: Report,
+    transform: &Transform,
+    lost: Vec<Finding>,
+    (size, sha256): (u64, String),
+) -> Report {
     let note = transform.note();
     let mut report = Report { size, sha256, ..inner };
     report.what = format!("{}, {}", report.what, note.words);
@@ -29,8 +34,22 @@ pub(super) fn report(inner: Report, transform: &Transform, size: u64, sha256: St
         Transform::Repeated { equal: false, .. } => {
             "The readings differ: `mi360d recover` compares them and says where."
         }
+        Transform::Stuck { .. } => {
+            "Check the clip and the wires, and read the chip again: what was not read is 0xFF here."
+        }
         _ => "`mi360d recover` undoes it. Places in this report are those before it happened.",
     };
+    report.findings.splice(0..0, lost);
+    let is_stuck = cfg!(feature = "pc") && matches!(transform, Transform::Stuck { .. });
+    if is_stuck && report.identity.health == crate::identity::Health::Blank {
+        report.findings.retain(|f| f.code != "identity-blank");
+        report.identity.health = crate::identity::Health::Missing;
+        report.identity.fingerprint = None;
+        if report.identity.elsewhere.is_empty() {
+            "Unknown. FACTORY, which contains it, is in what was not read: read the chip again."
+                .clone_into(&mut report.identity.answer);
+        }
+    }
     report.findings.insert(0, Finding::blocker(note.code, reason).hint(hint));
     if let Some(rest) = report.identity.answer.strip_prefix("Yes.") {
         let rest = rest.trim_start().to_owned();

@@ -5,11 +5,13 @@
 //! a file whose bytes were mangled. The text module prints a report on a terminal.
 
 mod conclude;
+mod copies;
 mod elsewhere;
 mod foreign;
 mod mangled;
 mod moved;
 mod next;
+mod order;
 mod other;
 mod pass;
 mod report;
@@ -24,7 +26,7 @@ use super::content::Health;
 use super::finding::Finding;
 use super::parts::{self, Member};
 use super::source::{Source, peek};
-use super::transform;
+use super::transform::{self, Transform};
 use super::uboot::Loader;
 use crate::chip::Role;
 use crate::formats::uboot_env;
@@ -49,7 +51,7 @@ fn inspect_within(source: &dyn Source, depth: usize) -> Result<Report, InspectEr
     }
     let is_dump = sniffed.kind == FileKind::FullDump;
     if depth < DEPTH && (sniffed.may_be_mangled || is_dump) {
-        let mut found = if is_dump { transform::wrapped(source).map_err(unread)? } else { None };
+        let mut found = if is_dump { transform::of_dump(source).map_err(unread)? } else { None };
         // Where the map is a guess, a part may be in place by chance.
         if found.is_none() && sniffed.may_be_mangled {
             found = transform::detect(source).map_err(unread)?;
@@ -57,14 +59,29 @@ fn inspect_within(source: &dyn Source, depth: usize) -> Result<Report, InspectEr
         let is_foreign = sniffed.kind == FileKind::Foreign;
         if let Some(transform) = found {
             let undone = transform::read_in_memory(source, &transform).map_err(unread)?;
-            let inner = undone.map(|undone| inspect_within(undone.as_ref(), depth + 1));
-            match inner.transpose()? {
+            let (inner, lost) = match undone {
+                Some(undone) => {
+                    (Some(inspect_within(undone.source.as_ref(), depth + 1)?), undone.lost)
+                }
+                None => (None, Vec::new()),
+            };
+            match inner {
                 None => sniffed = mangled::too_long(sniffed, &transform),
                 // An ordinary text may look like an array or base64.
                 Some(inner) if is_foreign && mangled::is_nothing(&inner) => {}
                 Some(inner) => {
                     let outer = pass::pass(source, &[])?;
-                    return Ok(mangled::report(inner, &transform, source.len(), outer.sha256));
+                    if let Transform::Repeated { copies, equal: false } = transform
+                        && let Some(several) = copies::several(source, copies).map_err(unread)?
+                    {
+                        return Ok(several.report(inner, source.len(), outer.sha256));
+                    }
+                    return Ok(mangled::report(
+                        inner,
+                        &transform,
+                        lost,
+                        (source.len(), outer.sha256),
+                    ));
                 }
             }
         } else if sniffed.may_be_mangled && depth == 0 {

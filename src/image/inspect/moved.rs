@@ -6,7 +6,7 @@ use std::io;
 use super::sniffed::{BOOT, DATA, DATA_LENGTH, FACTORY, Piece, Sniffed, dump_of};
 use super::{FileKind, Source};
 use crate::chip::{FlashMap, Role, WINDOW};
-use crate::formats::{mxp, squashfs, uimage};
+use crate::formats::{flsh, mxp, squashfs, uimage};
 use crate::image::finding::Finding;
 use crate::image::marks::{CHIP, begins_like, holds_identity};
 use crate::image::source::peek;
@@ -135,6 +135,14 @@ pub(super) fn slipped(source: &dyn Source, dump: &mut Sniffed) -> io::Result<()>
         }
         (by, _) => by,
     };
+    let behind = match place(Role::Factory).zip(place(Role::Config)) {
+        Some((factory, config)) if cfg!(feature = "pc") && behind == Some(0) => {
+            let (factory, config) = (&dump.pieces[factory], &dump.pieces[config]);
+            let is_late = is_late(source, config, factory)?;
+            if is_late { Some(i64::from(WINDOW)) } else { behind }
+        }
+        _ => behind,
+    };
     let mut moved = Vec::new();
     for (piece, own) in dump.pieces.iter_mut().zip(&by) {
         let is_there = |by: i64| is_there(source, piece, by);
@@ -161,10 +169,17 @@ pub(super) fn slipped(source: &dyn Source, dump: &mut Sniffed) -> io::Result<()>
             // What begins whole blocks later alone is another maker's.
             _ => own.filter(|by| !is_blocks(*by) || [before, behind].contains(&Some(*by))),
         };
-        if let Some(by) = by.filter(|by| *by != 0 && is_there(*by).unwrap_or(false)) {
+        let is_cut = |by: &i64| {
+            cfg!(feature = "pc")
+                && piece.role == Role::Factory
+                && (piece.start + by).unsigned_abs() >= source.len()
+        };
+        if let Some(by) = by.filter(|by| *by != 0 && (is_cut(by) || is_there(*by).unwrap_or(false)))
+        {
+            let end = if is_cut(&by) { ", which is behind the file's end" } else { "" };
             piece.start += by;
             let when = if by > 0 { "later" } else { "earlier" };
-            moved.push(format!("{} begins {} bytes {when}", piece.name, by.unsigned_abs()));
+            moved.push(format!("{} begins {} bytes {when}{end}", piece.name, by.unsigned_abs()));
         }
     }
     if moved.is_empty() {
@@ -173,11 +188,39 @@ pub(super) fn slipped(source: &dyn Source, dump: &mut Sniffed) -> io::Result<()>
     dump.kind = FileKind::ShiftedDump;
     "A dump of the chip in which bytes were lost or added".clone_into(&mut dump.what);
     dump.may_be_mangled = true;
-    let reason = format!("Bytes were lost or added on the way: {}.", moved.join(", "));
+    let mut reason = format!("Bytes were lost or added on the way: {}.", moved.join(", "));
+    if cfg!(feature = "pc")
+        && let Some(at) = repeated_block(source)?
+    {
+        reason += &format!(" The 64 KiB at {at:#x} are those before them once more.");
+    }
     dump.findings
         .push(Finding::blocker("slipped", reason).hint("Read the chip again, twice, and compare."));
     dump.findings.extend(data_length(&mut dump.pieces));
     Ok(())
+}
+
+/// Whether CONFIG is in FACTORY's place, and FACTORY behind the end: a block more was put before them.
+fn is_late(source: &dyn Source, config: &Piece, factory: &Piece) -> io::Result<bool> {
+    let at = |piece: &Piece| u64::try_from(piece.start).unwrap_or(u64::MAX);
+    let here = peek(source, at(factory), WINDOW as usize)?;
+    let is_config = flsh::parse(&here)
+        .is_ok_and(|f| ["did", "key", "mac", "model"].iter().all(|key| f.get(key).is_none()));
+    let before = peek(source, at(config), 32)?;
+    Ok(is_config && !holds_identity(&here) && !begins_like(Role::Config, &before))
+}
+
+/// Where a block of the firmware follows itself: none of its formats does that.
+fn repeated_block(source: &dyn Source) -> io::Result<Option<u64>> {
+    let mut before = Vec::new();
+    for at in (0..source.len()).step_by(WINDOW as usize) {
+        let bytes = peek(source, at, WINDOW as usize)?;
+        if bytes == before && bytes.iter().any(|byte| *byte != bytes[0]) {
+            return Ok(Some(at));
+        }
+        before = bytes;
+    }
+    Ok(None)
 }
 
 /// Whether this is a distance of one or more whole blocks.

@@ -100,7 +100,21 @@ fn has_parts(report: &Report) -> bool {
 }
 
 fn mangled(report: &Report) -> Vec<String> {
+    let of = |code| {
+        let mut findings = report.findings.iter().filter(|_| cfg!(feature = "pc"));
+        findings.find(|f| f.code == code)
+    };
+    if let Some(several) = of("two-chips") {
+        return vec![format!("{} {}", several.reason, several.hint)];
+    }
     let mut steps = Vec::new();
+    if of("stuck-line").is_some() {
+        steps.push(
+            "Check the clip and the wires of the programmer, and read the chip again, twice: both \
+             files must be the same."
+                .to_owned(),
+        );
+    }
     if has_parts(report) {
         steps
             .push(format!("{RECOVER} makes an image of the chip of it, and says what is missing."));
@@ -170,6 +184,14 @@ fn dump(report: &Report) -> Vec<String> {
     // A guess is no ground for a donor.
     let certain = report.model.as_ref().filter(|m| m.certain).map(|m| m.id.as_str());
     let model = certain.unwrap_or("the model printed on the camera");
+    let config = report.by_role(Role::Config).is_none_or(|p| p.health != Health::Damaged);
+    if !config {
+        steps.push(
+            "CONFIG is damaged, and no donor has this camera's: read the chip again, or take it \
+             from an older dump."
+                .to_owned(),
+        );
+    }
     if lost(report, Role::Boot) {
         steps.push(format!(
             "BOOT is lost here: take it from an older dump of this camera, or ask an owner of \
@@ -183,6 +205,7 @@ fn dump(report: &Report) -> Vec<String> {
         .collect();
     let mixed = report.findings.iter().any(|f| f.code == "wrong-processor");
     let assembles = report.kind == FileKind::FullDump
+        && config
         && !lost(report, Role::Boot)
         && report.map_source.as_deref() == Some("its own MXP table");
     if !donor.is_empty() || mixed {

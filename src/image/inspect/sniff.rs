@@ -6,7 +6,7 @@ use std::io;
 
 use super::foreign::{self, foreign};
 use super::{FileKind, Source};
-use super::{moved, other};
+use super::{moved, order, other};
 use crate::chip::{FlashMap, Role, WINDOW};
 use crate::formats::{flsh, is_filled, mxp, tf};
 use crate::image::finding::Finding;
@@ -30,7 +30,7 @@ pub(in crate::image) fn sniff(source: &dyn Source) -> io::Result<Sniffed> {
         return Ok(sniffed);
     }
     if let Some(sniffed) = moved::jumbled(source, len)? {
-        return Ok(sniffed);
+        return Ok(order::named(sniffed, len));
     }
     if let Some(sniffed) = part(source, len, &head)? {
         return Ok(sniffed);
@@ -259,6 +259,9 @@ fn dump(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
     if let Some(map) = own {
         let chip = u64::from(map.chip_size.unwrap_or(CHIP as u32));
         let mut sniffed = dump_of(&map, "its own MXP table".to_owned(), len, chip, 0);
+        if let Some(jumbled) = order::rather_jumbled(source, &sniffed)? {
+            return Ok(Some(jumbled));
+        }
         moved::slipped(source, &mut sniffed)?;
         return Ok(Some(sniffed));
     }
@@ -270,6 +273,9 @@ fn dump(source: &dyn Source, len: u64) -> io::Result<Option<Sniffed>> {
     if let Some(shifted) = moved::shifted(source, len)?
         && moved::in_place(source, &shifted)? > fit.hits.max(2)
     {
+        if let Some(jumbled) = order::rather_jumbled(source, &shifted)? {
+            return Ok(Some(jumbled));
+        }
         return Ok(Some(shifted));
     }
     // One part in place may be chance, unless the size fits as well.

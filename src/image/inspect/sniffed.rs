@@ -95,12 +95,20 @@ pub(super) fn dump_of(
         .collect();
     if shift != 0 {
         let by = shift.unsigned_abs();
+        let blocks = by / 0x1_0000;
+        let blocks = match by % 0x1_0000 {
+            0 if cfg!(feature = "pc") && blocks == 1 => " (one block)".to_owned(),
+            0 if cfg!(feature = "pc") => format!(" ({blocks} blocks)"),
+            _ => String::new(),
+        };
         let reason = if shift > 0 {
             format!(
-                "All parts are {by:#x} bytes too late: there is something before the chip's bytes."
+                "All parts are {by:#x} bytes{blocks} too late: there is something before the chip's bytes."
             )
         } else {
-            format!("All parts are {by:#x} bytes too early: the chip's first bytes are missing.")
+            format!(
+                "All parts are {by:#x} bytes{blocks} too early: the chip's first bytes are missing."
+            )
         };
         sniffed.findings.push(
             Finding::blocker("shifted", reason).hint("Read the chip again, from its first byte."),

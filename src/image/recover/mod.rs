@@ -81,7 +81,9 @@ pub struct Recovered {
 pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered, RecoverError> {
     let mut did = Vec::new();
     let all_names = inputs.iter().map(|i| i.name.clone()).collect::<Vec<_>>().join(", ");
-    let undone = inputs.into_iter().flat_map(|input| undone(input, &mut did)).collect();
+    let mut missing = Vec::new();
+    let undone =
+        inputs.into_iter().flat_map(|input| undone(input, &mut did, &mut missing)).collect();
     let mut inputs = joined(undone, &mut did);
     let mut merged = merge_readings(&mut inputs, factory.is_some(), &mut did)?;
     let mut found: Vec<Found> = Vec::new();
@@ -109,7 +111,6 @@ pub fn recover(inputs: Vec<Input>, factory: Option<&Input>) -> Result<Recovered,
         image.copy_from_slice(&input.bytes);
     }
     let mut parts = Vec::new();
-    let mut missing = Vec::new();
     for part in map.covering() {
         let start = part.offset.unwrap_or(0) as usize;
         let place = start..start + part.size as usize;
@@ -248,8 +249,8 @@ fn given_factory(
     found: &[Found],
 ) -> Result<(Vec<u8>, String, u64), RecoverError> {
     let none = || RecoverError::NoFactory(given.name.clone());
-    let mut log = Vec::new();
-    let undone = undone(Input { name: given.name.clone(), bytes: given.bytes.clone() }, &mut log);
+    let input = Input { name: given.name.clone(), bytes: given.bytes.clone() };
+    let undone = undone(input, &mut Vec::new(), &mut Vec::new());
     let mut best: Option<(u8, Vec<u8>, u64)> = None;
     for (i, input) in undone.iter().enumerate() {
         for f in find::find(i, &input.bytes, Some(Role::Factory)) {

@@ -1,12 +1,13 @@
 //! Repair of the files that were given: mangled bytes are restored, tars unpacked, pieces of a chip
 //! joined.
 
+use crate::image::finding::Severity;
 use crate::image::inspect::FileKind;
 use crate::image::inspect::sniff::sniff;
 use crate::image::marks::CHIP;
 use crate::image::parts;
 use crate::image::source::Source;
-use crate::image::transform::{self, Transform};
+use crate::image::transform::{self, Transform, Undone};
 
 /// The most transforms that are undone, one after the other.
 const DEPTH: usize = 3;
@@ -19,7 +20,11 @@ pub struct Input {
 }
 
 /// Undoes what happened to a file, and takes a tar apart.
-pub(super) fn undone(mut input: Input, did: &mut Vec<String>) -> Vec<Input> {
+pub(super) fn undone(
+    mut input: Input,
+    did: &mut Vec<String>,
+    missing: &mut Vec<String>,
+) -> Vec<Input> {
     for _ in 0..DEPTH {
         let members = parts::tar_members(&input.bytes).unwrap_or_default();
         if !members.is_empty() {
@@ -30,11 +35,11 @@ pub(super) fn undone(mut input: Input, did: &mut Vec<String>) -> Vec<Input> {
                 Some(Input { name: m.name.clone(), bytes })
             };
             let inputs: Vec<Input> = members.iter().filter_map(read).collect();
-            return inputs.into_iter().flat_map(|member| undone(member, did)).collect();
+            return inputs.into_iter().flat_map(|member| undone(member, did, missing)).collect();
         }
         let found = match sniff(&input.bytes) {
             Ok(sniffed) if sniffed.kind == FileKind::FullDump => {
-                match transform::wrapped(&input.bytes) {
+                match transform::of_dump(&input.bytes) {
                     Ok(None) if sniffed.may_be_mangled => transform::detect(&input.bytes),
                     found => found,
                 }
@@ -54,17 +59,20 @@ pub(super) fn undone(mut input: Input, did: &mut Vec<String>) -> Vec<Input> {
                 .map(|(i, bytes)| Input { name: name(i), bytes: bytes.to_vec() })
                 .collect();
         }
-        let Some(bytes) = read_all(&input.bytes, &transform) else { break };
+        let Some((bytes, lost)) = read_all(&input.bytes, &transform) else { break };
         input.bytes = bytes;
+        missing.extend(lost);
     }
     vec![input]
 }
 
-fn read_all(bytes: &dyn Source, transform: &Transform) -> Option<Vec<u8>> {
-    let source = transform::undo(bytes, transform).ok()?;
+/// All bytes, and what of them is lost for certain, a sentence each.
+fn read_all(bytes: &dyn Source, transform: &Transform) -> Option<(Vec<u8>, Vec<String>)> {
+    let Undone { source, lost } = transform::undo(bytes, transform).ok()?;
     let mut out = vec![0; usize::try_from(source.len()).ok()?];
     source.read_at(0, &mut out).ok()?;
-    Some(out)
+    let lost = lost.into_iter().filter(|f| f.severity == Severity::Blocker).map(|f| f.reason);
+    Some((out, lost.collect()))
 }
 
 /// One input of a chip that came in pieces of one size, as a tool splits a file.

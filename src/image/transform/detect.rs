@@ -7,10 +7,11 @@ use std::io;
 use super::lines;
 use super::log;
 use super::plain::Plain;
+use super::stuck::{equal_parts, stuck};
 use super::utf16::{Page, Utf16};
 use super::{Transform, undo};
 use crate::chip::{FlashMap, Role, WINDOW};
-use crate::formats::{jffs2, mxp, squashfs};
+use crate::formats::{ipl, jffs2, mxp, squashfs};
 use crate::image::marks::{CHIP, begins_like};
 use crate::image::source::{Source, peek};
 
@@ -66,6 +67,12 @@ pub fn detect(source: &dyn Source) -> io::Result<Option<Transform>> {
     if head.iter().all(|&b| b == 0xFF || b == 0) && !has_anything(source)? {
         return Ok(None);
     }
+    if ON_PC && let Some(found) = stuck(source)? {
+        return Ok(Some(found));
+    }
+    if ON_PC && let Some(found) = halved(source, &head)? {
+        return Ok(Some(found));
+    }
     let swapped = [(1, 2), (1, 4), (2, 4), (1, 8), (4, 8)]
         .map(|(unit, group)| Transform::Swapped { unit, group });
     let rare = [Transform::Nibbles, Transform::Backwards, Transform::Stretched];
@@ -78,8 +85,14 @@ pub fn detect(source: &dyn Source) -> io::Result<Option<Transform>> {
     // looks like groups that were swapped.
     let map = find_map(source, true)?;
     for guess in guesses.take_while(|_| map.is_none()) {
-        let seen = undo(source, &guess)?;
+        let seen = undo(source, &guess)?.source;
         if is_known(seen.as_ref())? {
+            return Ok(Some(guess));
+        }
+    }
+    for unit in (8..12).map(|bit| 1 << bit).filter(|_| ON_PC && map.is_none()) {
+        let guess = Transform::Swapped { unit, group: unit * 2 };
+        if has_map(undo(source, &guess)?.source.as_ref(), 0)? {
             return Ok(Some(guess));
         }
     }
@@ -94,23 +107,12 @@ pub fn detect(source: &dyn Source) -> io::Result<Option<Transform>> {
         None => find_map(source, false)?,
     };
     match at {
-        Some(at) if at != TABLE => moved(source, at),
+        Some(at) if at != TABLE => match swapped_blocks(source, at)? {
+            None => moved(source, at),
+            found => Ok(found),
+        },
         _ => Ok(None),
     }
-}
-
-/// Whether a file of a chip's size is its beginning several times, as a reader
-/// gives that was set to a smaller chip.
-///
-/// # Errors
-/// Where it cannot be read.
-pub fn wrapped(source: &dyn Source) -> io::Result<Option<Transform>> {
-    for copies in [4, 2] {
-        if source.len() == CHIP && equal_parts(source, copies)? {
-            return Ok(Some(Transform::Wrapped { copies }));
-        }
-    }
-    Ok(None)
 }
 
 /// Of how many bytes how many are missing: the map and U-Boot are that much nearer.
@@ -199,21 +201,6 @@ fn has_map(source: &dyn Source, start: u64) -> io::Result<bool> {
 
 fn is_map(table: &[u8]) -> bool {
     crate::chip::table::map_of(table).is_some_and(|raw| FlashMap::conclude(&raw).is_known())
-}
-
-fn equal_parts(source: &dyn Source, copies: u64) -> io::Result<bool> {
-    let len = source.len() / copies;
-    let mut at = 0;
-    while at < len {
-        let first = peek(source, at, WINDOW as usize)?;
-        for copy in 1..copies {
-            if peek(source, copy * len + at, WINDOW as usize)? != first {
-                return Ok(false);
-            }
-        }
-        at += first.len() as u64;
-    }
-    Ok(true)
 }
 
 /// Whether a file is something of a camera: a part begins it, or is where one
@@ -305,8 +292,48 @@ fn moved(source: &dyn Source, at: u64) -> io::Result<Option<Transform>> {
         let is_lost = end.iter().all(|b| *b == end[0]);
         // Rotated, what belongs at the chip's end is before its beginning.
         let rotated = Transform::Rotated { by };
-        if !is_lost && ends_like_a_chip(undo(source, &rotated)?.as_ref())? {
+        if !is_lost && turns_at_its_end(undo(source, &rotated)?.source.as_ref(), by)? {
             return Ok(Some(rotated));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether what came first in the file ends a chip that is rotated by so much. A CONFIG that was not
+/// among it shows nothing: a block more at the beginning moves it as far.
+fn turns_at_its_end(chip: &dyn Source, by: u64) -> io::Result<bool> {
+    let is_flsh = |at| Ok::<_, io::Error>(begins_like(Role::Config, &peek(chip, at, 32)?));
+    let is_turned = |at| at + by >= chip.len();
+    Ok(is_flsh(0xFF_0000)? || (is_turned(0xFE_0000) && is_flsh(0xFE_0000)?))
+}
+
+/// Groups of blocks or sectors that changed places two by two.
+fn swapped_blocks(source: &dyn Source, at: u64) -> io::Result<Option<Transform>> {
+    let unit = at ^ TABLE;
+    if !ON_PC || !unit.is_power_of_two() || !(0x100..=0x8_0000).contains(&unit) {
+        return Ok(None);
+    }
+    let guess = Transform::Swapped { unit, group: unit * 2 };
+    let view = undo(source, &guess)?.source;
+    let begins = |role, at| Ok::<_, io::Error>(begins_like(role, &peek(view.as_ref(), at, 16)?));
+    let is_right =
+        begins(Role::Boot, 0)? && begins(Role::Kernel, UBOOT)? && begins(Role::Kernel, 0x5_0000)?;
+    // A chip that is moved by as much has its marks there, too, but no whole loader.
+    let mut loader = ipl::Check::default();
+    loader.feed(&peek(view.as_ref(), 0, WINDOW as usize)?);
+    let is_whole = loader.finish(ipl::IPL, WINDOW) == ipl::IplCheck::Good;
+    Ok((is_right && is_whole).then_some(guess))
+}
+
+/// The halves of each byte, one in each byte.
+fn halved(source: &dyn Source, head: &[u8]) -> io::Result<Option<Transform>> {
+    if head.iter().any(|byte| *byte > 0xF) || head.len() < 64 {
+        return Ok(None);
+    }
+    for upper in [true, false] {
+        let guess = Transform::Halved { upper };
+        if is_known(undo(source, &guess)?.source.as_ref())? {
+            return Ok(Some(guess));
         }
     }
     Ok(None)
@@ -325,7 +352,7 @@ pub fn ends_like_a_chip(chip: &dyn Source) -> io::Result<bool> {
 /// the chip's end is in its place.
 fn is_inserted(source: &dyn Source, guess: Transform, are_equal: bool) -> io::Result<bool> {
     let Transform::Inserted { every, count, ahead } = guess else { return Ok(false) };
-    let view = undo(source, &guess)?;
+    let view = undo(source, &guess)?.source;
     if !is_map(&peek(view.as_ref(), TABLE, mxp::TABLE_SIZE)?) {
         return Ok(false);
     }

@@ -60,6 +60,18 @@ pub enum Transform {
     Backwards,
     /// Each byte is there twice.
     Stretched,
+    /// Each byte is two: its halves.
+    Halved {
+        /// Whether the upper half is first.
+        upper: bool,
+    },
+    /// Bits of the addresses were always the same while the chip was read.
+    Stuck {
+        /// Which bits, each as its value.
+        mask: u64,
+        /// Whether they were 1.
+        high: bool,
+    },
     /// The chip's beginning several times, and nothing of its rest.
     Wrapped {
         /// How often.
@@ -127,6 +139,25 @@ impl Transform {
             }
             Transform::Backwards => ("backwards", "backwards: its last byte is first".to_owned()),
             Transform::Stretched => ("stretched", "with each byte twice".to_owned()),
+            // A camera finds neither: it has no room for their words.
+            Transform::Halved { .. } | Transform::Stuck { .. } if !cfg!(feature = "pc") => {
+                ("stretched", String::new())
+            }
+            Transform::Halved { .. } => {
+                ("stretched", "with the two halves of each byte as bytes of their own".to_owned())
+            }
+            Transform::Stuck { mask, high } => {
+                let lines = (0..64).filter(|bit| mask >> bit & 1 == 1);
+                let lines: Vec<String> = lines.map(|bit| format!("A{bit}")).collect();
+                let (lines, value) = (lines.join(" and "), u8::from(*high));
+                (
+                    "stuck-line",
+                    format!(
+                        "read with the address bit {lines} stuck at {value}: what is at other \
+                         addresses was not read, and other bytes are there twice"
+                    ),
+                )
+            }
             Transform::Wrapped { copies } => (
                 "wrapped",
                 format!(

@@ -4,6 +4,7 @@
 
 use std::io;
 
+use super::log_fault::{Faults, is_like_record};
 use super::log_line::{LONGEST, Line, LogForm, hex, octal, parse};
 use crate::image::source::{Source, peek};
 
@@ -20,7 +21,7 @@ pub struct Log {
 
 impl Log {
     /// Whether its lines are records with places of their own, and no pieces of a memory.
-    fn is_records(self) -> bool {
+    pub(super) fn is_records(self) -> bool {
         matches!(self.form, LogForm::IntelHex | LogForm::Srec)
     }
 
@@ -49,9 +50,11 @@ pub(super) fn form(head: &[u8]) -> Option<Log> {
     }
     let (mut hex, mut octal) = (0, 0);
     let mut end = (None, None);
+    let mut pairs = false;
     for line in lines {
         match parse(line) {
-            Some(Line::Data { form, at, in_octal, bytes }) => {
+            Some(Line::Data { form, at, in_octal, bytes, halves }) => {
+                pairs |= halves;
                 let length = bytes.len() as u64;
                 hex += u32::from(end.0 == Some(at));
                 octal += u32::from(in_octal.is_some() && end.1 == in_octal);
@@ -62,23 +65,28 @@ pub(super) fn form(head: &[u8]) -> Option<Log> {
             None => others += 1,
         }
     }
+    // A line of xxd that shows a blank first looks like md.w; the others do not.
+    if pairs && forms.contains(&LogForm::Hexdump) {
+        forms.iter_mut().filter(|f| **f == LogForm::Words).for_each(|f| *f = LogForm::Hexdump);
+    }
     let form = *forms.first()?;
     // A log begins with the boot's own words.
     (forms.len() >= 2 && forms.len() * 4 >= others && forms.iter().all(|f| *f == form))
         .then_some(Log { form, octal: octal > hex })
 }
 
-/// Reads all of a file: bytes that no line has are 0xFF.
-pub(super) fn read(source: &dyn Source, log: Log, most: usize) -> io::Result<Vec<u8>> {
+/// Reads all of a file: bytes that no line has are 0xFF. What could not be read is told, too.
+pub(super) fn read(source: &dyn Source, log: Log, most: usize) -> io::Result<(Vec<u8>, Faults)> {
     let out = read_from(source, log, most, None)?;
     // Records may come in any order: where a later one belongs before the first, all are read again.
     match out.lowest {
         Some((first, lowest))
             if log.is_records() && lowest < first && first - lowest < most as u64 =>
         {
-            Ok(read_from(source, log, most, Some((lowest, 0)))?.bytes)
+            let out = read_from(source, log, most, Some((lowest, 0)))?;
+            Ok((out.bytes, out.faults))
         }
-        _ => Ok(out.bytes),
+        _ => Ok((out.bytes, out.faults)),
     }
 }
 
@@ -88,25 +96,29 @@ fn read_from(
     most: usize,
     start: Option<(u64, usize)>,
 ) -> io::Result<Out> {
-    let (bytes, lowest) = (Vec::new(), None);
-    let mut out = Out { bytes, most, start, lowest, base: 0, last: (0, 0), repeat: false };
+    let mut out = Out { most, start, ..Out::default() };
     let mut rest: Vec<u8> = Vec::new();
     let mut at = 0;
     while at < source.len() {
         let bytes = peek(source, at, STEP)?;
         at += bytes.len() as u64;
         rest.extend(bytes);
-        let end = rest.iter().rposition(|&b| b == b'\n' || b == b'\r').map_or(0, |i| i + 1);
+        let mut end = rest.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
+        if end == 0 && rest.len() > LONGEST {
+            end = rest.iter().rposition(|&b| b == b'\r').map_or(0, |i| i + 1);
+        }
         let now: Vec<u8> = rest.drain(..end).collect();
-        now.split(|&b| b == b'\n' || b == b'\r').for_each(|line| out.take(line, log));
+        now.split_inclusive(|&b| b == b'\n').for_each(|line| out.lines(line, log));
         if rest.len() > LONGEST {
             rest.clear(); // that is no line of numbers
         }
     }
-    out.take(&rest, log);
+    out.lines(&rest, log);
+    out.release();
     Ok(out)
 }
 
+#[derive(Default)]
 struct Out {
     bytes: Vec<u8>,
     most: usize,
@@ -118,31 +130,91 @@ struct Out {
     /// The address of the line before, and where its bytes begin.
     last: (u64, usize),
     repeat: bool,
+    /// The number of the line.
+    line: usize,
+    /// A line with another address than expected: the next one tells which is right.
+    held: Option<(u64, Vec<u8>, usize)>,
+    /// The address behind the last line.
+    next: Option<u64>,
+    faults: Faults,
 }
 
 impl Out {
+    /// Takes a line; where only carriage returns end lines, there are several in it.
+    fn lines(&mut self, text: &[u8], wanted: Log) {
+        self.line += 1;
+        let pieces = text.split(|&b| b == b'\n' || b == b'\r').filter(|piece| !piece.is_empty());
+        for (i, piece) in pieces.enumerate() {
+            self.line += usize::from(i > 0);
+            self.take(piece, wanted);
+        }
+    }
+
     fn take(&mut self, line: &[u8], wanted: Log) {
         match parse(line) {
-            Some(Line::Data { form, at, in_octal, bytes }) if form == wanted.form => {
+            Some(Line::Data { form, at, in_octal, mut bytes, halves })
+                if form == wanted.form || (halves && wanted.form == LogForm::Hexdump) =>
+            {
+                if form != wanted.form {
+                    bytes.chunks_exact_mut(2).for_each(|pair| pair.swap(0, 1));
+                }
                 let at = if wanted.octal { in_octal } else { Some(at) };
                 if let Some(at) = at.and_then(|at| self.base.checked_add(at)) {
-                    let lowest = &mut self.lowest.get_or_insert((at, at)).1;
-                    *lowest = at.min(*lowest);
-                    if !(wanted.is_records() && self.put_back(at, &bytes)) {
-                        self.put(at, &bytes);
-                    }
+                    self.data(at, bytes, wanted);
                 }
             }
             Some(Line::Base(base)) if wanted.form == LogForm::IntelHex => self.base = base,
-            Some(Line::Repeat) => self.repeat = true,
+            Some(Line::Repeat) => {
+                self.release();
+                self.repeat = true;
+            }
             Some(Line::Place(at)) if self.repeat => {
                 let at = if wanted.octal { octal(at) } else { hex(at) };
                 if let Some(at) = at {
                     self.put(at, &[]);
                 }
             }
+            None if wanted.is_records() && is_like_record(line) => self.faults.bad(self.line),
             _ => {}
         }
+    }
+
+    fn data(&mut self, at: u64, bytes: Vec<u8>, wanted: Log) {
+        let lowest = &mut self.lowest.get_or_insert((at, at)).1;
+        *lowest = at.min(*lowest);
+        if wanted.is_records() {
+            if !self.put_back(at, &bytes) {
+                self.put(at, &bytes);
+            }
+            return;
+        }
+        if let Some((wrong, held, line)) = self.held.take() {
+            // The next line continues as if that one's address had been the expected one.
+            let expected = self.next.filter(|next| next + held.len() as u64 == at);
+            if expected.is_some() {
+                self.faults.bad(line);
+            }
+            self.put_of_line(line, expected.unwrap_or(wrong), &held);
+        }
+        if cfg!(feature = "pc") && !self.repeat && self.next.is_some_and(|next| next != at) {
+            self.held = Some((at, bytes, self.line));
+        } else {
+            self.put(at, &bytes);
+        }
+    }
+
+    /// Puts the line that waited for the next one.
+    fn release(&mut self) {
+        if let Some((at, bytes, line)) = self.held.take() {
+            self.put_of_line(line, at, &bytes);
+        }
+    }
+
+    /// Puts bytes of an earlier line.
+    fn put_of_line(&mut self, line: usize, at: u64, bytes: &[u8]) {
+        let now = std::mem::replace(&mut self.line, line);
+        self.put(at, bytes);
+        self.line = now;
     }
 
     /// Puts a record that comes late into the place that was left for it.
@@ -174,6 +246,7 @@ impl Out {
         if at.saturating_add(bytes.len()) > self.most {
             return;
         }
+        self.next = address.checked_add(bytes.len() as u64);
         if std::mem::take(&mut self.repeat) {
             let line = self.bytes.get(self.last.1..).unwrap_or_default().to_vec();
             while self.bytes.len() < at && !line.is_empty() {
@@ -181,6 +254,7 @@ impl Out {
                 self.bytes.extend_from_slice(&line[..more]);
             }
         }
+        self.faults.gap(at.saturating_sub(self.bytes.len()), self.line);
         self.bytes.resize(at, 0xFF);
         self.bytes.extend_from_slice(bytes);
         self.last = (address, at);
@@ -194,7 +268,7 @@ mod tests {
     fn back(text: &str) -> (Option<LogForm>, Vec<u8>) {
         let bytes = text.as_bytes().to_vec();
         let log = form(&bytes);
-        let read = log.map(|log| read(&bytes, log, 1 << 20).unwrap());
+        let read = log.map(|log| read(&bytes, log, 1 << 20).unwrap().0);
         (log.map(|log| log.form), read.unwrap_or_default())
     }
 

@@ -31,7 +31,12 @@ pub(super) enum Line<'a> {
         /// The address, if it can be octal.
         in_octal: Option<u64>,
         bytes: Vec<u8>,
+        /// Whether these are numbers of four digits behind a colon, the lowest byte first: with
+        /// a blank before its characters a line of `xxd` looks like that, too.
+        halves: bool,
     },
+    /// A record without bytes: the end, and where a program starts.
+    Other,
     /// An address alone, which ends what is repeated.
     Place(&'a [u8]),
     /// Intel hex: what comes is relative to this.
@@ -59,10 +64,28 @@ pub(super) fn parse(line: &[u8]) -> Option<Line<'_>> {
         [b'S', kind @ b'1'..=b'3', record @ ..] => srec(kind - b'0', record),
         _ => numbers(line).or_else(|| {
             // The time, as terminal programs put it first.
-            let end = line.iter().take(40).position(|b| matches!(b, b']' | b'>'))?;
-            numbers(line[end + 1..].trim_ascii_start())
+            let end = line.iter().take(40).position(|b| matches!(b, b']' | b'>'));
+            end.and_then(|end| numbers(line[end + 1..].trim_ascii_start())).or_else(|| behind(line))
         }),
     }
+}
+
+/// Numbers behind a time of another form: with a whole address, so that no damaged line gets one of
+/// its numbers for that.
+fn behind(line: &[u8]) -> Option<Line<'_>> {
+    if !cfg!(feature = "pc") {
+        return None;
+    }
+    let starts = (1..line.len().min(40)).filter(|i| line[i - 1] == b' ');
+    starts.map(|i| &line[i..]).find_map(|rest| {
+        let (address, length) = word(rest);
+        let is_address = address.len() >= 8
+            && (rest[length..].starts_with(b": ") || rest[length..].starts_with(b"  "));
+        match numbers(rest).filter(|_| is_address) {
+            Some(Line::Data { bytes, .. }) if bytes.len() < 4 => None,
+            found => found,
+        }
+    })
 }
 
 /// A number in hex.
@@ -95,10 +118,16 @@ fn intel(record: &[u8]) -> Option<Line<'_>> {
     let at = big_endian(&bytes[1..3]);
     let data = &bytes[4..bytes.len() - 1];
     match bytes[3] {
-        0 => Some(Line::Data { form: LogForm::IntelHex, at, in_octal: None, bytes: data.to_vec() }),
+        0 => Some(Line::Data {
+            form: LogForm::IntelHex,
+            at,
+            in_octal: None,
+            bytes: data.to_vec(),
+            halves: false,
+        }),
         2 => Some(Line::Base(big_endian(data) << 4)),
         4 => Some(Line::Base(big_endian(data) << 16)),
-        _ => None, // the end, and where a program starts
+        _ => Some(Line::Other),
     }
 }
 
@@ -111,7 +140,7 @@ fn srec(kind: u8, record: &[u8]) -> Option<Line<'_>> {
         return None;
     }
     let (at, bytes) = (big_endian(&bytes[1..data]), bytes[data..bytes.len() - 1].to_vec());
-    Some(Line::Data { form: LogForm::Srec, at, in_octal: None, bytes })
+    Some(Line::Data { form: LogForm::Srec, at, in_octal: None, bytes, halves: false })
 }
 
 /// A word without the 0x that debuggers put before it, and how long it is.
@@ -126,7 +155,10 @@ fn numbers(line: &[u8]) -> Option<Line<'_>> {
     let (address, length) = word(line);
     let mut rest = &line[length..];
     let colon = rest.first() == Some(&b':');
-    let least = if colon || rest.first() == Some(&b'\t') { 4 } else { 6 };
+    // So does certutil of Windows, or has two blanks there.
+    let tabbed = rest.first() == Some(&b'\t');
+    let short = cfg!(feature = "pc") && rest.starts_with(b"  ");
+    let least = if colon || tabbed || short { 4 } else { 6 };
     let at = hex(address).filter(|_| address.len() >= least)?;
     if rest.is_empty() {
         return Some(Line::Place(address));
@@ -160,14 +192,14 @@ fn numbers(line: &[u8]) -> Option<Line<'_>> {
             break;
         }
     }
-    if values.is_empty() {
+    if values.is_empty() || (short && address.len() < 6 && (width != 2 || values.len() < 4)) {
         return None;
     }
     let form = match (colon, width) {
         (_, 3 | 6) => LogForm::Octal,
         (true, 2) => LogForm::Bytes,
         // xxd has two spaces before the characters, md.w four.
-        (true, 4) if gap == 2 => LogForm::Hexdump,
+        (true, 4) if matches!(gap, 2 | 3) => LogForm::Hexdump,
         (false, 2) => LogForm::Hexdump,
         _ => LogForm::Words,
     };
@@ -176,6 +208,7 @@ fn numbers(line: &[u8]) -> Option<Line<'_>> {
         6 => 2,
         digits => digits / 2,
     };
+    let halves = colon && width == 4 && form == LogForm::Words;
     let bytes = values
         .iter()
         .flat_map(|value| {
@@ -186,5 +219,5 @@ fn numbers(line: &[u8]) -> Option<Line<'_>> {
             bytes
         })
         .collect();
-    Some(Line::Data { form, at, in_octal: octal(address), bytes })
+    Some(Line::Data { form, at, in_octal: octal(address), bytes, halves })
 }

@@ -45,7 +45,7 @@ impl Source for View<'_> {
             }
             Transform::Repeated { copies, .. } | Transform::Wrapped { copies } => len / copies,
             Transform::Utf16(form) => len.saturating_sub(form.mark) / 2,
-            Transform::Stretched => len / 2,
+            Transform::Stretched | Transform::Halved { .. } => len / 2,
             _ => len,
         }
     }
@@ -89,6 +89,23 @@ impl Source for View<'_> {
                 self.source.read_at(offset * 2, &mut bytes)?;
                 for (byte, pair) in buf.iter_mut().zip(bytes.chunks_exact(2)) {
                     *byte = pair[0];
+                }
+                Ok(())
+            }
+            Transform::Halved { upper } if cfg!(feature = "pc") => {
+                let mut bytes = vec![0; buf.len() * 2];
+                self.source.read_at(offset * 2, &mut bytes)?;
+                for (byte, pair) in buf.iter_mut().zip(bytes.chunks_exact(2)) {
+                    let (high, low) = if *upper { (pair[0], pair[1]) } else { (pair[1], pair[0]) };
+                    *byte = high << 4 | low & 0xF;
+                }
+                Ok(())
+            }
+            Transform::Stuck { mask, high } if cfg!(feature = "pc") => {
+                self.source.read_at(offset, buf)?;
+                let read = if *high { *mask } else { 0 };
+                for (at, byte) in (offset..).zip(buf) {
+                    *byte = if at & mask == read { *byte } else { 0xFF };
                 }
                 Ok(())
             }
@@ -150,6 +167,8 @@ mod tests {
             Transform::Backwards,
             Transform::Stretched,
             Transform::Wrapped { copies: 2 },
+            Transform::Halved { upper: true },
+            Transform::Stuck { mask: 0x10, high: true },
             Transform::Rotated { by: 100 },
             Transform::Inserted { every: 16, count: 3, ahead: false },
             Transform::Inserted { every: 13, count: 3, ahead: true },
