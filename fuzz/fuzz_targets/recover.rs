@@ -8,7 +8,7 @@ use mi360d::image::transform;
 fuzz_target!(|bytes: &[u8]| {
     let [how, bytes @ ..] = bytes else { return };
     if let Ok(Some(found)) = transform::detect(&bytes)
-        && let Ok(undone) = transform::undo(&bytes, &found)
+        && let Ok(transform::Undone { source: undone, .. }) = transform::undo(&bytes, &found)
     {
         let mut all = vec![0; undone.len() as usize];
         undone.read_at(0, &mut all).expect("all of it can be read");
