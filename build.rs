@@ -12,7 +12,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use lzma_rust2::{Lzma2Options, Lzma2Writer};
-use miniz_oxide::deflate::compress_to_vec;
+use zopfli::{Format, Options, compress};
 
 /// Where the page's sources are.
 const PAGE: &str = "src/web/page";
@@ -234,7 +234,8 @@ fn write(name: &str, bytes: &[u8]) -> Result<(), String> {
 /// As a browser takes it: RFC 1952, with nothing but the data in it.
 fn gzip(name: &str, text: &str) -> Result<(), String> {
     let mut file = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255];
-    file.extend(compress_to_vec(text.as_bytes(), 10));
+    compress(Options::default(), Format::Deflate, text.as_bytes(), &mut file)
+        .map_err(|e| format!("{name}: {e}"))?;
     file.extend(crc32(text.as_bytes()).to_le_bytes());
     file.extend(u32::try_from(text.len()).map_err(|e| e.to_string())?.to_le_bytes());
     write(&format!("{name}.gz"), &file)
