@@ -365,3 +365,29 @@ fn no_image_is_advised_that_a_damaged_config_prevents() {
     assert!(report.next.iter().any(|s| s.contains("CONFIG is damaged")), "{:?}", report.next);
     advice_is_taken(&bytes);
 }
+
+#[test]
+fn settings_in_a_file_of_data_neither_end_it_nor_are_config() {
+    let mut whole = camera();
+    // The vendor's settings, as a node of one file that is not compressed.
+    let settings = mi360d::formats::flsh::build(&[(b"light", b"on")], 1024).unwrap();
+    let node = mi360d::formats::jffs2::inode(2, 1, 0o100644, 0, &settings).unwrap();
+    let at = DATA + 0x1_0000 + 0x400;
+    whole[at..at + node.len()].copy_from_slice(&node);
+    for (cut, status) in [(None, 0), (Some(CONFIG), 4)] {
+        let mut wanted = whole.clone();
+        if let Some(cut) = cut {
+            wanted[cut..cut + 0x1_0000].fill(0xFF);
+        }
+        // Something before each part, so that none is where a map says.
+        let borders = [0, KERNEL, ROOTFS, DATA, CONFIG, FACTORY, wanted.len()];
+        let part = |ends: &[usize]| [&noise(0x210)[..], &wanted[ends[0]..ends[1]]].concat();
+        let bytes: Vec<u8> = borders.windows(2).flat_map(part).collect();
+        let desk = Desk::new();
+        desk.put("d.bin", &bytes);
+        let (ran, made) = desk.recover(&["d.bin"]);
+        assert_eq!(ran.status, Some(status), "{ran:?}");
+        assert_eq!(made[DATA..CONFIG], wanted[DATA..CONFIG], "{ran:?}");
+        assert!(made == wanted || cut.is_some(), "{ran:?}");
+    }
+}

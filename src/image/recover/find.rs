@@ -10,6 +10,7 @@ use crate::image::content::{Content, Health, IDENTITY_IN_CONFIG};
 use crate::image::inspect::FileKind;
 use crate::image::inspect::sniff::sniff;
 use crate::image::inspect::sniffed::DATA_LENGTH;
+use crate::image::marks::begins_like;
 use crate::image::parts::judge;
 
 /// Bytes of BOOT, of CONFIG and FACTORY, and the most of DATA, in every known map.
@@ -179,16 +180,23 @@ fn anchors(input: usize, bytes: &[u8], found: &mut Vec<Found>) {
                 let mut whole = bytes[at..end].to_vec();
                 whole.resize(FLSH, 0xFF);
                 let personal = identity::judge(&whole).identity.is_some_and(|i| i.is_personal());
-                take(if personal { Role::Factory } else { Role::Config }, at..end, FLSH);
+                if personal || data.is_none_or(|data| !is_in_a_node(bytes, data, at)) {
+                    take(if personal { Role::Factory } else { Role::Config }, at..end, FLSH);
+                }
             }
             _ => {}
         }
         at += 1;
     }
     if let Some(start) = data {
-        // A map's place for DATA, where it is not, ends nothing.
-        let others = found.iter().filter(|f| f.role != Role::Data);
-        let next = others.map(|f| f.range.start).filter(|s| *s > start).min();
+        // A map's place for a part that is not there ends nothing, and neither does a file in DATA.
+        let is_there = |f: &&Found| {
+            f.range.start > start
+                && f.role != Role::Data
+                && begins_like(f.role, &bytes[f.range.clone()])
+                && !is_in_a_node(bytes, start, f.range.start)
+        };
+        let next = found.iter().filter(is_there).map(|f| f.range.start).min();
         let end = next.unwrap_or(bytes.len()).min(start + DATA);
         let content = judge(Role::Data, &bytes[start..end], (end - start) as u32);
         let is_known = found.iter().any(|f| f.role == Role::Data && f.range.start == start);
@@ -197,4 +205,12 @@ fn anchors(input: usize, bytes: &[u8], found: &mut Vec<Found>) {
             found.push(Found { role, input, range, content, doubt });
         }
     }
+}
+
+/// Whether a place is inside a node of the JFFS2 that begins at `data`: the vendor's settings are a
+/// FLSH in a file there.
+fn is_in_a_node(bytes: &[u8], data: usize, at: usize) -> bool {
+    let block = WINDOW as usize;
+    let from = data + (at - data) / block * block;
+    jffs2::walk(&bytes[from..at]).overrun > 0
 }
