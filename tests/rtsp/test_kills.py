@@ -142,6 +142,10 @@ class Kills(Bench):
 
     def assert_all_obey(self):
         """In the end each does what is set, and one connection of ours to each is left."""
+        # Where the motors are is told after a calibration and after moves: a mortoxd that was killed
+        # since then has no word of it.
+        self.kill("miio_devicekit")
+        self.start("miio_devicekit")
         setter = "MI_ISP_IQ_SetWDR en=1"
         calls = self.camera.calls(setter)
         self.put("wdr", False)
