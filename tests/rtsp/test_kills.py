@@ -142,10 +142,6 @@ class Kills(Bench):
 
     def assert_all_obey(self):
         """In the end each does what is set, and one connection of ours to each is left."""
-        # Where the motors are is told after a calibration and after moves: a mortoxd that was killed
-        # since then has no word of it.
-        self.kill("miio_devicekit")
-        self.start("miio_devicekit")
         setter = "MI_ISP_IQ_SetWDR en=1"
         calls = self.camera.calls(setter)
         self.put("wdr", False)
@@ -160,7 +156,22 @@ class Kills(Bench):
                 continue
         else:
             self.fail("the new devicekit does not take the light")
-        position = {"pan": 50, "tilt": 50}
-        wait_for(lambda: json.loads(self.ask("GET", "/ptz")[2])["position"] == position, "the calibration", 120)
+        self.assert_calibrated()
         self.assertTrue(self.camera.alive())
         self.assertLess(self.camera.descriptors(), 40)
+
+    def assert_calibrated(self):
+        """Where the motors are is told by a devicekit that has calibrated. Not every one does that here:
+        one that does not has told the vendor's own client nothing either."""
+        position = {"pan": 50, "tilt": 50}
+        for _ in range(4):
+            self.kill("miio_devicekit")
+            self.start("miio_devicekit")
+            try:
+                wait_for(lambda: json.loads(self.ask("GET", "/ptz")[2])["position"] == position, "the calibration", 60)
+                return
+            except AssertionError:
+                told = self.mortoxc("get", "mem", "default", "motor_position")
+                print(f"  no calibration within 60 s; mortoxd has {told!r}", flush=True)
+                self.assertNotIn(",50,50,", told.replace(" ", ""), "it is told, and not shown")
+        self.fail("no devicekit calibrates")
