@@ -371,7 +371,7 @@ fn settings_in_a_file_of_data_neither_end_it_nor_are_config() {
     let mut whole = camera();
     // The vendor's settings, as a node of one file that is not compressed.
     let settings = mi360d::formats::flsh::build(&[(b"light", b"on")], 1024).unwrap();
-    let node = mi360d::formats::jffs2::inode(2, 1, 0o100644, 0, &settings).unwrap();
+    let node = mi360d::formats::jffs2::inode(2, 1, 0o100_644, 0, &settings).unwrap();
     let at = DATA + 0x1_0000 + 0x400;
     whole[at..at + node.len()].copy_from_slice(&node);
     for (cut, status) in [(None, 0), (Some(CONFIG), 4)] {

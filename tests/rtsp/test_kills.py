@@ -161,17 +161,12 @@ class Kills(Bench):
         self.assertLess(self.camera.descriptors(), 40)
 
     def assert_calibrated(self):
-        """Where the motors are is told by a devicekit that has calibrated. Not every one does that here:
-        one that does not has told the vendor's own client nothing either."""
+        """Where the motors are is told by a devicekit that has calibrated, and shown then. Not every one
+        that was killed and started here calibrates: of such a one the vendor's own client knows as little."""
         position = {"pan": 50, "tilt": 50}
-        for _ in range(4):
-            self.kill("miio_devicekit")
-            self.start("miio_devicekit")
-            try:
-                wait_for(lambda: json.loads(self.ask("GET", "/ptz")[2])["position"] == position, "the calibration", 60)
-                return
-            except AssertionError:
-                told = self.mortoxc("get", "mem", "default", "motor_position")
-                print(f"  no calibration within 60 s; mortoxd has {told!r}", flush=True)
-                self.assertNotIn(",50,50,", told.replace(" ", ""), "it is told, and not shown")
-        self.fail("no devicekit calibrates")
+        try:
+            wait_for(lambda: json.loads(self.ask("GET", "/ptz")[2])["position"] == position, "the calibration", 60)
+        except AssertionError:
+            told = self.mortoxc("get", "mem", "default", "motor_position")
+            print(f"  no calibration within 60 s; mortoxd has {told!r}", flush=True)
+            self.assertEqual(told.strip(), "", "it is told, and not shown")
